@@ -1,0 +1,38 @@
+"""Errors a person may see: what was wrong, with the value, and what to do next.
+
+Each carries its sentence in English and in Japanese, written where it is raised. The core raises
+them; the page turns them into a message in one place (`tabs/_errors.py`), the command line prints them.
+"""
+
+
+class AppError(Exception):
+    """Base of all errors that are shown as they stand. `str(error)` is the English sentence."""
+
+    def __init__(self, en: str, ja: str) -> None:
+        super().__init__(en)
+        self.en = en
+        self.ja = ja
+
+    def text(self, language: str) -> str:
+        """The sentence in `language` ("ja", or anything else for English)."""
+        return self.ja if language == "ja" else self.en
+
+
+class InputError(AppError):
+    """What a person gave cannot be used: a file, a name, a setting."""
+
+
+class ModelError(AppError):
+    """A model or an adapter cannot be loaded, or cannot answer."""
+
+
+class JobError(AppError):
+    """A training job cannot be started, found, stopped or resumed."""
+
+
+class HubError(AppError):
+    """The Hugging Face Hub refused, or could not be reached."""
+
+
+class NotAllowedError(AppError):
+    """The thing asked for belongs to somebody else, or needs a login."""

@@ -1,0 +1,75 @@
+"""The shapes that everything passes on: what was said in a log, and what is said in a chat.
+
+A `Message` is one line of an export, with its place in the file. A `Turn` is a run of one side's
+messages; people write several in a row (A A A B B A B), and a persona may too. A list of turns is
+what the prompt is made from.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from itertools import groupby
+from typing import Literal
+
+Role = Literal["user", "assistant"]  # "assistant" is the persona, as in every chat template
+
+
+class Kind(str, Enum):
+    """What a message is. Only TEXT carries words that can be learned."""
+
+    TEXT = "text"
+    MEDIA = "media"
+    STICKER = "sticker"
+    CALL = "call"
+    UNSENT = "unsent"
+    SYSTEM = "system"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a log. `sender` is None for system lines; `line` counts from 1 in the file."""
+
+    sender: str | None
+    text: str
+    line: int
+    kind: Kind = Kind.TEXT
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said before the other spoke: one or more messages, never none.
+
+    `name` is set for people of a group, who share the role "user".
+    """
+
+    role: Role
+    messages: tuple[str, ...]
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.messages:
+            raise ValueError("a turn holds at least one message")
+
+
+def to_chat_messages(turns: Iterable[Turn]) -> list[dict[str, str]]:
+    """Turns as OpenAI-style messages, one entry a message, so that a burst stays a burst.
+
+    >>> to_chat_messages([Turn("user", ("hi", "you there?"))])
+    [{'role': 'user', 'content': 'hi'}, {'role': 'user', 'content': 'you there?'}]
+    """
+    return [
+        {"role": turn.role, "content": text} | ({"name": turn.name} if turn.name else {})
+        for turn in turns
+        for text in turn.messages
+    ]
+
+
+def from_chat_messages(messages: Iterable[dict[str, str]]) -> list[Turn]:
+    """The inverse of `to_chat_messages`: neighbours of one role and name become one turn."""
+    return [
+        Turn(role, tuple(message["content"] for message in run), name)
+        for (role, name), run in groupby(messages, key=lambda m: (m["role"], m.get("name")))
+    ]

@@ -1,0 +1,77 @@
+"""What the app is told from outside. The only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Set before gradio and huggingface_hub are imported: no telemetry, and no silent use of the
+# server's own Hub token for what a visitor asks.
+PINNED = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+}
+# Gradio would act on these behind the app's back: serve folders, open a tunnel, add endpoints.
+REFUSED = (
+    "GRADIO_ALLOWED_PATHS",
+    "GRADIO_SHARE",
+    "GRADIO_MCP_SERVER",
+    "GRADIO_VIBE_MODE",
+    "GRADIO_WATCH_DIRS",
+    "GRADIO_HISTORY_BUCKET",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things live and what this server is allowed to do."""
+
+    home: Path
+    """Everything the app writes: owners' things, jobs, the upload cache."""
+    model: str | None = None
+    """Hub id or folder of the model to start with; None is the embedded one."""
+    on_space: bool = False
+    """Running on Hugging Face Spaces: identity comes from OAuth, never from the server's token."""
+    oauth: bool = False
+    """Sign-in with Hugging Face is configured (only ever on a Space)."""
+    ephemeral: bool = False
+    """What is written is gone when the server restarts (a Space without a bucket)."""
+    max_upload_mb: int = 200
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Read OMOKAGE_HOME, OMOKAGE_MODEL, OMOKAGE_MAX_UPLOAD_MB and what Spaces sets."""
+        on_space = bool(env.get("SPACE_ID"))
+        bucket = Path("/data")
+        kept = bucket.is_dir() and os.access(bucket, os.W_OK)
+        home = env.get("OMOKAGE_HOME") or (bucket / "omokage" if on_space and kept else ROOT / "workspace")
+        return cls(
+            home=Path(home).expanduser().resolve(),
+            model=env.get("OMOKAGE_MODEL") or None,
+            on_space=on_space,
+            oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
+            ephemeral=on_space and not kept,
+            max_upload_mb=int(env.get("OMOKAGE_MAX_UPLOAD_MB") or 200),
+        )
+
+
+def pin_environment(home: Path) -> None:
+    """Fix what the libraries read from the environment; call before importing them."""
+    for name in REFUSED:
+        os.environ.pop(name, None)
+    os.environ.update(PINNED, GRADIO_TEMP_DIR=str(home / "cache"))
+
+
+def worker_environment() -> dict[str, str]:
+    """The environment of a training process: what it needs to run, and no secret."""
+    allowed = (
+        "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE",
+        "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "HF_HOME", "HF_HUB_CACHE",
+        "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HUB_DISABLE_XET",
+    )  # fmt: skip
+    allowed_prefixes = ("CUDA_", "NVIDIA_")
+    kept = {k: v for k, v in os.environ.items() if k in allowed or k.startswith(allowed_prefixes)}
+    return kept | PINNED | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
