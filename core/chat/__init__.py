@@ -1,0 +1,1 @@
+"""Talking: conversations as they were, and replies as they come."""

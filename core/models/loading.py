@@ -1,0 +1,247 @@
+"""The one model of this server: found, downloaded, loaded in the background, and owned by one thread.
+
+Everything that touches the weights runs in that thread (`ModelStore.run`): switching adapters and
+generating from two threads gives wrong answers without any error.
+"""
+
+import gc
+import logging
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from core.errors import AppError, InputError, ModelError
+from core.models.embedded import NAME as EMBEDDED
+from core.models.embedded import embedded_model
+from core.workspace import Workspace
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+HUB_ID = re.compile(r"[\w][\w.\-]{0,95}/[\w][\w.\-]{0,95}")
+LARGEST_WINDOW = 4096  # tokens: more of a context is rarely worth the memory of a small machine
+FLOAT32_BELOW = 300e6  # parameters; above it bfloat16 halves the memory and doubles the speed on a CPU too
+
+State = Literal["empty", "downloading", "loading", "ready", "failed"]
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """What the page shows of the model."""
+
+    state: State = "empty"
+    name: str = ""
+    fraction: float | None = None
+    """Of the download; None where it is not known."""
+    device: str = ""
+    parameters: int = 0
+    context: int = 0
+    """Tokens of the window that chats and training may use."""
+    error: AppError | None = None
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory with its tokenizer. Use the model only inside `ModelStore.run`."""
+
+    name: str
+    folder: Path
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    context: int
+
+
+class _Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """The person took the load back."""
+
+
+@dataclass
+class ModelStore:
+    """Loads models one at a time and lends the newest."""
+
+    workspace: Workspace
+    default: str | None = None
+    """Hub id or folder to start with; None is the embedded model."""
+    local_folders: bool = True
+    """Whether visitors may name folders of this machine."""
+    _status: ModelStatus = field(default_factory=ModelStatus)
+    _loaded: LoadedModel | None = None
+    _cancel: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "model"))
+    _busy: Future | None = None
+
+    @property
+    def status(self) -> ModelStatus:
+        """A snapshot; cheap."""
+        return self._status
+
+    def run(self, work: Callable[..., T], *args: object) -> "Future[T]":
+        """Run `work(*args)` in the thread that owns the model, after what was asked for before it."""
+        return self._thread.submit(work, *args)
+
+    def current(self) -> LoadedModel:
+        """The model to talk with. Raises ModelError with what to do while there is none."""
+        if self._loaded is None:
+            error = self._status.error
+            raise error or ModelError(
+                "The model is still being loaded. Try again in a moment.",
+                "モデルを読み込んでいます。少し待ってからもう一度お試しください。",
+            )
+        return self._loaded
+
+    def start(self, name: str | None = None) -> None:
+        """Begin to load a model in the background: a Hub id, a folder, "" or None for the default.
+
+        Raises InputError at once for a name that is neither. The model in use stays until the new
+        one's files are there.
+        """
+        wanted = (name or "").strip() or self.default or EMBEDDED
+        self._check(wanted, chosen=bool((name or "").strip()))
+        with self._lock:
+            if self._busy and not self._busy.done():
+                raise ModelError(
+                    f"“{self._status.name}” is being loaded. Wait for it, or cancel it first.",
+                    f"「{self._status.name}」を読み込んでいます。終わるのを待つか、先に取り消してください。",
+                )
+            self._cancel = threading.Event()
+            self._status = ModelStatus("loading", _short(wanted))
+            self._busy = Future()
+        threading.Thread(target=self._load, args=(wanted, self._cancel, self._busy), daemon=True).start()
+
+    def cancel(self) -> None:
+        """Take the running load back; the model that was in use stays."""
+        self._cancel.set()
+
+    def wait(self, seconds: float | None = None) -> ModelStatus:
+        """Block until the load that was started has ended; for scripts and tests."""
+        if self._busy:
+            self._busy.result(seconds)
+        return self._status
+
+    def _check(self, wanted: str, *, chosen: bool) -> None:
+        looks_local = Path(wanted).expanduser().is_dir() or wanted.startswith((".", "/", "~"))
+        if wanted == EMBEDDED or (not looks_local and HUB_ID.fullmatch(wanted)):
+            return
+        if looks_local and (self.local_folders or not chosen):
+            return
+        raise InputError(
+            f"“{wanted[:120]}” is neither a Hub id such as Qwen/Qwen3-0.6B nor a folder with a model.",
+            f"「{wanted[:120]}」は Hub の ID（例: Qwen/Qwen3-0.6B）でも、モデルのフォルダーでもありません。",
+        )
+
+    def _load(self, wanted: str, cancel: threading.Event, done: Future) -> None:
+        before = self._loaded
+        try:
+            folder = self._find(wanted, cancel)
+            self._status = ModelStatus("loading", _short(wanted))
+            loaded = self.run(self._swap, wanted, folder, cancel).result()
+            device = str(loaded.model.device)
+            parameters = loaded.model.num_parameters()
+            self._status = ModelStatus("ready", loaded.name, None, device, parameters, loaded.context)
+        except _Cancelled:
+            self._status = self._status_of(before)
+        except AppError as error:
+            self._status = replace(self._status_of(before), state="failed", name=_short(wanted), error=error)
+        except Exception as error:  # the edge of a thread: whatever a strange model raises becomes a sentence
+            log.exception("loading %s failed", wanted)
+            self._status = replace(
+                self._status_of(before), state="failed", name=_short(wanted), error=_broken(wanted, error)
+            )
+        finally:
+            done.set_result(None)
+
+    def _status_of(self, loaded: LoadedModel | None) -> ModelStatus:
+        if loaded is None or self._loaded is None:
+            return ModelStatus()
+        return ModelStatus("ready", loaded.name, None, str(loaded.model.device),
+                           loaded.model.num_parameters(), loaded.context)  # fmt: skip
+
+    def _find(self, wanted: str, cancel: threading.Event) -> Path:
+        if wanted == EMBEDDED:
+            return embedded_model(self.workspace.models())
+        folder = Path(wanted).expanduser()
+        if folder.is_dir() or wanted.startswith((".", "/", "~")):
+            if not (folder / "config.json").is_file():
+                raise ModelError(
+                    f"“{wanted}” is not a model's folder: it has no config.json. Choose the folder that holds it.",
+                    f"「{wanted}」はモデルのフォルダーではありません（config.json がありません）。",
+                )
+            return folder
+        return self._download(wanted, cancel)
+
+    def _download(self, repo: str, cancel: threading.Event) -> Path:
+        from core.models.download import download
+
+        def report(fraction: float | None) -> None:
+            if cancel.is_set():
+                raise _Cancelled
+            self._status = ModelStatus("downloading", repo, fraction)
+
+        return download(repo, report)
+
+    def _swap(self, wanted: str, folder: Path, cancel: threading.Event) -> LoadedModel:
+        """Runs in the model's thread: the old model goes first, so that memory holds one at a time."""
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        if cancel.is_set():
+            raise _Cancelled
+        self._loaded = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        device = _device()
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, trust_remote_code=False, dtype=dtype_for(folder, device)
+        ).to(device)
+        model.requires_grad_(False).eval()
+        self._loaded = LoadedModel(_short(wanted), folder, model, tokenizer, context_of(model.config))
+        return self._loaded
+
+
+def context_of(config: object) -> int:
+    """Tokens of context to use: what the model was made for, at most LARGEST_WINDOW."""
+    text = getattr(config, "text_config", None) or config
+    known = getattr(text, "max_position_embeddings", None) or getattr(text, "n_positions", None)
+    return min(known or 1024, LARGEST_WINDOW)
+
+
+def dtype_for(folder: Path, device: str) -> "torch.dtype":
+    """float32 for small models on a CPU; bfloat16 where the device knows it; else float16."""
+    import torch
+
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    weights = sum(p.stat().st_size for p in folder.glob("*.safetensors")) or sum(
+        p.stat().st_size for p in folder.glob("*.bin")
+    )
+    return torch.float32 if weights < 2 * FLOAT32_BELOW else torch.bfloat16
+
+
+def _device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _short(wanted: str) -> str:
+    return wanted if HUB_ID.fullmatch(wanted) and not Path(wanted).is_dir() else Path(wanted).name
+
+
+def _broken(wanted: str, error: Exception) -> ModelError:
+    reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    return ModelError(
+        f"“{_short(wanted)}” could not be loaded ({reason}). Choose another model, or check its files.",
+        f"「{_short(wanted)}」を読み込めませんでした（{reason}）。別のモデルを選ぶか、ファイルを確かめてください。",
+    )
