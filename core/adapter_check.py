@@ -72,4 +72,4 @@ def _check_weights(path: Path) -> None:
 
 
 def _unusable(file: str, en: str, ja: str) -> ModelError:
-    return ModelError(f"This adapter cannot be used: {file} {en}.", f"このアダプタは使えません。{file}：{ja}。")
+    return ModelError(f"This adapter cannot be used: {file} {en}.", f"このアダプターは使えません。{file}：{ja}。")

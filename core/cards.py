@@ -216,7 +216,7 @@ def _settings(training: TrainingFacts) -> list[tuple[str, str]]:
 
 def _losses(metrics: Mapping[str, Value]) -> list[tuple[str, str, str]]:
     rows = [
-        ("training rows, nats per token", None, metrics.get("train_loss")),
+        ("training rows at the end, nats per token", None, metrics.get("train_loss")),
         ("held-out rows, nats per token", metrics.get("heldout_loss_before"), metrics.get("heldout_loss_after")),
         ("held-out rows, bits per UTF-8 byte", metrics.get("heldout_bpb_before"), metrics.get("heldout_bpb_after")),
     ]

@@ -119,7 +119,7 @@ def pull_adapter(
     name = check_repo(repo)
     if target.exists():
         raise InputError(f"There is already an adapter “{target.name}”. Choose another name.",
-                         f"「{target.name}」というアダプタはもうあります。別の名前にしてください。")  # fmt: skip
+                         f"「{target.name}」というアダプターはもうあります。別の名前にしてください。")  # fmt: skip
     aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         with hub_errors(name):
@@ -221,7 +221,7 @@ def _no_adapter(repo: str, lacking: str, pickles: list[str]) -> ModelError:
     ja = f"{pickles[0]} は任意のコードを実行できる形式です。作者に safetensors を頼んでください。" if pickles else ""
     return ModelError(
         f"{repo} holds no LoRA adapter that can be loaded safely: {lacking} is not there.{en}",
-        f"{repo} には安全に読み込める LoRA アダプタがありません（{lacking} がありません）。{ja}",
+        f"{repo} には安全に読み込める LoRA アダプターがありません（{lacking} がありません）。{ja}",
     )
 
 
