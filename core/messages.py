@@ -29,13 +29,19 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a log. `sender` is None for system lines; `line` counts from 1 in the file."""
+    """One message of a log.
+
+    `sender` is None for what nobody said (system lines, lines not understood). `line` is where it
+    begins in the file, from 1. `time` is the clock on the wall, without a zone. `part` is the
+    conversation it belongs to where a file holds several: nothing is ever joined across parts.
+    """
 
     sender: str | None
     text: str
     line: int
     kind: Kind = Kind.TEXT
     time: datetime | None = None
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)

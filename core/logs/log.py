@@ -1,0 +1,112 @@
+"""The shapes that every reader gives back: a Log, what was guessed, and where each line went."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+from core.messages import Kind, Message
+
+DateOrder = Literal["ymd", "dmy", "mdy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One sentence for a person, in both languages."""
+
+    en: str
+    ja: str
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An export format: a short id for scripts, and its name for people."""
+
+    id: str
+    en: str
+    ja: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What is known before reading. `names` and `date_order` are a person's answers to a Guess."""
+
+    file_name: str = ""
+    names: tuple[str, ...] | None = None
+    date_order: DateOrder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Something the file itself could not settle. Read again with Hints to change it.
+
+    `about` names the field of Hints; `value` is what was taken, `choices` what else it could be
+    (for names: every prefix that may be a person, of which any number can be right).
+    """
+
+    about: Literal["names", "date_order"]
+    value: tuple[str, ...]
+    choices: tuple[str, ...]
+    certain: bool
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class LineCount:
+    """Where each line of the file went. `total` is counted from the text, the rest by the reader."""
+
+    total: int
+    messages: int
+    """Lines that are part of a message, continuation lines included."""
+    marks: int = 0
+    """Banner, date and other lines that hold no message of their own."""
+    blank: int = 0
+    unread: int = 0
+    """Lines not understood. Their text is kept in messages of kind UNKNOWN."""
+
+    @property
+    def missing(self) -> int:
+        """Lines that no count holds: 0, or the reader lost some."""
+        return self.total - self.messages - self.marks - self.blank - self.unread
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Someone who writes in a log: messages with words, and messages of every kind."""
+
+    name: str
+    texts: int
+    messages: int
+
+
+@dataclass(frozen=True)
+class Log:
+    """One export, read. `messages` are in the order of the file."""
+
+    format: Format
+    messages: tuple[Message, ...]
+    lines: LineCount
+    guesses: tuple[Guess, ...] = ()
+    notes: tuple[Note, ...] = ()
+    partner: str | None = None
+    """The other person of a one-to-one chat, where the file or its name says so."""
+    file_name: str = ""
+    encoding: str = "utf-8"
+
+    def speakers(self) -> list[Speaker]:
+        """Who writes, the most words first."""
+        every = Counter(m.sender for m in self.messages if m.sender is not None)
+        texts = Counter(m.sender for m in self.messages if m.sender is not None and m.kind is Kind.TEXT)
+        speakers = [Speaker(name, texts[name], n) for name, n in every.items()]
+        return sorted(speakers, key=lambda speaker: (-speaker.texts, -speaker.messages))
+
+    def unread(self) -> list[Message]:
+        """The blocks of lines that were not understood."""
+        return [message for message in self.messages if message.kind is Kind.UNKNOWN]
+
+    def suggested_persona(self) -> str | None:
+        """Who the persona most likely is: the other person of the chat, the assistant of an AI chat,
+        else whoever writes most. A person can always choose otherwise.
+        """
+        names = [speaker.name for speaker in self.speakers() if speaker.texts]
+        likely = [name for name in (self.partner, "assistant", "gpt") if name in names]
+        return next(iter(likely + names), None)

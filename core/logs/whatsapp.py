@@ -1,0 +1,110 @@
+"""WhatsApp exports (.txt): a date and time in brackets or before a dash, then "Name: text".
+
+Phones write dates in their own way, so one pattern covers them all. Lines that fit it no further
+than the time are system lines; lines that do not fit continue the message before.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.logs.collect import Collector
+from core.logs.decode import EDGE_MARKS, edges, split_records
+from core.logs.log import Format, Hints, Log
+from core.logs.whatsapp_dates import Stamp, date_order, stamp
+from core.logs.whatsapp_kinds import classify
+from core.messages import Message
+
+FORMAT = Format("whatsapp", "WhatsApp", "WhatsApp")
+_SP = r"[ \u00a0\u202f\u2009]"
+_MARKS = f"[{EDGE_MARKS}]*"
+_DATE = rf"\d{{1,4}}[./-]{_SP}?{_MARKS}\d{{1,2}}[./-]{_SP}?{_MARKS}\d{{1,4}}"
+_CLOCK = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
+_HALF_BEFORE = "午前|午後|上午|下午|오전|오후"
+HEAD = re.compile(
+    rf"{_MARKS}\[?(?P<date>{_DATE})[,.،]?{_SP}+(?:(?P<before>{_HALF_BEFORE}){_SP}?|klo{_SP})?(?P<clock>{_CLOCK})"
+    rf"(?:{_SP}?(?P<after>[AaPp]\.?{_SP}?[Mm]\.?|[صم]))?(?:\]{_SP}?|{_SP}[-–]{_SP}|:{_SP})(?P<rest>.*)",
+    re.DOTALL,
+)
+WEB_COPY = re.compile(
+    rf"{_MARKS}\[(?P<before>{_HALF_BEFORE})?{_SP}?(?P<clock>{_CLOCK})(?:{_SP}?(?P<after>[AaPp]\.?{_SP}?[Mm]\.?))?"
+    rf",{_SP}?(?P<date>{_DATE})\]{_SP}(?P<rest>.*)",
+    re.DOTALL,
+)
+# Whole-line test before the patterns: a header has a digit among its first characters.
+OPENING = re.compile(rf"{_MARKS}\[?(?:{_HALF_BEFORE})?\d")
+SENDER = re.compile(r"(?P<name>[^:\n]{1,80}?):(?: |(?=\u200e)|(?=\.?$))(?P<body>.*)", re.DOTALL)
+
+
+def match_head(line: str) -> re.Match[str] | None:
+    """The header of a record, in either shape, or None for a line that continues one."""
+    return (HEAD.match(line) or WEB_COPY.match(line)) if OPENING.match(line) else None
+
+
+def score(lines: Sequence[str]) -> int:
+    """Hits among sampled lines. The header is rare in other text, so most of a short file is enough."""
+    heads = sum(bool(match_head(line)) for line in lines)
+    written = sum(bool(line.strip()) for line in lines)
+    return heads if heads >= 3 or 2 * heads > written else 0
+
+
+def read(text: str, hints: Hints) -> Log:
+    """Every record of an export; day and month by the whole file unless `hints` settle it."""
+    records = split_records(text, match_head)
+    stamps: dict[str, Stamp] = {}
+    heads: list[tuple[Stamp, str] | None] = []
+    for line in records.texts:
+        match = match_head(line)
+        heads.append((_stamp(match, stamps), match["rest"]) if match else None)
+    order, guess = date_order(list(stamps.values()), hints.date_order)
+    moments = {one: one.moment(order) for one in set(stamps.values())}
+    found = Collector(_join)
+    for line, number, head in zip(records.texts, records.starts, heads, strict=True):
+        if head is None:
+            found.line(line, number)
+            continue
+        one, rest = head
+        sender, body = split_sender(rest)
+        kind, words = classify(body, sender is not None)
+        person = None if kind.value == "system" else sender
+        found.add(Message(person, words, number, kind, moments[one]), line.count("\n") + 1)
+    count = found.finish(records)
+    messages = tuple(found.messages)
+    return Log(FORMAT, messages, count, (guess,) if guess else (), partner=_partner(hints.file_name, messages))
+
+
+def _stamp(match: re.Match[str], known: dict[str, Stamp]) -> Stamp:
+    """The stamp of a header, worked out once for each spelling."""
+    written = f"{match['date']} {match['before']} {match['clock']} {match['after']}"
+    if written not in known:
+        known[written] = stamp(match["date"], match["clock"], match["before"] or match["after"])
+    return known[written]
+
+
+def split_sender(rest: str) -> tuple[str | None, str]:
+    """(name, text); no name for system lines.
+
+    A colon inside quotes (created group "Team: A") ends no name.
+    """
+    match = SENDER.match(rest)
+    if match is None:
+        return None, rest
+    name = match["name"]
+    if name.count('"') % 2 or name.count("「") != name.count("」") or name.count("“") != name.count("”"):
+        return None, rest
+    return edges(name).removeprefix("~").strip(" \u00a0\u202f") or None, match["body"]
+
+
+def _join(message: Message, more: Sequence[str]) -> Message:
+    """Further lines: of a message, or the caption under an attachment."""
+    kind, words = classify("\n".join((message.text, *more)), message.sender is not None)
+    if message.sender is None:
+        return replace(message, text="\n".join((message.text, *more)))
+    return replace(message, kind=kind, text=words)
+
+
+def _partner(file_name: str, messages: tuple[Message, ...]) -> str | None:
+    """The speaker whom the file is named after, as in "WhatsApp Chat with X.txt"."""
+    stem = re.sub(r"(?:\s*\(\d+\))?\.\w+$", "", file_name)
+    named = {m.sender for m in messages if m.sender and re.search(rf"(?<!\w){re.escape(m.sender)}(?!\w)", stem)}
+    return next(iter(named)) if len(named) == 1 and "whatsapp" in stem.lower() else None
