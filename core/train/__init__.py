@@ -1,0 +1,1 @@
+"""Training: settings, rows to batches, the process that trains, and the jobs that it runs for."""

@@ -1,0 +1,48 @@
+"""The result of a run on disk: the adapter, the prompt contract that it was trained with, and how it went.
+
+- adapter_config.json, adapter_model.safetensors: as peft reads them
+- contract.json: core.prompt.PromptContract, with a definite template
+- training.json: base, data set, config, metrics, versions
+"""
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.prompt import PromptContract
+from core.workspace import write_json
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+
+def write_adapter(
+    folder: Path, model: "PeftModel", contract: PromptContract, *, training: dict, base: str, revision: str | None
+) -> None:
+    """Write `folder` anew: it appears whole or stays as it was, also when the disk is full or the power fails."""
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    lora = model.peft_config[model.active_adapter]
+    lora.base_model_name_or_path, lora.revision = base, revision
+    try:
+        model.save_pretrained(aside, save_embedding_layers=False)
+        (aside / "README.md").unlink(missing_ok=True)  # peft's empty card; the app writes its own when it pushes
+        write_json(aside / "contract.json", contract.to_json())
+        write_json(aside / "training.json", training)
+        for file in aside.iterdir():
+            with file.open("rb+") as opened:
+                os.fsync(opened.fileno())
+        _swap(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _swap(new: Path, folder: Path) -> None:
+    """Put `new` where `folder` is; a folder that is not empty cannot be replaced in one step."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(new, folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,151 @@
+"""The frozen base model and the adapter on it, loaded for training.
+
+Only safetensors are read and no code of a model's repository is run. Imports torch late.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.errors import InputError, ModelError
+from core.train.config import TrainConfig
+from core.train.spec import JobSpec
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+SMALL = 50_000_000  # under this many parameters a CPU is not faster in bf16
+
+
+@dataclass(frozen=True)
+class Base:
+    """What is trained on."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    parameters: int
+    window: int
+    """Most tokens the model can read at once."""
+    precision: str
+    """fp32, bf16 or fp16."""
+    revision: str | None
+    """The Hub's commit, where it came from the Hub."""
+
+
+def load_tokenizer(base: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
+    """The base's tokenizer. Raises ModelError when there is none."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(base, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise _cannot_load(base, error) from error
+
+
+def load_base(spec: JobSpec) -> Base:
+    """Model and tokenizer of `spec.base`. Raises ModelError when they cannot be had."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tokenizer = load_tokenizer(spec.base, spec.base_revision)
+    try:
+        config = AutoConfig.from_pretrained(spec.base, revision=spec.base_revision, trust_remote_code=False)
+        precision = _precision(spec.config, config)
+        model = AutoModelForCausalLM.from_pretrained(
+            spec.base, config=config, revision=spec.base_revision, trust_remote_code=False, use_safetensors=True,
+            dtype=_dtype(precision), **_placement(spec.config, precision),
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        if _out_of_memory(error):
+            raise
+        raise _cannot_load(spec.base, error) from error
+    window = getattr(config.get_text_config(), "max_position_embeddings", None) or spec.config.max_length
+    return Base(model, tokenizer, model.num_parameters(), window, precision, getattr(config, "_commit_hash", None))
+
+
+def with_adapter(base: Base, config: TrainConfig) -> "PeftModel":
+    """A fresh LoRA adapter on the frozen base. Its start depends on the seed alone."""
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    from transformers import set_seed
+
+    model = base.model
+    if config.quantization != "none":
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=config.gradient_checkpointing)
+    elif config.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+        model.enable_input_require_grads()
+    names = config.target.replace(" ", "").split(",")
+    set_seed(config.seed)
+    lora = LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias="none", task_type="CAUSAL_LM",
+        target_modules="all-linear" if config.target == "all-linear" else names,
+    )  # fmt: skip
+    try:
+        return get_peft_model(model, lora)
+    except ValueError as error:
+        raise InputError(
+            f"target = {config.target!r} names layers that this model does not have. Use all-linear.",
+            f"target = {config.target!r} という名前の層はこのモデルにありません。all-linear にしてください。",
+        ) from error
+
+
+def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
+    """What "auto" means here: bf16 where the device is fast in it; fp16 on older GPUs; else fp32."""
+    import torch
+
+    if config.precision == "fp16" and not torch.cuda.is_available():
+        raise InputError(
+            "precision = 'fp16' needs a GPU: a CPU is many times slower in it. Choose auto, bf16 or fp32.",
+            "precision = 'fp16' には GPU が必要です（CPU では何倍も遅くなります）。"
+            "auto、bf16、fp32 のどれかにしてください。",
+        )
+    if config.precision != "auto":
+        return config.precision
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    fast = {"avx512_bf16", "amx_bf16"} & {name for name, has in torch.cpu.get_capabilities().items() if has is True}
+    return "bf16" if fast and _rough_size(model) >= SMALL else "fp32"
+
+
+def _rough_size(model: "PretrainedConfig") -> int:
+    """About how many parameters a model of this configuration has, without building it."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(model, trust_remote_code=False).num_parameters()
+
+
+def _dtype(precision: str) -> "torch.dtype":
+    import torch
+
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _placement(config: TrainConfig, precision: str) -> dict[str, object]:
+    """Quantised bases are put on their device while they load; others are moved by the Trainer."""
+    import torch
+
+    if config.quantization == "none":
+        return {}
+    from transformers import BitsAndBytesConfig
+
+    if config.quantization == "8bit":
+        how = BitsAndBytesConfig(load_in_8bit=True)
+    else:
+        how = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=_dtype(precision))
+    return {"quantization_config": how, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
+
+
+def _cannot_load(base: str, error: Exception) -> ModelError:
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
+    return ModelError(
+        f"The model “{base}” cannot be loaded: {reason} Choose a Hub id or a folder that holds config.json, "
+        "a tokenizer and .safetensors weights of a text model.",
+        f"モデル「{base}」を読み込めません: {reason} Hub の ID か、"
+        "config.json とトークナイザーと .safetensors の重みが入ったテキストモデルのフォルダーを選んでください。",
+    )

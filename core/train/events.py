@@ -1,0 +1,144 @@
+"""What a training run tells: one JSON object a line, only ever appended, so that any reader can follow.
+
+    {"event": "step", "time": 1760000000.0, "step": 12, "loss": 2.31, …}
+
+The process that trains writes; the page reads. A line that a kill cut short is skipped by the reader,
+and the next writer starts on a line of its own.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A process was started for the run: the first, or another one that goes on from a checkpoint."""
+
+    tries: int
+    """Starts in a row by the app itself, without a new checkpoint between them; 0 when a person asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The model is loaded and the first step begins."""
+
+    step: int
+    """0, or the checkpoint's step when it goes on from one."""
+    steps: int
+    rows: int
+    heldout_rows: int
+    learned_tokens: int
+    """Tokens with loss in one epoch."""
+    parameters: int
+    trainable: int
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Progress. A step that is run again after a resume is told again and replaces the earlier one."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    """Mean over the learned tokens since the last such event, in nats a token."""
+    learning_rate: float
+    tokens: int
+    """Real tokens (no padding) so far."""
+    tokens_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The held-out rows, measured with the weights of this step."""
+
+    step: int
+    loss: float
+    """Nats a learned token."""
+    bpb: float
+    """Bits a UTF-8 byte of the persona's words: comparable between tokenizers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should know; training goes on."""
+
+    en: str
+    ja: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint is complete on disk."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The run came to its end; the adapter is in place."""
+
+    metrics: dict
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The run was asked to stop. With step 0 there was nothing to keep yet."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The run cannot go on, and why."""
+
+    en: str
+    ja: str
+
+
+Event = Launched | Started | Step | HeldOut | Note | Saved | Done | Stopped | Failed
+KINDS = {kind.__name__.lower(): kind for kind in (Launched, Started, Step, HeldOut, Note, Saved, Done, Stopped, Failed)}
+
+
+def append(path: Path, event: Event) -> None:
+    """Add `event` to the log as a whole line. Raises OSError when it cannot be written."""
+    value = {"event": type(event).__name__.lower(), "time": round(time.time(), 3)} | asdict(event)
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    with path.open("ab+") as file:
+        if file.tell() and not _ends_line(file):
+            line = b"\n" + line
+        file.write(line)
+
+
+def _ends_line(file: "object") -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
+    """The whole lines from byte `offset` on, and the offset to go on from. No file is an empty log."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], 0
+    whole = data[: data.rfind(b"\n") + 1]
+    return list(_parsed(whole)), offset + len(whole)
+
+
+def _parsed(lines: bytes) -> Iterator[Event]:
+    for line in lines.splitlines():
+        try:
+            value = json.loads(line)
+            kind: Callable[..., Event] = KINDS[value["event"]]
+            yield kind(**{f.name: value[f.name] for f in fields(kind)})
+        except (ValueError, KeyError, TypeError):
+            continue  # cut short by a kill, or of a later version

@@ -1,0 +1,125 @@
+"""How a run stands, read from its event log a few new lines at a time."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.train.events import Done, Event, Failed, HeldOut, Launched, Note, Saved, Started, Step, Stopped, read
+from core.train.spec import RunFolder
+
+State = Literal["queued", "running", "stopping", "stopped", "done", "failed", "killed"]
+ENDINGS = {Done: "done", Stopped: "stopped", Failed: "failed"}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the page shows of a run."""
+
+    state: State
+    step: int = 0
+    steps: int = 0
+    """0 until the model is loaded."""
+    seconds_left: float | None = None
+    tokens_per_second: float | None = None
+    losses: tuple[tuple[int, float], ...] = ()
+    """(step, training loss in nats a token), by step."""
+    heldout: tuple[tuple[int, float, float], ...] = ()
+    """(step, bits a byte, loss in nats a token), by step."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """(English, Japanese), in order, none twice."""
+    error: tuple[str, str] | None = None
+    """Why it failed, (English, Japanese)."""
+    started: Started | None = None
+    """Sizes, device and precision of the latest start."""
+    metrics: dict | None = None
+    """Final figures, when done."""
+    ahead: int = 0
+    """Runs before it, while it is queued."""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the steps that are done, 0–1."""
+        return self.step / self.steps if self.steps else 0.0
+
+
+@dataclass
+class EventFollower:
+    """Follows one event log. What was read is kept; `follow` reads what was appended since."""
+
+    folder: RunFolder
+    launches: int = 0
+    tries: int = 0
+    """As the latest launch says."""
+    ending: Literal["stopped", "done", "failed"] | None = None
+    """How the latest launch ended, if it told."""
+    saved: int = 0
+    """Step of the newest checkpoint that was told of."""
+    saved_at_launch: int = 0
+    """The same, when the latest launch began."""
+    step: int = 0
+    """Steps done, as far as told."""
+    _offset: int = 0
+    _latest: Step | None = None
+    _losses: dict[int, float] = field(default_factory=dict)
+    _heldout: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _notes: dict[tuple[str, str], None] = field(default_factory=dict)
+    _error: tuple[str, str] | None = None
+    _started: Started | None = None
+    _metrics: dict | None = None
+    _shown: Progress | None = None
+
+    def follow(self) -> None:
+        """Take in the whole lines that were appended since the last call."""
+        events, self._offset = read(self.folder.events, self._offset)
+        for event in events:
+            self._take(event)
+        if events:
+            self._shown = None
+
+    @property
+    def pace(self) -> float:
+        """Seconds a step takes, measures and checkpoints included; 0 while unknown."""
+        latest = self._latest
+        return latest.seconds_left / (latest.steps - latest.step) if latest and latest.step < latest.steps else 0.0
+
+    def show(self, state: State, ahead: int = 0) -> Progress:
+        """What is known, under the state that only the queue and the process can tell."""
+        shown = self._shown
+        if shown is None or (shown.state, shown.ahead) != (state, ahead):
+            running, latest = state == "running", self._latest
+            shown = self._shown = Progress(
+                state=state,
+                step=self.step,
+                steps=self._started.steps if self._started else 0,
+                seconds_left=latest.seconds_left if latest and running else None,
+                tokens_per_second=latest.tokens_per_second if latest and running else None,
+                losses=tuple(sorted(self._losses.items())),
+                heldout=tuple((step, bpb, loss) for step, (bpb, loss) in sorted(self._heldout.items())),
+                notes=tuple(self._notes),
+                error=self._error,
+                started=self._started,
+                metrics=self._metrics,
+                ahead=ahead,
+            )
+        return shown
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Launched():
+                self.launches, self.tries = self.launches + 1, event.tries
+                self.ending = self._error = self._latest = None
+                self.saved_at_launch = self.saved
+            case Started():
+                self._started, self.step = event, event.step
+            case Step():
+                self._latest, self.step = event, event.step
+                self._losses[event.step] = event.loss
+            case HeldOut():
+                self._heldout[event.step] = (event.bpb, event.loss)
+            case Note():
+                self._notes[event.en, event.ja] = None
+            case Saved():
+                self.saved = event.step
+            case Done() | Stopped() | Failed():
+                self.ending = ENDINGS[type(event)]
+                self._metrics = event.metrics if isinstance(event, Done) else None
+                self._error = (event.en, event.ja) if isinstance(event, Failed) else None

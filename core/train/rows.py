@@ -1,0 +1,151 @@
+"""Rows of a data set as token ids and labels, through the one prompt function.
+
+A data set is cut into rows for one tokenizer. Where another one makes a row longer than the window,
+the row is cut again by whole turns, so that every word of the persona is still learned once; words that
+fit no window at all are counted and told.
+"""
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import InputError
+from core.messages import Turn, from_chat_messages
+from core.prompt import Meter, Prompt, PromptContract, meter, render
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100  # the label that PyTorch's cross entropy leaves out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One row as the model sees it."""
+
+    ids: array
+    """Token ids, as 32-bit integers: a list of Python integers would take nine times the memory."""
+    labels: array
+    """`ids` where a token is learned, IGNORED elsewhere."""
+    words: int
+    """UTF-8 bytes of the learned words, for bits per byte."""
+
+    @property
+    def learned(self) -> int:
+        """How many tokens carry loss. The first token of a row never does: nothing comes before it."""
+        return sum(label != IGNORED for label in self.labels[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A file of rows, encoded."""
+
+    examples: tuple[Example, ...]
+    cut: int = 0
+    """Rows that were longer than the window and became several."""
+    too_long: int = 0
+    """Turns of the persona that fit no window and are not learned."""
+
+    @property
+    def learned(self) -> int:
+        return sum(example.learned for example in self.examples)
+
+
+def read_rows(path: Path) -> Iterator[list[Turn]]:
+    """The conversations of a JSONL file; none when there is no such file.
+
+    Raises InputError with the line's number when a line is not a row.
+    """
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield from_chat_messages(json.loads(line)["messages"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"Line {number} of {path.name} is not a row of a data set: {line.strip()[:80]}. "
+                    "Make the data set again.",
+                    f"{path.name} の {number} 行目はデータセットの行ではありません: {line.strip()[:80]}。"
+                    "データセットを作り直してください。",
+                ) from error
+
+
+def encode(
+    rows: Iterable[Sequence[Turn]], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *, max_length: int
+) -> Encoded:
+    """Rows as examples of at most `max_length` tokens; rows without words of the persona are left out."""
+    contract = replace(contract, context_window=max_length)
+    measure = meter(contract, tokenizer)
+    examples: list[Example] = []
+    cut = too_long = 0
+    for turns in rows:
+        prompts, lost = _fit(list(turns), contract, tokenizer, measure)
+        examples += (example for prompt in prompts if (example := _example(prompt)).learned)
+        cut += len(prompts) > 1
+        too_long += lost
+    return Encoded(tuple(examples), cut, too_long)
+
+
+def _example(prompt: Prompt) -> Example:
+    labels = (token if learned else IGNORED for token, learned in zip(prompt.ids, prompt.mask, strict=True))
+    words = sum(
+        len(piece.text.encode())
+        for piece in prompt.pieces
+        if piece.part == "turns" and piece.end > piece.start and prompt.mask[piece.start]
+    )
+    return Example(array("i", prompt.ids), array("i", labels), words)
+
+
+def _fit(
+    turns: list[Turn], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", measure: Meter
+) -> tuple[list[Prompt], int]:
+    """Prompts that hold every turn of the persona in `turns` that fits, and how many do not."""
+    if not any(turn.role == "assistant" for turn in turns):
+        return [], 0
+    try:
+        prompt = render(contract, turns, tokenizer, training=True)
+    except InputError:
+        prompt = None  # not even the last two turns fit
+    if prompt and not any(turn.role == "assistant" for turn in turns[: prompt.turns_left_out]):
+        return [prompt], 0
+    exchanges = _exchanges(turns)
+    if len(exchanges) > 1:
+        parts = _packed(exchanges, contract.context_window - measure.fixed, measure)
+        fitted = [_fit(part, contract, tokenizer, measure) for part in parts]
+        return [p for prompts, _ in fitted for p in prompts], sum(lost for _, lost in fitted)
+    if len(turns) > 1:  # what was said to the persona is too long: its own words alone
+        return _fit(turns[-1:], contract, tokenizer, measure)
+    return [], 1
+
+
+def _exchanges(turns: Sequence[Turn]) -> list[list[Turn]]:
+    """Turns cut behind each turn of the persona; what follows the last one teaches nothing."""
+    exchanges: list[list[Turn]] = [[]]
+    for turn in turns:
+        exchanges[-1].append(turn)
+        if turn.role == "assistant":
+            exchanges.append([])
+    return exchanges[:-1]
+
+
+def _packed(exchanges: Sequence[list[Turn]], room: int, measure: Meter) -> list[list[Turn]]:
+    """Neighbouring exchanges put together while they fit in `room` tokens: at least two parts."""
+    sizes = [sum(measure.turn(turn) for turn in exchange) for exchange in exchanges]
+    if sum(sizes) <= room:  # the opening that a layout may need is not in the meter
+        middle = len(exchanges) // 2
+        return [[t for e in half for t in e] for half in (exchanges[:middle], exchanges[middle:])]
+    parts, used = [list(exchanges[0])], sizes[0]
+    for exchange, size in zip(exchanges[1:], sizes[1:], strict=True):
+        if used + size <= room:
+            parts[-1] += exchange
+            used += size
+        else:
+            parts.append(list(exchange))
+            used = size
+    return parts

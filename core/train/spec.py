@@ -1,0 +1,77 @@
+"""What a training run is asked to do: `spec.json` in its folder, and the files around it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.prompt import PromptContract
+from core.train.config import TrainConfig
+from core.workspace import read_json, write_json
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """The whole of a training run."""
+
+    base: str
+    """Hub id, or folder, of the model that is frozen under the adapter."""
+    dataset: Path
+    """Folder with train.jsonl, heldout.jsonl (may be absent or empty) and dataset.json."""
+    contract: PromptContract
+    config: TrainConfig
+    adapter_name: str
+    base_revision: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "base": self.base, "base_revision": self.base_revision, "dataset": str(self.dataset),
+            "contract": self.contract.to_json(), "config": self.config.to_json(), "adapter_name": self.adapter_name,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, value: dict) -> "JobSpec":
+        return cls(
+            value["base"], Path(value["dataset"]), PromptContract.from_json(value["contract"]),
+            TrainConfig.from_json(value["config"]), value["adapter_name"], value.get("base_revision"),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    spec.json      what to do                     events.jsonl  what happened (`core.train.events`)
+    meta.json      owner, queue, process          worker.log    what the libraries said, tracebacks
+    stop           present when asked to stop     checkpoints/  to resume from      adapter/  the result
+    """
+
+    path: Path
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def meta(self) -> Path:
+        return self.path / "meta.json"
+
+    @property
+    def stop(self) -> Path:
+        return self.path / "stop"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    def read_spec(self) -> JobSpec:
+        return JobSpec.from_json(read_json(self.path / "spec.json"))
+
+    def write_spec(self, spec: JobSpec) -> None:
+        write_json(self.path / "spec.json", spec.to_json())

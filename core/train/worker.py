@@ -1,0 +1,306 @@
+"""The process that trains one adapter: `python -m core.train.worker RUN_FOLDER`.
+
+It reads spec.json, goes on from the last complete checkpoint if there is one, tells events.jsonl what
+happens, and leaves the adapter in RUN_FOLDER/adapter. Asked to stop (a file `stop`, SIGTERM) it ends after
+the step at hand with a checkpoint and a usable adapter. torch and transformers are imported late, so
+that a second start on the same folder ends at once.
+"""
+
+import logging
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from core.errors import AppError, InputError
+from core.layout import layout_for
+from core.prompt import PromptContract
+from core.train.events import Done, Failed, HeldOut, Note, Started, Step, Stopped, append, read
+from core.train.failures import explain, make_room
+from core.train.rows import Encoded, encode, read_rows
+from core.train.spec import JobSpec, RunFolder
+from core.workspace import read_json
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import TrainingArguments
+
+    from core.train.base import Base
+    from core.train.report import Report, Stop
+    from core.train.trainer import PersonaTrainer
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the folder named on the command line. 0: done or stopped; 1: failed; 3: somebody else runs it."""
+    logging.basicConfig(level=logging.INFO)
+    folder = RunFolder(Path(arguments[0]).resolve())
+    try:
+        with FileLock(folder.path / ".lock", timeout=0):
+            return run(folder, listen=True)
+    except Timeout:
+        log.error("another process already trains in %s", folder.path)
+        return 3
+
+
+def run(folder: RunFolder, *, listen: bool = False) -> int:
+    """Train, and tell every ending as an event. The edge of the process: nothing gets past it."""
+    from core.train.report import Stop
+
+    stop = Stop(folder)
+    if listen:
+        stop.listen()
+    try:
+        train(folder, stop)
+    except AppError as error:
+        log.exception("failed")
+        append(folder.events, Failed(error.en, error.ja))
+        return 1
+    except Exception as error:  # whatever a library raised: the person gets a sentence, the log the traceback
+        log.exception("failed")
+        sentence = explain(error, folder.path)
+        make_room(folder)
+        append(folder.events, Failed(*sentence))
+        return 1
+    return 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run has loaded."""
+
+    spec: JobSpec
+    contract: PromptContract
+    base: "Base"
+    rows: Encoded
+    heldout: Encoded
+
+
+def train(folder: RunFolder, stop: "Stop") -> None:
+    """The whole run. Raises AppError for what a person can mend, and what the libraries raise."""
+    from core.train.trainer import StopAsked, last_checkpoint
+
+    checkpoint = last_checkpoint(folder.checkpoints)
+    work = _load(folder)
+    if stop.asked() and not checkpoint:
+        append(folder.events, Stopped(0))
+        return
+    trainer, report = _trainer(folder, work, stop)
+    _tell_start(folder, work, trainer, step=checkpoint.step if checkpoint else 0)
+    after = None
+    try:
+        if checkpoint:
+            trainer.seconds = checkpoint.seconds
+            trainer.train(resume_from_checkpoint=str(checkpoint.path))
+        else:
+            _measure_start(folder, trainer)
+            trainer.train()
+        if not report.stopped:
+            after = _measure_end(folder, trainer)
+    except StopAsked:  # in the middle of a measure: the step before it is whole
+        report.stopped = True
+        if trainer.state.global_step:
+            trainer.save_now()
+    if not trainer.state.global_step:
+        append(folder.events, Stopped(0))
+        return
+    metrics = _metrics(folder, trainer, after)
+    _write(folder, work, trainer.model, metrics)
+    append(folder.events, Stopped(trainer.state.global_step) if report.stopped else Done(metrics))
+
+
+def _load(folder: RunFolder) -> Work:
+    from core.train.base import load_base
+
+    spec = folder.read_spec()
+    base = load_base(spec)
+    contract = replace(spec.contract, template=layout_for(base.tokenizer, spec.contract.template).name)
+    window = min(spec.config.max_length, base.window)
+    if window < spec.config.max_length:
+        append(folder.events, Note(
+            f"The model reads {window} tokens at once: rows are cut to that instead of {spec.config.max_length}.",
+            f"モデルが一度に読めるのは {window} トークンなので、{spec.config.max_length} ではなくそこで区切ります。",
+        ))  # fmt: skip
+    rows, heldout = (
+        encode(read_rows(spec.dataset / f"{part}.jsonl"), contract, base.tokenizer, max_length=window)
+        for part in ("train", "heldout")
+    )
+    _tell_rows(folder, rows, window)
+    return Work(spec, contract, base, rows, heldout)
+
+
+def _tell_rows(folder: RunFolder, rows: Encoded, window: int) -> None:
+    if not rows.learned:
+        raise InputError(
+            "There is nothing to learn: no row of the data set holds words of the persona that fit in "
+            f"{window} tokens. Choose who the persona is again in the Data tab, or raise the maximum length.",
+            f"学習できるものがありません。{window} トークンに収まる人格の発言がデータセットに 1 つもありません。"
+            "データのタブで人格を選び直すか、最大長を大きくしてください。",
+        )
+    if rows.cut:
+        append(folder.events, Note(
+            f"{rows.cut} rows were longer than {window} tokens with this model's tokenizer and were cut into several.",
+            f"{rows.cut} 行がこのモデルのトークナイザーでは {window} トークンを超えたので、複数の行に分けました。",
+        ))  # fmt: skip
+    if rows.too_long:
+        append(folder.events, Note(
+            f"{rows.too_long} turns of the persona are longer than {window} tokens and are not learned.",
+            f"人格の {rows.too_long} 個の発言は {window} トークンより長いため、学習しません。",
+        ))  # fmt: skip
+
+
+def _trainer(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTrainer, Report]":
+    from transformers import EarlyStoppingCallback
+
+    from core.train.base import with_adapter
+    from core.train.batches import Collate
+    from core.train.report import Report
+    from core.train.trainer import PersonaTrainer
+
+    config, examples = work.spec.config, work.rows.examples
+    model = with_adapter(work.base, config)
+    args = _arguments(folder, work)
+    report = Report(folder, stop)
+    tokenizer = work.base.tokenizer
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
+    trainer = PersonaTrainer(
+        model, args, data_collator=Collate(pad), train_dataset=examples, eval_dataset=work.heldout.examples,
+        callbacks=[report, *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else [])],
+        asked=stop.asked,
+    )  # fmt: skip
+    return trainer, report
+
+
+def _tell_start(folder: RunFolder, work: Work, trainer: "PersonaTrainer", *, step: int) -> None:
+    append(folder.events, Started(
+        step=step,
+        steps=_steps(work),
+        rows=len(work.rows.examples),
+        heldout_rows=len(work.heldout.examples),
+        learned_tokens=work.rows.learned,
+        parameters=work.base.parameters,
+        trainable=trainer.model.num_parameters(only_trainable=True),
+        device=str(trainer.args.device),
+        precision=work.base.precision,
+    ))  # fmt: skip
+
+
+def _steps(work: Work) -> int:
+    config = work.spec.config
+    batches = -(-len(work.rows.examples) // config.batch_size)
+    return -(-batches // config.accumulation) * config.epochs
+
+
+def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
+    import torch
+    from transformers import TrainingArguments
+
+    config, steps, gpu = work.spec.config, _steps(work), torch.cuda.is_available()
+    eval_every = config.eval_every or max(1, steps // 10)
+    measured = bool(work.heldout.learned)
+    warm = round(config.warmup_ratio * steps)
+    return TrainingArguments(
+        output_dir=str(folder.checkpoints),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.accumulation,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        lr_scheduler_type="constant_with_warmup" if config.scheduler == "constant" else config.scheduler,
+        warmup_steps=warm,
+        max_grad_norm=1.0,
+        seed=config.seed,
+        bf16=gpu and work.base.precision == "bf16",
+        fp16=gpu and work.base.precision == "fp16",
+        logging_steps=max(1, steps // 400),
+        logging_nan_inf_filter=False,  # it would hide that training has come apart
+        include_num_input_tokens_seen="non_padding",
+        eval_strategy="steps" if measured else "no",
+        eval_steps=eval_every,
+        save_steps=config.save_every or eval_every,
+        save_total_limit=2,
+        load_best_model_at_end=measured and config.patience > 0,
+        metric_for_best_model="loss",
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        dataloader_pin_memory=gpu,
+        remove_unused_columns=False,
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def _measure_start(folder: RunFolder, trainer: "PersonaTrainer") -> None:
+    if trainer.args.eval_strategy != "no":
+        found = trainer.measured()
+        append(folder.events, HeldOut(0, found.loss, found.bpb))
+
+
+def _measure_end(folder: RunFolder, trainer: "PersonaTrainer") -> HeldOut | None:
+    """The held-out measure of the weights that are kept: the last ones, or the best where patience is set."""
+    if trainer.args.eval_strategy == "no":
+        return None
+    last, kept = trainer.state.global_step, trainer.kept_step
+    if kept < last:
+        append(folder.events, Note(
+            f"The held-out rows were best at step {kept} of {last}: the adapter of that step is kept.",
+            f"検証データの値が最も良かったのはステップ {kept}（全 {last}）でした。その時点のアダプターを残します。",
+        ))  # fmt: skip
+    known = {event.step: event for event in read(folder.events)[0] if isinstance(event, HeldOut)}
+    if kept not in known:
+        found = trainer.measured()
+        known[kept] = HeldOut(kept, found.loss, found.bpb)
+        append(folder.events, known[kept])
+    return known[kept]
+
+
+def _metrics(folder: RunFolder, trainer: "PersonaTrainer", after: HeldOut | None) -> dict:
+    """Figures of the run, and its curves."""
+    events = read(folder.events)[0]
+    steps = {e.step: e.loss for e in events if isinstance(e, Step)}
+    heldout = {e.step: e for e in events if isinstance(e, HeldOut)}
+    before = heldout.get(0)
+    if after is None and heldout:  # stopped: the last measure before
+        after = heldout[max(heldout)]
+    last = [loss for _, loss in sorted(steps.items())][-max(1, len(steps) // 10) :]
+    return {
+        "steps": trainer.state.global_step,
+        "tokens": int(trainer.state.num_input_tokens_seen),
+        "seconds": round(trainer.total_seconds, 1),
+        "train_loss": sum(last) / len(last) if last else None,
+        "heldout_loss_before": before and before.loss,
+        "heldout_loss_after": after and after.loss,
+        "heldout_bpb_before": before and before.bpb,
+        "heldout_bpb_after": after and after.bpb,
+        "history": {
+            "loss": sorted(steps.items()),
+            "heldout": [[e.step, e.loss, e.bpb] for _, e in sorted(heldout.items())],
+        },
+    }
+
+
+def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> None:
+    from core.train.adapter import write_adapter
+
+    described = work.spec.dataset / "dataset.json"
+    revision = work.spec.base_revision or work.base.revision
+    training = {
+        "base": work.spec.base,
+        "base_revision": revision,
+        "dataset": read_json(described) if described.exists() else {},
+        "config": asdict(work.spec.config),
+        "metrics": metrics,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
+    }
+    write_adapter(folder.adapter, model, work.contract, training=training, base=work.spec.base, revision=revision)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

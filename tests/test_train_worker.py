@@ -1,0 +1,344 @@
+"""The run itself, in this process on a tiny model: it learns, ends well, and survives what goes wrong."""
+
+import errno
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from train_tiny import CONFIG, CONTRACT, QUICK_STEPS, run_folder, talks, tiny_base, write_dataset
+
+from core.prompt import PromptContract
+from core.train import adapter, worker
+from core.train.config import TrainConfig
+from core.train.events import Done, Event, Failed, HeldOut, Note, Saved, Started, Step, Stopped, read
+from core.train.spec import JobSpec, RunFolder
+from core.workspace import read_json
+
+
+@dataclass(frozen=True)
+class Place:
+    """A base, a data set, and room for runs."""
+
+    base: Path
+    dataset: Path
+    runs: Path
+
+    def run(self, name: str, config: TrainConfig = CONFIG, **changes: object) -> RunFolder:
+        spec = JobSpec(str(self.base), self.dataset, CONTRACT, config, adapter_name="mika")
+        return run_folder(self.runs / name, replace(spec, **changes))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    import torch
+
+    torch.set_num_threads(1)
+    home = tmp_path_factory.mktemp("train")
+    return Place(tiny_base(home / "base"), write_dataset(home / "talks", talks(24), talks(6)), home / "runs")
+
+
+@pytest.fixture
+def place(made: Place, tmp_path: Path) -> Place:
+    return replace(made, runs=tmp_path / "runs")
+
+
+def events(folder: RunFolder, kind: type[Event] = Event) -> list:
+    return [event for event in read(folder.events)[0] if isinstance(event, kind)]
+
+
+def weights(folder: RunFolder) -> dict:
+    from safetensors.torch import load_file
+
+    return load_file(folder.adapter / "adapter_model.safetensors")
+
+
+def same(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all((one[name] == other[name]).all() for name in one)
+
+
+def after_step(monkeypatch: pytest.MonkeyPatch, step: int, act: Callable[[], None]) -> None:
+    """Call `act` as soon as the run tells of `step`."""
+    from core.train import report
+
+    def telling(path: Path, event: Event) -> None:
+        real(path, event)
+        if isinstance(event, Step) and event.step == step:
+            act()
+
+    real = report.append
+    monkeypatch.setattr(report, "append", telling)
+
+
+def no_rest(folder: RunFolder) -> bool:
+    """Whether nothing half-written is left."""
+    return not [path for path in folder.path.iterdir() if path.name.startswith(".adapter")]
+
+
+def test_a_run_lowers_held_out_loss_and_leaves_a_whole_adapter(place: Place) -> None:
+    folder = place.run("a")
+    assert worker.run(folder) == 0
+    (done,) = events(folder, Done)
+    assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"] - 0.05
+    assert done.metrics["heldout_loss_after"] < done.metrics["heldout_loss_before"]
+    assert done.metrics["steps"] == QUICK_STEPS == len(events(folder, Step))
+    assert done.metrics["tokens"] == events(folder, Step)[-1].tokens > events(folder, Started)[0].learned_tokens
+    names = {path.name for path in folder.adapter.iterdir()}
+    assert names == {"adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json"}
+    training = read_json(folder.adapter / "training.json")
+    assert training["base"] == str(place.base) and training["dataset"]["rows"] == 24
+    assert training["config"] == CONFIG.to_json() and set(training["versions"]) == {"torch", "transformers", "peft"}
+    assert training["metrics"] == json.loads(json.dumps(done.metrics))
+    contract = PromptContract.from_json(read_json(folder.adapter / "contract.json"))
+    assert contract == replace(CONTRACT, template="model")
+    assert no_rest(folder)
+
+
+def test_the_adapter_loads_and_changes_what_the_base_says(place: Place) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    folder = place.run("a")
+    worker.run(folder)
+    base = AutoModelForCausalLM.from_pretrained(place.base)
+    ids = torch.tensor([[5, 6, 7]])
+    before = base(ids).logits.detach().clone()
+    tuned = PeftModel.from_pretrained(base, folder.adapter)
+    assert not torch.allclose(tuned(ids).logits, before, atol=1e-3)
+    names = set(weights(folder))
+    assert any("mlp" in name for name in names) and any("attn" in name for name in names)
+    assert not any("embed" in name or "lm_head" in name for name in names)
+
+
+def test_two_checkpoints_are_kept_and_held_out_rows_are_measured_on_the_way(place: Place) -> None:
+    folder = place.run("a")
+    worker.run(folder)
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["checkpoint-10", "checkpoint-12"]
+    assert [event.step for event in events(folder, Saved)] == [2, 4, 6, 8, 10, 12]
+    assert [event.step for event in events(folder, HeldOut)] == [0, 3, 6, 9, 12]
+
+
+def test_same_seed_same_weights(place: Place) -> None:
+    runs = [place.run(name, replace(CONFIG, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
+    assert [worker.run(run) for run in runs] == [0, 0, 0]
+    one, two, three = map(weights, runs)
+    assert same(one, two) and not same(one, three)
+
+
+@pytest.mark.parametrize("step", [1, 5, 8])
+def test_stop_keeps_a_usable_adapter_and_resume_ends_as_if_never_stopped(
+    place: Place, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    whole, cut = place.run("whole"), place.run("cut")
+    worker.run(whole)
+    with monkeypatch.context() as patch:
+        after_step(patch, step, cut.stop.touch)
+        assert worker.run(cut) == 0
+    stopped = events(cut, Stopped)[-1].step
+    assert stopped == step + 1 and not events(cut, Done)
+    assert read_json(cut.adapter / "training.json")["metrics"]["steps"] == stopped
+    assert not same(weights(cut), weights(whole))
+    cut.stop.unlink()
+    assert worker.run(cut) == 0
+    assert events(cut, Started)[-1].step == stopped
+    assert events(cut, Done) and same(weights(cut), weights(whole))
+
+
+def test_stop_before_the_first_step_keeps_nothing(place: Place) -> None:
+    folder = place.run("a")
+    folder.stop.touch()
+    assert worker.run(folder) == 0
+    assert events(folder)[-1] == Stopped(0) and not folder.adapter.exists()
+
+
+def test_stop_in_the_middle_of_a_measure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.train import trainer
+
+    folder = place.run("a", replace(CONFIG, save_every=100))
+    real, calls = trainer.summed_loss, []
+
+    def counted(model, inputs):
+        calls.append(model.training)
+        if calls.count(False) == 4:  # three batches at the start, then the first of the measure at step 3
+            folder.stop.touch()
+        return real(model, inputs)
+
+    monkeypatch.setattr(trainer, "summed_loss", counted)
+    assert worker.run(folder) == 0
+    assert events(folder)[-1] == Stopped(3) and (folder.adapter / "adapter_config.json").exists()
+    assert [event.step for event in events(folder, HeldOut)] == [0]
+
+
+def test_a_torn_checkpoint_is_skipped_and_the_run_ends_the_same(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, cut = place.run("whole"), place.run("cut")
+    worker.run(whole)
+    with monkeypatch.context() as patch:
+        after_step(patch, 8, cut.stop.touch)
+        worker.run(cut)
+    cut.stop.unlink()
+    newest = cut.checkpoints / f"checkpoint-{events(cut, Stopped)[0].step}"
+    (newest / "complete.json").unlink()
+    (newest / "optimizer.pt").write_bytes(b"torn")
+    assert worker.run(cut) == 0
+    assert events(cut, Started)[-1].step < 8 and same(weights(cut), weights(whole))
+
+
+def test_loss_that_is_no_number_ends_with_a_sentence_and_a_good_checkpoint(place: Place) -> None:
+    folder = place.run("a", replace(CONFIG, learning_rate=1.0, alpha=4096, rank=1, warmup_ratio=0.0, save_every=1,
+                                    weight_decay=1.0, epochs=200))  # fmt: skip
+    from core.train import trainer
+
+    real, calls = trainer.summed_loss, []
+
+    def diverging(model, inputs):
+        calls.append(model.training)
+        return real(model, inputs) * (float("nan") if calls.count(True) > 6 else 1.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "summed_loss", diverging)
+        assert worker.run(folder) == 1
+    failed = events(folder)[-1]
+    assert isinstance(failed, Failed) and "no longer a number" in failed.en and "学習率" in failed.ja
+    assert trainer.last_checkpoint(folder.checkpoints).step == 3
+    assert not folder.adapter.exists()
+
+
+def test_weights_that_are_no_numbers_are_never_saved(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from core.train.trainer import PersonaTrainer, last_checkpoint
+
+    folder, real = place.run("a"), PersonaTrainer._save_checkpoint
+
+    def poisoned(self: PersonaTrainer, model: torch.nn.Module, trial: None) -> None:
+        if self.state.global_step == 4:
+            next(p for p in model.parameters() if p.requires_grad).data.fill_(float("inf"))
+        real(self, model, trial)
+
+    monkeypatch.setattr(PersonaTrainer, "_save_checkpoint", poisoned)
+    assert worker.run(folder) == 1
+    assert "no longer a number" in events(folder)[-1].en
+    assert last_checkpoint(folder.checkpoints).step == 2
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"),
+                                   RuntimeError("I/O error: No space left on device (os error 28)")])  # fmt: skip
+def test_a_full_disk_leaves_no_half_adapter(place: Place, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def full(path: Path, value: object) -> None:
+        raise error
+
+    folder = place.run("a")
+    monkeypatch.setattr(adapter, "write_json", full)
+    assert worker.run(folder) == 1
+    failed = events(folder)[-1]
+    assert isinstance(failed, Failed) and "disk is full" in failed.en and "ディスク" in failed.ja
+    assert not folder.adapter.exists() and no_rest(folder)
+    monkeypatch.undo()
+    assert worker.run(folder) == 0  # with room again, it goes on from the last checkpoint
+    assert events(folder, Started)[-1].step == QUICK_STEPS and folder.adapter.exists()
+
+
+def test_a_full_disk_in_a_checkpoint_keeps_the_one_before(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from core.train.trainer import last_checkpoint
+
+    folder, real = place.run("a"), torch.save
+
+    def full(value: object, path: object, **options: object) -> None:
+        if "checkpoint-6" in str(path):
+            raise RuntimeError("[enforce fail] PytorchStreamWriter failed writing file: No space left on device")
+        real(value, path, **options)
+
+    monkeypatch.setattr(torch, "save", full)
+    assert worker.run(folder) == 1
+    assert "disk is full" in events(folder)[-1].en
+    assert last_checkpoint(folder.checkpoints).step == 4 and not (folder.checkpoints / "checkpoint-6").exists()
+
+
+def test_an_unexpected_error_is_a_sentence_without_a_traceback(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.train import trainer
+
+    def broken(model, inputs):
+        raise IndexError("index 7 is out of bounds\nmore lines")
+
+    monkeypatch.setattr(trainer, "summed_loss", broken)
+    folder = place.run("a")
+    assert worker.run(folder) == 1
+    failed = events(folder)[-1]
+    assert "IndexError: index 7 is out of bounds" in failed.en and "Traceback" not in failed.en + failed.ja
+
+
+def test_a_data_set_without_the_persona_is_a_clear_error(place: Place, tmp_path: Path) -> None:
+    silent = [[turn for turn in row if turn.role == "user"] for row in talks(4)]
+    folder = place.run("a", dataset=write_dataset(tmp_path / "silent", silent, []))
+    assert worker.run(folder) == 1
+    assert "nothing to learn" in events(folder)[-1].en
+
+
+def test_a_folder_that_is_no_model_is_a_clear_error(place: Place, tmp_path: Path) -> None:
+    folder = place.run("a", base=str(tmp_path))
+    assert worker.run(folder) == 1
+    failed = events(folder)[-1]
+    assert "cannot be loaded" in failed.en and str(tmp_path) in failed.en and "読み込めません" in failed.ja
+
+
+def test_layers_that_the_model_does_not_have_are_named(place: Place) -> None:
+    folder = place.run("a", replace(CONFIG, target="c_attn"))
+    assert worker.run(folder) == 1
+    assert "c_attn" in events(folder)[-1].en and "all-linear" in events(folder)[-1].en
+
+
+def test_named_layers_alone_are_trained(place: Place) -> None:
+    folder = place.run("a", replace(CONFIG, target="q_proj, v_proj", epochs=1))
+    assert worker.run(folder) == 0
+    assert all("q_proj" in name or "v_proj" in name for name in weights(folder))
+
+
+def test_without_held_out_rows_it_trains_and_says_nothing_of_them(place: Place, tmp_path: Path) -> None:
+    folder = place.run(
+        "a", replace(CONFIG, patience=2, save_every=3), dataset=write_dataset(tmp_path / "d", talks(6), [])
+    )
+    assert worker.run(folder) == 0
+    (done,) = events(folder, Done)
+    assert done.metrics["heldout_bpb_after"] is None and not events(folder, HeldOut)
+
+
+def test_patience_ends_early_and_keeps_the_best(place: Place) -> None:
+    folder = place.run("a", replace(CONFIG, learning_rate=0.5, epochs=20, patience=2, eval_every=1, save_every=1))
+    assert worker.run(folder) == 0
+    (done,) = events(folder, Done)
+    measured = {event.step: event.loss for event in events(folder, HeldOut) if event.step}
+    assert done.metrics["steps"] < 120
+    assert done.metrics["heldout_loss_after"] == pytest.approx(min(measured.values()))
+    assert any("is kept" in note.en for note in events(folder, Note))
+
+
+def test_rows_longer_than_the_model_reads_are_cut_and_told(place: Place, tmp_path: Path) -> None:
+    long = [[turn for row in talks(40) for turn in row]]
+    folder = place.run("a", replace(CONFIG, max_length=4096, epochs=1), dataset=write_dataset(tmp_path / "d", long, []))
+    assert worker.run(folder) == 0
+    told = " ".join(note.en for note in events(folder, Note))
+    assert "256 tokens at once" in told and "1 rows were longer" in told
+    assert events(folder, Started)[0].rows > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["4bit", "8bit"])
+@pytest.mark.filterwarnings("ignore:MatMul8bitLt")
+def test_quantised_bases_load_and_learn_on_a_cpu(place: Place, quantization: str) -> None:
+    folder = place.run("a", replace(CONFIG, quantization=quantization))
+    assert worker.run(folder) == 0, events(folder)[-1]
+    (done,) = events(folder, Done)
+    assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [{"precision": "bf16"}, {"gradient_checkpointing": True}])
+def test_other_ways_to_hold_the_base_learn_too(place: Place, change: dict) -> None:
+    folder = place.run("a", replace(CONFIG, **change))
+    assert worker.run(folder) == 0, events(folder)[-1]
+    (done,) = events(folder, Done)
+    assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"]
