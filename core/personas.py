@@ -122,8 +122,8 @@ class Personas:
 
 
 def built_in(language: str) -> list[Persona]:
-    """The personas that come with the app; those written in `language` first."""
-    found: list[tuple[bool, Persona]] = []
+    """The personas that come with the app; those written in `language`, then those that speak first, lead."""
+    found: list[tuple[bool, bool, Persona]] = []
     for path in sorted(BUILT_IN.glob("*.json")):
         value = json.loads(path.read_text(encoding="utf-8"))
         written = language if language in value["texts"] else next(iter(value["texts"]))
@@ -137,9 +137,8 @@ def built_in(language: str) -> list[Persona]:
             **texts, examples=examples, id=value["id"], user=YOU[written],
             sampling=Sampling(**value.get("sampling", {})), built_in=True,
         )  # fmt: skip
-        found.append((written != language, persona))
-    found.sort(key=lambda pair: pair[0])
-    return [persona for _, persona in found]
+        found.append((written != language, not persona.greeting, persona))
+    return [persona for *_, persona in sorted(found, key=lambda one: one[:2])]
 
 
 def parse_examples(text: str) -> tuple[Turn, ...]:

@@ -40,10 +40,12 @@ class Settings:
     ephemeral: bool = False
     """What is written is gone when the server restarts (a Space without a bucket)."""
     max_upload_mb: int = 200
+    host: str = "127.0.0.1"
+    port: int = 7860
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read OMOKAGE_HOME, OMOKAGE_MODEL, OMOKAGE_MAX_UPLOAD_MB and what Spaces sets."""
+        """Read OMOKAGE_HOME, OMOKAGE_MODEL, OMOKAGE_MAX_UPLOAD_MB, GRADIO_SERVER_NAME and _PORT, and what Spaces sets."""
         on_space = bool(env.get("SPACE_ID"))
         bucket = Path("/data")
         kept = bucket.is_dir() and os.access(bucket, os.W_OK)
@@ -55,6 +57,8 @@ class Settings:
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
             ephemeral=on_space and not kept,
             max_upload_mb=int(env.get("OMOKAGE_MAX_UPLOAD_MB") or 200),
+            host=env.get("GRADIO_SERVER_NAME") or "127.0.0.1",
+            port=int(env.get("GRADIO_SERVER_PORT") or 7860),
         )
 
 

@@ -19,20 +19,17 @@ def download(repo: str, report: Callable[[float | None], None]) -> Path:
     already there are not fetched again. Raises HubError or ModelError.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    from core.hub import login_token, translated
+    from core.hub import login_token
+    from core.hub_errors import hub_errors
 
     report(None)
     token = login_token() or False
-    with translated(repo):
-        try:
-            files = [sibling.rfilename for sibling in HfApi().model_info(repo, token=token).siblings or ()]
-        except LocalEntryNotFoundError:
-            files = []
+    with hub_errors(repo):
+        files = [sibling.rfilename for sibling in HfApi().model_info(repo, token=token).siblings or ()]
         # The safetensors are enough where there are any; .bin files are read without running their pickles.
         weights = "*.safetensors" if any(name.endswith(".safetensors") for name in files) else "*.bin"
-        if files and "config.json" not in files:
+        if "config.json" not in files:
             raise ModelError(
                 f"“{repo}” is not a transformers model: it has no config.json. Choose another one.",
                 f"「{repo}」は transformers のモデルではありません（config.json がありません）。",

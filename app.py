@@ -1,0 +1,98 @@
+"""Omokage (面影): make a chat persona your own. `python app.py --help` lists what can be asked of it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from core.settings import Settings, pin_environment
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from tabs.services import Services
+
+# Where the browser holds the link's key, it comes from the part of the address that no server sees.
+ARRIVE = """(key) => {
+  const carried = location.hash.match(/^#key=([\\w-]{32,64})$/);
+  if (carried) history.replaceState(null, "", location.pathname + location.search);
+  return [carried ? carried[1] : key];
+}"""
+
+
+def build_app(services: "Services") -> "gr.Blocks":
+    """The whole page."""
+    import gradio as gr
+
+    from tabs import _strip, data, talk, tokens, train
+    from tabs._arrival import Arrival
+    from tabs._shared import Shared
+    from tabs._text import label
+
+    with gr.Blocks(title="面影 Omokage", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        key = gr.BrowserState("", storage_key="omokage-key", secret="omokage")
+        conversation, dataset = gr.State(""), gr.State("")
+        arrival = Arrival(services)
+        # Queued, as all that sets a State must be: its change event only fires for queued events.
+        arrived = page.load(arrival.arrive, [key], [key, conversation], js=ARRIVE, show_progress="hidden",
+                            api_visibility="private")  # fmt: skip
+        chips = _strip.build(services)
+        with gr.Tabs(selected="talk") as tabs:
+            shared = Shared(key, conversation, dataset, tabs, arrived)
+            for name, module in (("talk", talk), ("tokens", tokens), ("data", data), ("train", train)):
+                with gr.Tab(label(f"{name}.tab"), id=name):
+                    module.build(services, shared)
+        arrival.build(shared)
+        _strip.connect(services, shared, chips)
+    page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
+    return page
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="app.py", description="Omokage: make a chat persona your own.")
+    parser.add_argument("--host", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, help="port (default: 7860)")
+    parser.add_argument("--share", action="store_true", help="open a public link through Gradio's tunnel; needs --auth")
+    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for this name and password")
+    parser.add_argument("--public-without-auth", action="store_true", help="allow --share without --auth")
+    options = parser.parse_args(arguments)
+    if options.auth and not all(options.auth.partition(":")[::2]):
+        parser.error("--auth takes a name and a password with a colon between them: --auth me:secret")
+    if options.share and not (options.auth or options.public_without_auth):
+        parser.error(
+            "--share makes this app reachable for everybody who learns the link. Add --auth USER:PASSWORD, "
+            "or --public-without-auth if that is what you want."
+        )
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve the page; the model is loaded behind it."""
+    options = parse(arguments)
+    settings = Settings.from_env()
+    pin_environment(settings.home)
+
+    from tabs._text import translations
+    from tabs._theme import SCRIPT, STYLE, theme
+    from tabs.services import make_services
+
+    services = make_services(settings, public=options.share)
+    page = build_app(services)
+    page.launch(
+        server_name=options.host or settings.host,
+        server_port=options.port or settings.port,
+        share=options.share,
+        auth=tuple(options.auth.split(":", 1)) if options.auth else None,
+        max_file_size=f"{settings.max_upload_mb}mb",
+        i18n=translations(), theme=theme(), css_paths=[STYLE], js=SCRIPT.read_text(encoding="utf-8"),
+        run_history=False, enable_monitoring=False, ssr_mode=False, mcp_server=False, show_error=False,
+        footer_links=[], prevent_thread_lock=True,
+        app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
+    )  # fmt: skip
+    services.models.start()  # torch is first imported here, behind a page that is already served
+    page.block_thread()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

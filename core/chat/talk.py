@@ -1,0 +1,86 @@
+"""A conversation meets a model: the contract it is held under, the prompt it makes, the reply it gets."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from core.chat.conversations import Conversation, Conversations
+from core.chat.engine import Engine, Reply
+from core.models.adapters import Adapter, Adapters
+from core.models.loading import LoadedModel, ModelStore
+from core.personas import Persona, Personas, Sampling
+from core.prompt import Prompt, PromptContract, ending, render
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a conversation is held with."""
+
+    loaded: LoadedModel
+    contract: PromptContract
+    sampling: Sampling
+    adapter: Adapter | None
+    differs: bool
+    """The adapter was trained on another persona than the one talked with."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Everything a chat needs, for the page and for scripts."""
+
+    models: ModelStore
+    engine: Engine
+    personas: Personas
+    adapters: Adapters
+    conversations: Conversations
+
+    def open(self, owner: str, language: str, *, persona: str = "", adapter: str = "") -> Conversation:
+        """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
+        chosen = self.persona(owner, persona, adapter, language)
+        return self.conversations.save(owner, self.conversations.new(chosen.id, adapter, chosen.greeting))
+
+    def persona(self, owner: str, persona: str, adapter: str, language: str) -> Persona:
+        """The persona talked with: the chosen one, else the adapter's own, else the first built-in."""
+        if persona:
+            return self.personas.get(owner, persona, language)
+        contract = self.adapters.get(owner, adapter).contract if adapter else None
+        if contract is None:
+            return self.personas.list(owner, language)[0]
+        return Persona(contract.persona, contract.description, user=contract.user, examples=contract.examples)
+
+    def setting(self, owner: str, conversation: Conversation, language: str) -> Setting:
+        """Raises ModelError while no model is loaded, InputError when persona or adapter are gone."""
+        loaded = self.models.current()
+        adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
+        persona = self.persona(owner, conversation.persona, conversation.adapter, language)
+        contract = persona.contract(loaded.context)
+        differs = False
+        if adapter and adapter.contract:
+            trained = adapter.contract
+            differs = (persona.name, persona.description) != (trained.persona, trained.description)
+            window = min(trained.context_window, loaded.context)
+            shape = {"template": trained.template, "separator": trained.separator, "opening": trained.opening}
+            contract = replace(
+                replace(contract, **shape) if differs else trained,
+                context_window=window,
+                reply_reserve=min(contract.reply_reserve, window // 2),
+            )
+        return Setting(loaded, contract, persona.sampling, adapter, differs)
+
+    def prompt(self, setting: Setting, conversation: Conversation, draft: str = "") -> Prompt:
+        """What the model is given for the next reply; with `draft`, as if that had been sent."""
+        return render(setting.contract, conversation.said("user", draft).turns, setting.loaded.tokenizer)
+
+    def reply(self, setting: Setting, conversation: Conversation, stop: threading.Event) -> Iterator[Reply]:
+        """Stream the persona's next turn. The conversation is not changed; who shows it stores it."""
+        prompt = self.prompt(setting, conversation)
+        room = setting.contract.context_window - len(prompt.ids)
+        sampling = replace(setting.sampling, max_new_tokens=max(1, min(setting.sampling.max_new_tokens, room)))
+        yield from self.engine.stream(
+            setting.loaded, prompt.ids, sampling, ending(setting.contract, setting.loaded.tokenizer),
+            adapter=setting.adapter, stop=stop,
+        )  # fmt: skip
+
+    def messages_of(self, setting: Setting, reply: str) -> list[str]:
+        """A reply as the messages it is meant to be."""
+        return [part.strip() for part in reply.split(setting.contract.separator) if part.strip()]

@@ -1,0 +1,71 @@
+"""Small HTML parts for what Gradio has no component for. Every text is escaped; none carries a script."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from core.messages import Turn
+from core.prompt import Prompt
+from core.tokens import Token
+from tabs._text import say
+
+Row = tuple[str, str, str]  # (label, value, css class)
+
+
+def ledger(rows: Iterable[Row]) -> str:
+    """A two-column table of labels and figures; the class may be "total", "warn" or ""."""
+    lines = "".join(f'<tr class="{css}"><td>{label}</td><td>{escape(value)}</td></tr>' for label, value, css in rows)
+    return f'<table class="ledger">{lines}</table>'
+
+
+def empty(title: str, hint: str) -> str:
+    """What a part shows before there is anything: a title, and what to do."""
+    return f'<div class="empty"><b>{escape(title)}</b>{escape(hint)}</div>'
+
+
+def budget(prompt: Prompt, reserve: int, language: str) -> str:
+    """The bar of what the model sees, part by part, with the reply's reserve and what fell out."""
+    sizes = {part: n for part, n in prompt.tokens_by_part().items() if n}
+    window = max(prompt.window, 1)
+    bits = "".join(
+        f'<i class="part-{part}" style="width:{100 * n / window:.2f}%" title="{escape(say(language, f"prompt.{part}"))} {n}"></i>'
+        for part, n in sizes.items()
+    )
+    bits += f'<i class="part-reserve" style="width:{100 * reserve / window:.2f}%;margin-left:auto"></i>'
+    rows = [
+        (f'<span class="dot part-{part}"></span>{escape(say(language, f"prompt.{part}"))}', f"{n:,}", "")
+        for part, n in sizes.items()
+    ]
+    rows.append((f'<span class="dot part-reserve"></span>{escape(say(language, "prompt.reserve"))}', f"{reserve:,}", ""))
+    used = say(language, "prompt.used", used=f"{len(prompt.ids):,}", window=f"{prompt.window:,}")
+    notes = []
+    if prompt.turns_left_out:
+        notes.append(say(language, "prompt.left_out", n=prompt.turns_left_out))
+    if prompt.examples_left_out:
+        notes.append(say(language, "prompt.examples_left_out"))
+    lost = "".join(f'<p class="muted">{escape(note)}</p>' for note in notes)
+    return f'<div class="bar" role="img" aria-label="{escape(used)}">{bits}</div><p class="muted num">{escape(used)}</p>{ledger(rows)}{lost}'  # noqa: E501
+
+
+def tokens(items: Sequence[Token], *, learned: Sequence[bool] | None = None, ids: bool = True, most: int = 4000) -> str:
+    """Coloured tokens with their ids. With `learned`, only those that carry loss are coloured and underlined."""
+    spans = []
+    for index, token in enumerate(items[:most]):
+        shade = f"t{index % 5}" if learned is None else ("t2 learned" if learned[index] else "plain")
+        text = escape(token.shown) or "·"
+        lines = "<br>" * (token.text.count("\n") if not token.continues else 0)
+        spans.append(f'<span class="{shade}" title="id {token.id}">{text}<sub>{token.id}</sub></span>{lines}')
+    more = f' <span class="muted">… +{len(items) - most:,}</span>' if len(items) > most else ""
+    return f'<div class="tokens{"" if ids else " without-ids"}">{"".join(spans)}{more}</div>'
+
+
+def bubbles(turns: Iterable[Turn], persona_class: str = "learned") -> str:
+    """Turns as speech bubbles; the persona's own carry `persona_class` ("learned" or "context")."""
+    out = []
+    for turn in turns:
+        css = persona_class if turn.role == "assistant" else "user"
+        for text in turn.messages:
+            name = f"<small>{escape(turn.name)}</small>" if turn.name else ""
+            out.append(f'<div class="said {css}">{name}{escape(text)}</div>')
+    return f'<div class="row-view">{"".join(out)}</div>'
+
+

@@ -1,0 +1,21 @@
+"""What the tabs share on the page: a few components, made once by the app and handed to each tab."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Components that more than one tab reads or writes."""
+
+    key: gr.BrowserState
+    """The browser's capability; every handler takes it first."""
+    conversation: gr.State
+    """Id of the conversation on the page. Who sets it opens that conversation in the Talk tab."""
+    dataset: gr.State
+    """Name of the data set to train on. Who sets it selects it in the Train tab."""
+    tabs: gr.Tabs
+    """To go elsewhere: return gr.Tabs(selected="talk" | "tokens" | "data" | "train")."""
+    arrived: gr.events.Dependency
+    """The event of a page that has loaded and knows its key; tabs fill themselves `.then`."""

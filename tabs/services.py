@@ -1,0 +1,66 @@
+"""The things all tabs share, made once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from core.chat.conversations import Conversations
+from core.chat.engine import Engine
+from core.chat.talk import Talk
+from core.data.store import DataSets
+from core.hub import whoami
+from core.models.adapters import Adapters
+from core.models.loading import ModelStore
+from core.owners import Owners
+from core.personas import Personas
+from core.settings import Settings
+from core.train.jobs import Jobs
+from core.workspace import Workspace
+from tabs._visitor import Visitor, language_of
+
+
+@dataclass(frozen=True)
+class Services:
+    """What handlers work with. Holds no visitor's state."""
+
+    settings: Settings
+    workspace: Workspace
+    owners: Owners
+    models: ModelStore
+    personas: Personas
+    adapters: Adapters
+    conversations: Conversations
+    talk: Talk
+    datasets: DataSets
+    jobs: Jobs
+
+    def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
+        """Who calls a handler: the only way a handler learns whose things it may touch."""
+        owner = self.owners.owner(
+            login=getattr(request, "username", None), token=token.token if token else None, key=key
+        )
+        return Visitor(owner, language_of(request))
+
+    def take_upload(self, owner: str, cached: str) -> Path:
+        """An uploaded file, moved to its owner's shelf out of the cache that others could read."""
+        return self.workspace.take_upload(owner, Path(cached), self.workspace.cache())
+
+
+def make_services(settings: Settings, *, public: bool = False) -> Services:
+    """`public`: strangers may reach this server, so folders of the machine stay out of the model picker."""
+    workspace = Workspace(settings.home)
+    models = ModelStore(workspace, settings.model, local_folders=not (public or settings.on_space))
+    personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
+    return Services(
+        settings=settings,
+        workspace=workspace,
+        owners=Owners(settings.on_space, lambda token: whoami(token=token)),
+        models=models,
+        personas=personas,
+        adapters=adapters,
+        conversations=conversations,
+        talk=Talk(models, Engine(models), personas, adapters, conversations),
+        datasets=DataSets(workspace),
+        jobs=Jobs(workspace, start=True),
+    )
