@@ -29,6 +29,7 @@ TARGET = 1.15
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.005
 
+# Launched with app.py's options, but for those that are its own content (theme, styles, words).
 EMPTY_APP = """
 import sys
 
@@ -36,7 +37,13 @@ import gradio as gr
 
 with gr.Blocks() as demo:
     pass
-demo.launch(server_name="127.0.0.1", server_port=int(sys.argv[2]), ssr_mode=False, quiet=True)
+demo.launch(
+    server_name="127.0.0.1", server_port=int(sys.argv[2]), share=False, max_file_size="200mb",
+    run_history=False, enable_monitoring=False, ssr_mode=False, mcp_server=False, show_error=False,
+    footer_links=[], prevent_thread_lock=True,
+    app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
+)
+demo.block_thread()
 """
 
 
