@@ -166,6 +166,12 @@ def test_importing_the_app_leaves_slow_libraries_alone() -> None:
     assert loaded_late("import app") == []
 
 
+def test_importing_every_tab_leaves_slow_libraries_alone() -> None:
+    """The page is made of these, and app.py imports them only when it starts."""
+    modules = sorted(path.removesuffix(".py").replace("/", ".") for path in project() if path.startswith("tabs/"))
+    assert loaded_late("\n".join(f"import {name.removesuffix('.__init__')}" for name in modules)) == []
+
+
 def test_slow_libraries_would_be_seen() -> None:
     assert loaded_late("import datasets") == ["datasets"]
 
