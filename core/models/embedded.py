@@ -84,9 +84,8 @@ def _tokenizer() -> "PreTrainedTokenizerFast":  # noqa: F821 - imported late
 
 
 def _own_texts() -> list[str]:
-    """The sample logs, the personas and the readmes: Japanese and English that belong to the project."""
+    """The sample logs and the personas: Japanese and English that belong to the project."""
     texts = [p.read_text(encoding="utf-8") for p in sorted((ROOT / "datasets").glob("*.txt"))]
     texts += [json.dumps(json.loads(p.read_text(encoding="utf-8")), ensure_ascii=False)
               for p in sorted((TEMPLATES / "personas").glob("*.json"))]  # fmt: skip
-    texts += [p.read_text(encoding="utf-8") for p in sorted(ROOT.glob("*.md"))]
     return texts
