@@ -15,7 +15,8 @@ from core.logs.log import DateOrder, Format, Hints, Log
 from core.messages import Kind
 
 MAX_BYTES = 200_000_000
-HEAD_LINES, WINDOW_LINES = 300, 100
+WHOLE = 1_000_000  # characters up to which every line is looked at
+HEAD_LINES, WINDOW_LINES = 300, 200
 WINDOWS = (0.2, 0.35, 0.5, 0.65, 0.8)
 
 
@@ -40,12 +41,16 @@ FORMATS = tuple(reader.FORMAT for reader in (*READERS, FALLBACK))
 
 
 def sample(text: str) -> list[str]:
-    """Lines to know a format by: the first of the file and some from further down, as plays have long prefaces."""
-    lines = text[:SAMPLE_BYTES].splitlines()[:HEAD_LINES]
-    if len(text) > SAMPLE_BYTES:
+    """Lines to know a format by: all of them, or the first of a long file and some from further down,
+    as plays have long prefaces.
+    """
+    if len(text) <= WHOLE:
+        lines = text.splitlines()
+    else:
+        lines = text[:SAMPLE_BYTES].splitlines()[:HEAD_LINES]
         for share in WINDOWS:
             start = int(len(text) * share)
-            lines += text[start : start + SAMPLE_BYTES // 4].splitlines()[1 : WINDOW_LINES + 1]
+            lines += text[start : start + SAMPLE_BYTES].splitlines()[1 : WINDOW_LINES + 1]
     return [line.removeprefix("\ufeff") for line in lines]
 
 

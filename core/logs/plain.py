@@ -50,7 +50,7 @@ def score(lines: Sequence[str]) -> int:
     if not any(words.strip() for _, words in heads):
         return 0
     most = len(counts) <= FEW_NAMES and 2 * len(heads) > written
-    return len(heads) if most else repeated if repeated >= 3 and 20 * repeated > written else 0
+    return len(heads) if most else repeated if repeated >= 3 and 40 * repeated > written else 0
 
 
 def candidate(line: str) -> tuple[str, str] | None:
