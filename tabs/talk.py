@@ -239,7 +239,7 @@ def build(services: Services, shared: Shared) -> None:
             with gr.Column(elem_classes="card"):
                 chat = gr.Chatbot(
                     show_label=False, container=False, height="62vh", min_height=320, layout="bubble", editable="all",
-                    elem_id="chat", elem_classes="talk", buttons=["copy"], allow_tags=False, feedback_options=None,
+                    elem_id="chat", elem_classes="talk", buttons=["copy"], render_markdown=False, feedback_options=None,
                     group_consecutive_messages=False,
                 )  # fmt: skip
                 with gr.Row(elem_id="say"):
