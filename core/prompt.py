@@ -202,6 +202,8 @@ def _lay_out(
     if opens and not layout.persona_may_open and not (messages and messages[-1].role == "user"):
         add("format", Words.of("user", contract.opening))
     for part, turn in spoken:
+        if turn.role == "assistant" and part != "examples" and parts and parts[-1][0] == "examples":
+            add("format", Words.of("user", contract.opening))  # else its words would join the last example's
         add(part, _words(contract, turn))
     return layout.stretches(messages, names=(contract.persona, contract.user), reply=reply), parts
 

@@ -1,6 +1,8 @@
 """Tokens: how much fits, what becomes a token, and which tokens a row teaches."""
 
 from dataclasses import dataclass
+from html import escape
+from itertools import groupby
 
 import gradio as gr
 
@@ -77,17 +79,17 @@ class TokenHandlers:
         return gr.Dropdown(choices=names, value=names[0] if names else None)
 
     def _by_part(self, prompt: Prompt, ids: bool, language: str) -> str:
-        """The prompt's tokens in order, under the name of the part they belong to."""
+        """The prompt's tokens in order, in blocks that carry the colour and the name of their part."""
         tokenizer = self.services.models.current().tokenizer
-        sections = []
-        for piece in prompt.pieces:
-            items = spell(prompt.ids[piece.start : piece.end], tokenizer)
-            name = say(language, f"prompt.{piece.part}")
-            sections.append(
-                f'<p class="muted num"><span class="dot part-{piece.part}"></span>{name} {len(items)}</p>'
-                + _parts.tokens(items, ids=ids)
+        blocks = []
+        for part, pieces in groupby(prompt.pieces, key=lambda piece: piece.part):
+            items = [token for p in pieces for token in spell(prompt.ids[p.start : p.end], tokenizer)]
+            name = escape(say(language, f"prompt.{part}"))
+            blocks.append(
+                f'<section class="part"><i class="part-{part}"></i>'
+                f'<div><small class="muted num">{name} {len(items)}</small>{_parts.tokens(items, ids=ids)}</div></section>'
             )
-        return "".join(sections)
+        return "".join(blocks)
 
     def _figures(self, text: str, tokens: int, context: int, language: str) -> str:
         measured = count(text, range(tokens))
