@@ -40,8 +40,8 @@ class PromptContract:
     """The layout; see `core.layout.layout_for`. A trained adapter's contract names a definite one."""
     separator: str = "\n"
     """Between the messages of one turn."""
-    opening: str = "（会話を始めてください）"
-    """Said for the user where the persona speaks first and the layout wants a user before it."""
+    opening: str = "…"
+    """Said for the user where the persona speaks first and somebody has to speak before it."""
     context_window: int = 1024
     """Tokens the prompt and the reply share."""
     reply_reserve: int = 200

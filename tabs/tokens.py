@@ -123,8 +123,8 @@ def build(services: Services, shared: Shared) -> None:
                     label=label("tokens.text"), placeholder=label("tokens.placeholder"), lines=3, max_lines=12, elem_id="tokens-text"
                 )
                 with gr.Row():
-                    prompt = gr.Button(label("tokens.prompt"), elem_id="tokens-prompt", size="sm")
-                    ids = gr.Checkbox(True, label=label("tokens.ids"), container=False, scale=0, min_width=120)
+                    prompt = gr.Button(label("tokens.prompt"), elem_id="tokens-prompt", size="sm", scale=0, min_width=230)
+                    ids = gr.Checkbox(True, label=label("tokens.ids"), container=False, elem_classes="bare")
                 shown = gr.HTML(padding=False, elem_id="tokens-shown")
             with gr.Column(elem_classes="card"):
                 gr.Markdown(label("tokens.row"), elem_classes="title")
