@@ -127,7 +127,7 @@ def test_same_seed_same_weights(place: Place) -> None:
     assert same(one, two) and not same(one, three)
 
 
-@pytest.mark.parametrize("step", [1, 5, 8])
+@pytest.mark.parametrize("step", [1, 8])
 def test_stop_keeps_a_usable_adapter_and_resume_ends_as_if_never_stopped(
     place: Place, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -328,8 +328,9 @@ def test_rows_longer_than_the_model_reads_are_cut_and_told(place: Place, tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["4bit", "8bit"])
 @pytest.mark.filterwarnings("ignore:MatMul8bitLt")
-def test_quantised_bases_load_and_learn_on_a_cpu(place: Place, quantization: str) -> None:
-    folder = place.run("a", replace(CONFIG, quantization=quantization))
+def test_quantised_bases_load_and_learn_on_a_cpu(place: Place, tmp_path: Path, quantization: str) -> None:
+    wide = tiny_base(tmp_path / "base", hidden=128)  # 4-bit blocks hold 64 weights of one row
+    folder = place.run("a", replace(CONFIG, quantization=quantization), base=str(wide))
     assert worker.run(folder) == 0, events(folder)[-1]
     (done,) = events(folder, Done)
     assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"]

@@ -16,8 +16,8 @@ CONFIG = TrainConfig(learning_rate=0.01, epochs=2, rank=4, alpha=8, dropout=0.1,
 QUICK_STEPS = 12  # of CONFIG over `dataset`
 
 
-def tiny_base(folder: Path) -> Path:
-    """A random Llama (hidden 32, one layer) with a byte-level BPE of its own and ChatML."""
+def tiny_base(folder: Path, *, hidden: int = 32) -> Path:
+    """A random Llama of one layer with a byte-level BPE of its own and ChatML."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -34,7 +34,7 @@ def tiny_base(folder: Path) -> Path:
         chat_template=(TEMPLATES / "chatml.jinja").read_text(encoding="utf-8"),
     )  # fmt: skip
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=1, num_attention_heads=2,
         num_key_value_heads=1, max_position_embeddings=256, tie_word_embeddings=True,
     )  # fmt: skip
     with torch.random.fork_rng():

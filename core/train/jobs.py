@@ -11,6 +11,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -195,7 +196,7 @@ class Jobs:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _metas(self) -> list[Meta]:
+    def _metas(self) -> Sequence[Meta]:
         """All runs, oldest first."""
         names = sorted(path.name for path in self._home.iterdir() if ID.fullmatch(path.name))
         return [meta for name in names if (meta := self._meta(name))]
@@ -225,13 +226,13 @@ class Jobs:
             return "stopping" if stop else "running"
         return "stopped" if stop else "killed"
 
-    def _queue(self) -> list[Meta]:
+    def _queue(self) -> Sequence[Meta]:
         waiting = [meta for meta in self._metas() if self._state(meta) == "queued"]
         return sorted(waiting, key=lambda meta: (meta.queued, meta.id))
 
     def _ahead(self, meta: Meta) -> int:
         busy = sum(self._alive(other) for other in self._metas())
-        return busy + [other.id for other in self._queue()].index(meta.id)
+        return busy + sum((other.queued, other.id) < (meta.queued, meta.id) for other in self._queue())
 
     # The thread that starts runs
 

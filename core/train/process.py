@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from core.settings import ROOT, worker_environment
 from core.train.spec import RunFolder
 
+COMMAND = [sys.executable, "-m", "core.train.worker"]  # and the run's folder
+
 _children: dict[int, subprocess.Popen] = {}  # started by this server: to be reaped when they end
 
 
@@ -62,7 +64,7 @@ def launch(folder: RunFolder) -> Process:
     environment = {"CUDA_VISIBLE_DEVICES": "0"} | worker_environment()
     with folder.log.open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "core.train.worker", str(folder.path)],
+            [*COMMAND, str(folder.path)],
             cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **detached,
         )  # fmt: skip
     _children[child.pid] = child

@@ -57,10 +57,12 @@ class Report(TrainerCallback):
 
     def on_step_end(self, args: Args, state: State, control: Control, **_: object) -> None:
         self._step_seconds += time.monotonic() - self._step_began
-        if state.global_step < state.max_steps and self.stop.asked():
+        if state.global_step == state.max_steps:
+            control.should_log = True
+        elif self.stop.asked():
             # Not earlier: half a step would have moved the random generators, and a resume would not be exact.
             self.stopped = True
-            control.should_training_stop = control.should_save = True
+            control.should_training_stop = control.should_save = control.should_log = True
 
     def on_log(
         self,
