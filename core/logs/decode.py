@@ -135,7 +135,9 @@ def split_records(text: str, is_head: Callable[[str], object]) -> Records:
 
 
 def _numbered(pieces: list[str], total: int) -> Records:
-    if not pieces[-1]:
+    if pieces[-1]:
+        pieces[-1] = pieces[-1].removesuffix("\n")
+    else:
         pieces.pop()
     starts, line = [], 1
     for piece in pieces:

@@ -68,7 +68,7 @@ def read(text: str, hints: Hints) -> Log:
             found.add(message, line.count("\n") + 1)
             last = head.minute
         elif new_day or (i < DEPTH and is_banner(line)):
-            found.mark()
+            found.mark(line.count("\n") + 1)
             day, last = new_day or day, 0
         else:
             found.line(line, records.starts[i])

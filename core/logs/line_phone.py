@@ -38,7 +38,7 @@ def read(text: str, hints: Hints) -> Log:
     headers = DateHeaders(lines, HEAD.match, hints.date_order)
     found, blocks, names = Collector(join_talk), _Blocks(lines, headers, records.mixed), _Names()
     clock = _Clock(None)
-    i = _skip_banner(lines, found)
+    i = _skip_banner(lines, starts, found)
     end = len(lines)
     while i < end:
         line = lines[i]
@@ -48,9 +48,9 @@ def read(text: str, hints: Hints) -> Log:
             day = headers.date_at(i)
             if day is not None:
                 clock = _Clock(day)
-                found.mark()
+                found.mark(line.count("\n") + 1)
             elif line.startswith("[LINE]") and i + 1 < end and SAVED.fullmatch(lines[i + 1]):
-                found.mark()  # a second export, joined to the first
+                found.mark(line.count("\n") + 1)  # a second export, joined to the first
             else:
                 found.line(line[1:] if line.startswith("\t") else line, starts[i])
             i += 1
@@ -69,13 +69,13 @@ def read(text: str, hints: Hints) -> Log:
     return Log(FORMAT, tuple(found.messages), count, _guesses(headers), partner=partner)
 
 
-def _skip_banner(lines: Sequence[str], found: Collector) -> int:
+def _skip_banner(lines: Sequence[str], starts: Sequence[int], found: Collector) -> int:
     """Mark the banner, the date of saving and blank lines above the first message; the next index."""
     for i, line in enumerate(lines[:DEPTH]):
         if not line.strip():
-            found.line(line, i + 1)
+            found.line(line, starts[i])
         elif is_banner(line):
-            found.mark()
+            found.mark(line.count("\n") + 1)
         else:
             return i
     return min(DEPTH, len(lines))

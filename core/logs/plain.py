@@ -152,7 +152,7 @@ def _dialogue(spoken: dict[int, tuple[str, str]]) -> dict[int, tuple[str, str]]:
     places = sorted(spoken)
     last = {spoken[place][0]: k for k, place in enumerate(places)}
     begin = reach = 0
-    for k in range(1, len(places) // 4):
+    for k in range(1, len(places) // 3):
         reach = max(reach, last[spoken[places[k - 1]][0]])
         if reach < k and places[k] - places[k - 1] > BREAK:
             begin = k

@@ -26,18 +26,16 @@ OMITTED = re.compile(
     r"|\u200e?(?:画像|ビデオ|動画|音声|GIF|ドキュメント|連絡先カード|文書)は含まれていません"
 )
 STICKER = re.compile(r"\u200e?(?:sticker omitted|(?:スタンプ|ステッカー)は含まれていません)")
-PLACE = re.compile(
-    r"\u200e?(?:Location|位置情報|ライブ位置情報|Live location shared)(?:: https?://\S+)?", re.IGNORECASE
-)
+PLACE = re.compile(r"\u200e?(?:[Ll]ocation|位置情報|ライブ位置情報|Live location shared)(?:: https?://\S+)?")
 UNSENT = re.compile(
     r"(?:このメッセージは削除されました|(?:あなたは)?このメッセージを削除しました|メッセージを削除しました"
-    r"|This message was deleted(?: by admin .{1,60})?|You deleted this message|Se eliminó este mensaje"
+    r"|This message was deleted(?: by admin [^\n]{1,60})?|You deleted this message|Se eliminó este mensaje"
     r"|Eliminaste este mensaje|Diese Nachricht wurde gelöscht|Du hast diese Nachricht gelöscht"
     r"|Ce message a été supprimé|Mensagem apagada)[。.]?"
 )
 CALL = re.compile(
     r"(?:Missed (?:group )?(?:voice|video) call|不在着信|(?:音声|ビデオ)通話(?:に応答がありませんでした|の不在着信)?"
-    r"|(?:Voice|Video) call)(?:[,.、。]? .{0,40})?"
+    r"|(?:Voice|Video) call)(?:[,.、。]? [^\n]{0,40})?"
 )
 # Written by WhatsApp in the name of a person or a group, without the mark in some exports.
 NOTICE = re.compile(
@@ -49,6 +47,21 @@ NOTICE = re.compile(
 UNREADABLE = re.compile(r"null|Waiting for this message\..*|このメッセージを待機しています。.*", re.DOTALL)
 EDITED = re.compile(r"\s*\u200e?<(?:This message was edited|このメッセージは編集されました)>\Z")
 
+WRITTEN = re.compile(
+    "|".join(
+        f"(?P<{kind.value}>{'|'.join(f'(?:{pattern.pattern})' for pattern in patterns)})"
+        for kind, patterns in (
+            (Kind.STICKER, (STICKER,)),
+            (Kind.MEDIA, (OMITTED, PLACE)),
+            (Kind.UNSENT, (UNSENT,)),
+            (Kind.CALL, (CALL,)),
+            (Kind.UNKNOWN, (UNREADABLE,)),
+            (Kind.SYSTEM, (NOTICE,)),
+        )
+    ),
+    re.DOTALL,
+)
+
 
 def classify(body: str, has_sender: bool) -> tuple[Kind, str]:
     """Kind and words of a body. A caption under an attachment is what counts: it was typed."""
@@ -56,19 +69,17 @@ def classify(body: str, has_sender: bool) -> tuple[Kind, str]:
     if not has_sender:
         kind = Kind.UNSENT if UNSENT.fullmatch(bare) else Kind.CALL if CALL.fullmatch(bare) else Kind.SYSTEM
         return kind, bare
-    if MARK in body or bare[:1] in "<aAICMDVWYnPSEITmvig" or not bare.isascii():
-        kind = _marked(body, bare)
-        if kind is not None:
-            return kind, bare
-        if body.startswith(MARK) and not ATTACHED.match(body.lstrip(EDGE_MARKS)):
-            return Kind.SYSTEM, bare
-        return _words(bare)
-    return Kind.TEXT, bare
+    kind = _marked(body, bare)
+    if kind is not None:
+        return kind, bare
+    if body.startswith(MARK) and not ATTACHED.match(body.lstrip(EDGE_MARKS)):
+        return Kind.SYSTEM, bare
+    return _words(bare)
 
 
 def _words(bare: str) -> tuple[Kind, str]:
     """Typed words, without the name of an attached file and the note that they were edited."""
-    words = EDITED.sub("", bare)
+    words = EDITED.sub("", bare) if bare.endswith(">") else bare
     attached = ATTACHED.match(words)
     if attached is None:
         return Kind.TEXT, words
@@ -80,14 +91,10 @@ def _words(bare: str) -> tuple[Kind, str]:
 
 
 def _marked(body: str, bare: str) -> Kind | None:
-    if STICKER.fullmatch(bare):
-        return Kind.STICKER
-    if OMITTED.fullmatch(bare) or PLACE.fullmatch(bare):
-        return Kind.MEDIA
-    if UNSENT.fullmatch(bare):
-        return Kind.UNSENT
-    if CALL.fullmatch(bare) and (body.startswith(MARK) or not bare.startswith(("Voice", "Video", "音声", "ビデオ"))):
-        return Kind.CALL
-    if UNREADABLE.fullmatch(bare):
-        return Kind.UNKNOWN
-    return Kind.SYSTEM if NOTICE.fullmatch(bare) else None
+    """The kind of a body that WhatsApp wrote, None for one that was typed."""
+    match = WRITTEN.fullmatch(bare)
+    if match is None:
+        return None
+    kind = Kind(match.lastgroup)
+    typed = kind is Kind.CALL and not body.startswith(MARK) and bare.startswith(("Voice", "Video", "音声", "ビデオ"))
+    return None if typed else kind
