@@ -337,6 +337,37 @@ def test_quantised_bases_load_and_learn_on_a_cpu(place: Place, tmp_path: Path, q
 
 
 @pytest.mark.slow
+def test_a_measure_leaves_the_gradients_of_a_4_bit_base_as_they_were(place: Place, tmp_path: Path) -> None:
+    import torch
+
+    from core.train.base import load_base, with_adapter
+    from core.train.batches import Collate
+    from core.train.rows import encode
+    from core.train.trainer import measure, summed_loss
+
+    config = replace(CONFIG, quantization="4bit", dropout=0.0)
+    spec = JobSpec(str(tiny_base(tmp_path / "base", hidden=128)), place.dataset, CONTRACT, config, "mika")
+    base = load_base(spec)
+    model = with_adapter(base, config).train()
+    examples = encode(talks(4), CONTRACT, base.tokenizer, max_length=256).examples
+    torch.manual_seed(0)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+
+    def gradients() -> list[torch.Tensor]:
+        model.zero_grad()
+        summed_loss(model, Collate(pad=0)(examples)).backward()
+        return [weight.grad.clone() for weight in model.parameters() if weight.requires_grad]
+
+    before = gradients()
+    measure(model, examples, Collate(pad=0), rows=2, device=torch.device("cpu"))
+    after = gradients()
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(before, after, strict=True))
+    assert all(gradient.abs().max() > 0 for gradient in before)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"precision": "bf16"}, {"gradient_checkpointing": True}])
 def test_other_ways_to_hold_the_base_learn_too(place: Place, change: dict) -> None:
     folder = place.run("a", replace(CONFIG, **change))

@@ -89,17 +89,18 @@ def _reasons(config: TrainConfig, parameters: int, rows: int, tokens: int | None
     reasons = [
         (f"Learning rate {config.learning_rate:g}: the smaller the model, the higher; this one has {millions} M "
          "parameters.",
-         f"学習率 {config.learning_rate:g}: モデルが小さいほど高くします。このモデルは {millions} 百万パラメータです。"),
+         f"学習率 {config.learning_rate:g}: モデルが小さいほど高くします。これは {millions} 百万パラメータです。"),
         (f"{config.epochs} epochs of {config.rows_per_step} rows a step: about {steps} steps. Under {FEWEST_STEPS} an "
          f"adapter has hardly learned, over {MOST_EPOCHS} epochs it repeats its rows.",
-         f"{config.epochs} エポック、1 ステップ {config.rows_per_step} 行で約 {steps} ステップ。{FEWEST_STEPS} ステップ未満では"
-         f"ほとんど身につかず、{MOST_EPOCHS} エポックを超えると丸暗記になりがちです。"),
+         f"{config.epochs} エポック、1 ステップ {config.rows_per_step} 行で約 {steps} ステップ。"
+         f"{FEWEST_STEPS} ステップ未満ではほとんど身につかず、{MOST_EPOCHS} エポックを超えると丸暗記になりがちです。"),
     ]  # fmt: skip
     if rows < 100:
         reasons.append((
             f"Only {rows} rows: a small rank and few steps, so that they are not learned by heart. Example exchanges "
             "in the persona may do more.",
-            f"{rows} 行しかないので、丸暗記を避けてランクとステップを抑えます。人格に会話例を書くほうが効くこともあります。",
+            f"{rows} 行しかないので、丸暗記を避けてランクとステップを抑えます。"
+            "人格に会話例を書くほうが効くこともあります。",
         ))  # fmt: skip
     if tokens is not None and tokens < STYLE_TOKENS:
         reasons.append((

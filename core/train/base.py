@@ -69,6 +69,8 @@ def with_adapter(base: Base, config: TrainConfig) -> "PeftModel":
     from transformers import set_seed
 
     model = base.model
+    if config.quantization == "4bit":
+        _keep_differentiable(model)
     if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=config.gradient_checkpointing)
     elif config.gradient_checkpointing:
@@ -135,6 +137,19 @@ def _placement(config: TrainConfig, precision: str) -> dict[str, object]:
     else:
         how = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=_dtype(precision))
     return {"quantization_config": how, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
+
+
+def _keep_differentiable(model: "PreTrainedModel") -> None:
+    """Keep 4-bit layers in the layout that gradients go through.
+
+    On CPUs with AVX-512 BF16, the first forward in eval mode repacks them for inference for good; after
+    a held-out measure, gradients to all layers but the last would be lost, with no more than a warning.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _out_of_memory(error: Exception) -> bool:

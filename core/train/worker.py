@@ -8,7 +8,7 @@ that a second start on the same folder ends at once.
 
 import logging
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -16,21 +16,17 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from core.errors import AppError, InputError
-from core.layout import layout_for
-from core.prompt import PromptContract
+from core.errors import AppError
 from core.train.events import Done, Failed, HeldOut, Note, Started, Step, Stopped, append, read
 from core.train.failures import explain, make_room
-from core.train.rows import Encoded, encode, read_rows
-from core.train.spec import JobSpec, RunFolder
+from core.train.prepare import Work, load, trainer_for
+from core.train.spec import RunFolder
 from core.workspace import read_json
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import TrainingArguments
 
-    from core.train.base import Base
-    from core.train.report import Report, Stop
+    from core.train.report import Stop
     from core.train.trainer import PersonaTrainer
 
 log = logging.getLogger(__name__)
@@ -70,27 +66,16 @@ def run(folder: RunFolder, *, listen: bool = False) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class Work:
-    """What a run has loaded."""
-
-    spec: JobSpec
-    contract: PromptContract
-    base: "Base"
-    rows: Encoded
-    heldout: Encoded
-
-
 def train(folder: RunFolder, stop: "Stop") -> None:
     """The whole run. Raises AppError for what a person can mend, and what the libraries raise."""
     from core.train.trainer import StopAsked, last_checkpoint
 
     checkpoint = last_checkpoint(folder.checkpoints)
-    work = _load(folder)
+    work = load(folder)
     if stop.asked() and not checkpoint:
         append(folder.events, Stopped(0))
         return
-    trainer, report = _trainer(folder, work, stop)
+    trainer, report = trainer_for(folder, work, stop)
     _tell_start(folder, work, trainer, step=checkpoint.step if checkpoint else 0)
     after = None
     try:
@@ -114,72 +99,10 @@ def train(folder: RunFolder, stop: "Stop") -> None:
     append(folder.events, Stopped(trainer.state.global_step) if report.stopped else Done(metrics))
 
 
-def _load(folder: RunFolder) -> Work:
-    from core.train.base import load_base
-
-    spec = folder.read_spec()
-    base = load_base(spec)
-    contract = replace(spec.contract, template=layout_for(base.tokenizer, spec.contract.template).name)
-    window = min(spec.config.max_length, base.window)
-    if window < spec.config.max_length:
-        append(folder.events, Note(
-            f"The model reads {window} tokens at once: rows are cut to that instead of {spec.config.max_length}.",
-            f"モデルが一度に読めるのは {window} トークンなので、{spec.config.max_length} ではなくそこで区切ります。",
-        ))  # fmt: skip
-    rows, heldout = (
-        encode(read_rows(spec.dataset / f"{part}.jsonl"), contract, base.tokenizer, max_length=window)
-        for part in ("train", "heldout")
-    )
-    _tell_rows(folder, rows, window)
-    return Work(spec, contract, base, rows, heldout)
-
-
-def _tell_rows(folder: RunFolder, rows: Encoded, window: int) -> None:
-    if not rows.learned:
-        raise InputError(
-            "There is nothing to learn: no row of the data set holds words of the persona that fit in "
-            f"{window} tokens. Choose who the persona is again in the Data tab, or raise the maximum length.",
-            f"学習できるものがありません。{window} トークンに収まる人格の発言がデータセットに 1 つもありません。"
-            "データのタブで人格を選び直すか、最大長を大きくしてください。",
-        )
-    if rows.cut:
-        append(folder.events, Note(
-            f"{rows.cut} rows were longer than {window} tokens with this model's tokenizer and were cut into several.",
-            f"{rows.cut} 行がこのモデルのトークナイザーでは {window} トークンを超えたので、複数の行に分けました。",
-        ))  # fmt: skip
-    if rows.too_long:
-        append(folder.events, Note(
-            f"{rows.too_long} turns of the persona are longer than {window} tokens and are not learned.",
-            f"人格の {rows.too_long} 個の発言は {window} トークンより長いため、学習しません。",
-        ))  # fmt: skip
-
-
-def _trainer(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTrainer, Report]":
-    from transformers import EarlyStoppingCallback
-
-    from core.train.base import with_adapter
-    from core.train.batches import Collate
-    from core.train.report import Report
-    from core.train.trainer import PersonaTrainer
-
-    config, examples = work.spec.config, work.rows.examples
-    model = with_adapter(work.base, config)
-    args = _arguments(folder, work)
-    report = Report(folder, stop)
-    tokenizer = work.base.tokenizer
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
-    trainer = PersonaTrainer(
-        model, args, data_collator=Collate(pad), train_dataset=examples, eval_dataset=work.heldout.examples,
-        callbacks=[report, *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else [])],
-        asked=stop.asked,
-    )  # fmt: skip
-    return trainer, report
-
-
 def _tell_start(folder: RunFolder, work: Work, trainer: "PersonaTrainer", *, step: int) -> None:
     append(folder.events, Started(
         step=step,
-        steps=_steps(work),
+        steps=work.steps,
         rows=len(work.rows.examples),
         heldout_rows=len(work.heldout.examples),
         learned_tokens=work.rows.learned,
@@ -188,52 +111,6 @@ def _tell_start(folder: RunFolder, work: Work, trainer: "PersonaTrainer", *, ste
         device=str(trainer.args.device),
         precision=work.base.precision,
     ))  # fmt: skip
-
-
-def _steps(work: Work) -> int:
-    config = work.spec.config
-    batches = -(-len(work.rows.examples) // config.batch_size)
-    return -(-batches // config.accumulation) * config.epochs
-
-
-def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
-    import torch
-    from transformers import TrainingArguments
-
-    config, steps, gpu = work.spec.config, _steps(work), torch.cuda.is_available()
-    eval_every = config.eval_every or max(1, steps // 10)
-    measured = bool(work.heldout.learned)
-    warm = round(config.warmup_ratio * steps)
-    return TrainingArguments(
-        output_dir=str(folder.checkpoints),
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=config.batch_size,
-        gradient_accumulation_steps=config.accumulation,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        lr_scheduler_type="constant_with_warmup" if config.scheduler == "constant" else config.scheduler,
-        warmup_steps=warm,
-        max_grad_norm=1.0,
-        seed=config.seed,
-        bf16=gpu and work.base.precision == "bf16",
-        fp16=gpu and work.base.precision == "fp16",
-        logging_steps=max(1, steps // 400),
-        logging_nan_inf_filter=False,  # it would hide that training has come apart
-        include_num_input_tokens_seen="non_padding",
-        eval_strategy="steps" if measured else "no",
-        eval_steps=eval_every,
-        save_steps=config.save_every or eval_every,
-        save_total_limit=2,
-        load_best_model_at_end=measured and config.patience > 0,
-        metric_for_best_model="loss",
-        greater_is_better=False,
-        restore_callback_states_from_checkpoint=True,
-        dataloader_pin_memory=gpu,
-        remove_unused_columns=False,
-        report_to="none",
-        disable_tqdm=True,
-    )
 
 
 def _measure_start(folder: RunFolder, trainer: "PersonaTrainer") -> None:

@@ -1,0 +1,140 @@
+"""Everything a run needs, loaded and set: base, rows, adapter, trainer. Imports the heavy libraries late."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from core.errors import InputError
+from core.layout import layout_for
+from core.prompt import PromptContract
+from core.train.events import Note, append
+from core.train.rows import Encoded, encode, read_rows
+from core.train.spec import JobSpec, RunFolder
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from core.train.base import Base
+    from core.train.report import Report, Stop
+    from core.train.trainer import PersonaTrainer
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run has loaded."""
+
+    spec: JobSpec
+    contract: PromptContract
+    base: "Base"
+    rows: Encoded
+    heldout: Encoded
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run, as Trainer counts them."""
+        config = self.spec.config
+        batches = -(-len(self.rows.examples) // config.batch_size)
+        return -(-batches // config.accumulation) * config.epochs
+
+
+def load(folder: RunFolder) -> Work:
+    """Base and rows of the run. Raises AppError when one of them cannot be used."""
+    from core.train.base import load_base
+
+    spec = folder.read_spec()
+    base = load_base(spec)
+    contract = replace(spec.contract, template=layout_for(base.tokenizer, spec.contract.template).name)
+    window = min(spec.config.max_length, base.window)
+    if window < spec.config.max_length:
+        append(folder.events, Note(
+            f"The model reads {window} tokens at once: rows are cut to that instead of {spec.config.max_length}.",
+            f"モデルが一度に読めるのは {window} トークンなので、{spec.config.max_length} ではなくそこで区切ります。",
+        ))  # fmt: skip
+    rows, heldout = (
+        encode(read_rows(spec.dataset / f"{part}.jsonl"), contract, base.tokenizer, max_length=window)
+        for part in ("train", "heldout")
+    )
+    _tell_rows(folder, rows, window)
+    return Work(spec, contract, base, rows, heldout)
+
+
+def _tell_rows(folder: RunFolder, rows: Encoded, window: int) -> None:
+    if not rows.learned:
+        raise InputError(
+            "There is nothing to learn: no row of the data set holds words of the persona that fit in "
+            f"{window} tokens. Choose who the persona is again in the Data tab, or raise the maximum length.",
+            f"学習できるものがありません。{window} トークンに収まる人格の発言がデータセットに 1 つもありません。"
+            "データのタブで人格を選び直すか、最大長を大きくしてください。",
+        )
+    if rows.cut:
+        append(folder.events, Note(
+            f"{rows.cut} rows were longer than {window} tokens with this model's tokenizer and were cut into several.",
+            f"{rows.cut} 行がこのモデルのトークナイザーでは {window} トークンを超えたので、複数の行に分けました。",
+        ))  # fmt: skip
+    if rows.too_long:
+        append(folder.events, Note(
+            f"{rows.too_long} turns of the persona are longer than {window} tokens and are not learned.",
+            f"人格の {rows.too_long} 個の発言は {window} トークンより長いため、学習しません。",
+        ))  # fmt: skip
+
+
+def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTrainer, Report]":
+    """A fresh adapter on the base, in a trainer that tells its progress through the report."""
+    from transformers import EarlyStoppingCallback
+
+    from core.train.base import with_adapter
+    from core.train.batches import Collate
+    from core.train.report import Report
+    from core.train.trainer import PersonaTrainer
+
+    config, examples = work.spec.config, work.rows.examples
+    model = with_adapter(work.base, config)
+    args = _arguments(folder, work)
+    report = Report(folder, stop)
+    tokenizer = work.base.tokenizer
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
+    trainer = PersonaTrainer(
+        model, args, data_collator=Collate(pad), train_dataset=examples, eval_dataset=work.heldout.examples,
+        callbacks=[report, *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else [])],
+        asked=stop.asked,
+    )  # fmt: skip
+    return trainer, report
+
+
+def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
+    import torch
+    from transformers import TrainingArguments
+
+    config, steps, gpu = work.spec.config, work.steps, torch.cuda.is_available()
+    eval_every = config.eval_every or max(1, steps // 10)
+    measured = bool(work.heldout.learned)
+    warm = round(config.warmup_ratio * steps)
+    return TrainingArguments(
+        output_dir=str(folder.checkpoints),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.accumulation,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        lr_scheduler_type="constant_with_warmup" if config.scheduler == "constant" else config.scheduler,
+        warmup_steps=warm,
+        max_grad_norm=1.0,
+        seed=config.seed,
+        bf16=gpu and work.base.precision == "bf16",
+        fp16=gpu and work.base.precision == "fp16",
+        logging_steps=max(1, steps // 400),
+        logging_nan_inf_filter=False,  # it would hide that training has come apart
+        include_num_input_tokens_seen="non_padding",
+        eval_strategy="steps" if measured else "no",
+        eval_steps=eval_every,
+        save_steps=config.save_every or eval_every,
+        save_total_limit=2,
+        load_best_model_at_end=measured and config.patience > 0,
+        metric_for_best_model="loss",
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        dataloader_pin_memory=gpu,
+        remove_unused_columns=False,
+        report_to="none",
+        disable_tqdm=True,
+    )
