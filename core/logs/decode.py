@@ -148,5 +148,5 @@ def _numbered(pieces: list[str], total: int) -> Records:
 
 def count_lines(text: str) -> int:
     """Lines as an editor counts them; a last line end begins no new line."""
-    ends = text.count("\n") or text.count("\r")
-    return ends + (not text.endswith(("\n", "\r")) if text else 0)
+    end = "\n" if "\n" in text else "\r"
+    return text.count(end) + bool(text and not text.endswith(end))

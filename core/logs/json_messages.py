@@ -45,6 +45,8 @@ class _Item:
 
 def read(text: str, hints: Hints) -> Log:
     """Every message of every object; what is none of both is kept as UNKNOWN."""
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     messages: list[Message] = []
     clock = _Clock()
     read_lines = unread = parts = 0
@@ -78,7 +80,7 @@ def _log(messages: list[Message], text: str, read_lines: int, unread: int) -> Lo
             "この JSON にはメッセージが見つかりません。sender と text を持つオブジェクト、"
             f"または role と content の会話が必要です。{first.line} 行目: {first.text[:80]}",
         )
-    lines = text.split("\n") if "\n" in text else text.split("\r")
+    lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
     blank = sum(not line.strip() for line in lines)
