@@ -106,6 +106,8 @@ def test_what_was_submitted_is_on_disk(still: Jobs, workspace: Workspace, spec: 
     job = still.submit("key-a", spec)
     assert Jobs(workspace, start=False).get("key-a", job.id).spec == spec
     assert job.name == "mika" and job.adapter is None
+    (spec.dataset / "train.jsonl").write_text("something else\n")
+    assert (job.folder.dataset / "train.jsonl").read_text() == "{}\n"  # the rows of now, for a resume later
 
 
 def test_a_data_set_that_is_not_there_is_refused(still: Jobs, spec: JobSpec) -> None:

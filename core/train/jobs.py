@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -111,6 +111,7 @@ class Jobs:
         job_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(8)
         folder = RunFolder(self._home / job_id)
         folder.path.mkdir()
+        folder.take_rows(spec.dataset)
         folder.write_spec(spec)
         self._write(Meta(job_id, owner, now, queued=now))  # last: a folder without meta.json is no run yet
         self._wake.set()
@@ -202,7 +203,7 @@ class Jobs:
         return [meta for name in names if (meta := self._meta(name))]
 
     def _write(self, meta: Meta) -> None:
-        write_json(self._folder(meta.id).meta, meta.__dict__)
+        write_json(self._folder(meta.id).meta, asdict(meta))
 
     def _follower(self, job_id: str) -> EventFollower:
         """The run's event log, up to date."""

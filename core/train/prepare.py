@@ -1,6 +1,7 @@
 """Everything a run needs, loaded and set: base, rows, adapter, trainer. Imports the heavy libraries late."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
@@ -49,12 +50,18 @@ def load(folder: RunFolder) -> Work:
             f"The model reads {window} tokens at once: rows are cut to that instead of {spec.config.max_length}.",
             f"モデルが一度に読めるのは {window} トークンなので、{spec.config.max_length} ではなくそこで区切ります。",
         ))  # fmt: skip
+    source = rows_of(folder, spec)
     rows, heldout = (
-        encode(read_rows(spec.dataset / f"{part}.jsonl"), contract, base.tokenizer, max_length=window)
+        encode(read_rows(source / f"{part}.jsonl"), contract, base.tokenizer, max_length=window)
         for part in ("train", "heldout")
     )
     _tell_rows(folder, rows, window)
     return Work(spec, contract, base, rows, heldout)
+
+
+def rows_of(folder: RunFolder, spec: JobSpec) -> Path:
+    """Where the rows are: kept with the run by the queue, else where the spec says."""
+    return folder.dataset if folder.dataset.is_dir() else spec.dataset
 
 
 def _tell_rows(folder: RunFolder, rows: Encoded, window: int) -> None:

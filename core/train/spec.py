@@ -1,5 +1,6 @@
 """What a training run is asked to do: `spec.json` in its folder, and the files around it."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,8 @@ class RunFolder:
 
     spec.json      what to do                     events.jsonl  what happened (`core.train.events`)
     meta.json      owner, queue, process          worker.log    what the libraries said, tracebacks
-    stop           present when asked to stop     checkpoints/  to resume from      adapter/  the result
+    stop           present when asked to stop     checkpoints/  to resume from
+    dataset/       the rows as they were          adapter/      the result
     """
 
     path: Path
@@ -67,8 +69,19 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def dataset(self) -> Path:
+        return self.path / "dataset"
+
+    @property
     def adapter(self) -> Path:
         return self.path / "adapter"
+
+    def take_rows(self, source: Path) -> None:
+        """Keep the data set of now: a run that is resumed later must find the same rows."""
+        self.dataset.mkdir()
+        for name in ("train.jsonl", "heldout.jsonl", "dataset.json"):
+            if (source / name).is_file():
+                shutil.copyfile(source / name, self.dataset / name)
 
     def read_spec(self) -> JobSpec:
         return JobSpec.from_json(read_json(self.path / "spec.json"))

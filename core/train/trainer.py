@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
-from transformers import Trainer
+from transformers import PrinterCallback, Trainer
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from core.errors import JobError
@@ -47,6 +47,7 @@ class PersonaTrainer(Trainer):
 
     def __init__(self, *args: object, asked: Callable[[], bool], **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
+        self.remove_callback(PrinterCallback)  # events.jsonl has it all
         self.asked = asked
         self.seconds = 0.0
         """Time in training before this process, from the checkpoint it goes on from."""

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from core.errors import AppError
 from core.train.events import Done, Failed, HeldOut, Note, Started, Step, Stopped, append, read
 from core.train.failures import explain, make_room
-from core.train.prepare import Work, load, trainer_for
+from core.train.prepare import Work, load, rows_of, trainer_for
 from core.train.spec import RunFolder
 from core.workspace import read_json
 
@@ -165,7 +165,7 @@ def _metrics(folder: RunFolder, trainer: "PersonaTrainer", after: HeldOut | None
 def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> None:
     from core.train.adapter import write_adapter
 
-    described = work.spec.dataset / "dataset.json"
+    described = rows_of(folder, work.spec) / "dataset.json"
     revision = work.spec.base_revision or work.base.revision
     training = {
         "base": work.spec.base,
