@@ -1,17 +1,20 @@
 """Chat layouts: which Jinja template a model is asked with, and what that template can hold.
 
 A layout renders chat messages to pieces of text that know where each message's words begin and end.
-To find them in any template, words are wrapped in two noncharacters that no text may contain, the
-template is rendered as it is, and the marks are taken out again; so nothing here knows ChatML from Gemma.
+To find them in any template, words are numbered and wrapped in noncharacters that no text may contain,
+the template is rendered as it is, and the wrapping is taken out again; so nothing here knows ChatML
+from Gemma. What a person typed that spells a special token is cut inside it, so that it stays letters.
 """
 
+import itertools
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from core.codec import marks_of
 from core.errors import ModelError
 from core.settings import ROOT
 
@@ -19,8 +22,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 TEMPLATES = ROOT / "prompt_templates"
-OPEN, CLOSE = "\ufdd0", "\ufdd1"  # noncharacters: never valid in exchanged text
-MARKS = re.compile(f"[{OPEN}{CLOSE}]")
+# Noncharacters, never valid in exchanged text: OPEN number NUMBERED words CLOSE, and CUT within words.
+OPEN, NUMBERED, CLOSE, CUT = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
+WRAPPING = re.compile(f"[{OPEN}{NUMBERED}{CLOSE}{CUT}]")
+GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
+WORDS = re.compile(f"{OPEN}(\\d+){NUMBERED}(.*?){CLOSE}", re.DOTALL)
+# Llama 3's own default: with today's date a persona would be asked otherwise than it was trained.
+DATE = "26 Jul 2024"
+# What a template's expressions raise besides Jinja's own errors.
+TEMPLATE_ERRORS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 # The generation tracker of transformers lives on the cached template and cannot be entered twice.
 _rendering = threading.Lock()
@@ -28,14 +38,18 @@ _rendering = threading.Lock()
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one message, wrapped so that they can be found in the rendered text."""
+    """A message to render: its role and its words, wrapped by `Layout.words`. It may hold several words."""
 
     role: str
-    marked: str
+    wrapped: str
 
-    @classmethod
-    def of(cls, role: str, text: str) -> "Words":
-        return cls(role, f"{OPEN}{MARKS.sub('', text).strip()}{CLOSE}")
+    def followed_by(self, between: str, other: "Words") -> "Words":
+        """One message with the words of both, each found on its own."""
+        return Words(self.role, self.wrapped + between + other.wrapped)
+
+    def joined_with(self, between: str, other: "Words") -> "Words":
+        """One message in which the last words of this one and the first of `other` are one."""
+        return Words(self.role, self.wrapped.removesuffix(CLOSE) + between + other.wrapped.removeprefix(OPEN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +57,23 @@ class Stretch:
     """A stretch of rendered text: the words number `words`, or the template's own text (None).
 
     `ends_turn`: the template's mark right behind a persona's words, which a model learns as its end.
+    `cuts`: places that no token may reach over.
     """
 
     text: str
     words: int | None
     ends_turn: bool = False
+    cuts: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, rendered: str, words: int | None, *, ends_turn: bool = False) -> "Stretch":
+        """From rendered text, which may hold CUTs."""
+        text, *rest = rendered.split(CUT)
+        cuts = []
+        for part in rest:
+            cuts.append(len(text))
+            text += part
+        return cls(text, words, ends_turn, tuple(cuts))
 
 
 @dataclass(frozen=True)
@@ -59,9 +85,23 @@ class Layout:
     tokens: tuple[tuple[str, str], ...]
     """The tokenizer's special tokens by name, as templates expect them (bos_token, eos_token, …)."""
     marks: tuple[str, ...]
-    """Texts that the tokenizer turns into one special token wherever they stand."""
+    """Texts that the tokenizer turns into one token wherever they stand."""
     takes_system: bool = True
     persona_may_open: bool = True
+
+    def words(self, role: str, text: str) -> Words:
+        """A message's words, ready to be rendered."""
+        return Words(role, f"{OPEN}{self.plain(text.strip())}{CLOSE}")
+
+    def plain(self, text: str) -> str:
+        """`text` with a CUT inside everything that spells a mark, which makes it letters."""
+        text = WRAPPING.sub("", text)
+        marks = _any_of(self.marks)
+        return marks.sub(rf"\1{CUT}", text) if marks else text
+
+    def starts_with_mark(self, text: str) -> str | None:
+        """The longest mark at the beginning of `text`."""
+        return next((mark for mark in sorted(self.marks, key=len, reverse=True) if text.startswith(mark)), None)
 
     def stretches(self, messages: Sequence[Words], *, names: tuple[str, str], reply: bool) -> list[Stretch]:
         """Render `messages`; with `reply`, up to where the persona's next words begin.
@@ -70,25 +110,23 @@ class Layout:
         refuses the messages or does not print each of them once and in order.
         """
         text, spans = self._render(messages, names, reply)
-        pieces = re.split(f"{OPEN}(.*?){CLOSE}", text, flags=re.DOTALL)
-        if len(pieces) != 2 * sum(m.marked.count(OPEN) for m in messages) + 1:
-            raise _unusable(self.name, "it does not print every message once")
-        stretches, at, word = [], 0, 0
-        roles = [m.role for m in messages for _ in range(m.marked.count(OPEN))]
-        for index, piece in enumerate(pieces):
-            if index % 2:
-                stretches.append(Stretch(piece, word))
-                at, word = at + len(piece) + 2, word + 1
-                continue
-            after_persona = word > 0 and roles[word - 1] == "assistant"
-            end = self._end_of_turn(piece, at, spans, last=word == len(roles)) if after_persona else ""
-            if end:
-                stretches.append(Stretch(end, None, ends_turn=True))
-            rest = piece.removeprefix(end)
-            if rest:
-                stretches.append(Stretch(rest, None))
-            at += len(piece)
-        return stretches
+        found = list(WORDS.finditer(text))
+        roles = [message.role for message in messages for _ in range(message.wrapped.count(OPEN))]
+        if [int(match[1]) for match in found] != list(range(len(roles))):
+            raise _unusable(self.name, "it does not print every message once and in order")
+        stretches, at = [], 0
+        for number, match in enumerate(found):
+            before = roles[number - 1] if number else ""
+            stretches += self._between(text[at : match.start()], at, spans, role=before, last=False)
+            stretches.append(Stretch.of(match[2], number))
+            at = match.end()
+        return stretches + self._between(text[at:], at, spans, role=roles[-1] if roles else "", last=True)
+
+    def _between(self, text: str, at: int, spans: list[tuple[int, int]], *, role: str, last: bool) -> list[Stretch]:
+        """The template's text at character `at`, which follows words of `role`."""
+        end = self._end_of_turn(text, at, spans, last=last) if role == "assistant" else ""
+        parts = ((end, True), (text.removeprefix(end), False))
+        return [Stretch.of(part, None, ends_turn=ends) for part, ends in parts if part]
 
     def _end_of_turn(self, text: str, at: int, spans: list[tuple[int, int]], *, last: bool) -> str:
         """The part of `text`, which follows a persona's words at character `at`, that ends its turn.
@@ -97,33 +135,48 @@ class Layout:
         the end-of-sequence token where a final turn has no mark at all.
         """
         for start, end in spans:
-            if start <= at <= end:
+            if start <= at < end:
                 return text[: end - at]
-        for mark in sorted(self.marks, key=len, reverse=True):
-            if text.lstrip().startswith(mark):
-                return text[: text.index(mark) + len(mark)]
+        if mark := self.starts_with_mark(text.lstrip()):
+            return text[: text.index(mark) + len(mark)]
         return dict(self.tokens).get("eos_token", "") if last and not text.strip() else ""
 
-    def _render(self, messages: Sequence[Words], names: tuple[str, str], reply: bool) -> tuple[str, list[tuple[int, int]]]:
+    def _render(
+        self, messages: Sequence[Words], names: tuple[str, str], reply: bool
+    ) -> tuple[str, list[tuple[int, int]]]:
         import jinja2
         from transformers.utils.chat_template_utils import render_jinja_template
 
-        chat = [{"role": m.role, "content": m.marked} for m in messages]
+        number = itertools.count()
+        chat = [
+            {"role": m.role, "content": re.sub(OPEN, lambda _: f"{OPEN}{next(number)}{NUMBERED}", m.wrapped)}
+            for m in messages
+        ]
         try:
             with _rendering:
                 texts, spans = render_jinja_template(
                     [chat],
                     chat_template=self.template,
                     add_generation_prompt=reply,
-                    return_assistant_tokens_mask=True,
+                    return_assistant_tokens_mask=bool(GENERATION.search(self.template)),
                     enable_thinking=False,
-                    persona_name=names[0],
-                    user_name=names[1],
+                    date_string=DATE,
+                    persona_name=self.plain(" ".join(names[0].split())),
+                    user_name=self.plain(" ".join(names[1].split())),
                     **dict(self.tokens),
                 )
-        except (jinja2.TemplateError, TypeError, ValueError, IndexError, KeyError) as error:
-            raise _unusable(self.name, str(error)) from error
-        return texts[0], [tuple(span) for span in spans[0]]
+        except (jinja2.TemplateError, *TEMPLATE_ERRORS) as error:
+            raise _unusable(self.name, WRAPPING.sub("", str(error))) from error
+        return texts[0], [tuple(span) for span in spans[0]] if spans else []
+
+
+@lru_cache(maxsize=32)
+def _any_of(marks: tuple[str, ...]) -> "re.Pattern[str] | None":
+    """Finds the first character of every mark in a text, also of those that overlap."""
+    if not marks:
+        return None
+    first = "".join(sorted({re.escape(mark[0]) for mark in marks}))
+    return re.compile(f"(?=[{first}])(?={'|'.join(map(re.escape, marks))})(.)", re.DOTALL)
 
 
 def _unusable(name: str, reason: str) -> ModelError:
@@ -146,7 +199,7 @@ def layout_for(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> La
     ChatML where the tokenizer knows its marks; else a plain dialogue, for base models.
     """
     tokens = tuple(sorted((k, v) for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)))
-    marks = tuple(sorted({t.content for t in tokenizer.added_tokens_decoder.values() if t.content.strip()}))
+    marks = tuple(sorted(set(marks_of(tokenizer).values())))
     own = tokenizer.chat_template
     own = own.get("default") if isinstance(own, dict) else own
     if wanted == "model" or (wanted == "auto" and own):
@@ -171,20 +224,20 @@ def _fitted(name: str, template: str, tokens: tuple[tuple[str, str], ...], marks
     """The layout with what its template accepts, found by trying; None when it prints no plain exchange."""
     layout = Layout(name, template, tokens, marks)
 
-    def prints(*roles: str) -> bool:
+    def prints(*roles: str, reply: bool = False) -> bool:
         try:
-            layout.stretches([Words.of(r, f"{r} {i}") for i, r in enumerate(roles)], names=PROBE_NAMES, reply=False)
+            _probe(layout, roles, reply=reply)
         except ModelError:
             return False
         return True
 
-    if not prints("user", "assistant"):
+    talk = ("user", "assistant") * 2
+    if not prints(*talk):
         return None
-    return Layout(
-        name, template, tokens, marks,
-        takes_system=prints("system", "user", "assistant"),
-        persona_may_open=prints("assistant", "user", "assistant"),
-    )  # fmt: skip
+    takes_system = prints("system", *talk)
+    starts = ((), ("system",)) if takes_system else ((),)
+    may_open = all(prints(*start, *talk[1:]) and prints(*start, reply=True) for start in starts)
+    return replace(layout, takes_system=takes_system, persona_may_open=may_open)
 
 
 @lru_cache(maxsize=32)
@@ -193,11 +246,19 @@ def _stable(layout: Layout) -> bool:
 
     Qwen3's own template is not: it prints an empty thought before the newest reply only.
     """
-    talk = [Words.of(role, f"{role} {i}") for i, role in enumerate(("user", "assistant") * 2)]
-    row = layout.stretches(talk, names=PROBE_NAMES, reply=False)
-    for n in (1, 3):
-        asked = "".join(s.text for s in layout.stretches(talk[:n], names=PROBE_NAMES, reply=True))
-        before = "".join(s.text for s in row[: next(i for i, s in enumerate(row) if s.words == n)])
-        if asked != before:
-            return False
+    talk = ("user", "assistant") * 2
+    rows = [talk, talk[1:]] if layout.persona_may_open else [talk]
+    rows += [("system", *row) for row in rows] if layout.takes_system else []
+    for roles in rows:
+        row = _probe(layout, roles, reply=False)
+        for n in (n for n, role in enumerate(roles) if role == "assistant"):
+            before = row[: next(i for i, stretch in enumerate(row) if stretch.words == n)]
+            asked = _probe(layout, roles[:n], reply=True)
+            if "".join(s.text for s in asked) != "".join(s.text for s in before):
+                return False
     return True
+
+
+def _probe(layout: Layout, roles: Sequence[str], *, reply: bool) -> list[Stretch]:
+    talk = [layout.words(role, f"{role} {number}") for number, role in enumerate(roles)]
+    return layout.stretches(talk, names=PROBE_NAMES, reply=reply)

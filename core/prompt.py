@@ -6,15 +6,14 @@ stretches that end where a persona's words begin and end: what the chat asks wit
 token, the beginning of what a row trains on.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
-from weakref import WeakKeyDictionary
 
+from core.codec import Codec, codec_of
+from core.contract import PromptContract
 from core.errors import InputError
-from core.layout import PROBE_NAMES, Layout, Stretch, Words, layout_for
+from core.layout import Layout, Stretch, Words, layout_for
 from core.messages import Turn
 
 if TYPE_CHECKING:
@@ -22,41 +21,6 @@ if TYPE_CHECKING:
 
 Part = Literal["persona", "examples", "turns", "new", "format"]
 PARTS: tuple[Part, ...] = get_args(Part)
-
-
-@dataclass(frozen=True)
-class PromptContract:
-    """Everything that shapes a prompt besides the conversation itself. Saved beside every adapter."""
-
-    persona: str
-    """The persona's name."""
-    description: str = ""
-    """Who the persona is: the system text."""
-    user: str = "User"
-    """The other side's name, for layouts that print names."""
-    examples: tuple[Turn, ...] = ()
-    """Exchanges that show how the persona talks; the first to go when the window is full."""
-    template: str = "auto"
-    """The layout; see `core.layout.layout_for`. A trained adapter's contract names a definite one."""
-    separator: str = "\n"
-    """Between the messages of one turn."""
-    opening: str = "…"
-    """Said for the user where the persona speaks first and somebody has to speak before it."""
-    context_window: int = 1024
-    """Tokens the prompt and the reply share."""
-    reply_reserve: int = 200
-    """Tokens of the window kept free for the reply."""
-
-    def to_json(self) -> dict:
-        """Plain values, as in `contract.json`."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict) -> "PromptContract":
-        """The inverse of `to_json`; unknown keys of later versions are left aside."""
-        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
-        examples = [Turn(t["role"], tuple(t["messages"]), t.get("name")) for t in value.get("examples", ())]
-        return cls(**known | {"examples": tuple(examples)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +74,8 @@ def render(
     """
     layout = layout_for(tokenizer, contract.template)
     room = contract.context_window - (0 if training else contract.reply_reserve)
-    examples, kept = contract.examples, list(turns)
-    # A token is at least a byte of text or a special token: no more than `room` turns can ever fit.
-    kept = kept[-max(room, 1) :]
+    least = 2 if training else 1
+    examples, kept = contract.examples, _last_that_may_fit(turns, room, least, contract, tokenizer)
     while True:
         stretches, words = _lay_out(contract, examples, kept, layout, reply=not training)
         prompt = _tokenise(stretches, words, tokenizer, window=contract.context_window, training=training)
@@ -123,22 +86,46 @@ def render(
             )
         if examples:
             examples = ()
-        elif len(kept) > (2 if training else 1):
-            kept = kept[_turns_to_drop(prompt, over, len(kept)) :]
+        elif len(kept) > least:
+            kept = kept[_turns_to_drop(prompt, over, len(kept) - least) :]
         else:
             raise _too_long(prompt, room)
 
 
 def ending(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> Ending:
-    """What a model tuned on this contract writes when the persona has finished its turn."""
+    """What a model tuned on this contract writes when the persona has finished its turn.
+
+    A mark that the layout also writes between the messages of one turn ends nothing: there, and where a
+    turn in the middle has no mark, the words that introduce the user are what ends it.
+    """
     layout = layout_for(tokenizer, contract.template)
-    probe = layout.stretches([Words.of("user", "u"), Words.of("assistant", "a")], names=PROBE_NAMES, reply=False)
-    text = "".join(s.text for s in probe if s.ends_turn).strip(" ")
-    ids = {tokenizer.eos_token_id} - {None}
-    token = tokenizer.convert_tokens_to_ids(text) if text in layout.marks else None
-    if token is not None:
-        ids.add(token)
-    return Ending(tuple(sorted(ids)), (text,) if text and token is None else ())
+    texts = (("user", "u"), ("assistant", f"a{contract.separator}a")) * 2
+    probe = layout.stretches([layout.words(*w) for w in texts], names=(contract.persona, contract.user), reply=False)
+    ids, strings = {tokenizer.eos_token_id} - {None}, set()
+    for number, said in enumerate(probe):
+        if said.words in (1, 3):
+            after = probe[number + 1] if number + 1 < len(probe) else None
+            text = after.text.strip(" ") if after and after.ends_turn else ""
+            mark = layout.starts_with_mark(text.lstrip())
+            if mark and mark not in said.text:
+                ids.add(tokenizer.convert_tokens_to_ids(mark))
+            elif text and not mark:
+                strings.add(text)
+            elif said.words == 1:
+                strings |= {_introduction(probe[number + 1 :], layout)} - {""}
+    return Ending(tuple(sorted(ids)), tuple(sorted(strings)))
+
+
+def _introduction(stretches: Sequence[Stretch], layout: Layout) -> str:
+    """The letters that the template puts before the next words."""
+    text = ""
+    for stretch in stretches:
+        if stretch.words is not None:
+            break
+        text += stretch.text
+    for mark in layout.marks:
+        text = text.replace(mark, "")
+    return text.strip()
 
 
 @dataclass(frozen=True)
@@ -154,29 +141,45 @@ class Meter:
 
     def turn(self, turn: Turn) -> int:
         """At most this many tokens are added by `turn`."""
-        return self.frame[turn.role] + len(_codec(self.tokenizer).ids(_words(self.contract, turn).marked[1:-1])) + 1
+        return self.frame[turn.role] + codec_of(self.tokenizer).size(_text(self.contract, turn)) + 1
 
 
 def meter(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> Meter:
     """A meter for rows rendered with this contract (with its examples left out, as when a row is long)."""
     layout = layout_for(tokenizer, contract.template)
-    talk = [Turn("user", ("a",)), Turn("assistant", ("a",))]
+    ask, answer = Turn("user", ("a",)), Turn("assistant", ("a",))
 
-    def size(turns: list[Turn]) -> int:
+    def size(*turns: Turn) -> int:
         stretches, words = _lay_out(contract, (), turns, layout, reply=False)
         return len(_tokenise(stretches, words, tokenizer, window=0, training=True).ids)
 
-    word = len(_codec(tokenizer).ids("a"))
-    one, two, between = size(talk), size(talk * 2), size([*talk, talk[0]])
+    word = codec_of(tokenizer).size("a")
+    one, two, between = size(ask, answer), size(ask, answer, ask, answer), size(ask, answer, ask)
     frame = {"user": between - one - word, "assistant": two - between - word}
-    return Meter(one - (two - one), contract, tokenizer, frame)
+    # A row that the persona begins may need an opening before it.
+    opening = max(0, size(answer, ask, answer) - (two - frame["user"] - word))
+    return Meter(one - (two - one) + opening, contract, tokenizer, frame)
 
 
-def _words(contract: PromptContract, turn: Turn) -> Words:
+def _text(contract: PromptContract, turn: Turn) -> str:
+    """The words of a turn as the model reads them; "" when it has none."""
     texts = [text.strip() for text in turn.messages if text.strip()]
-    if turn.name:
-        texts[:1] = [f"{turn.name}: {texts[0]}"] if texts else []
-    return Words.of(turn.role, contract.separator.join(texts))
+    if turn.name and texts:
+        texts[0] = f"{turn.name}: {texts[0]}"
+    return contract.separator.join(texts)
+
+
+def _last_that_may_fit(
+    turns: Sequence[Turn], room: int, least: int, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase"
+) -> Sequence[Turn]:
+    """The end of `turns` that takes more than `room` tokens, or all of them: the rest need not be laid out."""
+    codec, size = codec_of(tokenizer), 0
+    for count, turn in enumerate(reversed(turns), start=1):
+        # In the prompt a word may share a token with what stands before it.
+        size += max(codec.size(_text(contract, turn)) - 1, 1)
+        if size > room and count >= least:
+            return turns[-count:]
+    return turns
 
 
 def _lay_out(
@@ -186,25 +189,37 @@ def _lay_out(
     messages: list[Words] = []
     parts: list[tuple[Part, str]] = []
 
-    def add(part: Part, words: Words) -> None:
-        parts.append((part, words.role))
-        if messages and messages[-1].role == words.role and words.role != "system":
-            between = "\n\n" if parts[-2][0] == "persona" else contract.separator
-            words = Words(words.role, messages.pop().marked + between + words.marked)
-        messages.append(words)
+    def add(part: Part, role: str, text: str) -> None:
+        words, before = layout.words(role, text), parts[-1] if parts else None
+        if before == (part, role):
+            messages[-1] = messages[-1].joined_with(layout.plain(contract.separator), words)
+            return
+        parts.append((part, role))
+        if messages and messages[-1].role == role:
+            between = "\n\n" if before[0] == "persona" else layout.plain(contract.separator)
+            messages[-1] = messages[-1].followed_by(between, words)
+        else:
+            messages.append(words)
+
+    def let_persona_speak() -> None:
+        """Somebody speaks before the persona where the layout wants it, or its words would join an example's."""
+        before = messages[-1].role if messages else "system"
+        if before == "assistant" or (before == "system" and not layout.persona_may_open):
+            add("format", "user", contract.opening)
 
     if contract.description.strip():
-        add("persona", Words.of("system" if layout.takes_system else "user", contract.description))
-    spoken = [("examples", t) for t in examples] + [("turns", t) for t in turns]
+        add("persona", "system" if layout.takes_system else "user", contract.description)
+    spoken = [("examples", turn) for turn in examples] + [("turns", turn) for turn in turns]
     if reply and turns and turns[-1].role == "user":
         spoken[-1] = ("new", turns[-1])
-    opens = not spoken or spoken[0][1].role == "assistant"
-    if opens and not layout.persona_may_open and not (messages and messages[-1].role == "user"):
-        add("format", Words.of("user", contract.opening))
     for part, turn in spoken:
-        if turn.role == "assistant" and part != "examples" and parts and parts[-1][0] == "examples":
-            add("format", Words.of("user", contract.opening))  # else its words would join the last example's
-        add(part, _words(contract, turn))
+        text = _text(contract, turn)
+        if text and turn.role == "assistant" and parts[-1:] != [(part, "assistant")]:
+            let_persona_speak()
+        if text:
+            add(part, turn.role, text)
+    if reply and not any(part in ("turns", "new") for part, _ in parts):
+        let_persona_speak()
     return layout.stretches(messages, names=(contract.persona, contract.user), reply=reply), parts
 
 
@@ -216,14 +231,13 @@ def _tokenise(
     window: int,
     training: bool,
 ) -> Prompt:
-    codec = _codec(tokenizer)
+    codec = codec_of(tokenizer)
     ids: list[int] = []
     mask: list[bool] = []
     pieces: list[Piece] = []
     learning = False  # inside a persona's own turn of the conversation
     for run in _runs(stretches, words):
-        for stretch, tokens in zip(run, codec.split([s.text for s in run], begins=not ids,
-                                                    untrusted=[s.words is not None for s in run]), strict=True):  # fmt: skip
+        for stretch, tokens in zip(run, _encoded(run, codec, begins=not ids), strict=True):
             part, role = words[stretch.words] if stretch.words is not None else ("format", "")
             if stretch.words is not None:
                 learning = training and role == "assistant" and part == "turns"
@@ -235,103 +249,37 @@ def _tokenise(
 
 
 def _runs(stretches: Sequence[Stretch], words: Sequence[tuple[Part, str]]) -> list[list[Stretch]]:
-    """Stretches that are tokenised together: borders stand on both sides of a persona's words."""
+    """Stretches that are tokenised together: borders stand around a persona's words, and around their end mark."""
     runs: list[list[Stretch]] = [[]]
     for stretch in stretches:
-        if stretch.words is not None and words[stretch.words][1] == "assistant":
+        if stretch.ends_turn or (stretch.words is not None and words[stretch.words][1] == "assistant"):
             runs += [[stretch], []]
         else:
             runs[-1].append(stretch)
     return [run for run in runs if run]
 
 
-def _turns_to_drop(prompt: Prompt, over: int, turns: int) -> int:
+def _encoded(run: Sequence[Stretch], codec: Codec, *, begins: bool) -> list[list[int]]:
+    cuts, at = [], 0
+    for stretch in run:
+        cuts += [at + cut for cut in stretch.cuts]
+        at += len(stretch.text)
+    return codec.split([stretch.text for stretch in run], begins=begins, cuts=cuts)
+
+
+def _turns_to_drop(prompt: Prompt, over: int, most: int) -> int:
     """How many of the oldest turns to drop to be rid of `over` tokens, by a rendering that is too long."""
     starts = [piece.start for piece in prompt.pieces if piece.part in ("turns", "new")]
-    needed = next((n for n, start in enumerate(starts) if start - starts[0] >= over), turns - 1)
-    return max(1, min(needed, turns - 1))
+    needed = next((n for n, start in enumerate(starts) if start - starts[0] >= over), most)
+    return max(1, min(needed, most))
 
 
 def _too_long(prompt: Prompt, room: int) -> InputError:
     sizes = prompt.tokens_by_part()
-    persona, new = sizes["persona"], sizes["new"] + sizes["turns"]
+    persona, new, room = sizes["persona"], sizes["new"] + sizes["turns"], max(room, 0)
     return InputError(
         f"This does not fit: the persona takes {persona} tokens and the message {new}, but there is room for {room}. "
         "Shorten one of them, or choose a model with a longer context.",
         f"入りきりません。人格が {persona} トークン、発言が {new} トークンで、使えるのは {room} トークンです。"
         "どちらかを短くするか、文脈の長いモデルを選んでください。",
     )
-
-
-class _Codec:
-    """One tokenizer's encoding of stretches, with what was encoded lately kept."""
-
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
-        # Held by the caller as the key of a weak dictionary; a strong reference here would keep it for ever.
-        from weakref import proxy
-
-        self._tokenizer = proxy(tokenizer)
-        added = sorted({t.content for t in tokenizer.added_tokens_decoder.values() if t.content}, key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, added))) if added else None
-        # SentencePiece with a dummy prefix writes a space before every text; behind a newline it does not.
-        self._anchor = "\n" if self._prefixed() else ""
-        self._encode = lru_cache(maxsize=20_000)(self._encode_now)
-
-    def _prefixed(self) -> bool:
-        plain, behind = (self._tokenizer(t, add_special_tokens=False)["input_ids"] for t in ("a", "\na"))
-        newline = self._tokenizer("\n", add_special_tokens=False)["input_ids"]
-        return behind[: len(newline)] == newline and behind[len(newline) :] != plain
-
-    def _encode_now(self, text: str, anchor: str) -> tuple[tuple[int, int], ...]:
-        """(id, first character) of each token of `text`, where `anchor` stands before it unseen."""
-        coded = self._tokenizer(
-            anchor + text, add_special_tokens=False, return_offsets_mapping=self._tokenizer.is_fast, verbose=False
-        )
-        ids = coded["input_ids"]
-        starts = [start for start, _ in coded["offset_mapping"]] if self._tokenizer.is_fast else [0] * len(ids)
-        skip = len(self._tokenizer(anchor, add_special_tokens=False)["input_ids"]) if anchor else 0
-        return tuple((i, max(s - len(anchor), 0)) for i, s in zip(ids[skip:], starts[skip:], strict=True))
-
-    def ids(self, text: str) -> list[int]:
-        """Tokens of words on their own; marks of the template among them stay plain text."""
-        return self.split([text], begins=False, untrusted=[True])[0]
-
-    def split(self, texts: list[str], *, begins: bool, untrusted: list[bool]) -> list[list[int]]:
-        """Tokens of texts that follow one another, encoded as one and told apart again.
-
-        A token that reaches over a border belongs to the text it begins in. Untrusted texts that spell
-        a special token are cut inside it, so that it is read as the letters it was typed in.
-        """
-        cuts = self._cuts(texts, untrusted)
-        borders, total = [], 0
-        for text in texts:
-            total += len(text)
-            borders.append(total)
-        whole, out = "".join(texts), [[] for _ in texts]
-        for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
-            anchor = "" if begins and start == 0 else self._anchor
-            for token, offset in self._encode(whole[start:end], anchor):
-                at = start + offset
-                out[next(i for i, border in enumerate(borders) if at < border)].append(token)
-        return out
-
-    def _cuts(self, texts: list[str], untrusted: list[bool]) -> list[int]:
-        cuts, at = set(), 0
-        slow = not self._tokenizer.is_fast
-        for text, guard in zip(texts, untrusted, strict=True):
-            if slow and at:
-                cuts.add(at)
-            if guard and self._special and (found := list(self._special.finditer(text))):
-                cuts |= {at, at + len(text)} | {at + match.start() + 1 for match in found}
-            at += len(text)
-        return sorted(cuts - {0, at})
-
-
-_codecs: "WeakKeyDictionary[PreTrainedTokenizerBase, _Codec]" = WeakKeyDictionary()
-
-
-def _codec(tokenizer: "PreTrainedTokenizerBase") -> _Codec:
-    codec = _codecs.get(tokenizer)
-    if codec is None:
-        codec = _codecs[tokenizer] = _Codec(tokenizer)
-    return codec
