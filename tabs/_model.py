@@ -62,8 +62,8 @@ class ModelHandlers:
         return describe(status, language_of(request)), gr.Button(visible=coming), gr.Button(interactive=not coming), state
 
 
-def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.State]:
-    """The card; returns the picker of adapters, and a state that changes with the model's."""
+def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
+    """The card; returns the picker of adapters, and the picture of the model's state, which changes with it."""
     handlers = ModelHandlers(services)
     with gr.Column(elem_classes="card"):
         gr.Markdown(label("model.title"), elem_classes="title")
@@ -80,4 +80,4 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.State]:
     load.click(handlers.load, [shared.key, name], None, queue=False, **quiet)
     cancel.click(handlers.cancel, shared.key, None, queue=False, **quiet)
     gr.Timer(EVERY).tick(handlers.refresh, shown, [state, cancel, load, shown], queue=False, **quiet)
-    return adapter, shown
+    return adapter, state

@@ -36,15 +36,15 @@ class PersonaHandlers:
     def show(
         self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> tuple:
-        """Fill card and form from the conversation's persona: (summary, *form, *sampling, delete button)."""
+        """Fill card and form from the conversation's persona: (picker, summary, *form, *sampling, delete button)."""
         visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
-            return (gr.skip(),) * (2 + len(FORM) + len(SAMPLING))
+            return (gr.skip(),) * (3 + len(FORM) + len(SAMPLING))
         persona = self.services.talk.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
         form = [format_examples(persona.examples) if name == "examples" else getattr(persona, name) for name in FORM]
         own = bool(persona.id) and not persona.built_in
-        return (persona.summary or persona.description[:80], *form,
+        return (choice(self.services, visitor, talk), persona.summary or persona.description[:80], *form,
                 *(getattr(persona.sampling, name) for name in SAMPLING), gr.Button(visible=own))  # fmt: skip
 
     @shows_errors
@@ -127,7 +127,7 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
 
     where = [shared.key, shared.conversation]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    card = [summary, *form, *sampling, delete]
+    card = [who, summary, *form, *sampling, delete]
     shared.conversation.change(handlers.show, where, card, **quiet)
     save.click(handlers.save, [*where, *form, *sampling], shared.conversation, **quiet).then(
         handlers.show, where, card, **quiet

@@ -1,5 +1,6 @@
 """Talk: what does the persona say, and what did it see?"""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -20,10 +21,17 @@ STORED_WITHIN = 10.0  # seconds that a stopped reply gets to end: a token of a l
 REDRAW = 0.05  # seconds between two views of a growing reply: 20 a second look steady and cost little
 
 
+# The Chatbot renders tags and entities even in plain text. An invisible joiner behind their first character
+# shows them as they were written, in the bubble, in the edit box and in what is copied.
+JOINER = "\u2060"
+MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
+
+
 def view(conversation: Conversation, growing: list[str] | None = None) -> list[dict]:
     """The transcript as the Chatbot shows it, with a reply that is still being written."""
-    shown = [{"role": t.role, "content": text} for t in conversation.turns for text in t.messages]
-    return shown + [{"role": "assistant", "content": text} for text in growing or ()]
+    said = [(turn.role, text) for turn in conversation.turns for text in turn.messages]
+    said += [("assistant", text) for text in growing or ()]
+    return [{"role": role, "content": MARKUP.sub(lambda m: m[0] + JOINER, text)} for role, text in said]
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,10 @@ class TalkHandlers:
     def open(
         self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> tuple:
-        """Draw a conversation: (transcript, list of talks, persona choice, adapter choice, what the model sees)."""
+        """Draw a conversation: (transcript, list of talks, adapter choice, what the model sees)."""
         visitor = self.services.visitor(key, request, token)
         talk = self._stored(visitor, conversation)
-        return (view(talk), self._talks(visitor, talk), *self._choices(visitor, talk), self._seen(visitor, talk))
+        return view(talk), self._talks(visitor, talk), self._adapters(visitor, talk), self._seen(visitor, talk)
 
     @shows_errors
     def send(
@@ -96,7 +104,7 @@ class TalkHandlers:
         """Change a message; after one's own, the persona answers anew."""
         visitor = self.services.visitor(key, request, token)
         index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
-        words = check_message(str(event.value))
+        words = check_message(str(event.value).replace(JOINER, ""))
         if not words:
             raise InputError("An empty message cannot be kept. Use undo to take it back.",
                              "空のメッセージにはできません。取り消すには「戻す」を使ってください。")  # fmt: skip
@@ -217,10 +225,10 @@ class TalkHandlers:
         choices = [(c.title or say(visitor.language, "talk.untitled"), c.id) for c in found]
         return gr.Radio(choices=choices, value=talk.id)
 
-    def _choices(self, visitor: Visitor, talk: Conversation) -> tuple[gr.Dropdown, gr.Dropdown]:
-        adapters = [(say(visitor.language, "talk.base_only"), "")]
-        adapters += [(a.name, a.name) for a in self.services.adapters.list(visitor.owner)]
-        return _persona.choice(self.services, visitor, talk), gr.Dropdown(choices=adapters, value=talk.adapter)
+    def _adapters(self, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
+        choices = [(say(visitor.language, "talk.base_only"), "")]
+        choices += [(adapter.name, adapter.name) for adapter in self.services.adapters.list(visitor.owner)]
+        return gr.Dropdown(choices=choices, value=talk.adapter)
 
 
 def build(services: Services, shared: Shared) -> None:
@@ -256,7 +264,7 @@ def build(services: Services, shared: Shared) -> None:
             adapter, model_state = _model.build(services, shared)
 
     where = [shared.key, shared.conversation]
-    page = [chat, talks, who, adapter, seen]
+    page = [chat, talks, adapter, seen]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shared.conversation.change(handlers.open, where, page, **quiet)
     streaming = {"outputs": [chat, box, stop, seen], "trigger_mode": "multiple", **quiet}

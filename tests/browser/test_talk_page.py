@@ -1,0 +1,133 @@
+"""Talking, in a real browser: what a person does with the first tab."""
+
+import re
+
+from playwright.sync_api import Page, expect
+from served import Server, Visit, open_tab, wait_until_ready
+
+
+def send(page: Page, text: str) -> None:
+    page.locator("#talk-box textarea").fill(text)
+    page.locator("#talk-box textarea").press("Enter")
+    expect(page.locator("#talk-box textarea")).to_have_value("")
+
+
+def settled(page: Page) -> None:
+    """The reply has ended: the stop button is gone again."""
+    expect(page.locator("#talk-stop")).to_be_hidden()
+
+
+def words_of(page: Page, who: str) -> list[str]:
+    return [text.strip() for text in page.locator(f"#chat .message.{who}").all_inner_texts()]
+
+
+def test_socrates_speaks_first_and_answers(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    greeting = words_of(page, "bot")
+    assert len(greeting) == 1 and "？" in greeting[0]
+    send(page, "こんにちは <b>太字</b>")
+    expect(page.locator("#chat .message.user")).to_have_text(re.compile("こんにちは <.?b>太字<.?/b>"))  # as written
+    settled(page)
+    assert len(words_of(page, "bot")) > 1
+    expect(page.locator("#seen")).to_contain_text("トークン")
+
+
+def test_the_page_speaks_the_browsers_language(server: Server, visit: Visit) -> None:
+    page = visit(server, language="en")
+    assert [tab.strip() for tab in page.get_by_role("tab").all_inner_texts()] == ["Talk", "Tokens", "Data", "Train"]
+    expect(page.locator("#talk-send")).to_have_text("Send")
+    expect(page.locator("#seen")).to_contain_text("Persona")
+
+
+def test_a_long_reply_can_be_stopped_with_escape(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    page.locator("#persona-edit button").first.click()
+    page.get_by_text("返事の選び方").click()
+    page.get_by_label(re.compile("返事の長さの上限")).first.fill("1024")
+    page.locator("#persona-save").click()
+    expect(page.get_by_text("保存しました")).to_be_visible()
+    settled(page)
+    send(page, "長く話して")
+    expect(page.locator("#talk-stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    settled(page)
+
+
+def test_undo_gives_the_words_back(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "やっぱりなし")
+    settled(page)
+    page.get_by_label("Undo").last.click()
+    expect(page.locator("#talk-box textarea")).to_have_value("やっぱりなし")
+    expect(page.locator("#chat .message.user")).to_have_count(0)
+
+
+def test_a_talk_survives_a_reload(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "覚えておいてね")
+    settled(page)
+    said = words_of(page, "bot")
+    page.reload()
+    wait_until_ready(page)
+    expect(page.locator("#chat .message.user")).to_have_text("覚えておいてね")
+    assert words_of(page, "bot") == said
+
+
+def test_visitors_do_not_see_each_other(server: Server, visit: Visit) -> None:
+    one, other = visit(server), visit(server)
+    send(one, "これは秘密")
+    settled(one)
+    other.reload()
+    wait_until_ready(other)
+    expect(other.locator("#chat .message.user")).to_have_count(0)
+    assert "これは秘密" not in other.content()
+
+
+def test_the_key_in_a_link_carries_everything_to_another_device(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "続きは電車で")
+    settled(page)
+    page.get_by_text("別の端末で続ける").click()
+    page.get_by_role("button", name="リンクを表示").click()
+    link = page.locator("#foot textarea, #foot input").first
+    expect(link).to_have_value(re.compile("#key="))
+    elsewhere = visit(server, path=link.input_value().removeprefix(server.url))
+    expect(elsewhere.locator("#chat .message.user")).to_have_text("続きは電車で")
+    assert "#key" not in elsewhere.url
+
+
+def test_a_persona_is_made_and_greets(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    page.get_by_role("button", name="新しい人格をつくる").click()
+    expect(page.locator("#persona input")).to_have_value("新しい人格")
+    page.locator("#persona-edit button").first.click()
+    page.get_by_label("名前", exact=True).fill("灯台守")
+    page.get_by_label("最初のひとこと").fill("今夜は霧が深いね。")
+    page.locator("#persona-save").click()
+    expect(page.locator("#persona input")).to_have_value("灯台守")
+    page.locator("#talk-new").click()
+    expect(page.locator("#chat .message.bot")).to_have_text("今夜は霧が深いね。")
+    expect(page.locator("#strip")).to_contain_text("灯台守")
+
+
+def test_tokens_of_a_text_and_of_the_prompt(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    open_tab(page, "トークン")
+    page.locator("#tokens-text textarea").fill("東京\n都庁 <b>")
+    expect(page.locator("#tokens-shown .tokens")).to_contain_text("⏎")
+    expect(page.locator("#tokens-shown .tokens")).to_contain_text("<")
+    expect(page.locator("#tokens-figures")).to_contain_text("1 トークンあたりの文字")
+    page.locator("#tokens-prompt").click()
+    expect(page.locator("#tokens-shown")).to_contain_text("人格")
+    expect(page.locator("#tokens-figures")).to_contain_text("返事のための余白")
+
+
+def test_a_folder_that_is_no_model_is_refused_in_words(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    page.get_by_text("別のモデルを使う").click()
+    page.locator("#model-name input, #model-name textarea").fill(str(server.home))
+    page.locator("#model-load").click()
+    expect(page.locator("#model-state")).to_contain_text("config.json")
+    send(page, "それでも話せる？")  # the model that was there still answers
+    settled(page)
+    assert len(words_of(page, "bot")) > 1
