@@ -16,11 +16,11 @@ WORKDIR /app
 COPY requirements.txt ./
 RUN set -eu; \
     case "$DEVICE" in \
-        cpu) index=https://download.pytorch.org/whl/cpu ;; \
-        cuda) index=https://pypi.org/simple ;; \
+        cpu) where="--index-url https://download.pytorch.org/whl/cpu" ;; \
+        cuda) where="" ;; \
         *) echo "DEVICE is cpu or cuda, not '$DEVICE'" >&2; exit 1 ;; \
     esac; \
-    pip install --index-url "$index" "$(grep '^torch==' requirements.txt)"; \
+    pip install $where "$(grep '^torch==' requirements.txt)"; \
     pip install -r requirements.txt
 
 COPY app.py LICENSE ./
