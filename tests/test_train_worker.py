@@ -314,6 +314,36 @@ def test_patience_ends_early_and_keeps_the_best(place: Place) -> None:
     assert done.metrics["steps"] < 120
     assert done.metrics["heldout_loss_after"] == pytest.approx(min(measured.values()))
     assert any("is kept" in note.en for note in events(folder, Note))
+    best = min(measured, key=measured.get)
+    assert done.metrics["kept_step"] == best < done.metrics["steps"]
+
+
+@pytest.mark.parametrize("at_measure", [False, True])
+def test_the_measure_that_is_told_is_that_of_the_adapter_that_is_kept(
+    place: Place, monkeypatch: pytest.MonkeyPatch, at_measure: bool
+) -> None:
+    import torch
+    from peft import PeftModel
+
+    from core.train.base import load_base
+    from core.train.batches import Collate
+    from core.train.prepare import load
+    from core.train.trainer import measure
+
+    # Far too fast: the best step is an early one.
+    config = replace(CONFIG, learning_rate=0.5, epochs=9, patience=50, eval_every=5, save_every=5)
+    folder = place.run("a", config)
+    after_step(monkeypatch, 29 if at_measure else 31, folder.stop.touch)
+    assert worker.run(folder) == 0
+    metrics = read_json(folder.adapter / "training.json")["metrics"]
+    tuned = PeftModel.from_pretrained(load_base(folder.read_spec()).model, folder.adapter)
+    found = measure(tuned, load(folder).heldout.examples, Collate(0), rows=2, device=torch.device("cpu"))
+    told = {step: loss for step, loss, _ in metrics["history"]["heldout"]}
+    if at_measure:  # asked in step 30's own measure: the weights are those of step 30, not measured yet
+        assert metrics["kept_step"] == metrics["steps"] == 30 and 30 not in told
+    else:
+        assert metrics["kept_step"] < metrics["steps"] == 32
+        assert found.loss == pytest.approx(metrics["heldout_loss_after"]) == pytest.approx(told[metrics["kept_step"]])
 
 
 def test_rows_longer_than_the_model_reads_are_cut_and_told(place: Place, tmp_path: Path) -> None:

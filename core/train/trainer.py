@@ -51,6 +51,7 @@ class PersonaTrainer(Trainer):
         self.asked = asked
         self.seconds = 0.0
         """Time in training before this process, from the checkpoint it goes on from."""
+        self._best: int | None = None
         # compute_loss divides by the learned tokens of the whole step, as Trainer counts them.
         self.model_accepts_loss_kwargs = True
         self.loss_is_scaled_for_ga = True
@@ -98,9 +99,12 @@ class PersonaTrainer(Trainer):
 
     @property
     def kept_step(self) -> int:
-        """The step whose weights the model has after training."""
-        best = self.args.load_best_model_at_end and self.state.best_model_checkpoint
-        return self.state.best_global_step if best else self.state.global_step
+        """The step whose weights the model has: the last one, or the best once that is loaded."""
+        return self.state.global_step if self._best is None else self._best
+
+    def _load_best_model(self) -> None:
+        super()._load_best_model()
+        self._best = self.state.best_global_step
 
     def save_now(self) -> None:
         """A checkpoint of the step that was last completed, as at a planned save."""

@@ -77,7 +77,6 @@ def train(folder: RunFolder, stop: "Stop") -> None:
         return
     trainer, report = trainer_for(folder, work, stop)
     _tell_start(folder, work, trainer, step=checkpoint.step if checkpoint else 0)
-    after = None
     try:
         if checkpoint:
             trainer.seconds = checkpoint.seconds
@@ -86,7 +85,7 @@ def train(folder: RunFolder, stop: "Stop") -> None:
             _measure_start(folder, trainer)
             trainer.train()
         if not report.stopped:
-            after = _measure_end(folder, trainer)
+            _measure_end(folder, trainer)
     except StopAsked:  # in the middle of a measure: the step before it is whole
         report.stopped = True
         if trainer.state.global_step:
@@ -94,7 +93,8 @@ def train(folder: RunFolder, stop: "Stop") -> None:
     if not trainer.state.global_step:
         append(folder.events, Stopped(0))
         return
-    metrics = _metrics(folder, trainer, after)
+    _tell_kept(folder, trainer)
+    metrics = _metrics(folder, trainer)
     _write(folder, work, trainer.model, metrics)
     append(folder.events, Stopped(trainer.state.global_step) if report.stopped else Done(metrics))
 
@@ -119,35 +119,37 @@ def _measure_start(folder: RunFolder, trainer: "PersonaTrainer") -> None:
         append(folder.events, HeldOut(0, found.loss, found.bpb))
 
 
-def _measure_end(folder: RunFolder, trainer: "PersonaTrainer") -> HeldOut | None:
-    """The held-out measure of the weights that are kept: the last ones, or the best where patience is set."""
-    if trainer.args.eval_strategy == "no":
-        return None
+def _tell_kept(folder: RunFolder, trainer: "PersonaTrainer") -> None:
     last, kept = trainer.state.global_step, trainer.kept_step
     if kept < last:
         append(folder.events, Note(
             f"The held-out rows were best at step {kept} of {last}: the adapter of that step is kept.",
             f"検証データの値が最も良かったのはステップ {kept}（全 {last}）でした。その時点のアダプターを残します。",
         ))  # fmt: skip
-    known = {event.step: event for event in read(folder.events)[0] if isinstance(event, HeldOut)}
-    if kept not in known:
+
+
+def _measure_end(folder: RunFolder, trainer: "PersonaTrainer") -> None:
+    """See that the weights that are kept are measured; on the way they may not have been."""
+    kept = trainer.kept_step
+    if trainer.args.eval_strategy != "no" and kept not in _heldout(folder):
         found = trainer.measured()
-        known[kept] = HeldOut(kept, found.loss, found.bpb)
-        append(folder.events, known[kept])
-    return known[kept]
+        append(folder.events, HeldOut(kept, found.loss, found.bpb))
 
 
-def _metrics(folder: RunFolder, trainer: "PersonaTrainer", after: HeldOut | None) -> dict:
-    """Figures of the run, and its curves."""
-    events = read(folder.events)[0]
-    steps = {e.step: e.loss for e in events if isinstance(e, Step)}
-    heldout = {e.step: e for e in events if isinstance(e, HeldOut)}
-    before = heldout.get(0)
-    if after is None and heldout:  # stopped: the last measure before
-        after = heldout[max(heldout)]
+def _heldout(folder: RunFolder) -> dict[int, HeldOut]:
+    """All measures so far by step, those of earlier processes included."""
+    return {event.step: event for event in read(folder.events)[0] if isinstance(event, HeldOut)}
+
+
+def _metrics(folder: RunFolder, trainer: "PersonaTrainer") -> dict:
+    """Figures of the run, and its curves. A stopped run's "after" is its last measure."""
+    steps = {event.step: event.loss for event in read(folder.events)[0] if isinstance(event, Step)}
+    heldout = _heldout(folder)
+    before, after = heldout.get(0), heldout.get(trainer.kept_step) or heldout.get(max(heldout, default=0))
     last = [loss for _, loss in sorted(steps.items())][-max(1, len(steps) // 10) :]
     return {
         "steps": trainer.state.global_step,
+        "kept_step": trainer.kept_step,
         "tokens": int(trainer.state.num_input_tokens_seen),
         "seconds": round(trainer.total_seconds, 1),
         "train_loss": sum(last) / len(last) if last else None,
@@ -157,7 +159,7 @@ def _metrics(folder: RunFolder, trainer: "PersonaTrainer", after: HeldOut | None
         "heldout_bpb_after": after and after.bpb,
         "history": {
             "loss": sorted(steps.items()),
-            "heldout": [[e.step, e.loss, e.bpb] for _, e in sorted(heldout.items())],
+            "heldout": [[event.step, event.loss, event.bpb] for _, event in sorted(heldout.items())],
         },
     }
 
