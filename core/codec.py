@@ -33,7 +33,8 @@ class Codec:
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         # The caller holds it as the key of a weak dictionary; a strong reference here would keep it for ever.
         self._tokenizer = proxy(tokenizer)
-        self._marks = {i: text for i, text in marks_of(tokenizer).items() if i != tokenizer.unk_token_id}
+        added = tokenizer.added_tokens_decoder
+        self._normalised_marks = {i: text for i, text in marks_of(tokenizer).items() if added[i].normalized}
         # SentencePiece with a dummy prefix writes a space before every text; behind a newline it does not.
         self._anchor = "\n" if self._prefixes() else ""
         self._anchor_size = len(self._plain(self._anchor))
@@ -68,7 +69,7 @@ class Codec:
         """(id, first character) of each token of `text`, where `anchor` stands before it unseen."""
         ids, starts = self._encode_plainly(text, anchor)
         # A normaliser can turn letters (＜think＞) into a mark that the text does not hold.
-        if len(text) > 1 and any(self._marks.get(i, "") not in text for i in ids):
+        if self._normalised_marks and any(self._normalised_marks.get(i, "") not in text for i in ids):
             each = [self._encode_plainly(letter, anchor if n == 0 else self._anchor) for n, letter in enumerate(text)]
             ids = array("i", [i for letter_ids, _ in each for i in letter_ids])
             starts = array("i", [n for n, (letter_ids, _) in enumerate(each) for _ in letter_ids])
