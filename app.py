@@ -1,6 +1,7 @@
 """Omokage (面影): make a chat persona your own. `python app.py --help` lists what can be asked of it."""
 
 import argparse
+import ipaddress
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -67,6 +68,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page; the model is loaded behind it."""
     options = parse(arguments)
@@ -77,10 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from tabs._theme import SCRIPT, STYLE, theme
     from tabs.services import make_services
 
-    services = make_services(settings, public=options.share)
+    host = options.host or settings.host
+    services = make_services(settings, public=bool(options.share or options.auth) or not is_loopback(host))
     page = build_app(services)
     page.launch(
-        server_name=options.host or settings.host,
+        server_name=host,
         server_port=options.port or settings.port,
         share=options.share,
         auth=tuple(options.auth.split(":", 1)) if options.auth else None,

@@ -25,6 +25,8 @@ class Services:
     """What handlers work with. Holds no visitor's state."""
 
     settings: Settings
+    public: bool
+    """Others than the person at this machine may reach the server: its own files and tokens are not for them."""
     workspace: Workspace
     owners: Owners
     models: ModelStore
@@ -54,6 +56,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
     personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
     return Services(
         settings=settings,
+        public=public or settings.on_space,
         workspace=workspace,
         owners=Owners(settings.on_space, lambda token: whoami(token=token)),
         models=models,
