@@ -1,0 +1,56 @@
+"""Work that takes a while, told step by step to a handler that yields."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import Generic, TypeVar
+
+from core.errors import AppError, InputError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Finished(Generic[T]):
+    """The last step: what the work returned."""
+
+    value: T
+
+
+def steps(work: Callable[[Callable[[str], None]], T]) -> "Iterator[str | Finished[T]]":
+    """Run `work(report)` in a thread: yield each line it reports, then Finished. Raises what it raises.
+
+    When the reader goes away, the next report raises InputError inside `work`, so that it ends there.
+    """
+    told: queue.SimpleQueue[str | Finished[T] | Exception] = queue.SimpleQueue()
+    left = threading.Event()
+
+    def report(line: str) -> None:
+        if left.is_set():
+            raise InputError("The page was left.", "ページが閉じられました。")
+        told.put(line)
+
+    def run() -> None:
+        try:
+            told.put(Finished(work(report)))
+        except Exception as error:  # handed over: the reader raises it
+            told.put(error)
+
+    threading.Thread(target=run, name="steps", daemon=True).start()
+    try:
+        while True:
+            step = told.get()
+            if isinstance(step, Exception):
+                raise step
+            yield step
+            if isinstance(step, Finished):
+                return
+    finally:
+        left.set()
+
+
+def in_words(error: AppError, language: str) -> str:
+    """The sentence of an error, as HTML that a screen reader announces."""
+    return f'<p class="warn" role="alert">{escape(error.text(language))}</p>'
