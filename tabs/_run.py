@@ -1,0 +1,105 @@
+"""How a training stands, in words: its state, its figures, and whether it gets better. Pure text from Progress."""
+
+from html import escape
+
+from core.cards import public_name
+from core.train.jobs import Job
+from core.train.progress import Progress
+from tabs import _parts
+from tabs._curve import curve
+from tabs._strip import duration
+from tabs._text import say
+from tabs._train_settings import summary
+
+ENDED = ("stopped", "done", "failed", "killed")
+MUCH_WORSE = 1.01  # held-out above its best by this factor: more than the noise between two measures
+BETTER = 0.995
+
+
+def state_words(progress: Progress, language: str) -> str:
+    """The state in one or two words, for the list of trainings."""
+    state = "loading" if progress.state == "running" and not progress.step else progress.state
+    return say(language, f"train.state_{state}", percent=f"{progress.fraction:.0%}")
+
+
+def headline(progress: Progress, language: str) -> str:
+    """Step, speed and time left, over a bar; before and after the training, what is going on instead."""
+    words = "・".join(_figures(progress, language)) if language == "ja" else " · ".join(_figures(progress, language))
+    shown = f'<p class="num run-head">{escape(words)}</p>'
+    if progress.error:
+        en, ja = progress.error
+        shown += f'<p class="warn">{escape(ja if language == "ja" else en)}</p>'
+    if not progress.steps or progress.state == "done":
+        return shown
+    percent = f"{100 * progress.fraction:.1f}"
+    css = "part-new" if progress.state in ("running", "stopping") else "part-turns"
+    span = f'role="progressbar" aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100"'
+    return f'{shown}<div class="bar thin" {span}><i class="{css}" style="width:{percent}%"></i></div>'
+
+
+def verdict(progress: Progress, language: str) -> str:
+    """Is it getting better? One sentence from the held-out measures; "" before there are two."""
+    if progress.started and not progress.started.heldout_rows:
+        return f'<p class="muted">{escape(say(language, "train.no_heldout"))}</p>'
+    if len(progress.heldout) < 2:
+        return ""
+    first, last_step = progress.heldout[0][1], progress.heldout[-1][0]
+    best_step, best, _ = min(progress.heldout, key=lambda measure: measure[1])
+    now = (progress.metrics or {}).get("heldout_bpb_after") or progress.heldout[-1][1]  # when done: of what is kept
+    if best_step < last_step and now > best * MUCH_WORSE and best < first:
+        words, css = say(language, "train.worse_since", step=f"{best_step:,}", best=f"{best:.2f}"), "warn"
+    elif now < first * BETTER:
+        figures = {"percent": f"{1 - now / first:.0%}", "first": f"{first:.2f}", "now": f"{now:.2f}"}
+        words, css = say(language, "train.better", **figures), "good"
+    else:
+        words, css = say(language, "train.not_better"), "warn"
+    return f'<p class="{css} verdict">{escape(words)}</p>'
+
+
+def notes(progress: Progress, language: str) -> str:
+    """What the training told on its way."""
+    lines = "".join(f"<li>{escape(ja if language == 'ja' else en)}</li>" for en, ja in progress.notes)
+    return f'<ul class="notes muted">{lines}</ul>' if lines else ""
+
+
+def picture(job: Job, progress: Progress, language: str) -> str:
+    """The whole of a training: what it is, how far it is, whether it gets better, the curve, notes."""
+    return (
+        about(job, language) + headline(progress, language) + verdict(progress, language)
+        + curve(progress, language) + notes(progress, language)
+    )  # fmt: skip
+
+
+def about(job: Job, language: str) -> str:
+    """What learns what, with which settings."""
+    made = say(language, "train.about", dataset=job.spec.dataset.name, base=public_name(job.spec.base),
+               settings=summary(job.spec.config, language))  # fmt: skip
+    return f'<p class="run-name"><b>{escape(job.name)}</b> <span class="muted">{escape(made)}</span></p>'
+
+
+def nothing(language: str) -> str:
+    """What stands there before the first training."""
+    return _parts.empty(say(language, "train.empty"), say(language, "train.empty_hint"))
+
+
+def _figures(progress: Progress, language: str) -> list[str]:
+    state = progress.state
+    if state == "queued":
+        return [say(language, "train.head_ahead" if progress.ahead else "train.head_next", n=progress.ahead)]
+    if state == "running" and not progress.step:
+        return [say(language, "train.head_loading")]
+    if state == "stopped" and not progress.step:
+        return [say(language, "train.head_stopped_early")]
+    step = say(language, "train.head_step", step=f"{progress.step:,}", steps=f"{progress.steps:,}")
+    if state == "stopping":
+        return [step, say(language, "train.head_stopping")]
+    if state == "stopped":
+        return [say(language, "train.head_stopped", step=f"{progress.step:,}")]
+    if state == "killed":
+        return [step, say(language, "train.head_killed")]
+    if state == "running":
+        speed = say(language, "train.head_speed", n=f"{progress.tokens_per_second or 0:,.0f}")
+        return [step, speed, say(language, "train.head_left", left=duration(progress.seconds_left, language))]
+    seconds = (progress.metrics or {}).get("seconds")
+    took = [say(language, "train.head_took", took=duration(seconds, language))] if seconds is not None else []
+    return [say(language, f"train.state_{state}"), *([step] if progress.steps else []), *took]

@@ -1,0 +1,168 @@
+"""Train: is it getting better, when is it done?
+
+Everything shown is read from the trainings' own files on a timer, so a reload or a restart changes nothing.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from core.train.jobs import Job
+from core.train.progress import Progress
+from tabs import _publish, _pull, _run, _train_form
+from tabs._errors import shows_errors
+from tabs._kept import begin_talk, kept
+from tabs._shared import Shared
+from tabs._text import label, say
+from tabs.services import Services
+
+EVERY = 1.0  # seconds between two looks at the trainings
+MOST = 30  # newest trainings in the list
+CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#train-zip')?.click(), 150)"
+
+
+@dataclass(frozen=True)
+class RunHandlers:
+    """Shows the trainings of an owner and what can be done with each."""
+
+    services: Services
+
+    @shows_errors
+    def refresh(
+        self, key: str, chosen: str, shown: tuple, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple:
+        """(chosen id, list, its card, picture, buttons, result, loaded model, what is shown); nothing if unchanged."""
+        visitor = self.services.visitor(key, request, token)
+        jobs = self.services.jobs.list(visitor.owner)[:MOST]
+        standing = {job.id: self.services.jobs.progress(visitor.owner, job.id) for job in jobs}
+        job = next((j for j in jobs if j.id == chosen), None) or _foremost(jobs, standing)
+        status = self.services.models.status
+        model = f"{status.name} {status.parameters}" if status.state == "ready" else ""
+        lines = [(f"{j.name}　{_run.state_words(standing[j.id], visitor.language)}", j.id) for j in jobs]
+        state = (tuple(lines), job.id if job else "", _mark(standing[job.id]) if job else (), model)
+        if state == shown:
+            return (gr.skip(),) * 11
+        if job is None:
+            hidden, no_buttons = gr.Column(visible=False), (gr.Button(visible=False),) * 4
+            none, empty = gr.Radio(choices=[], value=None), _run.nothing(visitor.language)
+            return "", none, hidden, empty, *no_buttons, hidden, model, state
+        progress = standing[job.id]
+        usable = job.adapter is not None and progress.state in _run.ENDED
+        stop = say(visitor.language, "train.stop_waiting" if progress.state == "queued" else "train.stop")
+        return (
+            job.id,
+            gr.Radio(choices=lines, value=job.id),
+            gr.Column(visible=True),
+            _run.picture(job, progress, visitor.language),
+            gr.Button(stop, visible=progress.state in ("queued", "running")),
+            gr.Button(visible=progress.state in ("stopped", "failed", "killed")),
+            gr.Button(visible=progress.state in (*_run.ENDED, "queued")),
+            gr.Button(visible=usable),
+            gr.Column(visible=usable),
+            model,
+            state,
+        )
+
+    @shows_errors
+    def stop(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+        """End after the step at hand; the adapter so far is kept."""
+        self.services.jobs.stop(self.services.visitor(key, request, token).owner, chosen)
+
+    @shows_errors
+    def resume(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+        """Go on from the last checkpoint, behind what waits already."""
+        self.services.jobs.resume(self.services.visitor(key, request, token).owner, chosen)
+
+    @shows_errors
+    def delete(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+        """Remove the training for good; what was kept on the shelf stays."""
+        self.services.jobs.delete(self.services.visitor(key, request, token).owner, chosen)
+        return ""
+
+    @shows_errors
+    def talk(
+        self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[str, gr.Tabs]:
+        """A conversation with what was trained: (its id, the way to it). Loads the adapter's base where needed."""
+        visitor = self.services.visitor(key, request, token)
+        adapter = kept(self.services, visitor.owner, chosen)
+        return begin_talk(self.services, visitor, adapter), gr.Tabs(selected="talk")
+
+    @shows_errors
+    def zip(
+        self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[gr.DownloadButton, str]:
+        """The adapter as a file to download: (the button that holds it, what to do next)."""
+        visitor = self.services.visitor(key, request, token)
+        adapter = kept(self.services, visitor.owner, chosen)
+        folder = Path(tempfile.mkdtemp(dir=self.services.workspace.cache()))
+        file = self.services.adapters.zip(visitor.owner, adapter.name, folder)
+        return gr.DownloadButton(value=str(file)), f'<p class="muted">{say(visitor.language, "train.zipping")}</p>'
+
+
+def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
+    """The training that runs, else the newest."""
+    running = (job for job in jobs if standing[job.id].state in ("running", "stopping"))
+    return next(running, jobs[0] if jobs else None)
+
+
+def _mark(progress: Progress) -> tuple:
+    """What is different when there is something new to draw."""
+    return (progress.state, progress.step, progress.steps, progress.ahead, len(progress.losses), len(progress.heldout),
+            len(progress.notes), progress.error, progress.seconds_left)  # fmt: skip
+
+
+def build(services: Services, shared: Shared) -> None:
+    """Left what to learn, right how it goes."""
+    handlers = RunHandlers(services)
+    chosen = gr.Textbox(visible="hidden", elem_id="train-chosen")
+    with gr.Row(elem_classes="columns"):
+        with gr.Column(scale=5, min_width=260):
+            model, started = _train_form.build(services, shared, chosen)
+            with gr.Column(elem_classes="card", visible=False) as history:
+                gr.Markdown(label("train.runs"), elem_classes="title")
+                runs = gr.Radio(choices=[], show_label=False, container=False, elem_id="runs")
+            _pull.build(services, shared)
+        with gr.Column(scale=13, min_width=320, elem_classes="middle"):
+            with gr.Column(elem_classes="card"):
+                gr.Markdown(label("train.loss"), elem_classes="title")
+                picture = gr.HTML(padding=False, elem_id="train-picture")
+                with gr.Row(elem_classes="actions"):
+                    stop = gr.Button(label("train.stop"), variant="stop", visible=False, elem_id="train-stop")
+                    talk = gr.Button(label("train.talk"), variant="primary", visible=False, elem_id="train-talk")
+                    resume = gr.Button(label("train.resume"), visible=False, elem_id="train-resume")
+                    delete = gr.Button(label("train.delete"), visible=False, elem_id="train-delete")
+                with gr.Column(visible=False, elem_classes="bare") as sure:
+                    gr.Markdown(label("train.delete_sure"), elem_classes="muted")
+                    with gr.Row(elem_classes="actions"):
+                        yes = gr.Button(label("train.delete_yes"), variant="stop", size="sm", elem_id="delete-yes")
+                        no = gr.Button(label("train.delete_no"), size="sm")
+            with gr.Column(visible=False, elem_classes="card") as result:
+                gr.Markdown(label("publish.keep"), elem_classes="title")
+                with gr.Row(elem_classes="actions"):
+                    download = gr.Button(label("train.download"), size="sm", elem_id="train-download")
+                    zipped = gr.DownloadButton("zip", visible="hidden", elem_id="train-zip")
+                if services.settings.ephemeral:
+                    gr.Markdown(label("train.ephemeral"), elem_classes="warn", elem_id="train-ephemeral")
+                zip_state = gr.HTML(padding=False)
+                _publish.build_publish(services, shared, what="adapter", chosen=chosen)
+    shown = gr.State(())
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    where = [shared.key, chosen]
+    drawn = [chosen, runs, history, picture, stop, resume, delete, talk, result, model, shown]
+    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **quiet}
+    gr.Timer(EVERY).tick(**refreshing)
+    shared.arrived.then(**refreshing)
+    runs.input(None, runs, chosen, js="(id) => id", **quiet).then(**refreshing)
+    started.then(**refreshing)
+    stop.click(handlers.stop, where, None, queue=False, **quiet).then(**refreshing)
+    resume.click(handlers.resume, where, None, queue=False, **quiet).then(**refreshing)
+    delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)
+    chosen.change(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
+    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
+    yes.click(handlers.delete, where, chosen, queue=False, **quiet).then(**refreshing)
+    talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **quiet)
+    download.click(handlers.zip, where, [zipped, zip_state], **quiet).then(None, None, None, js=CLICK_DOWNLOAD)
