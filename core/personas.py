@@ -17,7 +17,7 @@ LONGEST_DESCRIPTION = 20_000  # characters; what fits the window is the prompt's
 
 @dataclass(frozen=True)
 class Sampling:
-    """How replies are drawn. Bounds are those of the methods, not of taste."""
+    """How replies are drawn. Raises InputError for a value out of bounds."""
 
     temperature: float = 0.8
     """0 is greedy."""
@@ -27,20 +27,27 @@ class Sampling:
     max_new_tokens: int = 200
 
     def __post_init__(self) -> None:
-        bounds = {
-            "temperature": (0, 2),
-            "top_p": (0.01, 1),
-            "min_p": (0, 1),
-            "repetition_penalty": (1, 2),
-            "max_new_tokens": (1, 4096),
-        }
-        for name, (low, high) in bounds.items():
+        for name, (kind, low, high) in BOUNDS.items():
             value = getattr(self, name)
-            if not low <= value <= high:
+            try:
+                number = kind(value)
+            except (TypeError, ValueError, OverflowError):
+                number = float("nan")
+            if not low <= number <= high:
                 raise InputError(
                     f"{name} is {value}; it goes from {low} to {high}.",
                     f"{name} が {value} です。{low} から {high} の間にしてください。",
                 )
+            object.__setattr__(self, name, number)  # a 2 from a file or a slider is no temperature to transformers
+
+
+BOUNDS = {
+    "temperature": (float, 0, 2),
+    "top_p": (float, 0.01, 1),
+    "min_p": (float, 0, 1),
+    "repetition_penalty": (float, 1, 2),
+    "max_new_tokens": (int, 1, 4096),
+}
 
 
 @dataclass(frozen=True)
@@ -151,7 +158,7 @@ def parse_examples(text: str) -> tuple[Turn, ...]:
     for line in filter(None, map(str.strip, text.splitlines())):
         role = "user" if line[0] in ">＞" else "assistant"
         words = line[1:].strip() if role == "user" else line
-        if turns and turns[-1].role == role:
+        if words and turns and turns[-1].role == role:
             turns[-1] = Turn(role, (*turns[-1].messages, words))
         elif words:
             turns.append(Turn(role, (words,)))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import InputError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Set before gradio and huggingface_hub are imported: no telemetry, and no silent use of the
@@ -45,7 +47,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read OMOKAGE_HOME, OMOKAGE_MODEL, OMOKAGE_MAX_UPLOAD_MB, GRADIO_SERVER_NAME and _PORT, and what Spaces sets."""
+        """Read OMOKAGE_HOME, OMOKAGE_MODEL, OMOKAGE_MAX_UPLOAD_MB, GRADIO_SERVER_NAME and _PORT, and what Spaces sets.
+
+        Raises InputError for a number that is none.
+        """
         on_space = bool(env.get("SPACE_ID"))
         bucket = Path("/data")
         kept = bucket.is_dir() and os.access(bucket, os.W_OK)
@@ -56,10 +61,19 @@ class Settings:
             on_space=on_space,
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
             ephemeral=on_space and not kept,
-            max_upload_mb=int(env.get("OMOKAGE_MAX_UPLOAD_MB") or 200),
+            max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
             host=env.get("GRADIO_SERVER_NAME") or "127.0.0.1",
-            port=int(env.get("GRADIO_SERVER_PORT") or 7860),
+            port=_number(env, "GRADIO_SERVER_PORT", 7860),
         )
+
+
+def _number(env: Mapping[str, str], name: str, default: int) -> int:
+    """A positive whole number. Raises InputError for anything else."""
+    given = env.get(name) or str(default)
+    if not (given.isascii() and given.isdigit() and int(given) > 0):
+        raise InputError(f"{name} is “{given}”; it has to be a whole number above 0.",
+                         f"{name} が「{given}」です。1 以上の整数にしてください。")  # fmt: skip
+    return int(given)
 
 
 def pin_environment(home: Path) -> None:
@@ -69,13 +83,17 @@ def pin_environment(home: Path) -> None:
     os.environ.update(PINNED, GRADIO_TEMP_DIR=str(home / "cache"))
 
 
+# What a training process needs to run and to find the Hub's cache. No token and no OAUTH_* is here.
+WORKER = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+    "SYSTEMROOT", "USERPROFILE", "USERNAME", "APPDATA", "LOCALAPPDATA",
+    "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HUB_DISABLE_XET",
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS",
+)  # fmt: skip
+WORKER_PREFIXES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "PYTORCH_")
+
+
 def worker_environment() -> dict[str, str]:
     """The environment of a training process: what it needs to run, and no secret."""
-    allowed = (
-        "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "USERPROFILE",
-        "VIRTUAL_ENV", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "HF_HOME", "HF_HUB_CACHE",
-        "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HUB_DISABLE_XET",
-    )  # fmt: skip
-    allowed_prefixes = ("CUDA_", "NVIDIA_")
-    kept = {k: v for k, v in os.environ.items() if k in allowed or k.startswith(allowed_prefixes)}
+    kept = {k: v for k, v in os.environ.items() if k in WORKER or k.startswith(WORKER_PREFIXES)}
     return kept | PINNED | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 GLYPHS = str.maketrans({"\n": "⏎", "\t": "⇥", " ": "␣", "\u3000": "□"})
 MOST_CHARACTERS = 200_000
-PARTIAL = "\ufffd"
+PARTIAL = "\ufffd"  # what half a character decodes to
+LONGEST_GROUP = 24  # tokens; a byte-level token may end one character and begin the next, several times over
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def spell(ids: Sequence[int], tokenizer: "PreTrainedTokenizerBase") -> list[Toke
     for token_id in ids:
         pending.append(token_id)
         text = _decode(pending, tokenizer)
-        if text.endswith(PARTIAL) and len(pending) < 4:  # UTF-8 needs four bytes at most
+        if text.endswith(PARTIAL) and len(pending) < LONGEST_GROUP:
             continue
         tokens.append(Token(pending[0], text))
         tokens += [Token(other, "", continues=True) for other in pending[1:]]

@@ -1,24 +1,28 @@
 """Where each owner's things live on disk. Every name that becomes part of a path is checked here.
 
-    home/
-      owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/
-      jobs/<job>/            training runs of all owners; meta.json names the owner
-      models/                the embedded model, built on first start
-      cache/                 Gradio's upload cache, emptied as soon as a handler has the file
+home/
+  owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/
+  jobs/<job>/            training runs of all owners; meta.json names the owner
+  models/                the embedded model, built on first start
+  cache/                 Gradio's upload cache, emptied as soon as a handler has the file
 """
 
+import errno
 import json
 import os
 import re
 import shutil
 import unicodedata
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
 
-RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
+RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"}
+LONGEST_NAME = 180  # bytes: file systems take 255, and names get endings
 SHELVES = ("personas", "chats", "uploads", "datasets", "adapters")
 
 
@@ -27,12 +31,12 @@ def check_name(name: str) -> str:
 
     Raises InputError for anything that could leave its folder or that Windows cannot store.
     """
-    tidy = unicodedata.normalize("NFC", name.strip())
+    tidy = unicodedata.normalize("NFC", str(name).strip())
     usable = re.fullmatch(r"[\w][\w .\-]{0,63}", tidy) and not tidy.endswith((".", " "))
-    if not usable or len(tidy.encode()) > 180 or tidy.split(".")[0].lower() in RESERVED:
+    if not usable or len(tidy.encode()) > LONGEST_NAME or tidy.split(".")[0].strip().lower() in RESERVED:
         raise InputError(
-            f"“{name[:80]}” cannot be used as a name. Use 1–64 letters, digits, spaces, '.', '_' or '-'.",
-            f"「{name[:80]}」は名前に使えません。文字・数字・空白・「.」「_」「-」で 64 文字までにしてください。",
+            f"“{str(name)[:80]}” cannot be used as a name. Use 1–64 letters, digits, spaces, '.', '_' or '-'.",
+            f"「{str(name)[:80]}」は名前に使えません。文字・数字・空白・「.」「_」「-」で 64 文字までにしてください。",
         )
     return tidy
 
@@ -46,11 +50,29 @@ def safe_name(text: str, fallback: str) -> str:
         return fallback
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write `value` so that a reader sees the old file or the new one, never half of it."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """A full disk inside becomes an InputError."""
     try:
-        with aside.open("w", encoding="utf-8") as file:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            "The disk is full: this was not saved, and what was there before is unchanged. "
+            "Free some space and try again.",
+            "ディスクの空きがないため保存できませんでした。前の内容はそのままです。空きを作ってからもう一度試してください。",
+        ) from error
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` so that a reader sees the old file or the new one, never half of it.
+
+    Raises InputError when the disk is full.
+    """
+    aside = path.with_name(f".{uuid.uuid4().hex}")
+    try:
+        with full_disk_told(), aside.open("w", encoding="utf-8") as file:
             json.dump(value, file, ensure_ascii=False, indent=1)
             file.flush()
             os.fsync(file.fileno())
@@ -86,25 +108,36 @@ class Workspace:
         name = base
         while self.place(owner, shelf, name).exists():
             n += 1
-            name = f"{base}-{n}"
+            short = base[: 64 - len(f"-{n}")]
+            while len(f"{short}-{n}".encode()) > LONGEST_NAME:
+                short = short[:-1]
+            name = f"{short}-{n}"
         return name
 
     def names(self, owner: str, shelf: str) -> list[str]:
         """What stands on a shelf, newest first."""
-        things = [p for p in self.shelf(owner, shelf).iterdir() if not p.name.startswith(".")]
-        return [p.name for p in sorted(things, key=lambda p: p.stat().st_mtime, reverse=True)]
+        things = []
+        for path in self.shelf(owner, shelf).iterdir():
+            with suppress(FileNotFoundError):  # removed in this moment
+                things.append((path.stat().st_mtime, path.name))
+        return [name for _, name in sorted(things, reverse=True) if not name.startswith(".")]
 
     def take_upload(self, owner: str, cached: Path, cache: Path) -> Path:
         """Move an uploaded file out of the upload cache, where anyone who knows its path could read it.
 
-        Raises InputError when `cached` does not lie in `cache` (a forged path).
+        Raises InputError when `cached` does not lie in `cache` (a forged path), or the disk is full.
         """
-        source = Path(cached).resolve()
-        if not source.is_relative_to(cache.resolve()) or not source.is_file():
+        try:
+            source = Path(cached).resolve()
+            uploaded = source.is_relative_to(cache.resolve()) and source.is_file()
+        except (OSError, ValueError, RuntimeError):  # too long, a NUL, a loop of links
+            uploaded = False
+        if not uploaded:
             raise InputError("That file was not uploaded here. Choose it again.",
                              "このファイルはアップロードされていません。もう一度選んでください。")  # fmt: skip
         target = self.shelf(owner, "uploads") / f"{uuid.uuid4().hex}{source.suffix.lower()[:10]}"
-        shutil.move(source, target)
+        with full_disk_told():
+            shutil.move(source, target)
         if source.parent != cache.resolve() and not any(source.parent.iterdir()):
             source.parent.rmdir()
         return target

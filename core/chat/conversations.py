@@ -58,7 +58,7 @@ class Conversation:
         """With message number `index` (over all turns) changed; what followed a user's message goes."""
         at = 0
         for n, turn in enumerate(self.turns):
-            if index < at + len(turn.messages):
+            if at <= index < at + len(turn.messages):
                 place = index - at
                 tail = turn.messages[place + 1 :] if turn.role == "assistant" else ()
                 changed = replace(turn, messages=(*turn.messages[:place], text.strip(), *tail))
@@ -89,10 +89,10 @@ class Conversations:
 
     def get(self, owner: str, conversation_id: str) -> Conversation | None:
         """The stored conversation, or None."""
-        path = self._path(owner, conversation_id)
-        if not path.is_file():
+        try:
+            value = read_json(self._path(owner, conversation_id))
+        except FileNotFoundError:
             return None
-        value = read_json(path)
         turns = tuple(from_chat_messages(value["messages"]))
         return Conversation(conversation_id, value["persona"], value["adapter"], turns, value["changed"])
 

@@ -4,20 +4,18 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AppError, ModelError
 from core.models.adapters import Adapter
+from core.models.attached import use
 from core.models.loading import LoadedModel, ModelStore
 from core.personas import Sampling
 from core.prompt import Ending
 
 if TYPE_CHECKING:
-    from peft import PeftModel
-    from transformers import PreTrainedModel
-
-ADAPTERS_IN_MEMORY = 4
+    import torch
+    from transformers import StoppingCriteria
 
 
 @dataclass(frozen=True)
@@ -29,13 +27,11 @@ class Reply:
     finished: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Engine:
     """Generates with the model of a `ModelStore`, with or without an adapter."""
 
     store: ModelStore
-    _attached_to: LoadedModel | None = None
-    _wrapped: "PeftModel | None" = None
 
     def stream(
         self,
@@ -54,17 +50,15 @@ class Engine:
         Raises ModelError when the adapter does not fit or the device runs out of memory.
         """
         ids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        done = self.store.run(self._generate, loaded, prompt, sampling, ending, adapter, stop, ids, seed)
+        order = _Order(loaded, tuple(prompt), sampling, ending, adapter, stop, seed)
+        done = self.store.run(_generate, order, ids)
         done.add_done_callback(lambda _: ids.put(None))
         written: list[int] = []
-        text = ""
         try:
             while (token := ids.get()) is not None:
                 if token not in ending.token_ids:
                     written.append(token)
-                    text = _until(loaded.tokenizer.decode(written, skip_special_tokens=True), ending.strings)
-                    if not text.endswith("\ufffd"):  # half of a character: the rest comes with the next token
-                        yield Reply(text, len(written))
+                    yield Reply(_without_half_an_end(_said(order, written), ending.strings), len(written))
         finally:
             stop.set()
         try:
@@ -73,116 +67,89 @@ class Engine:
             raise
         except Exception as error:
             raise _failed(error) from error
-        yield Reply(text.rstrip("\ufffd").strip(), len(written), finished)
-
-    def _generate(
-        self,
-        loaded: LoadedModel,
-        prompt: Sequence[int],
-        sampling: Sampling,
-        ending: Ending,
-        adapter: Adapter | None,
-        stop: threading.Event,
-        ids: "queue.SimpleQueue[int | None]",
-        seed: int | None,
-    ) -> bool:
-        """Runs in the model's thread. True when the model ended the turn by itself."""
-        import torch
-
-        if stop.is_set():
-            return False
-        model = self._with_adapter(loaded, adapter)
-        if seed is not None:
-            torch.manual_seed(seed)
-        criteria = _stopping(loaded, ending, stop, len(prompt))
-        inputs = torch.tensor([list(prompt)], device=loaded.model.device)
-        drawn = {"do_sample": sampling.temperature > 0}
-        if sampling.temperature > 0:
-            drawn |= {"temperature": sampling.temperature, "top_p": sampling.top_p, "min_p": sampling.min_p, "top_k": 0}
-        with torch.inference_mode():
-            output = model.generate(
-                input_ids=inputs,
-                attention_mask=torch.ones_like(inputs),
-                max_new_tokens=sampling.max_new_tokens,
-                repetition_penalty=sampling.repetition_penalty,
-                eos_token_id=list(ending.token_ids) or None,
-                pad_token_id=loaded.tokenizer.pad_token_id or (ending.token_ids or (0,))[0],
-                stopping_criteria=criteria,
-                streamer=_Ids(ids),
-                **drawn,
-            )
-        ended = int(output[0, -1]) in ending.token_ids
-        return not stop.is_set() and (ended or criteria[0].met)
-
-    def _with_adapter(self, loaded: LoadedModel, adapter: Adapter | None) -> "PreTrainedModel | PeftModel":
-        from peft import PeftModel
-
-        if self._attached_to is not loaded:
-            self._attached_to, self._wrapped = loaded, None
-        if adapter is None:
-            if self._wrapped is not None:
-                self._wrapped.base_model.disable_adapter_layers()
-            return loaded.model
-        check_base(loaded, adapter)
-        name = _slot(adapter.folder)
-        try:
-            if self._wrapped is None:
-                self._wrapped = PeftModel.from_pretrained(loaded.model, adapter.folder, adapter_name=name)
-            elif name not in self._wrapped.peft_config:
-                while len(self._wrapped.peft_config) >= ADAPTERS_IN_MEMORY:
-                    self._wrapped.delete_adapter(next(iter(self._wrapped.peft_config)))
-                self._wrapped.load_adapter(adapter.folder, adapter_name=name)
-        except (RuntimeError, ValueError, KeyError) as error:
-            self._wrapped = None
-            raise _other_base(loaded, adapter) from error
-        self._wrapped.base_model.enable_adapter_layers()
-        self._wrapped.set_adapter(name)
-        return self._wrapped.eval()
+        yield Reply(_said(order, written), len(written), finished)
 
 
-def check_base(loaded: LoadedModel, adapter: Adapter) -> None:
-    """Raises ModelError when the adapter was trained on another model than the one in memory."""
-    same = adapter.base in ("", loaded.name, str(loaded.folder)) or Path(adapter.base).name == loaded.name
-    if not same and loaded.name.rsplit("/", 1)[-1] != adapter.base.rsplit("/", 1)[-1]:
-        raise _other_base(loaded, adapter)
+@dataclass(frozen=True)
+class _Order:
+    """One reply to be generated."""
+
+    loaded: LoadedModel
+    prompt: tuple[int, ...]
+    sampling: Sampling
+    ending: Ending
+    adapter: Adapter | None
+    stop: threading.Event
+    seed: int | None
 
 
-def _other_base(loaded: LoadedModel, adapter: Adapter) -> ModelError:
-    base = adapter.base or "?"
-    return ModelError(
-        f"“{adapter.name}” was trained on {base}, but {loaded.name} is loaded. Load {base}, or choose another adapter.",
-        f"「{adapter.name}」は {base} で学習したものですが、いまのモデルは {loaded.name} です。"
-        f"{base} を読み込むか、別のアダプターを選んでください。",
-    )
+def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
+    """Runs in the model's thread. True when the model ended the turn by itself."""
+    import torch
+    from transformers import StoppingCriteriaList
+
+    if order.stop.is_set():
+        return False
+    model, ending = order.loaded.model, order.ending
+    use(order.loaded, order.adapter)
+    if order.seed is not None:
+        torch.manual_seed(order.seed)
+    ended = _ended_by_words(order)
+    inputs = torch.tensor([order.prompt], device=model.device)
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=inputs,
+            attention_mask=torch.ones_like(inputs),
+            eos_token_id=list(ending.token_ids) or None,
+            pad_token_id=order.loaded.tokenizer.pad_token_id or (ending.token_ids or (0,))[0],
+            stopping_criteria=StoppingCriteriaList([ended]),
+            streamer=_Ids(ids),
+            **_drawing(order.sampling),
+        )
+    return not order.stop.is_set() and (int(output[0, -1]) in ending.token_ids or ended.met)
 
 
-def _slot(folder: Path) -> str:
-    stat = (folder / "adapter_model.safetensors").stat()
-    return f"a{abs(hash((str(folder), stat.st_mtime_ns, stat.st_size))):x}"
+def _drawing(sampling: Sampling) -> dict[str, float | int | bool]:
+    """`generate`'s settings; those that are named stand above what the model's own files say."""
+    settings = {"max_new_tokens": sampling.max_new_tokens, "repetition_penalty": sampling.repetition_penalty}
+    if sampling.temperature == 0:
+        return settings | {"do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": None}
+    drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "min_p": sampling.min_p, "top_k": 0}
+    return settings | {"do_sample": True} | drawn
 
 
-def _until(text: str, strings: Sequence[str]) -> str:
-    cuts = [at for string in strings if (at := text.find(string)) >= 0]
-    return text[: min(cuts)] if cuts else text
+def _said(order: _Order, ids: Sequence[int]) -> str:
+    """The words of a reply: up to a stop string, and without characters whose bytes are not all there."""
+    text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = text.replace("\ufffd", "").lstrip()
+    cuts = [at for string in order.ending.strings if (at := text.find(string)) >= 0]
+    return text[: min(cuts, default=None)].rstrip()
 
 
-def _stopping(loaded: LoadedModel, ending: Ending, stop: threading.Event, start: int) -> list:
-    from transformers import StoppingCriteria, StoppingCriteriaList
+def _without_half_an_end(text: str, strings: Sequence[str]) -> str:
+    """`text` without a last part that may become a stop string."""
+    halves = [string[:n] for string in strings for n in range(1, len(string))]
+    return text.removesuffix(max((half for half in halves if text.endswith(half)), key=len, default="")).rstrip()
+
+
+def _ended_by_words(order: _Order) -> "StoppingCriteria":
+    from transformers import StoppingCriteria
 
     class Ended(StoppingCriteria):
         """Stops on the person's wish, or when a stop string was written (`met`)."""
 
         met = False
 
-        def __call__(self, input_ids: "torch.LongTensor", scores: object, **kwargs: object) -> "torch.BoolTensor":  # noqa: F821
+        def __call__(self, input_ids: "torch.LongTensor", scores: object, **kwargs: object) -> "torch.BoolTensor":
             import torch
 
-            if ending.strings:
-                tail = loaded.tokenizer.decode(input_ids[0, max(start, input_ids.shape[1] - 16) :])
-                self.met = self.met or any(string in tail.lstrip("\n") for string in ending.strings)
-            return torch.full((input_ids.shape[0],), self.met or stop.is_set(), device=input_ids.device)
+            if order.ending.strings:
+                written = input_ids[0, len(order.prompt) :]
+                text = order.loaded.tokenizer.decode(written, skip_special_tokens=True).lstrip()
+                self.met = self.met or any(string in text for string in order.ending.strings)
+            return torch.full((input_ids.shape[0],), self.met or order.stop.is_set(), device=input_ids.device)
 
-    return StoppingCriteriaList([Ended()])
+    return Ended()
 
 
 class _Ids:
@@ -191,7 +158,7 @@ class _Ids:
     def __init__(self, ids: "queue.SimpleQueue[int | None]") -> None:
         self._ids, self._prompt_seen = ids, False
 
-    def put(self, value: "torch.Tensor") -> None:  # noqa: F821
+    def put(self, value: "torch.Tensor") -> None:
         """First the whole prompt, then one token at a time."""
         if self._prompt_seen:
             self._ids.put(int(value.reshape(-1)[-1]))
@@ -208,5 +175,7 @@ def _failed(error: Exception) -> ModelError:
             "The device ran out of memory while replying. Choose a smaller model, or a shorter window.",
             "返事の途中でメモリーが足りなくなりました。小さいモデルか、短い文脈を選んでください。",
         )
-    return ModelError(f"The model could not reply ({reason}). Load it again, or choose another one.",
-                      f"モデルが返事をできませんでした（{reason}）。読み込み直すか、別のモデルを選んでください。")  # fmt: skip
+    return ModelError(
+        f"The model could not reply ({reason}). Load it again, or choose another one.",
+        f"モデルが返事をできませんでした（{reason}）。読み込み直すか、別のモデルを選んでください。",
+    )

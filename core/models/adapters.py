@@ -1,5 +1,6 @@
 """LoRA adapters on disk: a folder each, with the prompt contract they were trained on."""
 
+import logging
 import os
 import shutil
 import uuid
@@ -7,11 +8,13 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import InputError, ModelError
-from core.prompt import PromptContract
-from core.workspace import Workspace, read_json
+from core.contract import PromptContract
+from core.errors import AppError, InputError, ModelError
+from core.workspace import Workspace, full_disk_told, read_json
 
-FILES = ("adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json", "README.md")
+log = logging.getLogger(__name__)
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+FILES = (CONFIG, WEIGHTS, "contract.json", "training.json", "README.md")
 
 
 @dataclass(frozen=True)
@@ -29,19 +32,35 @@ class Adapter:
 
     @classmethod
     def read(cls, folder: Path) -> "Adapter":
-        """Raises ModelError when the folder holds no adapter."""
-        if not all((folder / name).is_file() for name in FILES[:2]):
+        """Raises ModelError when the folder holds no adapter, or files about it that cannot be read."""
+        if not all((folder / name).is_file() for name in (CONFIG, WEIGHTS)):
             raise ModelError(
-                f"“{folder.name}” is not an adapter: {FILES[0]} or {FILES[1]} is missing. Choose another one.",
-                f"「{folder.name}」はアダプターではありません（{FILES[0]} か {FILES[1]} がありません）。",
+                f"“{folder.name}” is not an adapter: {CONFIG} or {WEIGHTS} is missing. Choose another one.",
+                f"「{folder.name}」はアダプターではありません（{CONFIG} か {WEIGHTS} がありません）。"
+                "別のものを選んでください。",
             )
-        config = read_json(folder / "adapter_config.json")
-        training = read_json(folder / "training.json") if (folder / "training.json").is_file() else {}
-        contract = folder / "contract.json"
-        return cls(
-            folder.name, folder, training.get("base") or config.get("base_model_name_or_path") or "",
-            PromptContract.from_json(read_json(contract)) if contract.is_file() else None, training,
-        )  # fmt: skip
+        config, training, contract = (_object(folder / name) for name in (CONFIG, "training.json", "contract.json"))
+        base = (training or {}).get("base") or (config or {}).get("base_model_name_or_path") or ""
+        held = PromptContract.from_json(contract) if contract is not None else None
+        return cls(folder.name, folder, str(base), held, training or {})
+
+
+def _object(path: Path) -> dict | None:
+    """The JSON object in `path`, or None when there is no such file. Raises ModelError when it is no object."""
+    try:
+        value = read_json(path) if path.is_file() else None
+        if value is None or isinstance(value, dict):
+            return value
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path) from error
+    raise _unreadable(path)
+
+
+def _unreadable(path: Path) -> ModelError:
+    return ModelError(
+        f"{path.name} of the adapter “{path.parent.name}” cannot be read. Choose another adapter.",
+        f"アダプター「{path.parent.name}」の {path.name} を読めません。別のアダプターを選んでください。",
+    )
 
 
 @dataclass(frozen=True)
@@ -51,12 +70,13 @@ class Adapters:
     workspace: Workspace
 
     def list(self, owner: str) -> "list[Adapter]":
-        """Newest first; folders that hold no adapter are left out."""
+        """Newest first; folders that hold no adapter, or one that cannot be read, are left out."""
         found = []
         for name in self.workspace.names(owner, "adapters"):
-            folder = self.workspace.place(owner, "adapters", name)
-            if (folder / FILES[1]).is_file() and (folder / FILES[0]).is_file():
-                found.append(Adapter.read(folder))
+            try:
+                found.append(Adapter.read(self.workspace.place(owner, "adapters", name)))
+            except AppError:
+                log.warning("left out of the list: %s", name)
         return found
 
     def get(self, owner: str, name: str) -> Adapter:
@@ -70,16 +90,21 @@ class Adapters:
         return Adapter.read(folder)
 
     def keep(self, owner: str, wanted: str, source: Path) -> Adapter:
-        """Copy a finished adapter to the owner's shelf under `wanted` or the next free name."""
+        """Copy a finished adapter to the owner's shelf under `wanted` or the next free name.
+
+        Raises ModelError when `source` holds none, and InputError when the disk is full.
+        """
+        Adapter.read(source)
         name = self.workspace.free_name(owner, "adapters", wanted)
         target = self.workspace.place(owner, "adapters", name)
         aside = target.with_name(f".{uuid.uuid4().hex}")
         try:
-            aside.mkdir()
-            for file in FILES:
-                if (source / file).is_file():
-                    shutil.copy2(source / file, aside / file)
-            os.replace(aside, target)
+            with full_disk_told():
+                aside.mkdir()
+                for file in FILES:
+                    if (source / file).is_file():
+                        shutil.copy2(source / file, aside / file)
+                os.replace(aside, target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         return Adapter.read(target)

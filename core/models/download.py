@@ -1,44 +1,98 @@
-"""Download of a model from the Hub, with progress in bytes and a way out."""
+"""Download of a model from the Hub, with progress in bytes and a way out; from the cache where the Hub is away."""
 
-from collections.abc import Callable
+import json
+import logging
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import ModelError
+from core.errors import HubError, ModelError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+log = logging.getLogger(__name__)
 TEXTS = ("*.json", "*.model", "*.txt", "*.jinja")
+# What transformers loads, best first. Others are copies for other programs ("consolidated", "onnx/model"),
+# or pickles that no model needs ("optimizer.bin").
+WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin")
+FOLDERS = "*/*"
 
 
 def download(repo: str, report: Callable[[float | None], None]) -> Path:
     """Fetch what is needed to run `repo` into the Hub's cache and return its folder.
 
     `report(fraction)` is called as bytes arrive; what it raises ends the download. Files that are
-    already there are not fetched again. Raises HubError or ModelError.
+    already there are not fetched again; all of them there, the Hub need not be reached. Raises HubError
+    or ModelError.
     """
+    report(None)
+    try:
+        return _fetch(repo, report)
+    except HubError as error:
+        folder = _in_cache(repo) if _out_of_reach(error) else None
+        if folder is None:
+            raise
+        log.warning("%s: the Hub cannot be reached, using the files in its cache", repo)
+        return folder
+
+
+def _fetch(repo: str, report: Callable[[float | None], None]) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     from core.hub import login_token
     from core.hub_errors import hub_errors
 
-    report(None)
     token = login_token() or False
     with hub_errors(repo):
         files = [sibling.rfilename for sibling in HfApi().model_info(repo, token=token).siblings or ()]
-        # The safetensors are enough where there are any; .bin files are read without running their pickles.
-        weights = "*.safetensors" if any(name.endswith(".safetensors") for name in files) else "*.bin"
-        if "config.json" not in files:
-            raise ModelError(
-                f"“{repo}” is not a transformers model: it has no config.json. Choose another one.",
-                f"「{repo}」は transformers のモデルではありません（config.json がありません）。",
-            )
-        wanted = [*TEXTS, weights]
-        plan = snapshot_download(repo, token=token, allow_patterns=wanted, dry_run=True)
+        wanted = {"allow_patterns": [*TEXTS, _weights(repo, files)], "ignore_patterns": FOLDERS}
+        plan = snapshot_download(repo, token=token, dry_run=True, **wanted)
         total = sum(file.file_size or 0 for file in plan if file.will_download)
         bar = _reporting_bar(report, total)
-        return Path(snapshot_download(repo, token=token, allow_patterns=wanted, tqdm_class=bar, max_workers=4))
+        return Path(snapshot_download(repo, token=token, tqdm_class=bar, max_workers=4, **wanted))
+
+
+def _weights(repo: str, files: Iterable[str]) -> str:
+    """The pattern of the weights to fetch. Raises ModelError when `files` are no transformers model."""
+    names = [name for name in files if "/" not in name]
+    found = next((pattern for pattern in WEIGHTS if any(fnmatch(name, pattern) for name in names)), None)
+    if "config.json" not in names or found is None:
+        lacking, ja = ("weights", "重み") if "config.json" in names else ("config.json", "config.json")
+        raise ModelError(
+            f"“{repo}” is not a transformers model: it has no {lacking}. Choose another one.",
+            f"「{repo}」は transformers のモデルではありません（{ja}がありません）。別のモデルを選んでください。",
+        )
+    return found
+
+
+def _out_of_reach(error: HubError) -> bool:
+    """Whether the Hub gave no answer of its own: no network, no time, or trouble on its side."""
+    cause: BaseException | None = error
+    while cause is not None:
+        status = getattr(getattr(cause, "response", None), "status_code", None)
+        if status is not None:
+            return status >= 500
+        cause = cause.__cause__
+    return True
+
+
+def _in_cache(repo: str) -> Path | None:
+    """The folder of `repo` in the Hub's cache if everything that it needs is there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(repo, local_files_only=True))
+        files = [path.name for path in folder.iterdir()]
+        pattern = _weights(repo, files)
+        needed = {path.name for path in folder.glob(pattern)}
+        for index in folder.glob(f"{pattern}.index.json"):
+            needed |= set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (LocalEntryNotFoundError, ModelError, OSError, ValueError, KeyError):
+        return None
+    return folder if all((folder / name).is_file() for name in needed) else None
 
 
 def _reporting_bar(report: Callable[[float | None], None], total: int) -> "type[tqdm]":
@@ -48,7 +102,8 @@ def _reporting_bar(report: Callable[[float | None], None], total: int) -> "type[
         """A progress bar that draws nothing and tells how many bytes of all have come."""
 
         def __init__(self, *args: object, **kwargs: object) -> None:
-            kwargs.pop("name", None)
+            # With Xet a second bar counts what crosses the wire, which is less than what is written.
+            self.counts = kwargs.get("unit") == "B" and not str(kwargs.pop("name", "")).endswith(".transfer")
             kwargs["disable"] = False
             super().__init__(*args, **kwargs)
             self.bytes_seen = 0
@@ -58,7 +113,7 @@ def _reporting_bar(report: Callable[[float | None], None], total: int) -> "type[
 
         def update(self, n: float | None = 1) -> None:
             super().update(n)
-            if self.unit == "B":
+            if self.counts:
                 self.bytes_seen += n or 0
                 report(min(self.bytes_seen / total, 1.0) if total else None)
 

@@ -6,6 +6,7 @@ generating from two threads gives wrong answers without any error.
 
 import gc
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from core.workspace import Workspace
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class ModelStatus:
     error: AppError | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedModel:
     """A model in memory with its tokenizer. Use the model only inside `ModelStore.run`."""
 
@@ -56,6 +58,8 @@ class LoadedModel:
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
     context: int
+    adapters: "list[PeftModel]" = field(default_factory=list)
+    """peft's wrapper with the adapters in memory, once there is one. Here, so that it goes with the model."""
 
 
 class _Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -104,7 +108,7 @@ class ModelStore:
         one's files are there.
         """
         wanted = (name or "").strip() or self.default or EMBEDDED
-        self._check(wanted, chosen=bool((name or "").strip()))
+        folder = self._check(wanted, chosen=bool((name or "").strip()))
         with self._lock:
             if self._busy and not self._busy.done():
                 raise ModelError(
@@ -114,7 +118,7 @@ class ModelStore:
             self._cancel = threading.Event()
             self._status = ModelStatus("loading", _short(wanted))
             self._busy = Future()
-        threading.Thread(target=self._load, args=(wanted, self._cancel, self._busy), daemon=True).start()
+        threading.Thread(target=self._load, args=(wanted, folder, self._cancel, self._busy), daemon=True).start()
 
     def cancel(self) -> None:
         """Take the running load back; the model that was in use stays."""
@@ -126,86 +130,122 @@ class ModelStore:
             self._busy.result(seconds)
         return self._status
 
-    def _check(self, wanted: str, *, chosen: bool) -> None:
-        looks_local = Path(wanted).expanduser().is_dir() or wanted.startswith((".", "/", "~"))
-        if wanted == EMBEDDED or (not looks_local and HUB_ID.fullmatch(wanted)):
-            return
-        if looks_local and (self.local_folders or not chosen):
-            return
+    def _check(self, wanted: str, *, chosen: bool) -> Path | None:
+        """The folder that `wanted` names, or None for a Hub id and the embedded model. Raises InputError."""
+        folder = os.path.expanduser(wanted)
+        may = self.local_folders or not chosen
+        if wanted != EMBEDDED and may and (os.path.isdir(folder) or wanted.startswith((".", "/", "~"))):
+            return Path(folder)
+        if wanted == EMBEDDED or HUB_ID.fullmatch(wanted):
+            return None
         raise InputError(
             f"“{wanted[:120]}” is neither a Hub id such as Qwen/Qwen3-0.6B nor a folder with a model.",
             f"「{wanted[:120]}」は Hub の ID（例: Qwen/Qwen3-0.6B）でも、モデルのフォルダーでもありません。",
         )
 
-    def _load(self, wanted: str, cancel: threading.Event, done: Future) -> None:
-        before = self._loaded
+    def _load(self, wanted: str, folder: Path | None, cancel: threading.Event, done: Future) -> None:
         try:
-            folder = self._find(wanted, cancel)
+            found = self._find(wanted, folder, cancel)
             self._status = ModelStatus("loading", _short(wanted))
-            loaded = self.run(self._swap, wanted, folder, cancel).result()
-            device = str(loaded.model.device)
-            parameters = loaded.model.num_parameters()
-            self._status = ModelStatus("ready", loaded.name, None, device, parameters, loaded.context)
+            self.run(self._swap, _short(wanted), found, cancel).result()
+            self._status = self._status_of_loaded()
         except _Cancelled:
-            self._status = self._status_of(before)
+            self._status = self._status_of_loaded()
         except AppError as error:
-            self._status = replace(self._status_of(before), state="failed", name=_short(wanted), error=error)
+            self._fail(wanted, error)
         except Exception as error:  # the edge of a thread: whatever a strange model raises becomes a sentence
             log.exception("loading %s failed", wanted)
-            self._status = replace(
-                self._status_of(before), state="failed", name=_short(wanted), error=_broken(wanted, error)
-            )
+            self._fail(wanted, _broken(wanted, error))
         finally:
             done.set_result(None)
 
-    def _status_of(self, loaded: LoadedModel | None) -> ModelStatus:
-        if loaded is None or self._loaded is None:
+    def _fail(self, wanted: str, error: AppError) -> None:
+        self._status = replace(self._status_of_loaded(), state="failed", name=_short(wanted), error=error)
+
+    def _status_of_loaded(self) -> ModelStatus:
+        loaded = self._loaded
+        if loaded is None:
             return ModelStatus()
-        return ModelStatus("ready", loaded.name, None, str(loaded.model.device),
-                           loaded.model.num_parameters(), loaded.context)  # fmt: skip
+        device, parameters = str(loaded.model.device), loaded.model.num_parameters()
+        return ModelStatus("ready", loaded.name, None, device, parameters, loaded.context)
 
-    def _find(self, wanted: str, cancel: threading.Event) -> Path:
-        if wanted == EMBEDDED:
-            return embedded_model(self.workspace.models())
-        folder = Path(wanted).expanduser()
-        if folder.is_dir() or wanted.startswith((".", "/", "~")):
-            if not (folder / "config.json").is_file():
-                raise ModelError(
-                    f"“{wanted}” is not a model's folder: it has no config.json. Choose the folder that holds it.",
-                    f"「{wanted}」はモデルのフォルダーではありません（config.json がありません）。",
-                )
-            return folder
-        return self._download(wanted, cancel)
-
-    def _download(self, repo: str, cancel: threading.Event) -> Path:
+    def _find(self, wanted: str, folder: Path | None, cancel: threading.Event) -> Path:
         from core.models.download import download
 
         def report(fraction: float | None) -> None:
             if cancel.is_set():
                 raise _Cancelled
-            self._status = ModelStatus("downloading", repo, fraction)
+            self._status = ModelStatus("downloading", wanted, fraction)
 
-        return download(repo, report)
+        if folder is None:
+            return embedded_model(self.workspace.models()) if wanted == EMBEDDED else download(wanted, report)
+        if not (folder / "config.json").is_file():
+            raise ModelError(
+                f"“{wanted}” is not a model's folder: it has no config.json. Choose the folder that holds it.",
+                f"「{wanted}」はモデルのフォルダーではありません（config.json がありません）。"
+                "config.json のあるフォルダーを選んでください。",
+            )
+        return folder
 
-    def _swap(self, wanted: str, folder: Path, cancel: threading.Event) -> LoadedModel:
-        """Runs in the model's thread: the old model goes first, so that memory holds one at a time."""
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+    def _swap(self, name: str, folder: Path, cancel: threading.Event) -> None:
+        """Runs in the model's thread: the old model goes first, so that memory holds one at a time.
+
+        What can be checked is checked before that; where loading fails all the same, the old one is
+        loaded again from its files.
+        """
+        from transformers import AutoConfig, AutoTokenizer
 
         if cancel.is_set():
             raise _Cancelled
-        self._loaded = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        AutoConfig.from_pretrained(folder, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        device = _device()
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, trust_remote_code=False, dtype=dtype_for(folder, device)
-        ).to(device)
-        model.requires_grad_(False).eval()
-        self._loaded = LoadedModel(_short(wanted), folder, model, tokenizer, context_of(model.config))
-        return self._loaded
+        _check_weights(folder)
+        before = (self._loaded.name, self._loaded.folder, self._loaded.tokenizer) if self._loaded else None
+        self._loaded = None
+        _free_memory()
+        try:
+            self._loaded = _read(name, folder, tokenizer)
+        except Exception:
+            if before:
+                _free_memory()
+                self._loaded = _read(*before)
+            raise
+
+
+def _read(name: str, folder: Path, tokenizer: "PreTrainedTokenizerBase") -> LoadedModel:
+    """The model in `folder`, in memory. Raises ModelError when weights are missing, which would be random."""
+    from transformers import AutoModelForCausalLM
+
+    device = _device()
+    model, found = AutoModelForCausalLM.from_pretrained(
+        folder, trust_remote_code=False, dtype=dtype_for(folder, device), output_loading_info=True
+    )
+    if missing := sorted(found["missing_keys"]):
+        raise ModelError(
+            f"“{name}” lacks {len(missing)} of its weights ({missing[0]}, …). It may be no text model, or cut short: "
+            "choose another one, or fetch its files again.",
+            f"「{name}」には重みが {len(missing)} 個足りません（{missing[0]} など）。"
+            "テキストモデルではないか、ファイルが欠けています。別のモデルを選ぶか、ファイルを取り直してください。",
+        )
+    model.to(device).requires_grad_(False).eval()
+    return LoadedModel(name, folder, model, tokenizer, context_of(model.config))
+
+
+def _check_weights(folder: Path) -> None:
+    """Raises where the weights cannot be read; only looks at their beginnings."""
+    from safetensors import safe_open
+
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="pt"):
+            pass
+
+
+def _free_memory() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def context_of(config: object) -> int:

@@ -1,0 +1,107 @@
+"""Adapters on the model in memory: switched in place, a few kept. Runs in the thread that owns the model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import ModelError
+from core.models.adapters import WEIGHTS, Adapter
+from core.models.loading import LoadedModel
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+ADAPTERS_IN_MEMORY = 4
+
+
+def use(loaded: LoadedModel, adapter: Adapter | None) -> None:
+    """Let `loaded.model` speak with this adapter, or with none.
+
+    Raises ModelError, and leaves the model as it was, when the adapter does not fit or is gone.
+    """
+    wrapped = loaded.adapters[0] if loaded.adapters else None
+    if adapter is None:
+        if wrapped is not None:
+            wrapped.base_model.disable_adapter_layers()
+        return
+    check_base(loaded, adapter)
+    try:
+        slot = _slot(adapter.folder)
+        if wrapped is None or slot not in wrapped.peft_config:
+            wrapped = _load(loaded, adapter, slot)
+    except OSError as error:
+        raise ModelError(
+            f"The files of “{adapter.name}” cannot be read any more. Choose another adapter.",
+            f"アダプター「{adapter.name}」のファイルを読めなくなりました。別のアダプターを選んでください。",
+        ) from error
+    wrapped.base_model.enable_adapter_layers()
+    wrapped.set_adapter(slot, inference_mode=True)
+    wrapped.eval()
+
+
+def check_base(loaded: LoadedModel, adapter: Adapter) -> None:
+    """Raises ModelError when the adapter was trained on another model than the one in memory."""
+    if adapter.base in ("", loaded.name, str(loaded.folder)):
+        return
+    # The same model may be a Hub id on one machine and a folder on another.
+    if Path(adapter.base).name != Path(loaded.name).name:
+        raise _other_base(loaded, adapter)
+
+
+def _load(loaded: LoadedModel, adapter: Adapter, slot: str) -> "PeftModel":
+    from peft import PeftConfig, PeftModelForCausalLM
+    from safetensors import SafetensorError
+
+    try:
+        if loaded.adapters:
+            wrapped = loaded.adapters[0]
+            while len(wrapped.peft_config) >= ADAPTERS_IN_MEMORY:
+                wrapped.delete_adapter(next(iter(wrapped.peft_config)))
+        else:
+            config = PeftConfig.from_pretrained(adapter.folder)
+            config.inference_mode = True
+            wrapped = PeftModelForCausalLM(loaded.model, config, adapter_name=slot)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise _other_base(loaded, adapter) from error
+    try:
+        result = wrapped.load_adapter(adapter.folder, adapter_name=slot)
+        if result.unexpected_keys:
+            raise KeyError(result.unexpected_keys[0])
+    except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+        _take_off(loaded, wrapped, slot)
+        if isinstance(error, OSError):
+            raise
+        raise _other_base(loaded, adapter) from error
+    if not loaded.adapters:
+        loaded.adapters.append(wrapped)
+    return wrapped
+
+
+def _take_off(loaded: LoadedModel, wrapped: "PeftModel", slot: str) -> None:
+    """Undo a load that failed half-way: some of its weights are in the model already."""
+    if loaded.adapters and len(wrapped.peft_config) > 1:
+        if slot in wrapped.peft_config:
+            wrapped.delete_adapter(slot)
+    else:
+        wrapped.unload()
+        loaded.adapters.clear()
+
+
+def _slot(folder: Path) -> str:
+    """A name in memory for these files: another one once they have changed."""
+    stat = (folder / WEIGHTS).stat()
+    return f"a{abs(hash((str(folder), stat.st_mtime_ns, stat.st_size))):x}"
+
+
+def _other_base(loaded: LoadedModel, adapter: Adapter) -> ModelError:
+    base = adapter.base or "?"
+    if base == loaded.name:
+        return ModelError(
+            f"“{adapter.name}” does not fit {base}, although it names it. Train it again, or choose another adapter.",
+            f"「{adapter.name}」は {base} 用とされていますが、形が合いません。"
+            "学習し直すか、別のアダプターを選んでください。",
+        )
+    return ModelError(
+        f"“{adapter.name}” was trained on {base}, but {loaded.name} is loaded. Load {base}, or choose another adapter.",
+        f"「{adapter.name}」は {base} で学習したものですが、いまのモデルは {loaded.name} です。"
+        f"{base} を読み込むか、別のアダプターを選んでください。",
+    )
