@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.chat.engine import check_base
+from core.models.attached import check_base
 from core.errors import InputError, ModelError
 from core.models.adapters import Adapter
 from core.models.embedded import NAME as EMBEDDED
