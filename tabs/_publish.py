@@ -176,7 +176,11 @@ def suggested(name: str, what: What) -> str:
     ('line', 'omokage-dataset')
     """
     tidy = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-    return re.sub(r"([-.])[-.]+", r"\1", tidy).strip("-._")[:90] or f"omokage-{what}"
+    tidy = re.sub(r"([-.])[-.]+", r"\1", tidy).strip("-._")[:90]
+    try:
+        return check_repo(tidy)
+    except InputError:
+        return f"omokage-{what}"
 
 
 def preview(card: str) -> str:

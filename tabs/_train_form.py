@@ -216,7 +216,7 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> tuple[gr.Te
             values = settings.controls()
             again = gr.Button(label("train.again"), size="sm", elem_id="train-again")
     start = gr.Button(label("train.start"), variant="primary", elem_id="train-start")
-    model = gr.Textbox(visible="hidden", elem_id="train-model")
+    model = gr.Textbox(elem_id="train-model", elem_classes="unseen")
     advice = gr.State(None)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}

@@ -4,6 +4,7 @@ Everything shown is read from the trainings' own files on a timer, so a reload o
 """
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class RunHandlers:
     ) -> tuple:
         """(chosen id, list, its card, picture, buttons, result, loaded model, what is shown); nothing if unchanged."""
         visitor = self.services.visitor(key, request, token)
-        jobs = self.services.jobs.list(visitor.owner)[:MOST]
+        jobs = sorted(self.services.jobs.list(visitor.owner), key=lambda job: job.created, reverse=True)[:MOST]
         standing = {job.id: self.services.jobs.progress(visitor.owner, job.id) for job in jobs}
         job = next((j for j in jobs if j.id == chosen), None) or _foremost(jobs, standing)
         status = self.services.models.status
@@ -93,13 +94,13 @@ class RunHandlers:
     @shows_errors
     def zip(
         self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.DownloadButton, str]:
-        """The adapter as a file to download: (the button that holds it, what to do next)."""
+    ) -> Iterator[tuple[str, str]]:
+        """The adapter as a file to download: (its path, what to do next). Gradio copies it before this goes on."""
         visitor = self.services.visitor(key, request, token)
         adapter = kept(self.services, visitor.owner, chosen)
-        folder = Path(tempfile.mkdtemp(dir=self.services.workspace.cache()))
-        file = self.services.adapters.zip(visitor.owner, adapter.name, folder)
-        return gr.DownloadButton(value=str(file)), f'<p class="muted">{say(visitor.language, "train.zipping")}</p>'
+        with tempfile.TemporaryDirectory(dir=self.services.workspace.cache()) as folder:
+            file = self.services.adapters.zip(visitor.owner, adapter.name, Path(folder))
+            yield str(file), f'<p class="muted">{say(visitor.language, "train.zipping")}</p>'
 
 
 def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
@@ -117,7 +118,7 @@ def _mark(progress: Progress) -> tuple:
 def build(services: Services, shared: Shared) -> None:
     """Left what to learn, right how it goes."""
     handlers = RunHandlers(services)
-    chosen = gr.Textbox(visible="hidden", elem_id="train-chosen")
+    chosen = gr.Textbox(elem_id="train-chosen", elem_classes="unseen")
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=260):
             model, started = _train_form.build(services, shared, chosen)
@@ -143,7 +144,7 @@ def build(services: Services, shared: Shared) -> None:
                 gr.Markdown(label("publish.keep"), elem_classes="title")
                 with gr.Row(elem_classes="actions"):
                     download = gr.Button(label("train.download"), size="sm", elem_id="train-download")
-                    zipped = gr.DownloadButton("zip", visible="hidden", elem_id="train-zip")
+                    zipped = gr.DownloadButton("zip", elem_id="train-zip", elem_classes="unseen")
                 if services.settings.ephemeral:
                     gr.Markdown(label("train.ephemeral"), elem_classes="warn", elem_id="train-ephemeral")
                 zip_state = gr.HTML(padding=False)
@@ -165,4 +166,4 @@ def build(services: Services, shared: Shared) -> None:
     no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
     yes.click(handlers.delete, where, chosen, queue=False, **quiet).then(**refreshing)
     talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **quiet)
-    download.click(handlers.zip, where, [zipped, zip_state], **quiet).then(None, None, None, js=CLICK_DOWNLOAD)
+    download.click(handlers.zip, where, [zipped, zip_state], **quiet).then(None, js=CLICK_DOWNLOAD, **quiet)
