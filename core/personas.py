@@ -166,8 +166,13 @@ def parse_examples(text: str) -> tuple[Turn, ...]:
 
 
 def format_examples(turns: tuple[Turn, ...]) -> str:
-    """The inverse of `parse_examples`."""
-    lines = [("> " if turn.role == "user" else "") + text for turn in turns for text in turn.messages]
+    """The inverse of `parse_examples`; a message of several lines becomes several messages."""
+    lines = [
+        ("> " if turn.role == "user" else "") + line
+        for turn in turns
+        for text in turn.messages
+        for line in text.splitlines()
+    ]
     return "\n".join(lines)
 
 

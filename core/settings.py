@@ -47,7 +47,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read OMOKAGE_HOME, OMOKAGE_MODEL, OMOKAGE_MAX_UPLOAD_MB, GRADIO_SERVER_NAME and _PORT, and what Spaces sets.
+        """Read OMOKAGE_HOME, _MODEL and _MAX_UPLOAD_MB, GRADIO_SERVER_NAME and _PORT, and what Spaces sets.
 
         Raises InputError for a number that is none.
         """

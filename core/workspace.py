@@ -31,7 +31,7 @@ def check_name(name: str) -> str:
 
     Raises InputError for anything that could leave its folder or that Windows cannot store.
     """
-    tidy = unicodedata.normalize("NFC", str(name).strip())
+    tidy = unicodedata.normalize("NFC", name.strip()) if isinstance(name, str) else ""
     usable = re.fullmatch(r"[\w][\w .\-]{0,63}", tidy) and not tidy.endswith((".", " "))
     if not usable or len(tidy.encode()) > LONGEST_NAME or tidy.split(".")[0].strip().lower() in RESERVED:
         raise InputError(

@@ -1,0 +1,188 @@
+"""Names that become paths, and files that are whole."""
+
+import errno
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from core import workspace as module
+from core.errors import InputError
+from core.workspace import SHELVES, Workspace, check_name, read_json, safe_name, write_json
+
+OWNER = "key-0123"
+BAD = [
+    "", " ", ".", "..", "...", "../x", "a/b", "a\\b", "/etc", "~", "-rf", ".hidden", "x\0", "x\ny", "foo%2f..",
+    "CON", "con.txt", "Aux .md", "nul.", "COM1", "lpt9.log", "COM¹", "a.", "x" * 65, "あ" * 61, "x" * 300, "a:b",
+    "a*", "<b>", "a|b", "\u202eabc", "\ufdd0", "🎉", None, 7.5, ["x"],
+]  # fmt: skip
+GOOD = ["a", "みか 2", "Ω", "été", "a.b-c_d", "_x", "con1", "x" * 64, "あ" * 60, "console", "7"]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "home")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_names_that_could_leave_their_folder_are_refused(workspace: Workspace, name: object) -> None:
+    with pytest.raises(InputError) as caught:
+        workspace.place(OWNER, "adapters", name)
+    assert len(caught.value.en) < 300 and caught.value.ja
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_names_that_people_use_are_taken(workspace: Workspace, name: str) -> None:
+    place = workspace.place(OWNER, "adapters", name)
+    place.mkdir()
+    assert place.parent == workspace.home / "owners" / OWNER / "adapters"
+    assert workspace.names(OWNER, "adapters") == [place.name]
+
+
+def test_one_name_in_two_spellings_is_one_thing() -> None:
+    assert check_name("cafe\u0301") == check_name("caf\u00e9") == check_name("  café ")
+
+
+@pytest.mark.parametrize("owner", ["", "alice", "key-", "key-a/b", "../x-y", "Key-a", "key-a\n", "key-" + "a" * 97])
+def test_only_owners_ids_name_shelves(workspace: Workspace, owner: str) -> None:
+    with pytest.raises(ValueError, match="no such shelf"):
+        workspace.shelf(owner, "chats")
+    for shelf in ("", "..", "jobs", "chats/.."):
+        with pytest.raises(ValueError, match="no such shelf"):
+            workspace.shelf(OWNER, shelf)
+
+
+def test_shelves_are_made_when_they_are_asked_for(workspace: Workspace) -> None:
+    assert not workspace.home.exists()
+    made = [workspace.shelf(OWNER, shelf) for shelf in SHELVES] + [
+        workspace.jobs(),
+        workspace.models(),
+        workspace.cache(),
+    ]
+    assert all(folder.is_dir() for folder in made) and len(set(made)) == 8
+
+
+@pytest.mark.parametrize("text", [*map(str, BAD), *GOOD, "Mika (final)!", "a  b", "-._x_.-", "é" * 500])
+def test_suggested_names_can_be_used(text: str) -> None:
+    assert check_name(safe_name(text, "persona"))
+
+
+def test_suggestions_stay_close() -> None:
+    assert safe_name("みか の ログ.txt", "x") == "みか-の-ログ.txt"
+    assert safe_name("🎉🎉", "persona") == "persona"
+
+
+@pytest.mark.parametrize("wanted", ["mine", "x" * 64, "あ" * 60])
+def test_a_free_name_is_found_also_for_long_ones(workspace: Workspace, wanted: str) -> None:
+    names = []
+    for _ in range(12):
+        names.append(workspace.free_name(OWNER, "datasets", wanted))
+        workspace.place(OWNER, "datasets", names[-1]).mkdir()
+    assert names[0] == wanted and len(set(names)) == 12 and names[11].endswith("-12")
+
+
+def test_the_newest_thing_leads_and_hidden_ones_are_left_out(workspace: Workspace) -> None:
+    for number, name in enumerate(("b", "a", "c", ".aside")):
+        place = workspace.shelf(OWNER, "chats") / name
+        place.touch()
+        os.utime(place, (number, number))
+    assert workspace.names(OWNER, "chats") == ["c", "a", "b"]
+    assert workspace.names("key-other", "chats") == []
+
+
+def upload(workspace: Workspace, name: str = "log.TXT", text: str = "hello") -> Path:
+    """As Gradio leaves it: alone in a folder named by its hash."""
+    path = workspace.cache() / "0a1b" / name
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_upload_leaves_the_cache(workspace: Workspace) -> None:
+    cached = upload(workspace)
+    taken = workspace.take_upload(OWNER, cached, workspace.cache())
+    assert taken.read_text(encoding="utf-8") == "hello" and taken.suffix == ".txt"
+    assert taken.parent == workspace.shelf(OWNER, "uploads")
+    assert list(workspace.cache().rglob("*")) == []
+    with pytest.raises(InputError, match="not uploaded here"):
+        workspace.take_upload(OWNER, cached, workspace.cache())
+
+
+def test_neighbours_in_the_cache_stay(workspace: Workspace) -> None:
+    cached = upload(workspace)
+    other = cached.with_name("other.txt")
+    other.touch()
+    workspace.take_upload(OWNER, cached, workspace.cache())
+    assert other.exists()
+    direct = workspace.cache() / "direct.zip"
+    direct.touch()
+    assert workspace.take_upload(OWNER, direct, workspace.cache()).suffix == ".zip"
+    assert workspace.cache().is_dir()
+
+
+def test_a_forged_upload_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    secret = workspace.place("key-other", "uploads", "log.txt")
+    secret.write_text("secret", encoding="utf-8")
+    cache = workspace.cache()
+    (cache / "link.txt").symlink_to(secret)
+    (cache / "loop").symlink_to(cache / "loop")
+    (tmp_path / "home" / "cache-too").mkdir()
+    near = tmp_path / "home" / "cache-too" / "x.txt"
+    near.touch()
+    forged = [
+        secret, cache / ".." / "owners" / "key-other" / "uploads" / "log.txt", cache / "link.txt", cache / "loop",
+        cache, near, Path("/etc/passwd"), Path("relative.txt"), Path("x\0y"), Path("/" + "x" * 5000), cache / "none",
+    ]  # fmt: skip
+    for path in forged:
+        with pytest.raises(InputError, match="not uploaded here"):
+            workspace.take_upload(OWNER, path, cache)
+    assert secret.read_text(encoding="utf-8") == "secret"
+
+
+def test_json_survives_every_character(tmp_path: Path) -> None:
+    value = {"a": "みか🎉\n\u2028", "n": [1, None, True]}
+    write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json") == value
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+    write_json(tmp_path / ("あ" * 60 + ".json"), value)  # the longest name that is allowed, with an ending
+
+
+def test_a_value_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"old": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "x.json", {"new": "x" * 100_000, "bad": object()})
+    assert read_json(tmp_path / "x.json") == {"old": 1} and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    write_json(tmp_path / "x.json", {"old": 1})
+
+    def full(descriptor: int) -> None:
+        raise OSError(number, "full")
+
+    monkeypatch.setattr(module.os, "fsync", full)
+    with pytest.raises(InputError, match="disk is full"):
+        write_json(tmp_path / "x.json", {"new": 1})
+    assert read_json(tmp_path / "x.json") == {"old": 1} and len(list(tmp_path.iterdir())) == 1
+
+
+def test_readers_never_see_half_a_file(tmp_path: Path) -> None:
+    path, wrong, done = tmp_path / "x.json", [], threading.Event()
+    write_json(path, ["0" * 50_000])
+
+    def read() -> None:
+        while not done.is_set():
+            text = json.loads(path.read_text(encoding="utf-8"))[0]
+            if len(set(text)) != 1 or len(text) != 50_000:
+                wrong.append(text[:10])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(40):
+        write_json(path, [str(number % 10) * 50_000])
+    done.set()
+    reader.join()
+    assert wrong == []
