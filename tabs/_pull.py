@@ -119,6 +119,7 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Row(visible=False, elem_classes="actions") as buttons:
             talk = gr.Button(label("publish.pull_talk"), size="sm", elem_id="shelf-talk")
             delete = gr.Button(label("publish.shelf_delete"), size="sm", elem_id="shelf-delete")
+        gr.Markdown(label("publish.pull"), elem_classes="title")
         repo = gr.Textbox(label=label("publish.pull_repo"), info=label("publish.pull_info"), max_lines=1,
                           placeholder="user/name", elem_id="pull-repo")  # fmt: skip
         typed = gr.Textbox(
