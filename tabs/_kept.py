@@ -5,9 +5,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.models.attached import check_base
 from core.errors import InputError, ModelError
 from core.models.adapters import Adapter
+from core.models.attached import check_base
 from core.models.embedded import NAME as EMBEDDED
 from core.workspace import read_json
 from tabs._text import say
