@@ -47,7 +47,7 @@ class FormHandlers:
         choices = dataset_choices(self.services, visitor)
         names = [name for _, name in choices]
         value = chosen if chosen in names else (names[0] if names else None)
-        return gr.Dropdown(choices=choices, value=value, visible=bool(names)), gr.Column(visible=not names)
+        return gr.Dropdown(choices=choices, value=value), gr.Column(visible=not names)
 
     @shows_errors
     def persona(
@@ -65,9 +65,9 @@ class FormHandlers:
     def advise(
         self, key: str, dataset: str | None, base: str, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> tuple:
-        """(line on the base, advice as HTML, the Advice, *recommended values) for a data set on a base."""
+        """For a data set on a base: (line on the base, advice as HTML, the Advice, start button, *values)."""
         visitor = self.services.visitor(key, request, token)
-        language, nothing = visitor.language, (None, *(gr.skip(),) * len(settings.CONTROLS))
+        language, nothing = visitor.language, (None, _start(False), *(gr.skip(),) * len(settings.CONTROLS))
         try:
             found = find_base(self.services, base)
         except ModelError:
@@ -78,7 +78,8 @@ class FormHandlers:
             return _base_line(found, language), _muted(say(language, "train.advice_first")), *nothing
         advice = self._advice(visitor, found, self.services.datasets.get(visitor.owner, dataset))
         config = advice.recommendation.config
-        return _base_line(found, language), advised(advice, config, language), advice, *settings.values_of(config)
+        shown = advised(advice, config, language)
+        return _base_line(found, language), shown, advice, _start(True), *settings.values_of(config)
 
     @shows_errors
     def review(
@@ -180,6 +181,11 @@ def _base_line(base: BaseModel, language: str) -> str:
     return _muted(say(language, "train.base_line", name=base.name, size=size, context=f"{base.window:,}"))
 
 
+def _start(ready: bool) -> gr.Button:
+    """The button, as soon as there is something to learn and a model to learn it."""
+    return gr.Button(interactive=ready)
+
+
 def _muted(text: str) -> str:
     return f'<p class="muted">{escape(text)}</p>'
 
@@ -192,7 +198,7 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> tuple[gr.Te
     handlers = FormHandlers(services)
     with gr.Column(elem_classes="card"):
         gr.Markdown(label("train.what"), elem_classes="title")
-        dataset = gr.Dropdown(choices=[], label=label("train.dataset"), elem_id="train-dataset", visible=False)
+        dataset = gr.Dropdown(choices=[], label=label("train.dataset"), elem_id="train-dataset")
         with gr.Column(elem_classes="bare") as none_yet:
             gr.Markdown(label("train.no_dataset"), elem_classes="muted")
             to_data = gr.Button(label("train.to_data"), size="sm", elem_id="train-to-data")
@@ -215,14 +221,14 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> tuple[gr.Te
         with gr.Accordion(label("train.details"), open=False, elem_id="train-details"):
             values = settings.controls()
             again = gr.Button(label("train.again"), size="sm", elem_id="train-again")
-    start = gr.Button(label("train.start"), variant="primary", elem_id="train-start")
+    start = gr.Button(label("train.start"), variant="primary", interactive=False, elem_id="train-start")
     model = gr.Textbox(elem_id="train-model", elem_classes="unseen")
     advice = gr.State(None)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     picked = [shared.key, dataset]
     filling = {"fn": handlers.datasets, "inputs": [shared.key, shared.dataset], "outputs": [dataset, none_yet], **quiet}
-    advising = ([*picked, base], [base_line, shown, advice, *values])
+    advising = ([*picked, base], [base_line, shown, advice, start, *values])
     shared.arrived.then(**filling)
     shared.dataset.change(**filling)
     dataset.change(handlers.persona, picked, named, **quiet)

@@ -126,7 +126,7 @@ def test_names_do_not_repeat(services: Services) -> None:
 def test_the_form_is_filled_from_the_data_set(services: Services) -> None:
     form = FormHandlers(services)
     picker, hint = form.datasets(KEY, "", visit())
-    assert (picker.value, picker.visible, hint.visible) == (None, False, True)
+    assert (picker.value, hint.visible) == (None, True)
     keep_dataset(services, "old")
     keep_dataset(services, "new")
     picker, hint = form.datasets(KEY, "old", visit())
@@ -138,10 +138,15 @@ def test_the_form_is_filled_from_the_data_set(services: Services) -> None:
 
 def test_the_advice_is_the_advisors_for_these_rows_and_this_model(services: Services) -> None:
     keep_dataset(services)
-    line, shown, advice, *values = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
+    line, shown, advice, button, *values = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
     config = settings.config_of(values)
     assert config == replace(recommend(1_300_000, 24).config, max_length=256)
-    assert "base" in line and "24 rows" in shown and f"{settings.steps_of(config, 24)} steps" in shown
+    assert (
+        button.interactive
+        and "base" in line
+        and "24 rows" in shown
+        and f"{settings.steps_of(config, 24)} steps" in shown
+    )
     reasons = [en for en, _ in advice.recommendation.reasons]
     assert reasons and shown.count("<li>") == len(reasons)
 
@@ -149,7 +154,7 @@ def test_the_advice_is_the_advisors_for_these_rows_and_this_model(services: Serv
 def test_the_advice_says_what_was_changed(services: Services) -> None:
     keep_dataset(services)
     form = FormHandlers(services)
-    _, _, advice, *values = form.advise(KEY, "mika-talk", "", visit())
+    _, _, advice, _, *values = form.advise(KEY, "mika-talk", "", visit())
     assert "変えた" not in form.review(KEY, advice, visit(), None, *values)
     values[list(settings.CONTROLS).index("rank")] = 64
     assert "rank" in form.review(KEY, advice, visit(), None, *values)
@@ -159,16 +164,23 @@ def test_the_advice_says_what_was_changed(services: Services) -> None:
 
 def test_a_model_of_unknown_size_gets_plain_settings_and_is_told_so(services: Services) -> None:
     keep_dataset(services)
-    line, shown, advice, *values = FormHandlers(services).advise(KEY, "mika-talk", "someone/model-9b", visit("en"))
-    assert settings.config_of(values) == TrainConfig() and not advice.fitted
+    line, shown, advice, button, *values = FormHandlers(services).advise(
+        KEY, "mika-talk", "someone/model-9b", visit("en")
+    )
+    assert settings.config_of(values) == TrainConfig() and not advice.fitted and button.interactive
     assert "someone/model-9b" in line and "not known" in shown
 
 
 def test_while_no_model_is_loaded_the_form_waits(services: Services) -> None:
     keep_dataset(services)
     services.models.ready = False
-    line, _, advice, *_ = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
-    assert "ready" in line and advice is None
+    line, _, advice, button, *_ = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
+    assert "ready" in line and advice is None and not button.interactive
+
+
+def test_there_is_nothing_to_press_before_a_data_set_is_chosen(services: Services) -> None:
+    _, shown, _, button, *_ = FormHandlers(services).advise(KEY, None, "", visit("en"))
+    assert "Choose a data set" in shown and not button.interactive
 
 
 def test_bases(services: Services, base: Base, tmp_path: Path) -> None:
