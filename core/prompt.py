@@ -61,6 +61,8 @@ class Ending:
 
     token_ids: tuple[int, ...]
     strings: tuple[str, ...]
+    separator: str = "\n"
+    """What the layout makes of the contract's separator: rinna's writes <NL> for a newline."""
 
 
 def render(
@@ -101,9 +103,10 @@ def ending(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> En
     layout = layout_for(tokenizer, contract.template)
     texts = (("user", "u"), ("assistant", f"a{contract.separator}a")) * 2
     probe = layout.stretches([layout.words(*w) for w in texts], names=(contract.persona, contract.user), reply=False)
-    ids, strings = {tokenizer.eos_token_id} - {None}, set()
+    ids, strings, written = {tokenizer.eos_token_id} - {None}, set(), contract.separator
     for number, said in enumerate(probe):
         if said.words in (1, 3):
+            written = said.text.removeprefix("a").removesuffix("a")
             after = probe[number + 1] if number + 1 < len(probe) else None
             text = after.text.strip(" ") if after and after.ends_turn else ""
             mark = layout.starts_with_mark(text.lstrip())
@@ -113,7 +116,7 @@ def ending(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> En
                 strings.add(text)
             elif said.words == 1:
                 strings |= {_introduction(probe[number + 1 :], layout)} - {""}
-    return Ending(tuple(sorted(ids)), tuple(sorted(strings)))
+    return Ending(tuple(sorted(ids)), tuple(sorted(strings)), written)
 
 
 def _introduction(stretches: Sequence[Stretch], layout: Layout) -> str:

@@ -48,8 +48,8 @@ endif %}{% endfor
 # Mistral's later ones print the system text before the last message of the user.
 LATE_SYSTEM = """{{ bos_token }}{% set system = '' %}{% if messages and messages[0]['role'] == 'system' %}{%
 set system = messages[0]['content'] + '\n\n' %}{% endif %}{% if system %}{% set messages = messages[1:] %}{% endif
-%}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' }}{% if loop.index0 >= messages|length - 2 %}{{ system }}{% endif
-%}{{ m.content + '[/INST] ' }}{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"""
+%}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' }}{% if loop.index0 >= messages|length - 2 %}{{
+system }}{% endif %}{{ m.content + '[/INST] ' }}{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"""
 
 DROPS = """{% for m in messages[-1:] %}{{ m.role + ': ' + m.content + '\n' }}{% endfor
 %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"""

@@ -336,6 +336,7 @@ def test_endings(tokenizers) -> None:
     for name, (tokens, strings) in named.items():
         end = ending(contract, tokenizers[name])
         assert (tokenizers[name].convert_ids_to_tokens(list(end.token_ids)), end.strings) == (tokens, strings), name
+        assert end.separator == ("<NL>" if name == "rinna" else "\n")
 
 
 def test_templates_that_part_chat_from_training_are_not_used(tokenizers) -> None:

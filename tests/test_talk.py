@@ -159,3 +159,12 @@ def test_a_draft_is_weighed_without_being_said(talk: Talk) -> None:
     prompt = talk.prompt(setting, conversation, "a draft")
     assert "a draft" in prompt.text and prompt.tokens_by_part()["new"] > 0
     assert "a draft" not in talk.prompt(setting, conversation).text
+
+
+def test_a_layouts_own_newline_parts_messages(talk: Talk, tmp_path: Path) -> None:
+    import prompt_tiny as tiny
+
+    tokenizer = tiny.sentencepiece(tmp_path, dummy_prefix=False, template=tiny.RINNA)
+    setting = talk.setting(ME, talk.open(ME, "en"), "en")
+    setting = replace(setting, loaded=replace(setting.loaded, tokenizer=tokenizer))
+    assert talk.messages_of(setting, "うん<NL>いいよ\nまた<NL>") == ["うん", "いいよ", "また"]

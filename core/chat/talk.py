@@ -83,4 +83,6 @@ class Talk:
 
     def messages_of(self, setting: Setting, reply: str) -> list[str]:
         """A reply as the messages it is meant to be."""
-        return [part.strip() for part in reply.split(setting.contract.separator) if part.strip()]
+        plain, written = setting.contract.separator, ending(setting.contract, setting.loaded.tokenizer).separator
+        parts = (reply.replace(written, plain) if written else reply).split(plain)
+        return [part.strip() for part in parts if part.strip()]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -98,6 +99,8 @@ def _in_cache(repo: str) -> Path | None:
 def _reporting_bar(report: Callable[[float | None], None], total: int) -> "type[tqdm]":
     from tqdm import tqdm
 
+    counting = threading.Lock()
+
     class Bar(tqdm):
         """A progress bar that draws nothing and tells how many bytes of all have come."""
 
@@ -113,7 +116,9 @@ def _reporting_bar(report: Callable[[float | None], None], total: int) -> "type[
 
         def update(self, n: float | None = 1) -> None:
             super().update(n)
-            if self.counts:
+            if not self.counts:
+                return
+            with counting:  # several files come at once
                 self.bytes_seen += n or 0
                 report(min(self.bytes_seen / total, 1.0) if total else None)
 
