@@ -1,0 +1,166 @@
+"""The log that a visitor has open: its file and what was decided about it, on the owner's shelf.
+
+A reload or a restart of the server finds it again. Logs that were read stay in memory while there is room.
+"""
+
+import errno
+import shutil
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from core.data.prepare import DEFAULT_GAP_MINUTES, Prepared
+from core.errors import AppError, InputError
+from core.logs.log import Log
+from core.messages import Turn
+from core.workspace import Workspace, read_json, write_json
+from tabs._gaps import Histogram
+
+OPEN = "open.json"
+MOST_MESSAGES = 2_000_000  # kept in memory for all visitors together: about 1 GB with their rows
+STALE = 24 * 3600.0  # seconds after which a file that nobody has open is swept up
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a visitor decided about a log. Empty values leave the choice to the app."""
+
+    file: str
+    """On the owner's shelf; also the log's id on the page."""
+    name: str
+    """What the visitor calls the file."""
+    format: str = ""
+    names: tuple[str, ...] = ()
+    date_order: str = ""
+    persona: str = ""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """Written by the visitor, for each speaker who was the persona for a while."""
+    gap_minutes: float = DEFAULT_GAP_MINUTES
+    budget: int = 0
+
+    @property
+    def reading(self) -> tuple:
+        """The part that decides how the file is read."""
+        return self.file, self.format, self.names, self.date_order
+
+    @classmethod
+    def from_json(cls, value: dict) -> "Choices":
+        """The inverse of `asdict` through JSON. Raises TypeError or KeyError for something else."""
+        return cls(**value | {"names": tuple(value["names"])})
+
+
+@dataclass(frozen=True)
+class OpenLog:
+    """A log that was read, and what was made of it."""
+
+    choices: Choices
+    log: Log
+    persona: str
+    description: str
+    histogram: Histogram
+    budget: int
+    """Tokens a row may have; 0 while no model is there to count them."""
+    model: str = ""
+    """Whose tokenizer counted."""
+    prepared: Prepared | None = None
+    problem: AppError | None = None
+    """Why there are no rows."""
+    sizes: dict[Turn, int] = field(default_factory=dict, repr=False)
+    """Tokens of the turns counted so far, for this model and persona."""
+    saved: str = ""
+    """The data set that was saved from exactly this."""
+
+
+@dataclass
+class OpenLogs:
+    """One open log an owner."""
+
+    workspace: Workspace
+    _kept: "OrderedDict[str, OpenLog]" = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, owner: str) -> OpenLog | None:
+        """The open log, where it is still in memory."""
+        with self._lock:
+            if owner in self._kept:
+                self._kept.move_to_end(owner)
+            return self._kept.get(owner)
+
+    def choices(self, owner: str) -> Choices | None:
+        """What is open, from the disk; None for nothing."""
+        try:
+            choices = Choices.from_json(read_json(self._shelf(owner) / OPEN))
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return None
+        return choices if self.path(owner, choices).is_file() else None
+
+    def path(self, owner: str, choices: Choices) -> Path:
+        """Where the file of a log lies."""
+        return self._shelf(owner) / Path(choices.file).name
+
+    def keep(self, owner: str, opened: OpenLog) -> None:
+        """Make this the owner's open log; the file of the one before goes. Raises InputError when the disk is full."""
+        before = self.choices(owner)
+        with _in_words():
+            write_json(self._shelf(owner) / OPEN, asdict(opened.choices))
+        if before and before.file != opened.choices.file:
+            self.path(owner, before).unlink(missing_ok=True)
+        self._sweep(owner, opened.choices)
+        self.remember(owner, opened)
+
+    def remember(self, owner: str, opened: OpenLog) -> None:
+        """Hold it in memory; the logs that were not looked at for longest make room."""
+        with self._lock:
+            self._kept[owner] = opened
+            self._kept.move_to_end(owner)
+            while len(self._kept) > 1 and sum(len(o.log.messages) for o in self._kept.values()) > MOST_MESSAGES:
+                self._kept.popitem(last=False)
+
+    def close(self, owner: str) -> None:
+        """Remove the open log from memory and from the disk."""
+        before = self.choices(owner)
+        with self._lock:
+            self._kept.pop(owner, None)
+        (self._shelf(owner) / OPEN).unlink(missing_ok=True)
+        if before:
+            self.path(owner, before).unlink(missing_ok=True)
+
+    def discard(self, owner: str, choices: Choices) -> None:
+        """Remove the file of a log that was not kept after all."""
+        standing = self.choices(owner)
+        if standing is None or standing.file != choices.file:
+            self.path(owner, choices).unlink(missing_ok=True)
+
+    def copy(self, owner: str, source: Path) -> Path:
+        """A file of the app, such as the sample, as if it had been uploaded."""
+        target = self._shelf(owner) / f"{uuid.uuid4().hex}{source.suffix}"
+        with _in_words():
+            shutil.copyfile(source, target)
+        return target
+
+    def _shelf(self, owner: str) -> Path:
+        return self.workspace.shelf(owner, "uploads")
+
+    def _sweep(self, owner: str, choices: Choices) -> None:
+        """Remove what a crash may have left behind."""
+        for path in self._shelf(owner).iterdir():
+            old = path.name not in (OPEN, choices.file) and path.stat().st_mtime < time.time() - STALE
+            if old and path.is_file():
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError("The disk is full. Free some space and try again.",
+                             "ディスクがいっぱいです。空きを作ってもう一度お試しください。") from error  # fmt: skip
+        raise InputError(f"The log could not be kept: {error.strerror or error}.",
+                         f"記録を保存できませんでした: {error.strerror or error}。") from error  # fmt: skip

@@ -1,0 +1,174 @@
+"""Opening a log: uploads, the sample, what was guessed, and the choices that make the rows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from core.errors import AppError
+from core.settings import ROOT
+from tabs import _data_page, _log_view
+from tabs._data_page import UNCHANGED, View
+from tabs._desk import Desk
+from tabs._errors import shows_errors
+from tabs._gaps import STEPS
+from tabs._open_log import Choices
+from tabs._rows import SMALLEST_BUDGET, check_description, open_log
+from tabs._steps import Finished, in_words, steps
+from tabs._text import say
+from tabs._visitor import Visitor
+
+SAMPLES = {"ja": ROOT / "datasets" / "sample_line_aoi.txt", "en": ROOT / "datasets" / "sample_dialogue_en.txt"}
+
+
+@dataclass(frozen=True)
+class OpeningHandlers:
+    """Each yields the page step by step: what is under way, then the log and its rows."""
+
+    desk: Desk
+
+    @shows_errors
+    def arrive(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[tuple]:
+        """A page that loads: (formats that can be read, *View) of the log that was open, or of none."""
+        visitor = self.desk.services.visitor(key, request, token)
+        formats = f'<p class="muted">{escape(_log_view.formats(visitor.language))}</p>'
+        choices = self.desk.logs.choices(visitor.owner)
+        if choices is None:
+            yield formats, *_data_page.nothing_open()
+            return
+        opened, loaded = self.desk.logs.get(visitor.owner), self.desk.model()
+        if opened and opened.choices == choices and (loaded is None or loaded.name == opened.model):
+            yield formats, *self.desk.view(visitor, opened)
+            return
+        for view in self._open(visitor, choices, say(visitor.language, "data.reading", name=choices.name)):
+            yield formats, *view
+
+    @shows_errors
+    def upload(
+        self, key: str, cached: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> Iterator[tuple]:
+        """Open an uploaded file: (the two upload fields, cleared, *View)."""
+        visitor = self.desk.services.visitor(key, request, token)
+        if not cached:
+            yield None, None, *UNCHANGED
+            return
+        name, take = Path(cached).name, self.desk.services.take_upload
+        for view in self._open_new(visitor, name, lambda: take(visitor.owner, cached)):
+            yield None, None, *view
+
+    @shows_errors
+    def sample(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[View]:
+        """Open the sample in the visitor's language."""
+        visitor = self.desk.services.visitor(key, request, token)
+        sample = SAMPLES[visitor.language]
+        yield from self._open_new(visitor, sample.name, lambda: self.desk.logs.copy(visitor.owner, sample))
+
+    @shows_errors
+    def reread(
+        self, key: str, log: str, format: str | None, order: str | None, names: list[str] | None,
+        request: gr.Request, token: gr.OAuthToken | None = None,
+    ) -> Iterator[View]:  # fmt: skip
+        """Read the file again with a person's answers to what was guessed."""
+        visitor = self.desk.services.visitor(key, request, token)
+        opened = self.desk.opened(visitor, log)
+        guessed = {g.about: g.value for g in opened.log.guesses}
+        answers: dict[str, object] = {"format": format or ""}
+        if answers["format"] == opened.choices.format:  # another format has other guesses
+            if order and guessed.get("date_order") != (order,):
+                answers["date_order"] = order
+            if names is not None and "names" in guessed and guessed["names"] != tuple(names):
+                answers["names"] = tuple(names)
+        else:
+            answers |= {"date_order": "", "names": ()}
+        sentence = say(visitor.language, "data.reading", name=opened.choices.name)
+        yield from self._open(visitor, replace(opened.choices, **answers), sentence)
+
+    @shows_errors
+    def choose(
+        self, key: str, log: str, persona: str | None, description: str, gap: float, budget: float,
+        request: gr.Request, token: gr.OAuthToken | None = None,
+    ) -> Iterator[View]:  # fmt: skip
+        """Make the rows anew for another persona, description, gap or length; nothing where none of them changed."""
+        visitor = self.desk.services.visitor(key, request, token)
+        opened = self.desk.opened(visitor, log)
+        choices = replace(opened.choices, gap_minutes=float(STEPS[min(max(int(gap), 0), len(STEPS) - 1)]))
+        if description.strip() != opened.description:
+            written = {**choices.descriptions, opened.persona: check_description(description)}
+            choices = replace(choices, descriptions=written)
+        if persona and persona != opened.persona:
+            choices = replace(choices, persona=persona)
+        if int(budget) != opened.budget and opened.budget:
+            choices = replace(choices, budget=max(int(budget), SMALLEST_BUDGET))
+        if choices == opened.choices:
+            yield UNCHANGED
+            return
+        for view in self._open(visitor, choices):
+            yield view._replace(gap=gr.skip(), budget=gr.skip())  # they may be on the move
+
+    @shows_errors
+    def mark(
+        self, key: str, log: str, gap: float, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """The histogram with the gap that the slider stands on, before the rows follow."""
+        visitor = self.desk.services.visitor(key, request, token)
+        opened = self.desk.opened(visitor, log)
+        return _data_page.plot(opened, float(STEPS[min(max(int(gap), 0), len(STEPS) - 1)]), visitor.language)
+
+    @shows_errors
+    def watch(self, key: str, log: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[View]:
+        """Make the rows when a model has come, or another one."""
+        visitor = self.desk.services.visitor(key, request, token)
+        opened, loaded = self.desk.logs.get(visitor.owner), self.desk.model()
+        failed = self.desk.services.models.status.error if loaded is None else None
+        if opened is None or opened.choices.file != log:
+            yield UNCHANGED
+        elif failed and opened.prepared is None and opened.problem is not failed:
+            opened = replace(opened, problem=failed)
+            self.desk.logs.remember(visitor.owner, opened)
+            yield UNCHANGED._replace(row=_log_view.row(opened, "train", 1, None, visitor.language))
+        elif loaded is None or loaded.name == opened.model:
+            yield UNCHANGED
+        else:
+            yield from self._open(visitor, opened.choices)
+
+    @shows_errors
+    def put_away(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> View:
+        """Remove the log from the server; saved data sets stay."""
+        visitor = self.desk.services.visitor(key, request, token)
+        self.desk.logs.close(visitor.owner)
+        gr.Info(say(visitor.language, "data.put_away_done"))
+        return _data_page.nothing_open()
+
+    def _open_new(self, visitor: Visitor, name: str, place: Callable[[], Path]) -> Iterator[View]:
+        """Open the file that `place` puts on the shelf; when that fails it goes, and what was open stays."""
+        try:
+            choices = Choices(place().name, name)
+        except AppError as error:
+            yield _data_page.idle(in_words(error, visitor.language))
+            raise
+        try:
+            yield from self._open(visitor, choices, say(visitor.language, "data.reading", name=name), new=True)
+        finally:
+            self.desk.logs.discard(visitor.owner, choices)
+
+    def _open(self, visitor: Visitor, choices: Choices, sentence: str = "", *, new: bool = False) -> Iterator[View]:
+        if sentence:
+            yield _data_page.busy(sentence)
+        loaded, opened = self.desk.model(), None
+        try:
+            for step in steps(lambda report: open_log(
+                self.desk.logs, visitor.owner, choices, loaded=loaded, language=visitor.language, report=report
+            )):  # fmt: skip
+                if isinstance(step, Finished):
+                    opened = step.value
+                else:
+                    yield _data_page.busy(step)
+            if new and opened.problem and not any(guess.about == "names" for guess in opened.log.guesses):
+                raise opened.problem  # nothing that could be set right here
+            self.desk.logs.keep(visitor.owner, opened)
+        except AppError as error:
+            yield _data_page.idle(in_words(error, visitor.language))
+            raise
+        yield self.desk.view(visitor, opened)

@@ -1,0 +1,160 @@
+"""From a file and choices to rows: reading, the persona's description, and counting that tells how far it is."""
+
+import gc
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from core.data.prepare import prepare
+from core.data.rows import Meter
+from core.data.sessions import gaps_minutes
+from core.errors import AppError, InputError
+from core.logs.detect import read_log
+from core.logs.log import Log
+from core.messages import Kind, Turn
+from core.models.loading import LoadedModel
+from core.personas import LONGEST_DESCRIPTION
+from core.prompt import PromptContract, meter
+from tabs._gaps import Histogram
+from tabs._open_log import Choices, OpenLog, OpenLogs
+from tabs._text import say
+
+KANA = re.compile(r"[\u3041-\u30ff]")
+LARGEST_BUDGET = 1024  # tokens of a row, unless somebody asks for more: memory grows with the longest
+SMALLEST_BUDGET = 64
+LARGE = 100_000  # messages
+TELL_EVERY = 0.3  # seconds
+
+
+def open_log(
+    logs: OpenLogs, owner: str, choices: Choices, *, loaded: LoadedModel | None, language: str,
+    report: Callable[[str], None],
+) -> OpenLog:  # fmt: skip
+    """Read the file, where that was not done yet, and make its rows; without a model it waits for one.
+
+    Raises InputError for a file that cannot be read. That no rows can be made is told in `problem`.
+    """
+    before = logs.get(owner)
+    if before and before.choices.reading == choices.reading:
+        log, histogram = before.log, before.histogram
+    else:
+        log = read(logs, owner, choices)
+        histogram = Histogram.of(gaps_minutes(log.messages))
+        _spare_collector(log)
+    names = [speaker.name for speaker in log.speakers() if speaker.texts]
+    persona = choices.persona if choices.persona in names else log.suggested_persona() or ""
+    described = choices.descriptions.get(persona)
+    if described is None:
+        described = description_of(log, persona)
+    opened = OpenLog(choices, log, persona, described, histogram, choices.budget)
+    if loaded is None:
+        return opened
+    opened = replace(opened, model=loaded.name, budget=min(choices.budget or LARGEST_BUDGET, loaded.context))
+    if before and before.log is log and (before.model, before.persona) == (opened.model, persona):
+        opened = replace(opened, sizes=before.sizes)
+    return _with_rows(opened, loaded, language, report)
+
+
+def read(logs: OpenLogs, owner: str, choices: Choices) -> Log:
+    """The log in the file. Raises InputError when it cannot be read, or was put away meanwhile."""
+    try:
+        return read_log(
+            logs.path(owner, choices), file_name=choices.name, format=choices.format or None,
+            names=choices.names or None, date_order=choices.date_order or None,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise gone() from error
+
+
+def gone() -> InputError:
+    """For a page that shows a log which is no longer the open one."""
+    return InputError(
+        "This log was put away or replaced in another window. Reload the page to see what is open now.",
+        "この記録は、別の画面で片づけられたか置きかえられました。ページを読み込み直してください。",
+    )
+
+
+def contract_of(opened: OpenLog, loaded: LoadedModel, language: str) -> PromptContract:
+    """What the rows are rendered with, here as in training."""
+    return PromptContract(
+        opened.persona, opened.description, user=say(language, "persona.you"), context_window=loaded.context
+    )
+
+
+def description_of(log: Log, persona: str) -> str:
+    """A plain first description of the persona, in the language of the log."""
+    language = "ja" if is_japanese(log) else "en"
+    others = [s.name for s in log.speakers() if s.texts and s.name != persona]
+    several = say(language, "data.everyone")
+    other = others[0] if len(others) == 1 else several
+    return say(language, "data.description_default", persona=persona, other=other)
+
+
+def is_japanese(log: Log) -> bool:
+    """Whether a third of the first messages hold kana: many short ones do without."""
+    texts = list(islice((m.text for m in log.messages if m.kind is Kind.TEXT), 300))
+    return sum(bool(KANA.search(text)) for text in texts) * 3 > len(texts)
+
+
+def check_description(text: str) -> str:
+    """`text` without white ends. Raises InputError when it is too long to be one."""
+    if len(text) > LONGEST_DESCRIPTION:
+        raise InputError(
+            f"The description has {len(text):,} characters; {LONGEST_DESCRIPTION:,} are allowed.",
+            f"説明が {len(text):,} 文字あります。{LONGEST_DESCRIPTION:,} 文字までにしてください。",
+        )
+    return text.strip()
+
+
+@dataclass
+class CountingMeter:
+    """Counts like `meter`, keeps what it counted in `sizes`, and tells how many messages it has come to."""
+
+    meter: Meter
+    sizes: dict[Turn, int]
+    tell: Callable[[int], None]
+    _messages: int = 0
+    _told: float = field(default_factory=time.monotonic)
+
+    @property
+    def fixed(self) -> int:
+        """Tokens of a row before its first turn."""
+        return self.meter.fixed
+
+    def turn(self, turn: Turn) -> int:
+        """Tokens that `turn` adds, at most."""
+        size = self.sizes.get(turn)
+        if size is None:
+            size = self.sizes[turn] = self.meter.turn(turn)
+        self._messages += len(turn.messages)
+        if time.monotonic() - self._told > TELL_EVERY:
+            self._told = time.monotonic()
+            self.tell(self._messages)
+        return size
+
+
+def _with_rows(opened: OpenLog, loaded: LoadedModel, language: str, report: Callable[[str], None]) -> OpenLog:
+    total = max(len(opened.log.messages), 1)
+    try:
+        contract = contract_of(opened, loaded, language)
+        counting = CountingMeter(
+            meter(contract, loaded.tokenizer), opened.sizes,
+            lambda n: report(say(language, "data.making", percent=f"{n / total:.0%}")),
+        )  # fmt: skip
+        gap = opened.choices.gap_minutes
+        prepared = prepare(opened.log, opened.persona, meter=counting, budget=opened.budget, gap_minutes=gap)
+    except AppError as error:
+        return replace(opened, problem=error)
+    _spare_collector(opened.log)
+    return replace(opened, prepared=prepared)
+
+
+def _spare_collector(log: Log) -> None:
+    """Take what is there out of the cycle collector's sight: a look at a million messages stops the page for a second.
+
+    They hold no cycles, so they go as soon as nobody holds them.
+    """
+    if len(log.messages) >= LARGE:
+        gc.freeze()

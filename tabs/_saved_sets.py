@@ -1,0 +1,110 @@
+"""The saved data sets: a list, what each is, and what can be done with it."""
+
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+
+from core.errors import InputError
+from tabs import _parts
+from tabs._errors import shows_errors
+from tabs._publish import build_publish
+from tabs._shared import Shared
+from tabs._text import label, say
+from tabs._visitor import Visitor
+from tabs.services import Services
+
+
+def listed(services: Services, visitor: Visitor, chosen: str | None = None) -> tuple[gr.Radio, gr.Column]:
+    """(the list with `chosen` selected, its card, which only shows when there is one)."""
+    choices = [
+        (say(visitor.language, "data.saved_line", name=s.folder.name, n=f"{s.info.train_rows:,}"), s.folder.name)
+        for s in services.datasets.list(visitor.owner)
+    ]
+    names = [name for _, name in choices]
+    return gr.Radio(choices=choices, value=chosen if chosen in names else None), gr.Column(visible=bool(names))
+
+
+@dataclass(frozen=True)
+class SavedHandlers:
+    """Lists, describes and deletes an owner's data sets."""
+
+    services: Services
+
+    @shows_errors
+    def list(
+        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[gr.Radio, gr.Column]:
+        """(list, card)."""
+        return listed(self.services, self.services.visitor(key, request, token), chosen)
+
+    @shows_errors
+    def show(
+        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[str, gr.Column, gr.Column]:
+        """(what it is, the actions, the question that is asked before deleting)."""
+        visitor = self.services.visitor(key, request, token)
+        if not chosen:
+            return "", gr.Column(visible=False), gr.Column(visible=False)
+        info = self.services.datasets.get(visitor.owner, chosen).info
+        rows = [
+            (escape(say(visitor.language, f"data.saved_{name}")), value, "")
+            for name, value in (
+                ("persona", info.persona), ("source", info.source),
+                ("rows", f"{info.train_rows:,}・{info.heldout_rows:,}"), ("created", info.created[:10]),
+            )
+        ]  # fmt: skip
+        return _parts.ledger(rows), gr.Column(visible=True), gr.Column(visible=False)
+
+    @shows_errors
+    def learn(
+        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[str, gr.Tabs]:
+        """Train on it: (its name, the way to the Train tab)."""
+        visitor = self.services.visitor(key, request, token)
+        return self.services.datasets.get(visitor.owner, chosen or "").folder.name, gr.Tabs(selected="train")
+
+    @shows_errors
+    def delete(
+        self, key: str, chosen: str | None, dataset: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[gr.Radio, gr.Column, str]:
+        """Remove it for good: (list, card, the data set that training stands on)."""
+        visitor = self.services.visitor(key, request, token)
+        if not chosen:
+            raise InputError("Choose a data set in the list first.", "先に、一覧からデータセットを選んでください。")
+        self.services.datasets.delete(visitor.owner, chosen)
+        gr.Info(say(visitor.language, "data.deleted", name=chosen))
+        return *listed(self.services, visitor), "" if dataset == chosen else dataset
+
+
+def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
+    """The card; returns the list and the card, for those who save."""
+    handlers = SavedHandlers(services)
+    with gr.Column(elem_classes="card", visible=False, elem_id="data-saved-card") as card:
+        gr.Markdown(label("data.saved"), elem_classes="title")
+        with gr.Row(elem_classes="saved"):
+            with gr.Column(scale=5, min_width=240, elem_classes="bare"):
+                saved = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-saved",
+                                 elem_classes="pick")  # fmt: skip
+            with gr.Column(scale=8, min_width=300, visible=False, elem_classes="bare") as actions:
+                facts = gr.HTML(padding=False, elem_id="data-saved-facts")
+                with gr.Row(elem_classes="actions"):
+                    learn = gr.Button(label("data.saved_learn"), variant="primary", size="sm",
+                                      elem_id="data-saved-learn")  # fmt: skip
+                    delete = gr.Button(label("data.delete"), size="sm", elem_id="data-delete")
+                with gr.Column(visible=False, elem_classes="bare") as sure:
+                    gr.Markdown(label("data.delete_sure"), elem_classes="muted")
+                    with gr.Row(elem_classes="actions"):
+                        yes = gr.Button(label("data.delete_yes"), variant="stop", size="sm", elem_id="data-delete-yes")
+                        no = gr.Button(label("data.delete_no"), size="sm", elem_id="data-delete-no")
+                build_publish(services, shared, what="dataset", chosen=saved)
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    chosen = [shared.key, saved]
+    shared.arrived.then(handlers.list, chosen, [saved, card], **quiet)
+    saved.change(handlers.show, chosen, [facts, actions, sure], **quiet)
+    learn.click(handlers.learn, chosen, [shared.dataset, shared.tabs], **quiet)
+    delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)
+    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
+    yes.click(handlers.delete, [*chosen, shared.dataset], [saved, card, shared.dataset], **quiet)
+    return saved, card
