@@ -123,9 +123,11 @@ def _order(opened: OpenLog, language: str) -> gr.Radio:
 def _names(opened: OpenLog) -> gr.Dropdown:
     guess = next((g for g in opened.log.guesses if g.about == "names"), None)
     if guess is None:
-        return gr.Dropdown(choices=[], value=[], visible=False)
+        return gr.Dropdown(choices=[], value=[], multiselect=True, allow_custom_value=True, visible=False)
     choices = dict.fromkeys((*guess.value, *guess.choices))
-    return gr.Dropdown(choices=list(choices), value=list(guess.value), visible=True)
+    return gr.Dropdown(
+        choices=list(choices), value=list(guess.value), multiselect=True, allow_custom_value=True, visible=True
+    )
 
 
 def _speakers(opened: OpenLog, language: str) -> gr.Radio:
