@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from core.errors import InputError
 from core.settings import Settings, pin_environment
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ def is_loopback(host: str) -> bool:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page; the model is loaded behind it."""
     options = parse(arguments)
-    settings = Settings.from_env()
+    try:
+        settings = Settings.from_env()
+    except InputError as error:
+        sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home)
 
     from tabs._text import translations

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import gradio as gr
 
 from core.errors import AppError
+from tabs._text import say
 from tabs._visitor import language_of
 
 
@@ -18,7 +19,9 @@ def shows_errors(handler: Callable) -> Callable:
 
     def shown(error: AppError, arguments: tuple) -> gr.Error:
         request = next((a for a in arguments if isinstance(a, gr.Request)), None)
-        return gr.Error(error.text(language_of(request)), duration=12, print_exception=False)
+        language = language_of(request)
+        title = say(language, "strip.error")
+        return gr.Error(error.text(language), duration=12, print_exception=False, title=title)
 
     if inspect.isgeneratorfunction(handler):
 

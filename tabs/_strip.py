@@ -75,11 +75,11 @@ class StripHandlers:
         )
 
     def _running(self, owner: str, language: str) -> str:
-        for job in self.services.jobs.list(owner):
-            progress = self.services.jobs.progress(owner, job.id)
-            if progress.state in ("queued", "running", "stopping"):
-                return running_text(progress, language)
-        return ""
+        jobs = self.services.jobs
+        standing = [jobs.progress(owner, job.id) for job in jobs.list(owner)]
+        under_way = [p for p in standing if p.state in ("running", "stopping")]
+        under_way += [p for p in standing if p.state == "queued"]
+        return running_text(under_way[0], language) if under_way else ""
 
 
 def device_text(status: ModelStatus) -> str:

@@ -75,7 +75,7 @@ class TokenHandlers:
     def datasets(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> gr.Dropdown:
         """The owner's data sets, to pick a row from."""
         visitor = self.services.visitor(key, request, token)
-        names = [saved.name for saved in self.services.datasets.list(visitor.owner)]
+        names = [saved.folder.name for saved in self.services.datasets.list(visitor.owner)]
         return gr.Dropdown(choices=names, value=names[0] if names else None)
 
     def _by_part(self, prompt: Prompt, ids: bool, language: str) -> str:
@@ -132,10 +132,9 @@ def build(services: Services, shared: Shared) -> None:
                 number = gr.Slider(1, 2, 1, step=1, label=label("tokens.number"), visible=False)
                 row = gr.HTML(padding=False, elem_id="tokens-row")
                 row_figures = gr.HTML(padding=False)
-        with gr.Column(scale=4, min_width=250):
-            with gr.Column(elem_classes="card"):
-                gr.Markdown(label("tokens.figures"), elem_classes="title")
-                figures = gr.HTML(padding=False, elem_id="tokens-figures")
+        with gr.Column(scale=4, min_width=250), gr.Column(elem_classes="card"):
+            gr.Markdown(label("tokens.figures"), elem_classes="title")
+            figures = gr.HTML(padding=False, elem_id="tokens-figures")
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     typed = ([shared.key, text, ids], [shown, figures])

@@ -199,8 +199,8 @@ class Jobs:
 
     def _metas(self) -> Sequence[Meta]:
         """All runs, oldest first."""
-        names = sorted(path.name for path in self._home.iterdir() if ID.fullmatch(path.name))
-        return [meta for name in names if (meta := self._meta(name))]
+        names = (path.name for path in self._home.iterdir() if ID.fullmatch(path.name))
+        return sorted((meta for name in names if (meta := self._meta(name))), key=lambda meta: meta.created)
 
     def _write(self, meta: Meta) -> None:
         write_json(self._folder(meta.id).meta, asdict(meta))

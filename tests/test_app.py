@@ -1,0 +1,110 @@
+"""The command line and the page as a whole."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+import app
+from core.settings import Settings
+from tabs._text import LANGUAGES, label, say, texts
+from tabs.services import Services, make_services
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def services(home: Path) -> Services:
+    services = make_services(Settings(home=home))
+    yield services
+    services.jobs.close()
+
+
+def test_a_public_link_needs_a_password(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        app.parse(["--share"])
+    assert ended.value.code == 2
+    assert "--auth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--share", "--auth", "me:secret"], ["--share", "--public-without-auth"], []])
+def test_what_may_start(arguments: list[str]) -> None:
+    app.parse(arguments)
+
+
+@pytest.mark.parametrize("auth", ["me", "me:", ":secret"])
+def test_half_a_login_is_refused(auth: str) -> None:
+    with pytest.raises(SystemExit):
+        app.parse(["--auth", auth])
+
+
+def test_the_app_listens_to_this_machine_only_unless_told() -> None:
+    assert Settings.from_env({}).host == "127.0.0.1"
+
+
+def test_a_bad_setting_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMOKAGE_MAX_UPLOAD_MB", "plenty")
+    with pytest.raises(SystemExit, match="plenty"):
+        app.main([])
+
+
+def test_help_needs_no_heavy_library() -> None:
+    code = "import sys, app\ntry: app.main(['--help'])\nexcept SystemExit: pass\nassert 'gradio' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_event_of_the_page_is_offered_as_an_api(services: Services) -> None:
+    page = app.build_app(services)
+    assert page.fns
+    offered = [fn.api_name for fn in page.fns.values() if fn.api_visibility != "private"]
+    assert not offered
+
+
+def test_every_event_that_touches_a_visitors_things_knows_the_visitor(services: Services) -> None:
+    """The key comes first and the request is injected; else a handler could not tell whose things it shows."""
+    page = app.build_app(services)
+    bound = [fn.fn for fn in page.fns.values() if inspect.ismethod(fn.fn)]
+    assert len(bound) > 20
+    for handler in bound:
+        parameters = inspect.signature(handler).parameters
+        assert "request" in parameters, handler.__qualname__
+        if "key" in parameters:
+            assert next(iter(parameters)) == "key", handler.__qualname__
+            assert "token" in parameters, handler.__qualname__
+
+
+def test_every_text_is_there_in_both_languages() -> None:
+    for key, pair in texts().items():
+        assert set(pair) == set(LANGUAGES), key
+        places = [sorted(re.findall(r"\{(\w+)\}", pair[language])) for language in LANGUAGES]
+        # A language may leave a place out (sheets of manuscript paper), but cannot invent one.
+        assert set(places[1]) <= set(places[0]) or set(places[0]) <= set(places[1]), key
+        assert all(pair[language].strip() for language in LANGUAGES), key
+
+
+def test_every_text_is_used_and_every_used_text_exists() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "app.py", *(ROOT / "tabs").glob("*.py")])
+    used = set(re.findall(r'(?:label|say)\((?:[\w.]+, )?"([\w.]+)"', code))
+    assert used <= set(texts()), used - set(texts())
+    used |= {f"{tab}.tab" for tab in ("talk", "tokens", "data", "train")}  # app.build_app names them so
+    prefixes = set(re.findall(r'f"(\w+\.\w*)\{', code))
+    unused = {key for key in set(texts()) - used if f'"{key}"' not in code}
+    unused = {key for key in unused if not any(key.startswith(prefix) for prefix in prefixes)}
+    assert not unused
+
+
+def test_say_speaks_and_label_checks() -> None:
+    assert say("ja", "strip.queued") != say("en", "strip.queued")
+    assert say("fr", "strip.queued") == say("en", "strip.queued")
+    with pytest.raises(KeyError):
+        label("strip.no_such_text")
+
+
+def test_sign_in_is_offered_on_a_space_only(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = app.build_app(services)
+    assert not [block for block in page.blocks.values() if isinstance(block, gr.LoginButton)]
