@@ -24,6 +24,7 @@ from tabs._visitor import Visitor
 from tabs.services import Services
 
 LOOK_EVERY = 1.0  # seconds between looks at a model that is still being loaded
+WORKING = _log_view.working("…")
 CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#data-zip')?.click(), 150)"
 
 
@@ -123,10 +124,11 @@ def build(services: Services, shared: Shared) -> None:
     opening, rows = OpeningHandlers(desk), RowHandlers(desk)
     page: dict[str, gr.blocks.Block] = {"log": gr.State("")}
     with gr.Row(elem_id="data-working"):
-        page["progress"] = gr.HTML(padding=False)
+        page["progress"] = gr.HTML(WORKING, padding=False)
         stop = gr.Button(label("data.stop"), size="sm", elem_id="data-stop", scale=0, min_width=80)
     page["problem"] = gr.HTML(padding=False, elem_id="data-problem")
-    with gr.Column(elem_classes=["card", "start"], elem_id="data-start") as page["start"]:
+    # Hidden until the page knows whose it is: what is loaded before that would be nobody's.
+    with gr.Column(visible=False, elem_classes=["card", "start"], elem_id="data-start") as page["start"]:
         gr.Markdown(label("data.empty"), elem_classes="big")
         gr.Markdown(label("data.empty_hint"), elem_classes="muted")
         file = gr.File(label=label("data.upload"), height=150, elem_id="data-file")
@@ -202,7 +204,7 @@ def build(services: Services, shared: Shared) -> None:
     # The page sends the events of one trigger one after the other, in this order: the quick ones come first.
     marking = {"queue": False, "trigger_mode": "always_last", **quiet}
     page["gap"].input(opening.mark, [*here, page["gap"]], page["plot"], **marking)
-    at_once = {"fn": None, "outputs": page["progress"], "js": f"() => {json.dumps(_log_view.working('…'))}"}
+    at_once = {"fn": None, "outputs": page["progress"], "js": f"() => {json.dumps(WORKING)}"}
     for press in (file.upload, another.upload, sample.click):
         press(**at_once, api_visibility="private")
     opened = [

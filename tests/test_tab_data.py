@@ -1,5 +1,6 @@
 """The Data tab's handlers: a log becomes rows and an account, choices are kept, and each owner sees their own."""
 
+import errno
 import json
 import re
 import zipfile
@@ -227,6 +228,20 @@ def test_stopping_leaves_nothing_behind(tab: Tab) -> None:
     going.close()
     assert tab.shelf() == sorted([log, "open.json"])
     assert tab.arrive().log == log
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_open(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    tab.upload(CHAT)
+    log, before = tab.log, tab.opened
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_open_log, "write_json", full)
+    with pytest.raises(gr.Error, match="disk is full"):
+        tab.sample()
+    assert tab.log == log and tab.opened is before and tab.shelf() == sorted([log, "open.json"])
+    assert "ディスクがいっぱい" in tab.shown["problem"]
 
 
 # Coming back
