@@ -59,7 +59,8 @@ class ModelHandlers:
         if state == shown:
             return (gr.skip(),) * 4
         coming = status.state in ("loading", "downloading")
-        return describe(status, language_of(request)), gr.Button(visible=coming), gr.Button(interactive=not coming), state
+        card = describe(status, language_of(request))
+        return card, gr.Button(visible=coming), gr.Button(interactive=not coming), state
 
 
 def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:

@@ -24,26 +24,20 @@ def empty(title: str, hint: str) -> str:
 
 def budget(prompt: Prompt, reserve: int, language: str) -> str:
     """The bar of what the model sees, part by part, with the reply's reserve and what fell out."""
-    sizes = {part: n for part, n in prompt.tokens_by_part().items() if n}
+    sizes = {part: n for part, n in prompt.tokens_by_part().items() if n} | {"reserve": reserve}
+    names = {part: escape(say(language, f"prompt.{part}")) for part in sizes}
     window = max(prompt.window, 1)
+    used = escape(say(language, "prompt.used", used=f"{len(prompt.ids):,}", window=f"{prompt.window:,}"))
     bits = "".join(
-        f'<i class="part-{part}" style="width:{100 * n / window:.2f}%" title="{escape(say(language, f"prompt.{part}"))} {n}"></i>'
+        f'<i class="part-{part}" style="width:{100 * n / window:.2f}%" title="{names[part]} {n}"></i>'
         for part, n in sizes.items()
     )
-    bits += f'<i class="part-reserve" style="width:{100 * reserve / window:.2f}%;margin-left:auto"></i>'
-    rows = [
-        (f'<span class="dot part-{part}"></span>{escape(say(language, f"prompt.{part}"))}', f"{n:,}", "")
-        for part, n in sizes.items()
-    ]
-    rows.append((f'<span class="dot part-reserve"></span>{escape(say(language, "prompt.reserve"))}', f"{reserve:,}", ""))
-    used = say(language, "prompt.used", used=f"{len(prompt.ids):,}", window=f"{prompt.window:,}")
-    notes = []
-    if prompt.turns_left_out:
-        notes.append(say(language, "prompt.left_out", n=prompt.turns_left_out))
-    if prompt.examples_left_out:
-        notes.append(say(language, "prompt.examples_left_out"))
+    rows = [(f'<span class="dot part-{part}"></span>{names[part]}', f"{n:,}", "") for part, n in sizes.items()]
+    notes = [say(language, "prompt.left_out", n=prompt.turns_left_out)] if prompt.turns_left_out else []
+    notes += [say(language, "prompt.examples_left_out")] if prompt.examples_left_out else []
     lost = "".join(f'<p class="muted">{escape(note)}</p>' for note in notes)
-    return f'<div class="bar" role="img" aria-label="{escape(used)}">{bits}</div><p class="muted num">{escape(used)}</p>{ledger(rows)}{lost}'  # noqa: E501
+    bar = f'<div class="bar" role="img" aria-label="{used}">{bits}</div>'
+    return f'{bar}<p class="muted num">{used}</p>{ledger(rows)}{lost}'
 
 
 def tokens(items: Sequence[Token], *, learned: Sequence[bool] | None = None, ids: bool = True, most: int = 4000) -> str:
@@ -67,5 +61,3 @@ def bubbles(turns: Iterable[Turn], persona_class: str = "learned") -> str:
             name = f"<small>{escape(turn.name)}</small>" if turn.name else ""
             out.append(f'<div class="said {css}">{name}{escape(text)}</div>')
     return f'<div class="row-view">{"".join(out)}</div>'
-
-

@@ -33,9 +33,7 @@ class PersonaHandlers:
     services: Services
 
     @shows_errors
-    def show(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    def show(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
         """Fill card and form from the conversation's persona: (picker, summary, *form, *sampling, delete button)."""
         visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
@@ -62,11 +60,10 @@ class PersonaHandlers:
         before = self.services.talk.persona(
             visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
         )
-        persona = self.services.personas.save(visitor.owner, replace(
-            before, name=name, summary=summary, description=description, greeting=greeting,
-            examples=parse_examples(examples),
-            sampling=Sampling(float(temperature), float(top_p), float(min_p), float(repetition_penalty), int(max_new_tokens)),
-        ))  # fmt: skip
+        drawn = Sampling(float(temperature), float(top_p), float(min_p), float(repetition_penalty), int(max_new_tokens))
+        form = {"name": name, "summary": summary, "description": description, "greeting": greeting}
+        changed = replace(before, **form, examples=parse_examples(examples), sampling=drawn)
+        persona = self.services.personas.save(visitor.owner, changed)
         gr.Info(say(visitor.language, "persona.saved", name=persona.name))
         if talk and before.id == persona.id:
             return talk.id
@@ -83,9 +80,7 @@ class PersonaHandlers:
         return self.services.talk.open(visitor.owner, visitor.language, persona=persona.id).id
 
     @shows_errors
-    def delete(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    def delete(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
         """Remove the persona and its talks; open a new talk with another."""
         visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)

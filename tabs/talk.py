@@ -51,9 +51,7 @@ class TalkHandlers:
     """The reply that is being written, by owner and conversation."""
 
     @shows_errors
-    def open(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    def open(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
         """Draw a conversation: (transcript, list of talks, adapter choice, what the model sees)."""
         visitor = self.services.visitor(key, request, token)
         talk = self._stored(visitor, conversation)
@@ -86,9 +84,7 @@ class TalkHandlers:
         yield from self._reply(visitor, self.services.conversations.save(visitor.owner, talk))
 
     @shows_errors
-    def undo(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    def undo(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
         """Take the last exchange back; the words return to the message box."""
         visitor = self.services.visitor(key, request, token)
         talk = self._talk(visitor, conversation)
@@ -154,9 +150,7 @@ class TalkHandlers:
         return self._seen(visitor, talk)
 
     @shows_errors
-    def delete(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    def delete(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
         """Remove this conversation for good and open the newest of the others, or a new one."""
         visitor = self.services.visitor(key, request, token)
         self.services.conversations.delete(visitor.owner, conversation)
@@ -243,20 +237,20 @@ def build(services: Services, shared: Shared) -> None:
                 with gr.Row():
                     new = gr.Button(label("talk.new"), size="sm", elem_id="talk-new")
                     delete = gr.Button(label("talk.delete"), size="sm", variant="stop", elem_id="talk-delete")
-        with gr.Column(scale=13, min_width=320, elem_classes="middle"):
-            with gr.Column(elem_classes="card"):
-                chat = gr.Chatbot(
-                    show_label=False, container=False, height="62vh", min_height=320, layout="bubble", editable="all",
-                    elem_id="chat", elem_classes="talk", buttons=["copy"], render_markdown=False, feedback_options=None,
-                    group_consecutive_messages=False,
+        with gr.Column(scale=13, min_width=320, elem_classes="middle"), gr.Column(elem_classes="card"):
+            chat = gr.Chatbot(
+                show_label=False, container=False, height="62vh", min_height=320, layout="bubble", editable="all",
+                elem_id="chat", elem_classes="talk", buttons=["copy"], render_markdown=False, feedback_options=None,
+                group_consecutive_messages=False,
+            )  # fmt: skip
+            with gr.Row(elem_id="say"):
+                box = gr.Textbox(
+                    placeholder=label("talk.placeholder"), show_label=False, container=False, lines=1, max_lines=8,
+                    scale=8, elem_id="talk-box", autofocus=True,
                 )  # fmt: skip
-                with gr.Row(elem_id="say"):
-                    box = gr.Textbox(
-                        placeholder=label("talk.placeholder"), show_label=False, container=False, lines=1, max_lines=8,
-                        scale=8, elem_id="talk-box", autofocus=True,
-                    )  # fmt: skip
-                    stop = gr.Button(label("talk.stop"), variant="stop", visible=False, scale=1, min_width=80, elem_id="talk-stop")
-                    send = gr.Button(label("talk.send"), variant="primary", scale=1, min_width=80, elem_id="talk-send")
+                small = {"scale": 1, "min_width": 80}
+                stop = gr.Button(label("talk.stop"), variant="stop", visible=False, elem_id="talk-stop", **small)
+                send = gr.Button(label("talk.send"), variant="primary", elem_id="talk-send", **small)
         with gr.Column(scale=6, min_width=250):
             with gr.Column(elem_classes="card"):
                 gr.Markdown(label("talk.seen"), elem_classes="title")

@@ -85,25 +85,26 @@ class TokenHandlers:
         for part, pieces in groupby(prompt.pieces, key=lambda piece: piece.part):
             items = [token for p in pieces for token in spell(prompt.ids[p.start : p.end], tokenizer)]
             name = escape(say(language, f"prompt.{part}"))
-            blocks.append(
-                f'<section class="part"><i class="part-{part}"></i>'
-                f'<div><small class="muted num">{name} {len(items)}</small>{_parts.tokens(items, ids=ids)}</div></section>'
-            )
+            title = f'<small class="muted num">{name} {len(items)}</small>'
+            coloured = _parts.tokens(items, ids=ids)
+            blocks.append(f'<section class="part"><i class="part-{part}"></i><div>{title}{coloured}</div></section>')
         return "".join(blocks)
 
     def _figures(self, text: str, tokens: int, context: int, language: str) -> str:
         measured = count(text, range(tokens))
         fits = int(context * measured.characters_per_token)
+        over = tokens > context
         rows = [
             (say(language, "tokens.count"), f"{tokens:,}", "total"),
             (say(language, "tokens.characters"), f"{measured.characters:,}", ""),
             (say(language, "tokens.per_token"), f"{measured.characters_per_token:.2f}", ""),
             (say(language, "tokens.bytes"), f"{measured.utf8_bytes:,}", ""),
-            (say(language, "tokens.share", context=f"{context:,}"), f"{tokens / context:.1%}", "warn" if tokens > context else ""),
-        ]  # fmt: skip
-        width = min(100.0, 100 * tokens / context)
-        bar = f'<div class="bar"><i class="part-{"new" if tokens > context else "persona"}" style="width:{width:.1f}%"></i></div>'
-        room = say(language, "tokens.fits", characters=f"{fits:,}", sheets=f"{fits / MANUSCRIPT:.1f}", context=f"{context:,}")
+            (say(language, "tokens.share", context=f"{context:,}"), f"{tokens / context:.1%}", "warn" if over else ""),
+        ]
+        width, part = min(100.0, 100 * tokens / context), "new" if over else "persona"
+        bar = f'<div class="bar"><i class="part-{part}" style="width:{width:.1f}%"></i></div>'
+        sheets = f"{fits / MANUSCRIPT:.1f}"
+        room = say(language, "tokens.fits", characters=f"{fits:,}", sheets=sheets, context=f"{context:,}")
         return f'{bar}{_parts.ledger(rows)}<p class="muted">{room}</p>'
 
     def _empty(self, visitor: Visitor) -> str:
@@ -119,11 +120,11 @@ def build(services: Services, shared: Shared) -> None:
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=9, min_width=320):
             with gr.Column(elem_classes="card"):
-                text = gr.Textbox(
-                    label=label("tokens.text"), placeholder=label("tokens.placeholder"), lines=3, max_lines=12, elem_id="tokens-text"
-                )
+                text = gr.Textbox(label=label("tokens.text"), placeholder=label("tokens.placeholder"),
+                                  lines=3, max_lines=12, elem_id="tokens-text")  # fmt: skip
                 with gr.Row():
-                    prompt = gr.Button(label("tokens.prompt"), elem_id="tokens-prompt", size="sm", scale=0, min_width=230)
+                    prompt = gr.Button(label("tokens.prompt"), size="sm", scale=0, min_width=230,
+                                       elem_id="tokens-prompt")  # fmt: skip
                     ids = gr.Checkbox(True, label=label("tokens.ids"), container=False, elem_classes="bare")
                 shown = gr.HTML(padding=False, elem_id="tokens-shown")
             with gr.Column(elem_classes="card"):
@@ -145,5 +146,3 @@ def build(services: Services, shared: Shared) -> None:
     gr.on([dataset.change, number.release, ids.change], handlers.row, *row_shown, trigger_mode="always_last", **quiet)
     shared.arrived.then(handlers.datasets, shared.key, dataset, **quiet)
     shared.dataset.change(handlers.datasets, shared.key, dataset, **quiet)
-
-

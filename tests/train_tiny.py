@@ -34,8 +34,9 @@ def tiny_base(folder: Path, *, hidden: int = 32) -> Path:
         chat_template=(TEMPLATES / "chatml.jinja").read_text(encoding="utf-8"),
     )  # fmt: skip
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=1, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=256, tie_word_embeddings=True,
+        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=2 * hidden,
+        num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=256,
+        tie_word_embeddings=True,
     )  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(0)
