@@ -44,7 +44,6 @@ def theme() -> gr.themes.Base:
         input_background_fill="#ffffff", input_background_fill_dark="#1b1a18",
         input_border_color="#d3ccc0", input_border_color_dark="#4a4640",
         input_border_color_focus="#1f4e79", input_border_color_focus_dark="#8aa6c4",
-       
         input_border_width="1px", input_border_width_dark="1px", input_placeholder_color="#7a746a",
         input_placeholder_color_dark="#8f887d", input_radius="10px",
         button_primary_background_fill="#1f4e79", button_primary_background_fill_dark="#2f6aa0",
