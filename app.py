@@ -12,7 +12,7 @@ from core.settings import Settings, pin_environment
 if TYPE_CHECKING:
     import gradio as gr
 
-    from tabs.services import Services
+    from tabs.frame.services import Services
 
 # Where the browser holds the link's key, it comes from the part of the address that no server sees.
 ARRIVE = """(key) => {
@@ -26,10 +26,11 @@ def build_app(services: "Services") -> "gr.Blocks":
     """The whole page."""
     import gradio as gr
 
-    from tabs import _strip, data, talk, tokens, train
-    from tabs._arrival import Arrival
-    from tabs._shared import Shared
-    from tabs._text import label
+    from tabs import data, talk, tokens, train
+    from tabs.frame import strip
+    from tabs.frame.arrival import Arrival
+    from tabs.frame.shared import Shared
+    from tabs.frame.text import label
 
     with gr.Blocks(title="面影 Omokage", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         key = gr.BrowserState("", storage_key="omokage-key", secret="omokage")
@@ -38,14 +39,14 @@ def build_app(services: "Services") -> "gr.Blocks":
         # Queued, as all that sets a State must be: its change event only fires for queued events.
         arrived = page.load(arrival.arrive, [key], [key, conversation], js=ARRIVE, show_progress="hidden",
                             api_visibility="private")  # fmt: skip
-        chips = _strip.build(services)
+        chips = strip.build(services)
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived)
             for name, module in (("talk", talk), ("tokens", tokens), ("data", data), ("train", train)):
                 with gr.Tab(label(f"{name}.tab"), id=name):
                     module.build(services, shared)
         arrival.build(shared)
-        _strip.connect(services, shared, chips)
+        strip.connect(services, shared, chips)
     page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
     return page
 
@@ -86,9 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home)
 
-    from tabs._text import translations
-    from tabs._theme import SCRIPT, STYLE, theme
-    from tabs.services import make_services
+    from tabs.frame.services import make_services
+    from tabs.frame.text import translations
+    from tabs.frame.theme import SCRIPT, STYLE, theme
 
     host = options.host or settings.host
     services = make_services(settings, public=bool(options.share or options.auth) or not is_loopback(host))

@@ -9,12 +9,12 @@ import gradio as gr
 from core.errors import InputError
 from core.prompt import Prompt, PromptContract, render
 from core.tokens import count, spell, split
-from tabs import _parts
-from tabs._errors import shows_errors
-from tabs._shared import Shared
-from tabs._text import label, say
-from tabs._visitor import Visitor
-from tabs.services import Services
+from tabs.frame import parts
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
 
 MANUSCRIPT = 400  # characters on a sheet of Japanese manuscript paper
 
@@ -35,7 +35,7 @@ class TokenHandlers:
             return self._empty(visitor), ""
         loaded = self.services.models.current()
         items = split(text, loaded.tokenizer)
-        return _parts.tokens(items, ids=ids), self._figures(text, len(items), loaded.context, visitor.language)
+        return parts.tokens(items, ids=ids), self._figures(text, len(items), loaded.context, visitor.language)
 
     @shows_errors
     def prompt(
@@ -50,7 +50,7 @@ class TokenHandlers:
         setting = self.services.talk.setting(visitor.owner, talk, visitor.language)
         prompt = self.services.talk.prompt(setting, talk)
         shown = self._by_part(prompt, ids, visitor.language)
-        return shown, _parts.budget(prompt, setting.contract.reply_reserve, visitor.language)
+        return shown, parts.budget(prompt, setting.contract.reply_reserve, visitor.language)
 
     @shows_errors
     def row(
@@ -66,7 +66,7 @@ class TokenHandlers:
         at = max(0, min(int(number or 1), len(rows)) - 1)
         contract = PromptContract(saved.info.persona, saved.info.description, context_window=loaded.context)
         prompt = render(contract, rows[at].turns, loaded.tokenizer, training=True)
-        shown = _parts.tokens(spell(prompt.ids, loaded.tokenizer), learned=prompt.mask, ids=ids)
+        shown = parts.tokens(spell(prompt.ids, loaded.tokenizer), learned=prompt.mask, ids=ids)
         learned = say(visitor.language, "tokens.learned", n=f"{sum(prompt.mask):,}", all=f"{len(prompt.ids):,}")
         slider = gr.Slider(minimum=1, maximum=max(len(rows), 2), value=at + 1, visible=len(rows) > 1)
         return shown, f'<p class="muted num">{learned}</p>', slider
@@ -86,7 +86,7 @@ class TokenHandlers:
             items = [token for p in pieces for token in spell(prompt.ids[p.start : p.end], tokenizer)]
             name = escape(say(language, f"prompt.{part}"))
             title = f'<small class="muted num">{name} {len(items)}</small>'
-            coloured = _parts.tokens(items, ids=ids)
+            coloured = parts.tokens(items, ids=ids)
             blocks.append(f'<section class="part"><i class="part-{part}"></i><div>{title}{coloured}</div></section>')
         return "".join(blocks)
 
@@ -105,13 +105,13 @@ class TokenHandlers:
         bar = f'<div class="bar"><i class="part-{part}" style="width:{width:.1f}%"></i></div>'
         sheets = f"{fits / MANUSCRIPT:.1f}"
         room = say(language, "tokens.fits", characters=f"{fits:,}", sheets=sheets, context=f"{context:,}")
-        return f'{bar}{_parts.ledger(rows)}<p class="muted">{room}</p>'
+        return f'{bar}{parts.ledger(rows)}<p class="muted">{room}</p>'
 
     def _empty(self, visitor: Visitor) -> str:
-        return _parts.empty(say(visitor.language, "tokens.empty"), say(visitor.language, "tokens.empty_hint"))
+        return parts.empty(say(visitor.language, "tokens.empty"), say(visitor.language, "tokens.empty_hint"))
 
     def _no_rows(self, visitor: Visitor) -> str:
-        return _parts.empty(say(visitor.language, "tokens.no_rows"), say(visitor.language, "tokens.no_rows_hint"))
+        return parts.empty(say(visitor.language, "tokens.no_rows"), say(visitor.language, "tokens.no_rows_hint"))
 
 
 def build(services: Services, shared: Shared) -> None:

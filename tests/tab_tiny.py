@@ -11,7 +11,7 @@ from core.models.loading import LoadedModel, ModelStatus
 from core.settings import Settings
 from core.train.jobs import Jobs
 from core.workspace import write_json
-from tabs.services import Services, make_services
+from tabs.frame.services import Services, make_services
 
 KEY, OTHER = "k" * 40, "o" * 40
 

@@ -11,8 +11,8 @@ import pytest
 
 import app
 from core.settings import Settings
-from tabs._text import LANGUAGES, label, say, texts
-from tabs.services import Services, make_services
+from tabs.frame.services import Services, make_services
+from tabs.frame.text import LANGUAGES, label, say, texts
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,7 +88,7 @@ def test_every_text_is_there_in_both_languages() -> None:
 
 
 def test_every_text_is_used_and_every_used_text_exists() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "app.py", *(ROOT / "tabs").glob("*.py")])
+    code = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "app.py", *(ROOT / "tabs").rglob("*.py")])
     used = set(re.findall(r'(?:label|say)\((?:[\w.]+, )?"([\w.]+)"', code))
     assert used <= set(texts()), used - set(texts())
     used |= {f"{tab}.tab" for tab in ("talk", "tokens", "data", "train")}  # app.build_app names them so

@@ -15,16 +15,16 @@ from train_tiny import tiny_base
 
 from core.data.ledger import Fate
 from core.prompt import render
-from tabs import _open_log, _saved_sets
-from tabs._data_page import UNCHANGED, View
-from tabs._desk import Desk
-from tabs._gaps import STEPS, Histogram, duration, nearest, picture
-from tabs._open_log import OpenLog, OpenLogs
-from tabs._opening import OpeningHandlers
-from tabs._rows import contract_of
-from tabs._saved_sets import SavedHandlers
-from tabs.data import RowHandlers
-from tabs.services import Services
+from tabs.data import open_log, saved_sets
+from tabs.data.desk import Desk
+from tabs.data.gaps import STEPS, Histogram, duration, nearest, picture
+from tabs.data.open_log import OpenLog, OpenLogs
+from tabs.data.opening import OpeningHandlers
+from tabs.data.outputs import UNCHANGED, View
+from tabs.data.rows import contract_of
+from tabs.data.saved_sets import SavedHandlers
+from tabs.data.tab import RowHandlers
+from tabs.frame.services import Services
 
 CHAT = "[LINE] 葵とのトーク履歴\n保存日時：2025/09/01 21:14\n\n2025/04/18(金)\n" + "".join(
     f"{hour}:{minute:02d}\t{name}\t{words} {hour}{minute}\n"
@@ -237,7 +237,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_open(tab: Tab, monkeypatch: pyt
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_open_log, "write_json", full)
+    monkeypatch.setattr(open_log, "write_json", full)
     with pytest.raises(gr.Error, match="disk is full"):
         tab.sample()
     assert tab.log == log and tab.opened is before and tab.shelf() == sorted([log, "open.json"])
@@ -294,7 +294,7 @@ def test_putting_away_removes_the_upload_and_keeps_data_sets(tab: Tab) -> None:
 
 def test_memory_holds_the_logs_that_were_used_last(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     tab.upload(CHAT)
-    monkeypatch.setattr(_open_log, "MOST_MESSAGES", 20)
+    monkeypatch.setattr(open_log, "MOST_MESSAGES", 20)
     tab.desk.logs.remember("key-" + "0" * 32, tab.opened)
     assert tab.opened is None
     assert "/ " in tab.rows.row(KEY, tab.log, "train", 1, tab.request)[1]  # read again from the shelf
@@ -428,7 +428,7 @@ def test_saved_sets_are_listed_shown_and_deleted_by_their_owner(tab: Tab) -> Non
         saved.delete(OTHER, "mine", "", tab.request)
     listed, card, dataset = saved.delete(KEY, "mine", "mine", tab.request)
     assert listed.choices == [] and not card.visible and dataset == ""
-    assert _saved_sets.listed(tab.services, tab.services.visitor(KEY, tab.request, None))[0].choices == []
+    assert saved_sets.listed(tab.services, tab.services.visitor(KEY, tab.request, None))[0].choices == []
 
 
 # Silences

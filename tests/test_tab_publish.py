@@ -17,10 +17,10 @@ from core import hub as hub_module
 from core.settings import Settings
 from core.train.spec import JobSpec
 from core.workspace import write_json
-from tabs import _publish
-from tabs._publish import Parcel, PublishHandlers, suggested
-from tabs._pull import ShelfHandlers
-from tabs.services import Services, make_services
+from tabs.frame import publish
+from tabs.frame.publish import Parcel, PublishHandlers, suggested
+from tabs.frame.services import Services, make_services
+from tabs.train.pull import ShelfHandlers
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def hub(hub_online: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
 
 @pytest.fixture(autouse=True)
 def nobody_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (hub_module, _publish):
+    for module in (hub_module, publish):
         monkeypatch.setattr(module, "login_token", lambda: None)
-    monkeypatch.setattr("tabs._pull.login_token", lambda: None)
+    monkeypatch.setattr("tabs.train.pull.login_token", lambda: None)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_a_data_set_without_held_out_rows_has_no_such_split(services: Services) 
 
 
 def test_the_machines_own_login_is_for_its_own_user_only(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_publish, "login_token", lambda: "hf_of_the_machine")
+    monkeypatch.setattr(publish, "login_token", lambda: "hf_of_the_machine")
     assert PublishHandlers(services, "adapter").token("", None) == "hf_of_the_machine"
     assert PublishHandlers(services, "adapter").token(" hf_typed ", None) == "hf_typed"
     reachable = PublishHandlers(replace(services, public=True), "adapter")
@@ -194,7 +194,7 @@ def test_the_machines_own_login_is_for_its_own_user_only(services: Services, mon
 def test_on_a_space_only_the_signed_in_visitors_token_counts(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_publish, "login_token", lambda: "hf_of_the_machine")
+    monkeypatch.setattr(publish, "login_token", lambda: "hf_of_the_machine")
     space = replace(services, settings=replace(services.settings, on_space=True), public=True)
     handlers = PublishHandlers(space, "adapter")
     signed_in = gr.OAuthToken(token="hf_of_the_visitor", scope="", expires_at=0)

@@ -18,13 +18,12 @@ from core.train.advice import recommend
 from core.train.config import TrainConfig
 from core.train.events import Done, HeldOut, Launched, Note, Started, Step, append
 from core.train.progress import Progress
-from tabs import _run
-from tabs import _train_settings as settings
-from tabs._curve import curve, ticks
-from tabs._train_base import find_base
-from tabs._train_form import FormHandlers
-from tabs.services import Services
-from tabs.train import RunHandlers
+from tabs.frame.services import Services
+from tabs.train import run, settings
+from tabs.train.base import find_base
+from tabs.train.curve import curve, ticks
+from tabs.train.form import FormHandlers
+from tabs.train.tab import RunHandlers
 
 
 @dataclass(frozen=True)
@@ -355,20 +354,20 @@ def test_there_is_no_curve_before_a_measure() -> None:
     ],
 )
 def test_the_verdict_is_what_the_measures_say(changes: dict, said: str) -> None:
-    words = _run.verdict(progress(**changes), "en")
+    words = run.verdict(progress(**changes), "en")
     assert said in words and bool(words) == bool(said)
 
 
 def test_an_error_and_a_note_are_shown_in_the_visitors_language() -> None:
     failed = progress(state="failed", error=("Disk <full>.", "ディスクが一杯です。"), notes=(("Cut.", "分けました。"),))
-    assert "Disk &lt;full&gt;." in _run.headline(failed, "en") and "ディスク" in _run.headline(failed, "ja")
-    assert "分けました" in _run.notes(failed, "ja")
+    assert "Disk &lt;full&gt;." in run.headline(failed, "en") and "ディスク" in run.headline(failed, "ja")
+    assert "分けました" in run.notes(failed, "ja")
 
 
 def test_speed_and_time_left_are_the_runs_own() -> None:
-    assert "1,234 tokens/s" in _run.headline(progress(step=10), "en") and "5 s left" in _run.headline(progress(), "en")
+    assert "1,234 tokens/s" in run.headline(progress(step=10), "en") and "5 s left" in run.headline(progress(), "en")
     done = replace(progress(), state="done", metrics={"seconds": 61.0}, seconds_left=None)
-    assert "took 61 s" in _run.headline(done, "en")
+    assert "took 61 s" in run.headline(done, "en")
 
 
 def test_events_of_a_log_become_the_same_picture(tmp_path: Path) -> None:

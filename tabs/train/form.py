@@ -13,13 +13,13 @@ from core.train.advice import Recommendation, recommend
 from core.train.config import TrainConfig
 from core.train.spec import JobSpec
 from core.workspace import check_name, safe_name
-from tabs import _train_settings as settings
-from tabs._errors import shows_errors
-from tabs._shared import Shared
-from tabs._text import label, say
-from tabs._train_base import BaseModel, find_base
-from tabs._visitor import Visitor
-from tabs.services import Services
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
+from tabs.train import settings
+from tabs.train.base import BaseModel, find_base
 
 
 @dataclass(frozen=True)

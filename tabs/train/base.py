@@ -7,7 +7,7 @@ from core.errors import InputError
 from core.models.embedded import NAME as EMBEDDED
 from core.models.embedded import embedded_model
 from core.models.loading import HUB_ID, LARGEST_WINDOW, LoadedModel
-from tabs.services import Services
+from tabs.frame.services import Services
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from html import escape
 import gradio as gr
 
 from core.errors import InputError
-from tabs import _parts
-from tabs._errors import shows_errors
-from tabs._publish import build_publish
-from tabs._shared import Shared
-from tabs._text import label, say
-from tabs._visitor import Visitor
-from tabs.services import Services
+from tabs.frame import parts
+from tabs.frame.errors import shows_errors
+from tabs.frame.publish import build_publish
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
 
 
 def listed(services: Services, visitor: Visitor, chosen: str | None = None) -> tuple[gr.Radio, gr.Column]:
@@ -54,7 +54,7 @@ class SavedHandlers:
                 ("rows", f"{info.train_rows:,}・{info.heldout_rows:,}"), ("created", info.created[:10]),
             )
         ]  # fmt: skip
-        return _parts.ledger(rows), gr.Column(visible=True), gr.Column(visible=False)
+        return parts.ledger(rows), gr.Column(visible=True), gr.Column(visible=False)
 
     @shows_errors
     def learn(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import gradio as gr
 
 from core.errors import AppError
-from tabs._text import say
-from tabs._visitor import language_of
+from tabs.frame.text import say
+from tabs.frame.visitor import language_of
 
 
 def shows_errors(handler: Callable) -> Callable:

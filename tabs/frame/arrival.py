@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.owners import KEY, new_key
-from tabs._errors import shows_errors
-from tabs._shared import Shared
-from tabs._text import label
-from tabs.services import Services
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label
 
 CARRY = "(key) => [location.origin + location.pathname + '#key=' + key]"
 

@@ -6,10 +6,10 @@ import gradio as gr
 
 from core.models.loading import ModelStatus
 from core.train.progress import Progress
-from tabs._errors import shows_errors
-from tabs._shared import Shared
-from tabs._text import say
-from tabs.services import Services
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import say
 
 EVERY = 2.0  # seconds
 

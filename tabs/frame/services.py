@@ -17,7 +17,7 @@ from core.personas import Personas
 from core.settings import Settings
 from core.train.jobs import Jobs
 from core.workspace import Workspace
-from tabs._visitor import Visitor, language_of
+from tabs.frame.visitor import Visitor, language_of
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from core.models.adapters import Adapter
 from core.models.attached import check_base
 from core.models.embedded import NAME as EMBEDDED
 from core.workspace import read_json
-from tabs._text import say
-from tabs._visitor import Visitor
-from tabs.services import Services
+from tabs.frame.services import Services
+from tabs.frame.text import say
+from tabs.frame.visitor import Visitor
 
 _keeping = threading.Lock()  # two clicks at once make one copy
 

@@ -6,11 +6,11 @@ import gradio as gr
 
 from core.chat.conversations import Conversation
 from core.personas import Persona, Sampling, format_examples, parse_examples
-from tabs._errors import shows_errors
-from tabs._shared import Shared
-from tabs._text import label, say
-from tabs._visitor import Visitor
-from tabs.services import Services
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
 
 FORM = ("name", "summary", "description", "greeting", "examples")
 SAMPLING = ("temperature", "top_p", "min_p", "repetition_penalty", "max_new_tokens")

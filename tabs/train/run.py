@@ -5,11 +5,11 @@ from html import escape
 from core.cards import public_name
 from core.train.jobs import Job
 from core.train.progress import Progress
-from tabs import _parts
-from tabs._curve import curve
-from tabs._strip import duration
-from tabs._text import say
-from tabs._train_settings import summary
+from tabs.frame import parts
+from tabs.frame.strip import duration
+from tabs.frame.text import say
+from tabs.train.curve import curve
+from tabs.train.settings import summary
 
 ENDED = ("stopped", "done", "failed", "killed")
 MUCH_WORSE = 1.01  # held-out above its best by this factor: more than the noise between two measures
@@ -79,7 +79,7 @@ def about(job: Job, language: str) -> str:
 
 def nothing(language: str) -> str:
     """What stands there before the first training."""
-    return _parts.empty(say(language, "train.empty"), say(language, "train.empty_hint"))
+    return parts.empty(say(language, "train.empty"), say(language, "train.empty_hint"))
 
 
 def _figures(progress: Progress, language: str) -> list[str]:

@@ -20,12 +20,12 @@ from core.hub import ADAPTER_FILES, check_repo, login_token, push_folder, whoami
 from core.hub_errors import TOKENS_PAGE
 from core.layout import layout_for
 from core.models.adapters import Adapter
-from tabs._errors import shows_errors
-from tabs._kept import kept
-from tabs._shared import Shared
-from tabs._steps import Finished, in_words, steps
-from tabs._text import label, say
-from tabs.services import Services
+from tabs.frame.errors import shows_errors
+from tabs.frame.kept import kept
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.steps import Finished, in_words, steps
+from tabs.frame.text import label, say
 
 What = Literal["adapter", "dataset"]
 CARD = "README.md"

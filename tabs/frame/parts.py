@@ -6,7 +6,7 @@ from html import escape
 from core.messages import Turn
 from core.prompt import Prompt
 from core.tokens import Token
-from tabs._text import say
+from tabs.frame.text import say
 
 Row = tuple[str, str, str]  # (label, value, css class)
 

@@ -12,12 +12,13 @@ import gradio as gr
 
 from core.train.jobs import Job
 from core.train.progress import Progress
-from tabs import _publish, _pull, _run, _train_form
-from tabs._errors import shows_errors
-from tabs._kept import begin_talk, kept
-from tabs._shared import Shared
-from tabs._text import label, say
-from tabs.services import Services
+from tabs.frame import publish
+from tabs.frame.errors import shows_errors
+from tabs.frame.kept import begin_talk, kept
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.train import form, pull, run
 
 EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
@@ -41,25 +42,25 @@ class RunHandlers:
         job = next((j for j in jobs if j.id == chosen), None) or _foremost(jobs, standing)
         status = self.services.models.status
         model = f"{status.name} {status.parameters}" if status.state == "ready" else ""
-        lines = [(f"{j.name}　{_run.state_words(standing[j.id], visitor.language)}", j.id) for j in jobs]
+        lines = [(f"{j.name}　{run.state_words(standing[j.id], visitor.language)}", j.id) for j in jobs]
         state = (tuple(lines), job.id if job else "", _mark(standing[job.id]) if job else (), model)
         if state == shown:
             return (gr.skip(),) * 11
         if job is None:
             hidden, no_buttons = gr.Column(visible=False), (gr.Button(visible=False),) * 4
-            none, empty = gr.Radio(choices=[], value=None), _run.nothing(visitor.language)
+            none, empty = gr.Radio(choices=[], value=None), run.nothing(visitor.language)
             return "", none, hidden, empty, *no_buttons, hidden, model, state
         progress = standing[job.id]
-        usable = job.adapter is not None and progress.state in _run.ENDED
+        usable = job.adapter is not None and progress.state in run.ENDED
         stop = say(visitor.language, "train.stop_waiting" if progress.state == "queued" else "train.stop")
         return (
             job.id,
             gr.Radio(choices=lines, value=job.id),
             gr.Column(visible=True),
-            _run.picture(job, progress, visitor.language),
+            run.picture(job, progress, visitor.language),
             gr.Button(stop, visible=progress.state in ("queued", "running")),
             gr.Button(visible=progress.state in ("stopped", "failed", "killed")),
-            gr.Button(visible=progress.state in (*_run.ENDED, "queued")),
+            gr.Button(visible=progress.state in (*run.ENDED, "queued")),
             gr.Button(visible=usable),
             gr.Column(visible=usable),
             model,
@@ -121,11 +122,11 @@ def build(services: Services, shared: Shared) -> None:
     chosen = gr.Textbox(elem_id="train-chosen", elem_classes="unseen")
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=260):
-            model, started = _train_form.build(services, shared, chosen)
+            model, started = form.build(services, shared, chosen)
             with gr.Column(elem_classes="card", visible=False) as history:
                 gr.Markdown(label("train.runs"), elem_classes="title")
                 runs = gr.Radio(choices=[], show_label=False, container=False, elem_id="runs")
-            _pull.build(services, shared)
+            pull.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"):
             with gr.Column(elem_classes="card"):
                 gr.Markdown(label("train.loss"), elem_classes="title")
@@ -148,7 +149,7 @@ def build(services: Services, shared: Shared) -> None:
                 if services.settings.ephemeral:
                     gr.Markdown(label("train.ephemeral"), elem_classes="warn", elem_id="train-ephemeral")
                 zip_state = gr.HTML(padding=False)
-                _publish.build_publish(services, shared, what="adapter", chosen=chosen)
+                publish.build_publish(services, shared, what="adapter", chosen=chosen)
     shown = gr.State(())
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from core.train.config import TrainConfig
-from tabs._text import label, say
+from tabs.frame.text import label, say
 
 Value = float | int | str | bool | None
 

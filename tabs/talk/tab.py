@@ -10,12 +10,13 @@ import gradio as gr
 
 from core.chat.conversations import Conversation, check_message
 from core.errors import AppError, InputError, ModelError
-from tabs import _model, _parts, _persona
-from tabs._errors import shows_errors
-from tabs._shared import Shared
-from tabs._text import label, say
-from tabs._visitor import Visitor
-from tabs.services import Services
+from tabs.frame import parts
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
+from tabs.talk import model, persona
 
 STORED_WITHIN = 10.0  # seconds that a stopped reply gets to end: a token of a large model on a CPU takes one
 REDRAW = 0.05  # seconds between two views of a growing reply: 20 a second look steady and cost little
@@ -212,7 +213,7 @@ class TalkHandlers:
         except AppError as error:
             return f'<p class="warn">{error.text(language)}</p>'
         note = f'<p class="muted warn">{say(language, "talk.differs")}</p>' if setting.differs else ""
-        return note + _parts.budget(prompt, setting.contract.reply_reserve, language)
+        return note + parts.budget(prompt, setting.contract.reply_reserve, language)
 
     def _talks(self, visitor: Visitor, talk: Conversation) -> gr.Radio:
         found = list(self.services.conversations.list(visitor.owner))
@@ -230,7 +231,7 @@ def build(services: Services, shared: Shared) -> None:
     handlers = TalkHandlers(services)
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=230):
-            who = _persona.build(services, shared)
+            who = persona.build(services, shared)
             with gr.Column(elem_classes="card"):
                 gr.Markdown(label("talk.talks"), elem_classes="title")
                 talks = gr.Radio(choices=[], show_label=False, container=False, elem_id="talks")
@@ -255,7 +256,7 @@ def build(services: Services, shared: Shared) -> None:
             with gr.Column(elem_classes="card"):
                 gr.Markdown(label("talk.seen"), elem_classes="title")
                 seen = gr.HTML(padding=False, elem_id="seen")
-            adapter, model_state = _model.build(services, shared)
+            adapter, model_state = model.build(services, shared)
 
     where = [shared.key, shared.conversation]
     page = [chat, talks, adapter, seen]

@@ -13,12 +13,12 @@ from core.errors import AppError, ModelError
 from core.hub import check_repo, login_token, pull_adapter
 from core.models.adapters import Adapter
 from core.workspace import safe_name
-from tabs._errors import shows_errors
-from tabs._kept import begin_talk
-from tabs._shared import Shared
-from tabs._steps import Finished, in_words, steps
-from tabs._text import label, say
-from tabs.services import Services
+from tabs.frame.errors import shows_errors
+from tabs.frame.kept import begin_talk
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.steps import Finished, in_words, steps
+from tabs.frame.text import label, say
 
 
 @dataclass(frozen=True)

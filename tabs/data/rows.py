@@ -17,9 +17,9 @@ from core.messages import Kind, Turn
 from core.models.loading import LoadedModel
 from core.personas import LONGEST_DESCRIPTION
 from core.prompt import PromptContract, meter
-from tabs._gaps import Histogram
-from tabs._open_log import Choices, OpenLog, OpenLogs
-from tabs._text import say
+from tabs.data.gaps import Histogram
+from tabs.data.open_log import Choices, OpenLog, OpenLogs
+from tabs.frame.text import say
 
 KANA = re.compile(r"[\u3041-\u30ff]")
 LARGEST_BUDGET = 1024  # tokens of a row, unless somebody asks for more: memory grows with the longest

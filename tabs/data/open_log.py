@@ -19,7 +19,7 @@ from core.errors import AppError, InputError
 from core.logs.log import Log
 from core.messages import Turn
 from core.workspace import Workspace, read_json, write_json
-from tabs._gaps import Histogram
+from tabs.data.gaps import Histogram
 
 OPEN = "open.json"
 MOST_MESSAGES = 2_000_000  # kept in memory for all visitors together: about 1 GB with their rows

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.models.loading import ModelStatus
-from tabs import _parts
-from tabs._errors import shows_errors
-from tabs._shared import Shared
-from tabs._strip import model_text
-from tabs._text import label, say
-from tabs._visitor import language_of
-from tabs.services import Services
+from tabs.frame import parts
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.strip import model_text
+from tabs.frame.text import label, say
+from tabs.frame.visitor import language_of
 
 EVERY = 0.7  # seconds between looks at the model's state
 
@@ -19,18 +19,18 @@ EVERY = 0.7  # seconds between looks at the model's state
 def describe(status: ModelStatus, language: str) -> str:
     """The state as HTML: figures of a model that is ready, a bar while it comes, a sentence when it failed."""
     if status.state == "failed" and status.error:
-        return f'<p class="warn">{_parts.escape(status.error.text(language))}</p>'
+        return f'<p class="warn">{parts.escape(status.error.text(language))}</p>'
     if status.state != "ready":
         width = f"{100 * (status.fraction or 0):.0f}%"
         return (
             f'<div class="bar" role="progressbar" aria-valuenow="{100 * (status.fraction or 0):.0f}">'
             f'<i class="part-new" style="width:{width}"></i></div>'
-            f'<p class="muted">{_parts.escape(model_text(status, language))}</p>'
+            f'<p class="muted">{parts.escape(model_text(status, language))}</p>'
         )
     size = f"{status.parameters / 1e9:.1f} B" if status.parameters >= 1e9 else f"{status.parameters / 1e6:.1f} M"
     figures = say(language, "model.figures", size=size, context=f"{status.context:,}", device=status.device)
     note = say(language, "model.tiny") if status.name == "omokage-tiny" else ""
-    return f'<p class="muted num"><b>{_parts.escape(status.name)}</b><br>{figures}</p><p class="muted">{note}</p>'
+    return f'<p class="muted num"><b>{parts.escape(status.name)}</b><br>{figures}</p><p class="muted">{note}</p>'
 
 
 @dataclass(frozen=True)

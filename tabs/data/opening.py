@@ -9,16 +9,16 @@ import gradio as gr
 
 from core.errors import AppError
 from core.settings import ROOT
-from tabs import _data_page, _log_view
-from tabs._data_page import UNCHANGED, View
-from tabs._desk import Desk
-from tabs._errors import shows_errors
-from tabs._gaps import STEPS
-from tabs._open_log import Choices
-from tabs._rows import SMALLEST_BUDGET, check_description, open_log
-from tabs._steps import Finished, in_words, steps
-from tabs._text import say
-from tabs._visitor import Visitor
+from tabs.data import log_view, outputs
+from tabs.data.desk import Desk
+from tabs.data.gaps import STEPS
+from tabs.data.open_log import Choices
+from tabs.data.outputs import UNCHANGED, View
+from tabs.data.rows import SMALLEST_BUDGET, check_description, open_log
+from tabs.frame.errors import shows_errors
+from tabs.frame.steps import Finished, in_words, steps
+from tabs.frame.text import say
+from tabs.frame.visitor import Visitor
 
 SAMPLES = {"ja": ROOT / "datasets" / "sample_line_aoi.txt", "en": ROOT / "datasets" / "sample_dialogue_en.txt"}
 
@@ -33,10 +33,10 @@ class OpeningHandlers:
     def arrive(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[tuple]:
         """A page that loads: (formats that can be read, *View) of the log that was open, or of none."""
         visitor = self.desk.services.visitor(key, request, token)
-        formats = f'<p class="muted">{escape(_log_view.formats(visitor.language))}</p>'
+        formats = f'<p class="muted">{escape(log_view.formats(visitor.language))}</p>'
         choices = self.desk.logs.choices(visitor.owner)
         if choices is None:
-            yield formats, *_data_page.nothing_open()
+            yield formats, *outputs.nothing_open()
             return
         opened, loaded = self.desk.logs.get(visitor.owner), self.desk.model()
         if opened and opened.choices == choices and (loaded is None or loaded.name == opened.model):
@@ -108,13 +108,11 @@ class OpeningHandlers:
             yield view._replace(gap=gr.skip(), budget=gr.skip())  # they may be on the move
 
     @shows_errors
-    def mark(
-        self, key: str, log: str, gap: float, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    def mark(self, key: str, log: str, gap: float, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
         """The histogram with the gap that the slider stands on, before the rows follow."""
         visitor = self.desk.services.visitor(key, request, token)
         opened = self.desk.opened(visitor, log)
-        return _data_page.plot(opened, float(STEPS[min(max(int(gap), 0), len(STEPS) - 1)]), visitor.language)
+        return outputs.plot(opened, float(STEPS[min(max(int(gap), 0), len(STEPS) - 1)]), visitor.language)
 
     @shows_errors
     def watch(self, key: str, log: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[View]:
@@ -127,7 +125,7 @@ class OpeningHandlers:
         elif failed and opened.prepared is None and opened.problem is not failed:
             opened = replace(opened, problem=failed)
             self.desk.logs.remember(visitor.owner, opened)
-            yield UNCHANGED._replace(row=_log_view.row(opened, "train", 1, None, visitor.language))
+            yield UNCHANGED._replace(row=log_view.row(opened, "train", 1, None, visitor.language))
         elif loaded is None or loaded.name == opened.model:
             yield UNCHANGED
         else:
@@ -139,14 +137,14 @@ class OpeningHandlers:
         visitor = self.desk.services.visitor(key, request, token)
         self.desk.logs.close(visitor.owner)
         gr.Info(say(visitor.language, "data.put_away_done"))
-        return _data_page.nothing_open()
+        return outputs.nothing_open()
 
     def _open_new(self, visitor: Visitor, name: str, place: Callable[[], Path]) -> Iterator[View]:
         """Open the file that `place` puts on the shelf; when that fails it goes, and what was open stays."""
         try:
             choices = Choices(place().name, name)
         except AppError as error:
-            yield _data_page.idle(in_words(error, visitor.language))
+            yield outputs.idle(in_words(error, visitor.language))
             raise
         try:
             yield from self._open(visitor, choices, say(visitor.language, "data.reading", name=name), new=True)
@@ -155,7 +153,7 @@ class OpeningHandlers:
 
     def _open(self, visitor: Visitor, choices: Choices, sentence: str = "", *, new: bool = False) -> Iterator[View]:
         if sentence:
-            yield _data_page.busy(sentence)
+            yield outputs.busy(sentence)
         loaded, opened = self.desk.model(), None
         try:
             for step in steps(lambda report: open_log(
@@ -164,11 +162,11 @@ class OpeningHandlers:
                 if isinstance(step, Finished):
                     opened = step.value
                 else:
-                    yield _data_page.busy(step)
+                    yield outputs.busy(step)
             if new and opened.problem and not any(guess.about == "names" for guess in opened.log.guesses):
                 raise opened.problem  # nothing that could be set right here
             self.desk.logs.keep(visitor.owner, opened)
         except AppError as error:
-            yield _data_page.idle(in_words(error, visitor.language))
+            yield outputs.idle(in_words(error, visitor.language))
             raise
         yield self.desk.view(visitor, opened)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from core.train.progress import Progress
-from tabs._text import say
+from tabs.frame.text import say
 
 Point = tuple[float, float]
 

@@ -6,10 +6,10 @@ import gradio as gr
 
 from core.logs.detect import FORMATS
 from core.models.loading import LoadedModel
-from tabs import _gaps, _log_view
-from tabs._open_log import OpenLog
-from tabs._rows import LARGEST_BUDGET, SMALLEST_BUDGET
-from tabs._text import say
+from tabs.data import gaps, log_view
+from tabs.data.open_log import OpenLog
+from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
+from tabs.frame.text import say
 
 Value = object  # a value or an update of a component
 
@@ -47,7 +47,7 @@ UNCHANGED = View(*(gr.skip() for _ in View._fields))
 
 def busy(sentence: str) -> View:
     """Work is under way: only the sentence changes."""
-    return UNCHANGED._replace(progress=_log_view.working(sentence))
+    return UNCHANGED._replace(progress=log_view.working(sentence))
 
 
 def idle(problem: str = "") -> View:
@@ -63,7 +63,7 @@ def nothing_open() -> View:
 
 def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: str) -> View:
     """An open log. `name` is suggested for its data set."""
-    train, heldout = (_log_view.rows_of(opened, split) for split in ("train", "heldout"))
+    train, heldout = (log_view.rows_of(opened, split) for split in ("train", "heldout"))
     splits = [
         (say(language, "data.split_train", n=f"{len(train):,}"), "train"),
         (say(language, "data.split_heldout", n=f"{len(heldout):,}"), "heldout"),
@@ -74,7 +74,7 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         problem="",
         start=gr.Column(visible=False),
         desk=gr.Row(visible=True),
-        about=_log_view.about(opened, language),
+        about=log_view.about(opened, language),
         format=_formats(opened, language),
         order=_order(opened, language),
         names=_names(opened),
@@ -82,13 +82,13 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         description=opened.description,
         gaps=gr.Column(visible=bool(opened.histogram)),
         plot=plot(opened, opened.choices.gap_minutes, language),
-        gap=_gaps.nearest(opened.choices.gap_minutes),
+        gap=gaps.nearest(opened.choices.gap_minutes),
         budget=_budget(opened, loaded),
         split=gr.Radio(choices=splits, value="train", visible=bool(train)),
         number=number(len(train), 1),
         walk=gr.Row(visible=len(train) > 1),
-        row=_log_view.row(opened, "train", 1, loaded, language),
-        ledger=_log_view.ledger(opened, language),
+        row=log_view.row(opened, "train", 1, loaded, language),
+        ledger=log_view.ledger(opened, language),
         use=gr.Column(visible=bool(train)),
         name=name,
         timer=gr.Timer(active=opened.prepared is None and loaded is None),
@@ -98,7 +98,7 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
 def plot(opened: OpenLog, gap: float, language: str) -> str:
     """The histogram of silences; the number of talks where it is known for this gap."""
     made = opened.prepared
-    return _gaps.picture(opened.histogram, gap, made.sessions if made and made.gap_minutes == gap else None, language)
+    return gaps.picture(opened.histogram, gap, made.sessions if made and made.gap_minutes == gap else None, language)
 
 
 def number(rows: int, value: int) -> gr.Slider:

@@ -1,4 +1,4 @@
-"""Every word of the page, in Japanese and in English, from `tabs/texts/*.json`.
+"""Every word of the page, in Japanese and in English, from `tabs/frame/texts/*.json`.
 
 Labels that never change follow the browser through gr.I18n (`label`). Sentences that the server
 writes use the language the browser asks for (`say`). A key is "<file>.<name>".

@@ -12,10 +12,10 @@ from core.logs.detect import FORMATS
 from core.logs.log import Log, Note
 from core.models.loading import LoadedModel
 from core.prompt import render
-from tabs import _parts
-from tabs._open_log import OpenLog
-from tabs._rows import contract_of
-from tabs._text import say
+from tabs.data.open_log import OpenLog
+from tabs.data.rows import contract_of
+from tabs.frame import parts
+from tabs.frame.text import say
 
 MOST_UNREAD = 300  # lines
 DOTS = {Fate.LEARNED: "learned", Fate.HELD_OUT: "heldout", Fate.CONTEXT: "you"}
@@ -91,7 +91,7 @@ def ledger(opened: OpenLog, language: str) -> str:
         (escape(say(language, "data.missing")), f"{book.missing:,}", "total warn" if book.missing else "total good"),
     ]
     words = say(language, "data.heldout_hint") if book.counts.get(Fate.HELD_OUT) else ""
-    return f'{_parts.ledger(rows)}<p class="muted">{escape(words)}</p>{_file_lines(opened.log, language)}'
+    return f'{parts.ledger(rows)}<p class="muted">{escape(words)}</p>{_file_lines(opened.log, language)}'
 
 
 def _fate(fate: Fate, language: str) -> str:
@@ -109,7 +109,7 @@ def _file_lines(log: Log, language: str) -> str:
             ("missing", lines.missing, "total warn" if lines.missing else "total good"),
         ) if n or css
     ]  # fmt: skip
-    return f"<details><summary>{escape(say(language, 'data.lines'))}</summary>{_parts.ledger(rows)}</details>"
+    return f"<details><summary>{escape(say(language, 'data.lines'))}</summary>{parts.ledger(rows)}</details>"
 
 
 def rows_of(opened: OpenLog, split: Split) -> tuple[Row, ...]:
@@ -135,7 +135,7 @@ def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, 
         f'<span class="dot fate-you"></span>{escape(others)}'
         f"<span>{escape(_learned(opened, chosen, loaded, split, language))}</span></p>"
     )
-    return f'{head}<div class="row-scroll" tabindex="0">{_parts.bubbles(chosen.turns, css)}</div>{legend}'
+    return f'{head}<div class="row-scroll" tabindex="0">{parts.bubbles(chosen.turns, css)}</div>{legend}'
 
 
 def _learned(opened: OpenLog, chosen: Row, loaded: LoadedModel | None, split: Split, language: str) -> str:
@@ -155,7 +155,7 @@ def _no_rows(opened: OpenLog, language: str) -> str:
         title, words = say(language, "data.no_rows"), opened.problem.text(language)
         return f'<div class="empty warn" role="alert"><b>{escape(title)}</b>{escape(words)}</div>'
     if opened.prepared is None:
-        return _parts.empty(say(language, "data.waits"), say(language, "data.waits_hint"))
+        return parts.empty(say(language, "data.waits"), say(language, "data.waits_hint"))
     if opened.prepared.train:
-        return _parts.empty(say(language, "data.no_heldout"), say(language, "data.no_heldout_hint"))
-    return _parts.empty(say(language, "data.no_rows"), say(language, "data.no_rows_hint"))
+        return parts.empty(say(language, "data.no_heldout"), say(language, "data.no_heldout_hint"))
+    return parts.empty(say(language, "data.no_rows"), say(language, "data.no_rows_hint"))

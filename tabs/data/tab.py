@@ -10,21 +10,21 @@ import gradio as gr
 
 from core.data.store import FILES, Split, to_jsonl
 from core.workspace import safe_name
-from tabs import _data_page, _log_view, _saved_sets
-from tabs._data_page import View
-from tabs._desk import Desk
-from tabs._errors import shows_errors
-from tabs._gaps import STEPS
-from tabs._open_log import OpenLogs
-from tabs._opening import OpeningHandlers
-from tabs._rows import LARGEST_BUDGET, SMALLEST_BUDGET
-from tabs._shared import Shared
-from tabs._text import label, say
-from tabs._visitor import Visitor
-from tabs.services import Services
+from tabs.data import log_view, outputs, saved_sets
+from tabs.data.desk import Desk
+from tabs.data.gaps import STEPS
+from tabs.data.open_log import OpenLogs
+from tabs.data.opening import OpeningHandlers
+from tabs.data.outputs import View
+from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
 
 LOOK_EVERY = 1.0  # seconds between looks at a model that is still being loaded
-WORKING = _log_view.working("…")
+WORKING = log_view.working("…")
 CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#data-zip')?.click(), 150)"
 
 
@@ -63,22 +63,18 @@ class RowHandlers:
         return self._row(key, log, split, number + 1, request, token)
 
     @shows_errors
-    def save(
-        self, key: str, log: str, name: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    def save(self, key: str, log: str, name: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
         """Keep the rows as a data set: (its name, list of data sets, their card)."""
         visitor = self.desk.services.visitor(key, request, token)
         saved = self._save(visitor, log, name)
-        return saved, *_saved_sets.listed(self.desk.services, visitor, saved)
+        return saved, *saved_sets.listed(self.desk.services, visitor, saved)
 
     @shows_errors
-    def learn(
-        self, key: str, log: str, name: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    def learn(self, key: str, log: str, name: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
         """Keep the rows and go on to training: (name, list, card, data set to train on, the way there)."""
         visitor = self.desk.services.visitor(key, request, token)
         saved = self._save(visitor, log, name)
-        return saved, *_saved_sets.listed(self.desk.services, visitor, saved), saved, gr.Tabs(selected="train")
+        return saved, *saved_sets.listed(self.desk.services, visitor, saved), saved, gr.Tabs(selected="train")
 
     @shows_errors
     def download(
@@ -91,7 +87,7 @@ class RowHandlers:
         target = folder / f"{safe_name(name, 'rows')}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for split, file in FILES.items():
-                if rows := _log_view.rows_of(opened, split):
+                if rows := log_view.rows_of(opened, split):
                     archive.writestr(file, "".join(to_jsonl(rows)))
         return gr.DownloadButton(value=str(target))
 
@@ -100,9 +96,9 @@ class RowHandlers:
     ) -> tuple[gr.Slider, str]:
         visitor = self.desk.services.visitor(key, request, token)
         opened = self.desk.opened(visitor, log)
-        count = len(_log_view.rows_of(opened, split))
+        count = len(log_view.rows_of(opened, split))
         at = max(1, min(int(number), count))
-        return _data_page.number(count, at), _log_view.row(opened, split, at, self.desk.model(), visitor.language)
+        return outputs.number(count, at), log_view.row(opened, split, at, self.desk.model(), visitor.language)
 
     def _save(self, visitor: Visitor, log: str, name: str) -> str:
         """The name under which the rows are saved; the same rows are not saved twice under one name."""
@@ -193,7 +189,7 @@ def build(services: Services, shared: Shared) -> None:
             with gr.Column(elem_classes="card"):
                 gr.Markdown(label("data.ledger"), elem_classes="title")
                 page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
-    saved, card = _saved_sets.build(services, shared)
+    saved, card = saved_sets.build(services, shared)
     page["timer"] = gr.Timer(LOOK_EVERY, active=False)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}

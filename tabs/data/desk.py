@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from core.errors import AppError, InputError
 from core.models.loading import LoadedModel
 from core.workspace import safe_name
-from tabs import _data_page
-from tabs._data_page import View
-from tabs._open_log import OpenLog, OpenLogs
-from tabs._rows import gone, open_log
-from tabs._visitor import Visitor
-from tabs.services import Services
+from tabs.data import outputs
+from tabs.data.open_log import OpenLog, OpenLogs
+from tabs.data.outputs import View
+from tabs.data.rows import gone, open_log
+from tabs.frame.services import Services
+from tabs.frame.visitor import Visitor
 
 
 @dataclass(frozen=True)
@@ -62,4 +62,4 @@ class Desk:
     def view(self, visitor: Visitor, opened: OpenLog) -> View:
         """The page of an open log."""
         free = self.services.workspace.free_name(visitor.owner, "datasets", self.suggested_name(opened))
-        return _data_page.view_of(opened, self.model(), opened.saved or free, visitor.language)
+        return outputs.view_of(opened, self.model(), opened.saved or free, visitor.language)

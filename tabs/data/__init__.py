@@ -1,0 +1,5 @@
+"""Data: from a log to rows, and what became of every message."""
+
+from tabs.data.tab import build
+
+__all__ = ["build"]

@@ -1,0 +1,5 @@
+"""Talk: the chat, its persona and its model."""
+
+from tabs.talk.tab import build
+
+__all__ = ["build"]
