@@ -140,7 +140,7 @@ def build(services: Services, shared: Shared) -> None:
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     typed = ([shared.key, text, ids], [shown, figures])
     row_shown = ([shared.key, dataset, number, ids], [row, row_figures, number])
-    gr.on([text.input, ids.change], handlers.inspect, *typed, trigger_mode="always_last", **quiet)
+    gr.on([text.change, ids.change], handlers.inspect, *typed, trigger_mode="always_last", **quiet)
     shared.arrived.then(handlers.inspect, *typed, **quiet)
     prompt.click(handlers.prompt, [shared.key, shared.conversation, ids], [shown, figures], **quiet)
     gr.on([dataset.change, number.release, ids.change], handlers.row, *row_shown, trigger_mode="always_last", **quiet)
