@@ -1,6 +1,6 @@
 """The sample data and the built-in personas, checked without the app's own readers.
 
-The LINE talk is read here with one plain pattern, so that a mistake in `core.logs` cannot hide a mistake in the file.
+Each talk is read here with one plain pattern, so that a mistake in `core.logs` cannot hide a mistake in the file.
 """
 
 import json
@@ -9,8 +9,8 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime
-from itertools import groupby
+from datetime import date, datetime, timedelta
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,17 +18,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TALK = ROOT / "datasets" / "sample_line_aoi.txt"
-DIALOGUE = ROOT / "datasets" / "sample_dialogue_en.txt"
+CHAT = ROOT / "datasets" / "sample_whatsapp_wren.txt"
 PERSONAS = ROOT / "prompt_templates" / "personas"
 PERSONA, FRIEND = "葵", "湊"
+WRITERS = ("Wren", "Otis")
 
 DAY = re.compile(r"(\d{4})/(\d\d)/(\d\d)\(([月火水木金土日])\)")
 # A body in quotes that spans lines (quotes inside are doubled), or one line.
 RECORD = re.compile(r'^(\d\d:\d\d)\t(?:([^\t\n]+)\t)?("(?:[^"\n]|"")*\n(?:[^"]|"")*"|[^\n]*)\n', re.MULTILINE)
+STAMP = re.compile(r"^(\d{1,2}/\d{1,2}/\d\d, \d{1,2}:\d\d [AP]M) - ", re.MULTILINE)
 
 
 class Record(NamedTuple):
-    """One message of the export; `sender` is empty in the two-column lines."""
+    """One message of the export; `sender` is empty where the app itself speaks."""
 
     time: datetime
     sender: str
@@ -148,17 +150,98 @@ def test_the_two_can_be_told_apart(records: list[Record]) -> None:
 
 
 def test_nothing_private_is_in_it(text: str) -> None:
-    english = DIALOGUE.read_text(encoding="utf-8")
+    english = CHAT.read_text(encoding="utf-8")
     for pattern in (r"\d{2,4}-\d{2,4}-\d{3,4}", r"0\d{9,10}", r"\S@\S", r"https?:", r"〒"):
         assert not re.search(pattern, text + english), pattern
 
 
-def test_english_dialogue_is_name_and_text() -> None:
-    lines = [line for line in DIALOGUE.read_text(encoding="utf-8").splitlines() if line]
-    matches = [re.fullmatch(r"(Wren|Otis): \S.*", line) for line in lines]
-    assert all(matches), [line for line, match in zip(lines, matches, strict=True) if not match]
-    counts = Counter(match.group(1) for match in matches)
-    assert counts.total() >= 110 and min(counts.values()) >= 40
+@pytest.fixture(scope="module")
+def chat() -> list[Record]:
+    """The WhatsApp chat; month first, as the test of its dates holds."""
+    text = CHAT.read_bytes().decode("utf-8")
+    assert "\r" not in text and "\ufeff" not in text and text.endswith("\n")
+    parts = STAMP.split(text.removesuffix("\n"))
+    assert parts[0] == "", "the first line has a date"
+    found = []
+    for stamp, rest in zip(parts[1::2], parts[2::2], strict=True):
+        sender, colon, body = rest.removesuffix("\n").partition(": ")
+        who, said = (sender, body) if colon and sender in WRITERS else ("", rest.removesuffix("\n"))
+        found.append(Record(datetime.strptime(stamp, "%m/%d/%y, %I:%M %p"), who, said))
+    return found
+
+
+def test_chat_is_a_long_one_in_order_between_two(chat: list[Record]) -> None:
+    times = [record.time for record in chat]
+    assert times == sorted(times)
+    assert 80 <= (times[-1] - times[0]).days <= 110
+    counts = Counter(record.sender for record in chat)
+    assert set(counts) == {*WRITERS, ""}
+    assert counts.total() >= 600 and min(counts[who] for who in WRITERS) >= 250
+
+
+def test_chat_has_many_conversations(chat: list[Record]) -> None:
+    times = [record.time for record in chat]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert sum(pause > timedelta(hours=1) for pause in pauses) + 1 >= 45
+    assert len({time.date() for time in times}) >= 45
+    assert sum(timedelta(minutes=5) < pause < timedelta(hours=1) for pause in pauses) >= 5, "a pause within a talk"
+    assert any(b.date() > a.date() and b - a < timedelta(hours=1) for a, b in pairwise(times))
+
+
+def test_order_of_the_chats_dates_is_certain(chat: list[Record]) -> None:
+    assert sum(record.time.day > 12 for record in chat) >= 100
+    firsts = [int(first) for first in re.findall(r"^(\d+)/\d+/\d\d, ", CHAT.read_text(encoding="utf-8"), re.MULTILINE)]
+    assert max(firsts) <= 12
+
+
+def test_chat_opens_with_the_notice_about_encryption(chat: list[Record]) -> None:
+    assert chat[0].sender == "" and "end-to-end encrypted" in chat[0].body
+    assert Counter(record.body for record in chat[1:] if not record.sender) == {"Missed voice call": 2}
+
+
+@pytest.mark.parametrize(
+    ("shape", "least"),
+    [
+        (r"<Media omitted>", 5),
+        (r"This message was deleted", 1),
+        (r"You deleted this message", 1),
+        (r".+ <This message was edited>", 1),
+        (r".+\n\n.+", 1),
+        (r".+\n.+", 8),
+    ],
+)
+def test_special_messages_are_in_the_chat(chat: list[Record], shape: str, least: int) -> None:
+    assert sum(bool(re.fullmatch(shape, r.body, re.DOTALL)) for r in chat if r.sender) >= least
+
+
+def test_both_send_messages_of_several_lines(chat: list[Record]) -> None:
+    assert {record.sender for record in chat if "\n" in record.body} == set(WRITERS)
+
+
+def test_wren_writes_in_bursts(chat: list[Record]) -> None:
+    runs = [(sender, len(list(run))) for sender, run in groupby(record.sender for record in chat)]
+    assert sum(2 <= length <= 4 for sender, length in runs if sender == "Wren") >= 100
+    assert max(length for _, length in runs) <= 6
+
+
+def test_wren_and_otis_can_be_told_apart(chat: list[Record]) -> None:
+    said = {who: [r.body for r in chat if r.sender == who and r.body[0] != "<"] for who in WRITERS}
+    stops = {who: sum(body[-1] in ".?!" for body in bodies) / len(bodies) for who, bodies in said.items()}
+    small = {who: sum(body[0].islower() for body in bodies) / len(bodies) for who, bodies in said.items()}
+    assert stops["Otis"] > 0.9 and stops["Wren"] < 0.1
+    assert small["Otis"] < 0.02 and small["Wren"] > 0.8
+
+
+def test_chat_does_not_repeat_itself(chat: list[Record]) -> None:
+    words = Counter(r.body for r in chat if r.sender and r.body[0] != "<")
+    assert not [body for body, count in words.items() if count > 1 and len(body) > 14]
+    assert len(words) / words.total() > 0.95
+
+
+def test_readme_tells_the_true_size_of_the_chat(chat: list[Record]) -> None:
+    readme = (CHAT.parent / "README.md").read_text(encoding="utf-8")
+    days = len({record.time.date() for record in chat})
+    assert f"{len(chat)} messages on {days} days, {chat[0].time:%B} to {chat[-1].time:%B %Y}" in readme
 
 
 def test_datasets_folder_holds_data_only() -> None:

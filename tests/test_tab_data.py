@@ -135,7 +135,8 @@ def test_the_sample_runs_the_whole_way_in_one_click(tab: Tab) -> None:
 
 def test_the_sample_follows_the_browsers_language(services: Services) -> None:
     tab = Tab(services, language="en").sample()
-    assert "sample_dialogue_en.txt" in tab.shown["about"]
+    assert "sample_whatsapp_wren.txt" in tab.shown["about"]
+    assert "WhatsApp" in tab.shown["about"] and "915 messages" in tab.shown["about"]
     assert tab.shown["description"] == "You are Wren, talking with Otis."
 
 

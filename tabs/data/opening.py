@@ -20,7 +20,7 @@ from tabs.frame.steps import Finished, in_words, steps
 from tabs.frame.text import say
 from tabs.frame.visitor import Visitor
 
-SAMPLES = {"ja": ROOT / "datasets" / "sample_line_aoi.txt", "en": ROOT / "datasets" / "sample_dialogue_en.txt"}
+SAMPLES = {"ja": ROOT / "datasets" / "sample_line_aoi.txt", "en": ROOT / "datasets" / "sample_whatsapp_wren.txt"}
 
 
 @dataclass(frozen=True)
