@@ -46,7 +46,7 @@ def prepare(log: Log, persona: str, *, meter: Meter, budget: int, gap_minutes: f
             f"A row of {budget} tokens has no room for a turn: the prompt around it takes {meter.fixed}. "
             "Choose a longer row or a shorter persona text.",
             f"1 行 {budget} トークンでは会話が入りません（前置きだけで {meter.fixed} トークン）。"
-            "行を長くするか、ペルソナの説明を短くしてください。",
+            "行を長くするか、人格の説明を短くしてください。",
         )
     messages = log.messages
     book = Book(len(messages))
