@@ -33,6 +33,8 @@ def build_app(services: "Services") -> "gr.Blocks":
     from tabs.frame.text import label
 
     with gr.Blocks(title="面影 Omokage", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        # Here, while the page is empty: queue() makes all routes anew, and the page's whole description with them.
+        page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
         key = gr.BrowserState("", storage_key="omokage-key", secret="omokage")
         conversation, dataset = gr.State(""), gr.State("")
         arrival = Arrival(services)
@@ -47,7 +49,6 @@ def build_app(services: "Services") -> "gr.Blocks":
                     module.build(services, shared)
         arrival.build(shared)
         strip.connect(services, shared, chips)
-    page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
     return page
 
 

@@ -268,7 +268,7 @@ def build(services: Services, shared: Shared) -> None:
     chat.edit(handlers.edit, where, **streaming)
     chat.undo(handlers.undo, where, [chat, box, seen], **quiet)
     stop.click(handlers.stop, where, None, queue=False, **quiet)
-    box.input(handlers.preview, [*where, box], seen, trigger_mode="always_last", **quiet)
+    box.change(handlers.preview, [*where, box], seen, trigger_mode="always_last", **quiet)
     model_state.change(handlers.preview, [*where, box], seen, **quiet)
     talks.input(lambda chosen: chosen, talks, shared.conversation, **quiet)
     gr.on([new.click, who.input], handlers.begin, [shared.key, who, adapter], shared.conversation, **quiet)
