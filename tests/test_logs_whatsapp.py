@@ -199,3 +199,9 @@ def test_other_samples(shared):
     us = read_log(folder / "chatpack_whatsapp_us.txt")
     assert [(s.name, s.texts, s.messages) for s in us.speakers()] == [("Alice", 4, 5), ("Bob", 2, 2)]
     assert us.messages[0].time == datetime(2024, 1, 15, 10, 30)
+
+
+@pytest.mark.parametrize("words", ["Good.", "hm...", "...", "OK。", "."])
+def test_short_words_keep_their_stops(read, words):
+    first = read(f"4/13/23, 9:15 AM - A: {words}", "4/13/23, 9:16 AM - B: yes").messages[0]
+    assert first.text == ("" if words == "." else words)  # a lone stop is how WhatsApp writes "shown once"

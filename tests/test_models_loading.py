@@ -126,7 +126,7 @@ def test_a_folder_that_is_no_model_is_told_and_the_old_one_stays(store: ModelSto
     before = store.current()
     status = load(store, str(tmp_path))
     assert status.state == "failed" and "no config.json" in status.error.en and "config.json" in status.error.ja
-    assert store.current() is before
+    assert store.current() is before and status.in_use == before.name
     assert load(store, "./not-there").error.en.startswith("“./not-there” is not a model's folder")
 
 

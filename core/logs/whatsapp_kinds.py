@@ -65,7 +65,9 @@ WRITTEN = re.compile(
 
 def classify(body: str, has_sender: bool) -> tuple[Kind, str]:
     """Kind and words of a body. A caption under an attachment is what counts: it was typed."""
-    bare = body.strip(EDGE_MARKS + " .\u00a0") if len(body) < 8 else body.strip(EDGE_MARKS + " \u00a0")
+    bare = body.strip(EDGE_MARKS + " \u00a0")
+    if bare == ".":  # what WhatsApp writes for a message that shows once: "Name:."
+        bare = ""
     if not has_sender:
         kind = Kind.UNSENT if UNSENT.fullmatch(bare) else Kind.CALL if CALL.fullmatch(bare) else Kind.SYSTEM
         return kind, bare

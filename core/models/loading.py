@@ -40,6 +40,7 @@ class ModelStatus:
 
     state: State = "empty"
     name: str = ""
+    """What is loaded, or what was to be."""
     fraction: float | None = None
     """Of the download; None where it is not known."""
     device: str = ""
@@ -47,6 +48,8 @@ class ModelStatus:
     context: int = 0
     """Tokens of the window that chats and training may use."""
     error: AppError | None = None
+    in_use: str = ""
+    """After a failure: the model that is still there to talk with, "" for none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,14 +163,15 @@ class ModelStore:
             done.set_result(None)
 
     def _fail(self, wanted: str, error: AppError) -> None:
-        self._status = replace(self._status_of_loaded(), state="failed", name=_short(wanted), error=error)
+        self._status = replace(self._status_of_loaded(), state="failed", name=_short(wanted), error=error,
+                               in_use=self._loaded.name if self._loaded else "")  # fmt: skip
 
     def _status_of_loaded(self) -> ModelStatus:
         loaded = self._loaded
         if loaded is None:
             return ModelStatus()
         device, parameters = str(loaded.model.device), loaded.model.num_parameters()
-        return ModelStatus("ready", loaded.name, None, device, parameters, loaded.context)
+        return ModelStatus("ready", loaded.name, device=device, parameters=parameters, context=loaded.context)
 
     def _find(self, wanted: str, folder: Path | None, cancel: threading.Event) -> Path:
         from core.models.download import download
@@ -175,7 +179,7 @@ class ModelStore:
         def report(fraction: float | None) -> None:
             if cancel.is_set():
                 raise _Cancelled
-            self._status = ModelStatus("downloading", wanted, fraction)
+            self._status = ModelStatus("downloading", wanted, fraction=fraction)
 
         if folder is None:
             return embedded_model(self.workspace.models()) if wanted == EMBEDDED else download(wanted, report)

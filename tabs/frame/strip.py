@@ -16,6 +16,8 @@ EVERY = 2.0  # seconds
 
 def model_text(status: ModelStatus, language: str) -> str:
     """The model's state in a few words."""
+    if status.in_use:
+        return say(language, "strip.model_ready", name=status.in_use)
     percent = f"{status.fraction:.0%}" if status.fraction is not None else "…"
     return say(language, f"strip.model_{status.state}", name=status.name, percent=percent)
 

@@ -1,6 +1,6 @@
 """The model card: which model and adapter one talks with, and loading another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gradio as gr
 
@@ -19,7 +19,8 @@ EVERY = 0.7  # seconds between looks at the model's state
 def describe(status: ModelStatus, language: str) -> str:
     """The state as HTML: figures of a model that is ready, a bar while it comes, a sentence when it failed."""
     if status.state == "failed" and status.error:
-        return f'<p class="warn">{parts.escape(status.error.text(language))}</p>'
+        still = figures(replace(status, name=status.in_use), language) if status.in_use else ""
+        return f'<p class="warn">{parts.escape(status.error.text(language))}</p>{still}'
     if status.state != "ready":
         width = f"{100 * (status.fraction or 0):.0f}%"
         return (
@@ -27,10 +28,15 @@ def describe(status: ModelStatus, language: str) -> str:
             f'<i class="part-new" style="width:{width}"></i></div>'
             f'<p class="muted">{parts.escape(model_text(status, language))}</p>'
         )
+    return figures(status, language)
+
+
+def figures(status: ModelStatus, language: str) -> str:
+    """Name, size, context and device of the model that is loaded."""
     size = f"{status.parameters / 1e9:.1f} B" if status.parameters >= 1e9 else f"{status.parameters / 1e6:.1f} M"
-    figures = say(language, "model.figures", size=size, context=f"{status.context:,}", device=status.device)
+    facts = say(language, "model.figures", size=size, context=f"{status.context:,}", device=status.device)
     note = say(language, "model.tiny") if status.name == "omokage-tiny" else ""
-    return f'<p class="muted num"><b>{parts.escape(status.name)}</b><br>{figures}</p><p class="muted">{note}</p>'
+    return f'<p class="muted num"><b>{parts.escape(status.name)}</b><br>{facts}</p><p class="muted">{note}</p>'
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,23 @@ def test_a_folder_that_is_no_model_is_refused_in_words(server: Server, visit: Vi
     page.locator("#model-name input, #model-name textarea").fill(str(server.home))
     page.locator("#model-load").click()
     expect(page.locator("#model-state")).to_contain_text("config.json")
+    expect(page.locator("#model-state")).to_contain_text("omokage-tiny")
     send(page, "それでも話せる？")  # the model that was there still answers
     settled(page)
     assert len(words_of(page, "bot")) > 1
+
+
+def test_enter_does_not_send_while_japanese_is_being_composed(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    page.locator("#talk-box textarea").click()
+    keyboard = page.context.new_cdp_session(page)
+    keyboard.send("Input.imeSetComposition", {"text": "こんにちは", "selectionStart": 5, "selectionEnd": 5})
+    enter = {"key": "Process", "code": "Enter", "windowsVirtualKeyCode": 229}
+    keyboard.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **enter})
+    keyboard.send("Input.insertText", {"text": "今日は"})  # what Enter chose
+    keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", **enter})
+    page.wait_for_timeout(800)
+    expect(page.locator("#chat .message.user")).to_have_count(0)
+    expect(page.locator("#talk-box textarea")).to_have_value("今日は")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat .message.user")).to_have_text("今日は")
