@@ -61,7 +61,7 @@ def chatml() -> str:
 
 def texts() -> list[str]:
     return [line for path in sorted((ROOT / "datasets").glob("*.txt"))
-            for line in path.read_text(encoding="utf-8").splitlines() if line.strip()][:600]  # fmt: skip
+            for line in list(filter(str.strip, path.read_text(encoding="utf-8").splitlines()))[:300]]  # fmt: skip
 
 
 def byte_bpe(

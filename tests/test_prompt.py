@@ -230,9 +230,9 @@ def test_examples_go_first_then_the_oldest_turns(tokenizers, name: str, window: 
     assert prompt.examples_left_out == (prompt.turns_left_out > 0) == ("EXAMPLE" not in prompt.text)
     kept = turns[prompt.turns_left_out :]
     assert all(turn.messages[0] in prompt.text for turn in kept) and "end" in prompt.text
-    if prompt.turns_left_out:  # one turn more would not have fitted
+    if prompt.turns_left_out:  # one exchange more would not have fitted
         more = replace(contract, examples=(), context_window=4000)
-        assert len(render(more, turns[prompt.turns_left_out - 1 :], tokenizer).ids) > window - 10
+        assert len(render(more, turns[max(prompt.turns_left_out - 2, 0) :], tokenizer).ids) > window - 10
         assert f"{turns[0].messages[0]}\n" not in prompt.text
 
 
