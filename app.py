@@ -103,9 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         max_file_size=f"{settings.max_upload_mb}mb",
         i18n=translations(), theme=theme(), css_paths=[STYLE], js=SCRIPT.read_text(encoding="utf-8"),
         run_history=False, enable_monitoring=False, ssr_mode=False, mcp_server=False, show_error=False,
-        footer_links=[], prevent_thread_lock=True,
+        footer_links=[], prevent_thread_lock=True, quiet=True,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )  # fmt: skip
+    print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     services.models.start()  # torch is first imported here, behind a page that is already served
     page.block_thread()
 

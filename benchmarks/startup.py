@@ -40,7 +40,7 @@ with gr.Blocks() as demo:
 demo.launch(
     server_name="127.0.0.1", server_port=int(sys.argv[2]), share=False, max_file_size="200mb",
     run_history=False, enable_monitoring=False, ssr_mode=False, mcp_server=False, show_error=False,
-    footer_links=[], prevent_thread_lock=True,
+    footer_links=[], prevent_thread_lock=True, quiet=True,
     app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
 )
 demo.block_thread()
