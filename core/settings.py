@@ -35,6 +35,8 @@ class Settings:
     """Everything the app writes: owners' things, jobs, the upload cache."""
     model: str | None = None
     """Hub id or folder of the model to start with; None is the embedded one."""
+    lock_model: bool = False
+    """Visitors talk with the model the server started with; none can load another for everybody."""
     on_space: bool = False
     """Running on Hugging Face Spaces: identity comes from OAuth, never from the server's token."""
     oauth: bool = False
@@ -47,7 +49,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read OMOKAGE_HOME, _MODEL and _MAX_UPLOAD_MB, GRADIO_SERVER_NAME and _PORT, and what Spaces sets.
+        """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MAX_UPLOAD_MB, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
 
         Raises InputError for a number that is none.
         """
@@ -58,6 +60,7 @@ class Settings:
         return cls(
             home=Path(home).expanduser().resolve(),
             model=env.get("OMOKAGE_MODEL") or None,
+            lock_model=env.get("OMOKAGE_LOCK_MODEL", "").lower() in ("1", "true", "yes", "on"),
             on_space=on_space,
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
             ephemeral=on_space and not kept,

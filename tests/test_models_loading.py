@@ -13,7 +13,7 @@ import pytest
 from fake_hub import FakeHub
 from train_tiny import tiny_base
 
-from core.errors import HubError, InputError, ModelError
+from core.errors import HubError, InputError, ModelError, NotAllowedError
 from core.models.download import download
 from core.models.embedded import NAME, TRAINED, embedded_model
 from core.models.loading import LARGEST_WINDOW, ModelStatus, ModelStore, context_of
@@ -119,6 +119,15 @@ def test_strangers_may_not_name_folders(base: Path, tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("core.models.download.download", asked)
     assert load(store, as_if_an_id).error.en == f"{as_if_an_id} was asked for"
+
+
+def test_a_locked_model_stays(tmp_path: Path) -> None:
+    store = ModelStore(Workspace(tmp_path), locked=True)
+    with pytest.raises(NotAllowedError, match="cannot be changed"):
+        store.start("Qwen/Qwen3-0.6B")
+    assert store.status == ModelStatus()
+    store.start()
+    assert store.wait(120).state == "ready"
 
 
 def test_a_folder_that_is_no_model_is_told_and_the_old_one_stays(store: ModelStore, tmp_path: Path) -> None:

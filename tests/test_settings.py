@@ -27,8 +27,9 @@ def test_on_ones_own_machine() -> None:
 
 def test_everything_can_be_named(tmp_path: Path) -> None:
     env = {"OMOKAGE_HOME": f"{tmp_path}/x/../home", "OMOKAGE_MODEL": "a/b", "OMOKAGE_MAX_UPLOAD_MB": "7",
-           "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "99"}  # fmt: skip
-    assert Settings.from_env(env) == Settings(tmp_path / "home", "a/b", max_upload_mb=7, host="0.0.0.0", port=99)
+           "OMOKAGE_LOCK_MODEL": "1", "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "99"}  # fmt: skip
+    named = Settings(tmp_path / "home", "a/b", lock_model=True, max_upload_mb=7, host="0.0.0.0", port=99)
+    assert Settings.from_env(env) == named
     empty = dict.fromkeys(env, "")
     assert Settings.from_env(empty) == Settings.from_env({})
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from core.errors import AppError, InputError, ModelError
+from core.errors import AppError, InputError, ModelError, NotAllowedError
 from core.models.embedded import NAME as EMBEDDED
 from core.models.embedded import embedded_model
 from core.workspace import Workspace
@@ -76,6 +76,8 @@ class ModelStore:
     workspace: Workspace
     default: str | None = None
     """Hub id or folder to start with; None is the embedded model."""
+    locked: bool = False
+    """Whether the default is the only model there is."""
     local_folders: bool = True
     """Whether visitors may name folders of this machine."""
     _status: ModelStatus = field(default_factory=ModelStatus)
@@ -107,9 +109,14 @@ class ModelStore:
     def start(self, name: str | None = None) -> None:
         """Begin to load a model in the background: a Hub id, a folder, "" or None for the default.
 
-        Raises InputError at once for a name that is neither. The model in use stays until the new
-        one's files are there.
+        Raises InputError at once for a name that is neither, and NotAllowedError where the model is locked.
+        The model in use stays until the new one's files are there.
         """
+        if self.locked and (name or "").strip():
+            raise NotAllowedError(
+                "On this server the model cannot be changed. Run Omokage on your own machine to use another.",
+                "このサーバーではモデルを変えられません。別のモデルは、手元で Omokage を動かして使ってください。",
+            )
         wanted = (name or "").strip() or self.default or EMBEDDED
         folder = self._check(wanted, chosen=bool((name or "").strip()))
         with self._lock:

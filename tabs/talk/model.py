@@ -76,7 +76,7 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
         gr.Markdown(label("model.title"), elem_classes="title")
         state = gr.HTML(padding=False, elem_id="model-state")
         adapter = gr.Dropdown(choices=[("—", "")], value="", label=label("model.adapter"), elem_id="adapter")
-        with gr.Accordion(label("model.other"), open=False):
+        with gr.Accordion(label("model.other"), open=False, visible=not services.models.locked):
             name = gr.Textbox(label=label("model.name"), placeholder="Qwen/Qwen3-0.6B", elem_id="model-name",
                               info=label("model.name_info"))  # fmt: skip
             with gr.Row():
