@@ -27,7 +27,6 @@ class Fate(str, Enum):
     UNKNOWN = "unknown"
 
 
-USED = (Fate.LEARNED, Fate.HELD_OUT, Fate.CONTEXT)
 LABELS = {
     Fate.LEARNED: Note("learned", "学ぶ"),
     Fate.HELD_OUT: Note("kept aside to measure with", "測定用に取り分け"),

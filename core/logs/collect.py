@@ -48,11 +48,6 @@ class Collector:
             self._tail_start = number
         self._tail.extend(text.split("\n"))
 
-    @property
-    def talking(self) -> bool:
-        """Whether a further line would be part of a message."""
-        return self._talking
-
     def stop(self) -> None:
         """What follows is part of no message."""
         self._settle()

@@ -34,9 +34,6 @@ LONGEST_CLOCK = 12
 FIRST_CHARACTERS = frozenset("0123456789") | {c for word in WEEKDAY for c in (word[0], word[0].upper())}
 MINUTE = tuple(timedelta(minutes=n) for n in range(25 * 60))
 
-Parts = tuple[int, int, int, int]
-"""Three numbers as written, and the weekday (Monday is 0)."""
-
 
 @lru_cache(maxsize=4096)
 def minutes(clock: str) -> int | None:

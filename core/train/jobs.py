@@ -132,12 +132,6 @@ class Jobs:
             state, follower = self._state(meta), self._follower(meta.id)
             return follower.show(state, self._ahead(meta) if state == "queued" else 0)
 
-    def queue_position(self, owner: str, job_id: str) -> int | None:
-        """How many runs come before it (the one that runs included); None when it does not wait."""
-        with self._lock:
-            meta = self._owned(owner, job_id)
-            return self._ahead(meta) if self._state(meta) == "queued" else None
-
     def stop(self, owner: str, job_id: str) -> None:
         """Ask the run to stop: it ends after the step at hand and keeps its adapter."""
         with self._lock:
