@@ -13,7 +13,7 @@ import pytest
 from tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
 from train_tiny import CONFIG, tiny_base
 
-from core.errors import InputError
+from core.errors import InputError, NotAllowedError
 from core.train.advice import recommend
 from core.train.config import TrainConfig
 from core.train.events import Done, HeldOut, Launched, Note, Started, Step, append
@@ -297,6 +297,21 @@ def test_talk_begins_to_load_the_adapters_base(trained: tuple[Services, str], ba
     models = replace(services.models, folder=tmp_path / "another", started=[])
     talk, _ = RunHandlers(replace(services, models=models)).talk(KEY, job, visit())
     assert models.started == [str(base.folder)]
+    assert services.conversations.get(owner(services), talk).adapter == "mika-talk-01"
+
+
+def test_talk_stands_where_the_server_keeps_its_one_model(
+    trained: tuple[Services, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, job = trained
+    models = replace(services.models, folder=tmp_path / "another", started=[])
+
+    def locked(_name: str) -> None:
+        raise NotAllowedError("It stays.", "そのままです。")
+
+    monkeypatch.setattr(models, "start", locked)
+    with pytest.warns(UserWarning, match="そのままです"):
+        talk, _ = RunHandlers(replace(services, models=models)).talk(KEY, job, visit())
     assert services.conversations.get(owner(services), talk).adapter == "mika-talk-01"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.errors import InputError, ModelError
+from core.errors import AppError, InputError, ModelError
 from core.models.adapters import Adapter
 from core.models.attached import check_base
 from core.models.embedded import NAME as EMBEDDED
@@ -41,7 +41,7 @@ def begin_talk(services: Services, visitor: Visitor, adapter: Adapter) -> str:
     try:
         if name := load_for(services, adapter):
             gr.Info(say(visitor.language, "train.loading_base", name=name))
-    except (ModelError, InputError) as error:  # the talk stands all the same, and says what it waits for
+    except AppError as error:  # the talk stands all the same, and says what it waits for
         gr.Warning(error.text(visitor.language))
     return talk.id
 
@@ -50,7 +50,7 @@ def load_for(services: Services, adapter: Adapter) -> str | None:
     """Begin to load the model that `adapter` was trained on, unless it is the one in memory.
 
     Returns its name when a load began. Raises ModelError while another load runs, InputError for a base
-    that cannot be loaded from here.
+    that cannot be loaded from here, NotAllowedError where the server keeps its one model.
     """
     try:
         check_base(services.models.current(), adapter)
