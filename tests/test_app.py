@@ -105,6 +105,6 @@ def test_say_speaks_and_label_checks() -> None:
         label("strip.no_such_text")
 
 
-def test_sign_in_is_offered_on_a_space_only(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_sign_in_is_offered_off_spaces(services: Services) -> None:
     page = app.build_app(services)
     assert not [block for block in page.blocks.values() if isinstance(block, gr.LoginButton)]
