@@ -34,6 +34,7 @@ class Message:
     `sender` is None for what nobody said (system lines, lines not understood). `line` is where it
     begins in the file, from 1. `time` is the clock on the wall, without a zone. `part` is the
     conversation it belongs to where a file holds several: nothing is ever joined across parts.
+    `reply_to` is the position in the log of the message that this one answers, where the file says so.
     """
 
     sender: str | None
@@ -42,6 +43,7 @@ class Message:
     kind: Kind = Kind.TEXT
     time: datetime | None = None
     part: int = 0
+    reply_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
