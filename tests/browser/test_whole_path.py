@@ -179,11 +179,11 @@ def test_a_killed_server_and_a_killed_worker_lose_nothing(chromium: Path, visit:
         start_training(page)
         expect(page.locator("#train-picture")).to_contain_text(re.compile(r"手順 [1-9]"), timeout=90_000)
         server.kill()
+        page.goto("about:blank")  # an open page reloads itself when its server is back, and two reloads would race
         for worker in server.workers():
             worker.kill()
         time.sleep(1)
         server.start()
-        page.goto("about:blank")  # the page reloads itself when its server is back: two reloads would race
         page.goto(server.url)
         wait_until_ready(page)
         open_tab(page, "学ぶ")
