@@ -28,11 +28,13 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What is known before reading. `names` and `date_order` are a person's answers to a Guess."""
+    """What is known before reading. `names`, `date_order` and `columns` are a person's answers to a Guess."""
 
     file_name: str = ""
     names: tuple[str, ...] | None = None
     date_order: DateOrder | None = None
+    columns: tuple[str, ...] | None = None
+    """Names of the columns of a table that hold sender, text and time; "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,11 @@ class Guess:
     """Something the file itself could not settle. Read again with Hints to change it.
 
     `about` names the field of Hints; `value` is what was taken, `choices` what else it could be
-    (for names: every prefix that may be a person, of which any number can be right).
+    (for names: every prefix that may be a person, of which any number can be right; for columns: all
+    of the table's, of which `value` takes three).
     """
 
-    about: Literal["names", "date_order"]
+    about: Literal["names", "date_order", "columns"]
     value: tuple[str, ...]
     choices: tuple[str, ...]
     certain: bool
