@@ -1,10 +1,12 @@
 """Plain text: which prefixes are people, wrapped lines, plays with prefaces."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
 from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind
@@ -155,3 +157,76 @@ def test_dialogues_of_plato(shared, play):
     assert "GUTENBERG" not in last.text and len(log.unread()) == 2
     wrapped = [m for m in log.messages if m.sender and re.search(r"[a-z,]\n[a-z]", m.text)]
     assert len(wrapped) < 0.01 * len(log.messages)
+
+
+FORMS = {
+    "half-width colon": "花子: {0}\n太郎: {1}\n花子: {2}\n",
+    "full-width colon": "花子：{0}\n太郎：{1}\n花子：{2}\n",
+    "lenticular brackets": "【花子】{0}\n【太郎】{1}\n【花子】{2}\n",
+    "quotation brackets": "花子「{0}」\n太郎「{1}」\n花子「{2}」\n",
+    "arrow": "花子＞{0}\n太郎＞{1}\n花子＞{2}\n",
+    "half-width arrow": "花子> {0}\n太郎> {1}\n花子> {2}\n",
+    "bold": "**花子:** {0}\n\n**太郎:** {1}\n\n**花子:** {2}\n",
+    "bold, colon outside": "**花子**: {0}\n**太郎**： {1}\n**花子**: {2}\n",
+    "name alone": "花子\n{0}\n\n太郎\n{1}\n\n花子\n{2}\n\n太郎\n{1}\n",
+    "name and colon alone": "花子:\n{0}\n\n太郎:\n\n{1}\n\n花子:\n{2}\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_dialogue(read, form):
+    words = ("おはよう、\n今日はいい天気", "10:30に駅で。URL: https://example.com", "例：こうする")
+    log = read(FORMS[form].format(*words))
+    assert said(log)[:3] == [("花子", words[0]), ("太郎", words[1]), ("花子", words[2])]
+    assert log.messages[0].line == 1 and not log.unread()
+
+
+@pytest.mark.parametrize(
+    ("line", "moment"),
+    [
+        ("2025/04/18 14:13 {0}：{1}", datetime(2025, 4, 18, 14, 13)),
+        ("2025-04-18 14:13:05 {0}: {1}", datetime(2025, 4, 18, 14, 13, 5)),
+        ("2025年4月18日(金) 午後2:13 {0}：{1}", datetime(2025, 4, 18, 14, 13)),
+        ("18/04/2025 2:13 pm {0}：{1}", datetime(2025, 4, 18, 14, 13)),
+        ("【{0}】{1}", None),
+    ],
+)
+def test_stamps_in_front_of_names(read, line, moment):
+    log = read("\n".join(line.format(*pair) for pair in (("花子", "見て\nNote: x"), ("太郎", "うん"), ("花子", "ね"))))
+    assert said(log) == [("花子", "見て\nNote: x"), ("太郎", "うん"), ("花子", "ね")]
+    assert log.messages[0].time == moment
+
+
+@pytest.mark.parametrize("line", ["[14:20] {0}: {1}", "14:20 {0}: {1}", "14:20\u3000{0}：{1}"])
+@pytest.mark.parametrize("header", ["2025/04/18", "2025年4月18日(金)", "--- 2025-04-18 ---"])
+def test_clocks_get_their_day_from_a_date_line(read, line, header):
+    log = read(f"{header}\n" + "\n".join(line.format(*pair) for pair in (("花子", "a"), ("太郎", "b"), ("花子", "c"))))
+    assert said(log) == [("花子", "a"), ("太郎", "b"), ("花子", "c")]
+    assert log.messages[2].time == datetime(2025, 4, 18, 14, 20) and log.lines.marks == 1
+
+
+def test_clocks_without_any_day_have_no_time(read):
+    log = read("14:20 花子: a\n14:21 太郎: b\n14:22 花子: 14:30に\n")
+    assert said(log)[2] == ("花子", "14:30に") and log.messages[0].time is None
+
+
+def test_script_keeps_what_nobody_says_apart(read):
+    log = read("花子「やあ「太郎」くん。\n元気？」\n（間）\n太郎「うん」「はい」\n花子「そう\n\n太郎「おわり」\n")
+    assert said(log) == [
+        ("花子", "やあ「太郎」くん。\n元気？"), ("太郎", "「うん」「はい」"), ("花子", "「そう"), ("太郎", "おわり")
+    ]  # fmt: skip
+    assert [(m.text, m.line) for m in log.unread()] == [("（間）", 3)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A letter.\n\nIt goes on\nfor some time.\n\nYours\nAnn\n",
+        "<p>one</p>\n<p>two</p>\n<li>three\n",
+        "今日は「雨」だ。\n明日は「晴れ」だろう。\nきっと。\n",
+        "> quoted mail\n> more of it\nreply\n",
+    ],
+)
+def test_prose_is_no_dialogue(read, tmp_path, text):
+    with pytest.raises(InputError):
+        read(text)

@@ -29,11 +29,17 @@ MARKS = dict.fromkeys(STICKERS, Kind.STICKER) | dict.fromkeys(
      "照片", "影片", "视频", "檔案", "文件"), Kind.MEDIA)  # fmt: skip
 MARKS |= dict.fromkeys(("通話", "Call", "不在着信"), Kind.CALL)
 MOST_NAME_WORDS = 4
+OTHER_WAY = re.compile(r"[^:：\s][^:：\n]{0,39}[:：]|<[^<>\n]{1,40}>|【")
 
 
 def score(lines: Sequence[str]) -> int:
-    """Hits among sampled lines: time and words. Other logs begin lines like that too, so a date line is required."""
-    return sum(bool(HEAD.match(line)) for line in lines) if any(map(looks_like_header, lines)) else 0
+    """Hits among sampled lines: time and words. Other logs begin lines like that too, so a date line is
+    required, and most lines must not say who speaks in a way of their own ("14:20 花子: …").
+    """
+    if not any(map(looks_like_header, lines)):
+        return 0
+    rests = [match[2] for line in lines if (match := HEAD.match(line))]
+    return 0 if 2 * sum(map(bool, map(OTHER_WAY.match, rests))) > len(rests) else len(rests)
 
 
 @dataclass(frozen=True, slots=True)
