@@ -169,7 +169,7 @@ FORMS = {
     "bold": "**花子:** {0}\n\n**太郎:** {1}\n\n**花子:** {2}\n",
     "bold, colon outside": "**花子**: {0}\n**太郎**： {1}\n**花子**: {2}\n",
     "name alone": "花子\n{0}\n\n太郎\n{1}\n\n花子\n{2}\n\n太郎\n{1}\n",
-    "name and colon alone": "花子:\n{0}\n\n太郎:\n\n{1}\n\n花子:\n{2}\n",
+    "name and colon alone": "花子:\n{0}\n\n太郎:\n\n{1}\n\n花子:\n{2}\n\n太郎:\n{0}\n",
 }
 
 

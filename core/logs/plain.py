@@ -152,7 +152,7 @@ def choose_names(heads: dict[int, Head], lines: Sequence[str]) -> tuple[str, ...
     """
     counts = Counter(head.name for head in heads.values())
     written = sum(bool(line.strip()) for line in lines)
-    short = len(heads) <= 40 and len(counts) <= FEW_NAMES and 2 * len(heads) >= written
+    short = len(heads) <= 40 and len(counts) <= FEW_NAMES and 2 * len(heads) > written
     names = [name for name, n in counts.most_common() if n >= 2 or short]
     leaders = names[:2]
     if len(leaders) < 2 or short:
