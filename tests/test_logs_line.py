@@ -245,3 +245,51 @@ def test_sample_exports(shared):
     desktop = read_log(shared / "samples" / "line" / "meyfa_readme_windows_en.txt")
     assert [m.sender for m in desktop.messages] == ["Bob", "Alice", "Bob", "Bob", "Bob", "Alice"]
     assert desktop.messages[0].text.count("\n") == 1 and desktop.messages[4].kind is Kind.MEDIA
+
+
+LANGUAGES = {
+    "ja": ("[LINE] Annaとのトーク履歴\n保存日時：2026/08/21 11:59", "2024/01/15(月)", "午後3:04"),
+    "en": ("[LINE] Chat history with Anna\nSaved on: 15/01/2024, 03:05PM", "Mon, 15/01/2024", "03:04PM"),
+    "zh-TW": ("[LINE] 與Anna的聊天記錄\n儲存日期：2024/01/16 上午 9:00", "2024/01/15（一）", "下午3:04"),
+    "zh-CN": ("[LINE] 与Anna的聊天记录\n保存日期：2024/01/16 09:00", "2024/1/15周一", "15:04"),
+    "th": ("[LINE] ประวัติการแชทกับ Anna\nบันทึกวันที่ 16/01/2024 09:00", "จ. 15/01/2024", "15:04 น."),
+    "th, its own years": ("[LINE] ประวัติการสนทนากับ Anna", "2567/01/15(จ.)", "15:04"),
+    "desktop ja": ("", "2024.01.15 月曜日", "午後3:04"),
+    "desktop en": ("", "2024.01.15 Monday", "3:04 PM"),
+    "desktop zh": ("", "2024.01.15 星期一", "下午3:04"),
+    "desktop th": ("", "2024.01.15 วันจันทร์", "15:04"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_languages(read, language):
+    banner, header, clock = LANGUAGES[language]
+    between = " " if language.startswith("desktop") else "\t"
+    records = (between.join((clock, name, text)) for name, text in (("Anna", "a"), ("Ben", "b"), ("Anna", "c")))
+    log = read("\n".join((*filter(None, [banner]), "", header, *records)), "[LINE] Chat with Anna.txt")
+    assert [(m.sender, m.text, m.time) for m in log.messages] == [
+        (name, text, datetime(2024, 1, 15, 15, 4)) for name, text in (("Anna", "a"), ("Ben", "b"), ("Anna", "c"))
+    ]
+    assert log.partner == "Anna" and not log.unread()
+
+
+@pytest.mark.parametrize(("clock", "hour"), [("凌晨12:05", 0), ("清晨5:05", 5), ("中午11:05", 11), ("中午12:05", 12),
+                                            ("中午1:05", 13), ("晚上9:05", 21)])  # fmt: skip
+def test_parts_of_the_day(read, clock, hour):
+    assert read(phone(f"{clock}\tA\ta", "23:59\tB\tb")).messages[0].time == datetime(2024, 1, 1, hour, 5)
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ("A\t[貼圖]", Kind.STICKER), ("A\t[สติกเกอร์]", Kind.STICKER), ("A\t[影片]", Kind.MEDIA),
+        ("A\t[รูป]", Kind.MEDIA), ("A\t[位置訊息] 台北市", Kind.MEDIA), ("A\t☎ 取消通話", Kind.CALL),
+        ("A\t☎ 通話時間 0:07", Kind.CALL), ("A\t☎ ไม่มีการตอบรับ", Kind.CALL), ("A\t☎ Call time 0:07", Kind.CALL),
+        ("A已收回訊息", Kind.UNSENT), ("A\t已收回訊息。", Kind.UNSENT), ("A ยกเลิกข้อความ", Kind.UNSENT),
+        ("\tA加入群組。", Kind.SYSTEM), ("A joined the group.", Kind.SYSTEM), ("A\tA退出群組。", Kind.SYSTEM),
+        ("A\tA เข้าร่วมกลุ่มแล้ว", Kind.SYSTEM), ("A\t☎ 03-1234-5678", Kind.TEXT), ("A\tA加油", Kind.TEXT),
+        ("A\t取消了", Kind.TEXT), ("A\tได้เลย", Kind.TEXT),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_in_other_languages(read, columns, kind):
+    assert kinds(read(phone(f"10:00\t{columns}", "10:01\tB\tok"))) == [kind, Kind.TEXT]

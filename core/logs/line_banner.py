@@ -12,7 +12,8 @@ GROUP = re.compile(
     r"(?:\[LINE\]\s*)?(?:.+のトーク(?:履歴)?|Chat history in .+|.+的聊天[记記][录錄]|ประวัติการ(?:แชท|สนทนา).*)\s*"
 )
 SAVED = re.compile(
-    r"(?:保存日時|保存日期|儲存日期|Saved on|บันทึก(?:เมื่อ)?วันที่)\s*[:：]?\s*[\d/.年月日,:\s AaPpMm午前後上下]+"
+    r"(?:保存日時|保存日期|儲存日期|Saved on|บันทึก(?:เมื่อ)?(?:วันที่)?)"
+    r"\s*[:：]?\s*[\d/.年月日,:\s AaPpMm午前後上下凌清晨早中傍晚น]+"
 )
 FILE_NAME = re.compile(r"\[LINE\]\s*(.+?)(?:\s+\d{1,2}|\s*\(\d+\))?")
 DEPTH = 6  # lines in which a banner is looked for

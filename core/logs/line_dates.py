@@ -27,10 +27,15 @@ YEAR_FIRST = re.compile(
     rf"(\d{{4}})(?:[/.]|年\s?)(\d{{1,2}})(?:[/.]|月\s?)(\d{{1,2}})日?\s*[(（]?\s*({_WORD})\s*[)）]?\s*", re.IGNORECASE
 )
 YEAR_LAST = re.compile(rf"({_WORD}),?\s+(\d{{1,2}})/(\d{{1,2}})/(\d{{4}})\s*", re.IGNORECASE)
-TIME = re.compile(r"(午前|午後|上午|下午|오전|오후)?\s?(\d{1,2}):(\d{2})\s?([AaPp]\.?[Mm]\.?)?")
-AFTERNOON = ("午後", "下午", "오후")
+# Halves and, in Chinese, smaller parts of the day. 中午 covers 11:00 to 13:59.
+BEFORE_NOON = ("午前", "上午", "오전", "凌晨", "清晨", "早上", "ก่อนเที่ยง")
+AFTERNOON = ("午後", "下午", "오후", "傍晚", "晚上", "หลังเที่ยง")
+NOON = "中午"
+HALVES = "|".join((*BEFORE_NOON, *AFTERNOON, NOON))
+TIME = re.compile(rf"({HALVES})?\s?(\d{{1,2}}):(\d{{2}})(?:\s?([AaPp]\.?[Mm]\.?)|\s?น\.)?")
+BUDDHIST = 543  # Thai phones may count years so
 LONGEST_HEADER = 40
-LONGEST_CLOCK = 12
+LONGEST_CLOCK = 20
 FIRST_CHARACTERS = frozenset("0123456789") | {c for word in WEEKDAY for c in (word[0], word[0].upper())}
 MINUTE = tuple(timedelta(minutes=n) for n in range(25 * 60))
 
@@ -47,7 +52,8 @@ def minutes(clock: str) -> int | None:
         return None
     half, hour, minute, meridiem = match[1], int(match[2]), int(match[3]), match[4]
     if half or meridiem:
-        late = half in AFTERNOON or (meridiem or "").lower().startswith("p")
+        late = half in AFTERNOON or (meridiem or "").lower().startswith("p") or (half == NOON and hour < 11)
+        late = late or (half == NOON and hour == 12)
         hour = hour % 12 + (12 if late else 0)
     return hour * 60 + minute if hour <= 24 and minute < 60 else None
 
@@ -59,7 +65,7 @@ def at(day: date, minute_of_day: int) -> datetime:
 
 def _date(year: int, month: int, day: int) -> date | None:
     try:
-        return date(year, month, day)
+        return date(year - BUDDHIST if year >= 2400 else year, month, day)
     except ValueError:
         return None
 

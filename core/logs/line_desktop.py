@@ -13,21 +13,20 @@ from datetime import date
 from core.logs.collect import Collector
 from core.logs.decode import edges, split_records
 from core.logs.line_banner import DEPTH, is_banner, partner_of
-from core.logs.line_dates import DateHeaders, at, looks_like_header, minutes
+from core.logs.line_dates import HALVES, DateHeaders, at, looks_like_header, minutes
 from core.logs.line_kinds import EVENT, STICKERS, UNSENT, classify, join_talk
 from core.logs.log import Format, Guess, Hints, Log, Note
 from core.messages import Kind, Message
 
 FORMAT = Format("line-desktop", "LINE (saved on a computer)", "LINE（パソコンで保存）")
-HEAD = re.compile(
-    r"((?:午前|午後|上午|下午|오전|오후)?\s?\d{1,2}:\d{2}(?:\s?[AaPp]\.?[Mm]\.?)?)[ \u3000]+(\S.*)", re.DOTALL
-)
+HEAD = re.compile(rf"((?:{HALVES})?\s?\d{{1,2}}:\d{{2}}(?:\s?[AaPp]\.?[Mm]\.?|\s?น\.)?)[ \u3000]+(\S.*)", re.DOTALL)
 # Desktop exports write their marks without brackets.
 MARKS = dict.fromkeys(STICKERS, Kind.STICKER) | dict.fromkeys(
     ("写真", "画像", "動画", "ファイル", "音声", "ボイスメッセージ", "連絡先", "位置情報", "アルバム", "ノート",
      "Photo", "Photos", "Image", "Images", "Video", "Videos", "Audio", "File", "Files", "Contact", "Location",
-     "照片", "影片", "视频", "檔案", "文件"), Kind.MEDIA)  # fmt: skip
-MARKS |= dict.fromkeys(("通話", "Call", "不在着信"), Kind.CALL)
+     "照片", "圖片", "图片", "影片", "视频", "檔案", "文件", "語音訊息", "语音信息", "聯絡資訊", "位置訊息",
+     "相簿", "記事本", "รูป", "รูปภาพ", "วิดีโอ", "ไฟล์", "ข้อความเสียง", "อัลบั้ม", "โน้ต"), Kind.MEDIA)  # fmt: skip
+MARKS |= dict.fromkeys(("通話", "通话", "Call", "不在着信", "未接來電", "未接来电"), Kind.CALL)
 MOST_NAME_WORDS = 4
 OTHER_WAY = re.compile(r"[^:：\s][^:：\n]{0,39}[:：]|<[^<>\n]{1,40}>|【")
 

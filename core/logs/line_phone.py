@@ -13,13 +13,13 @@ from typing import Literal
 from core.logs.collect import Collector
 from core.logs.decode import EDGE_MARKS, split_records
 from core.logs.line_banner import DEPTH, SAVED, is_banner, partner_of
-from core.logs.line_dates import MINUTE, DateHeaders, at, looks_like_header, minutes
+from core.logs.line_dates import HALVES, MINUTE, DateHeaders, at, looks_like_header, minutes
 from core.logs.line_kinds import classify, join_talk
 from core.logs.log import Format, Guess, Hints, Log, Note
 from core.messages import Message
 
 FORMAT = Format("line", "LINE (saved on a phone)", "LINE（スマートフォンで保存）")
-HEAD = re.compile(r"(?:午前|午後|上午|下午|오전|오후)?\s?\d{1,2}:\d{2}\s?(?:[AaPp]\.?[Mm]\.?)?\t")
+HEAD = re.compile(rf"(?:{HALVES})?\s?\d{{1,2}}:\d{{2}}\s?(?:[AaPp]\.?[Mm]\.?|น\.)?\t")
 INVISIBLE = str.maketrans("", "", EDGE_MARKS)
 UNDOUBLED = re.compile(r'(?<!")(?:"")*"(?!")')
 
