@@ -14,10 +14,15 @@ class Fate(str, Enum):
 
     LEARNED = "learned"
     HELD_OUT = "held_out"
+    TEST = "test"
     CONTEXT = "context"
     UNANSWERED = "unanswered"
     NO_PERSONA = "no_persona"
     TOO_LONG = "too_long"
+    OUTSIDE = "outside"
+    DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    FREQUENT = "frequent"
     EMPTY = "empty"
     MEDIA = "media"
     STICKER = "sticker"
@@ -30,10 +35,15 @@ class Fate(str, Enum):
 LABELS = {
     Fate.LEARNED: Note("learned", "学ぶ"),
     Fate.HELD_OUT: Note("kept aside to measure with", "測定用に取り分け"),
+    Fate.TEST: Note("kept aside for the last test", "最後のテスト用に取り分け"),
     Fate.CONTEXT: Note("context only", "文脈としてだけ使う"),
     Fate.UNANSWERED: Note("the persona did not answer", "人格の返事がない"),
     Fate.NO_PERSONA: Note("a talk without the persona", "人格のいない会話"),
     Fate.TOO_LONG: Note("does not fit the token budget", "トークン上限に入らない"),
+    Fate.OUTSIDE: Note("too far from a reply that is learned", "学ぶ返事から離れている"),
+    Fate.DUPLICATE: Note("the same long text again", "同じ長文のくり返し"),
+    Fate.NEAR_DUPLICATE: Note("nearly the same long text again", "ほぼ同じ長文のくり返し"),
+    Fate.FREQUENT: Note("a very frequent reply, beyond its share", "多すぎる決まった返事"),
     Fate.EMPTY: Note("no words", "本文がない"),
     Fate.MEDIA: Note("photo, video or file", "写真・動画・ファイル"),
     Fate.STICKER: Note("sticker", "スタンプ"),
@@ -66,6 +76,14 @@ class Ledger:
         """Messages by fate, in the order of Fate; fates without a message are left out."""
         counted = Counter(self.fates)
         return {fate: counted[fate] for fate in Fate if counted[fate]}
+
+    def examples(self, most: int = 3) -> dict[Fate, tuple[int, ...]]:
+        """For each fate, where the first `most` messages that have it stand in the log."""
+        found: dict[Fate, list[int]] = {}
+        for position, fate in enumerate(self.fates):
+            if fate is not None and len(kept := found.setdefault(fate, [])) < most:
+                kept.append(position)
+        return {fate: tuple(found[fate]) for fate in Fate if fate in found}
 
     @property
     def missing(self) -> int:

@@ -1,18 +1,21 @@
 """From a log and a persona to rows and a ledger: the one entry for the page and for scripts."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from core.data.cut import Cutter
 from core.data.ledger import OF_KIND, Book, Fate, Ledger
-from core.data.rows import Meter, Row, clean, rows_of
-from core.data.sessions import sessions
-from core.data.split import hold_out
+from core.data.recipe import Recipe
+from core.data.rows import Meter, Row, clean
+from core.data.sessions import Session, sessions
+from core.data.split import Parts, divide
 from core.errors import InputError
 from core.logs.log import Log
 from core.messages import Kind
 
-DEFAULT_GAP_MINUTES = 60.0
+DEFAULT_RECIPE = Recipe()
+DEFAULT_GAP_MINUTES = DEFAULT_RECIPE.gap_minutes
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Prepared:
     persona: str
     train: tuple[Row, ...]
     heldout: tuple[Row, ...]
+    """To measure with while training (dev)."""
     ledger: Ledger
     sessions: int
     gap_minutes: float
@@ -31,15 +35,24 @@ class Prepared:
     """Name of the log's file."""
     format: str
     """Id of the log's format."""
+    test: tuple[Row, ...] = ()
+    """For one last measure."""
+    recipe: Recipe = DEFAULT_RECIPE
 
 
-def prepare(log: Log, persona: str, *, meter: Meter, budget: int, gap_minutes: float = DEFAULT_GAP_MINUTES) -> Prepared:
+def prepare(
+    log: Log, persona: str, *, meter: Meter, budget: int, gap_minutes: float | None = None,
+    recipe: Recipe = DEFAULT_RECIPE,
+) -> Prepared:  # fmt: skip
     """Make rows of at most `budget` tokens from `log`, with `persona` as the side that is learned.
 
-    Raises InputError when nobody speaks besides the persona, when the persona writes nothing, or when
-    the gap or the budget leaves no room. A log that yields no row is no error: the ledger says why.
+    `gap_minutes` goes before the recipe's. Raises InputError when nobody speaks besides the persona, when
+    the persona writes nothing, or when the gap or the budget leaves no room. A log that yields no row is
+    no error: the ledger says why.
     """
-    _check(log, persona, gap_minutes)
+    if gap_minutes is not None:
+        recipe = replace(recipe, gap_minutes=gap_minutes)
+    _check(log, persona)
     room = budget - meter.fixed
     if room < 1:
         raise InputError(
@@ -48,44 +61,68 @@ def prepare(log: Log, persona: str, *, meter: Meter, budget: int, gap_minutes: f
             f"1 行 {budget} トークンでは会話が入りません（前置きだけで {meter.fixed} トークン）。"
             "行を長くするか、人格の説明を短くしてください。",
         )
-    messages = log.messages
-    book = Book(len(messages))
-    for i, message in enumerate(messages):
-        fate = OF_KIND.get(message.kind) or (None if clean(message.text) else Fate.EMPTY)
-        if fate:
-            book.enter((i,), fate)
-    named = sum(speaker.texts > 0 for speaker in log.speakers()) > 2
-    parts = sessions(messages, gap_minutes)
-    made = [rows_of(part, messages, persona, book, meter=meter, room=room, named=named) for part in parts]
-    train, heldout = hold_out([row for rows in made for row in rows])
-    _enter(book, train, Fate.LEARNED)
-    _enter(book, heldout, Fate.HELD_OUT)
-    ledger = book.close(len(log.messages))
+    book = Book(len(log.messages))
+    cutter = Cutter(log.messages, _words(log, book), persona, recipe, meter, room, groups=_groups(log))
+    talks = sessions(log.messages, recipe.gap_minutes)
+    parts = _divided([row for talk in talks for row in cutter.rows(talk)], talks, recipe)
+    _enter(book, parts)
+    for position, fate in cutter.left.items():
+        if book.open(position):
+            book.enter((position,), fate)
     return Prepared(
         persona=persona,
-        train=train,
-        heldout=heldout,
-        ledger=ledger,
-        sessions=len(parts),
-        gap_minutes=gap_minutes,
+        train=parts.train,
+        heldout=parts.dev,
+        test=parts.test,
+        ledger=book.close(len(log.messages)),
+        sessions=len(talks),
+        gap_minutes=recipe.gap_minutes,
         budget=budget,
         source=log.file_name,
         format=log.format.id,
+        recipe=recipe,
     )
 
 
-def _enter(book: Book, rows: Sequence[Row], learned: Fate) -> None:
-    for row in rows:
-        for turn, positions in zip(row.turns, row.positions, strict=True):
-            book.enter(positions, learned if turn.role == "assistant" else Fate.CONTEXT)
+def _words(log: Log, book: Book) -> list[str | None]:
+    """The words of each message as they are learned; None for one that is left out, with its fate in `book`."""
+    words: list[str | None] = []
+    for i, message in enumerate(log.messages):
+        fate = OF_KIND.get(message.kind)
+        text = None if fate else clean(message.text) or None
+        words.append(text)
+        if text is None:
+            book.enter((i,), fate or Fate.EMPTY)
+    return words
 
 
-def _check(log: Log, persona: str, gap_minutes: float) -> None:
-    if not (math.isfinite(gap_minutes) and gap_minutes > 0):
-        raise InputError(
-            f"The gap between talks must be more than 0 minutes, not {gap_minutes}.",
-            f"会話の区切りは 0 分より長くしてください（{gap_minutes}）。",
-        )
+def _groups(log: Log) -> frozenset[int]:
+    """The conversations in which more than two people write."""
+    writers = {(m.part, m.sender) for m in log.messages if m.kind is Kind.TEXT and m.sender is not None}
+    return frozenset(part for part, n in Counter(part for part, _ in writers).items() if n > 2)
+
+
+def _divided(rows: list[Row], talks: Iterable[Session], recipe: Recipe) -> Parts:
+    starts = {talk.number: talk.start for talk in talks}
+    return divide(rows, starts, dev_share=recipe.dev_share, test_share=recipe.test_share)
+
+
+def _enter(book: Book, parts: Parts) -> None:
+    """The fate of what the rows hold: first all that is learned, for a message may be context elsewhere."""
+    split = ((parts.train, Fate.LEARNED), (parts.dev, Fate.HELD_OUT), (parts.test, Fate.TEST))
+    for rows, fate in split:
+        for row in rows:
+            for k, positions in enumerate(row.positions):
+                if row.is_learned(k):
+                    book.enter(positions, fate)
+    for rows, _ in split:
+        for row in rows:
+            for k, positions in enumerate(row.positions):
+                if not row.is_learned(k):
+                    book.enter(filter(book.open, positions), Fate.CONTEXT)
+
+
+def _check(log: Log, persona: str) -> None:
     writers = {m.sender for m in log.messages if m.sender is not None and m.kind is Kind.TEXT}
     shown = [speaker.name for speaker in log.speakers()][:10]
     if len(writers) < 2:

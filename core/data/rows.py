@@ -1,22 +1,20 @@
-"""Rows: pieces of conversation that fit the token budget and end with words of the persona.
+"""Rows: pieces of conversation that end with words of the persona, as they are learned and saved.
 
-A row is a list of turns; all of the persona's turns in it are learned, the others are context. The
-persona may open a row.
+A row is a list of turns. Of the persona's turns all are learned, or those that the row says; everything
+else is context. The persona may open a row. `core.data.cut` makes rows of sessions.
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate, groupby, takewhile
+from itertools import groupby
 from typing import Protocol
 
-from core.data.ledger import Book, Fate
-from core.data.sessions import Session
 from core.logs.decode import edges
-from core.messages import Message, Turn, to_chat_messages
+from core.messages import Turn, to_chat_messages
 
-JsonRow = dict[str, int | str | list[dict[str, str]] | None]
+JsonRow = dict[str, int | str | list[dict[str, str | int]] | None]
 
 
 class Meter(Protocol):
@@ -43,32 +41,67 @@ class Row:
     """For each turn, where its messages stand in the log; empty for rows read back from disk."""
     tokens: tuple[int, ...] = ()
     """Tokens that each turn adds; empty for rows read back from disk."""
+    targets: tuple[bool, ...] = ()
+    """For each turn, whether it is learned; empty: all of the persona's turns are."""
+
+    def is_learned(self, k: int) -> bool:
+        """Whether the words of turn `k` are learned."""
+        return self.targets[k] if self.targets else self.turns[k].role == "assistant"
 
     @property
     def learned(self) -> int:
-        """Messages of the persona."""
-        return sum(len(turn.messages) for turn in self.turns if turn.role == "assistant")
+        """Messages that are learned."""
+        return self.learned_in(range(len(self.turns)))
+
+    def learned_in(self, turns: range) -> int:
+        """Messages of `turns` that are learned, as many as they were in the log."""
+        counted = self.positions or tuple(turn.messages for turn in self.turns)
+        return sum(len(counted[k]) for k in turns if self.is_learned(k))
 
     def split(self, k: int) -> tuple["Row", "Row"]:
         """Two rows: the first `k` turns, and the rest."""
         return tuple(
-            Row(self.session, self.start, self.turns[part], self.positions[part], self.tokens[part])
-            for part in (slice(k), slice(k, None))
+            Row(self.session, self.start, self.turns[p], self.positions[p], self.tokens[p], self.targets[p])
+            for p in (slice(k), slice(k, None))
         )
 
     def to_json(self) -> JsonRow:
-        """The row as it is saved: one entry a message, so that a burst stays a burst."""
+        """The row as it is saved: one entry a message, so that a burst stays a burst.
+
+        The persona's words that are context only have a weight of 0, as in OpenAI's format.
+        """
         start = self.start.isoformat() if self.start else None
-        return {"session": self.session, "start": start, "messages": to_chat_messages(self.turns)}
+        if not self.targets:
+            return {"session": self.session, "start": start, "messages": to_chat_messages(self.turns)}
+        messages: list[dict[str, str | int]] = []
+        for k, turn in enumerate(self.turns):
+            weight = {"weight": 0} if turn.role == "assistant" and not self.is_learned(k) else {}
+            messages += [entry | weight for entry in to_chat_messages((turn,))]
+        return {"session": self.session, "start": start, "messages": messages}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> "Row":
+        """The inverse of `to_json`, without places and tokens. Raises ValueError, KeyError or TypeError for no row."""
+        start = datetime.fromisoformat(value["start"]) if value.get("start") else None
+        turns, targets = [], []
+        for (role, name, weight), run in groupby(value["messages"], key=_of_turn):
+            if role not in ("user", "assistant"):
+                raise ValueError(f"a row has no role {role!r:.40}")
+            turns.append(Turn(role, tuple(_text(message["content"]) for message in run), name))
+            targets.append(role == "assistant" and weight != 0)
+        whole = all(target == (turn.role == "assistant") for turn, target in zip(turns, targets, strict=True))
+        return cls(int(value.get("session") or 0), start, tuple(turns), targets=() if whole else tuple(targets))
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A turn, where its messages stand in the log, and its tokens."""
+def _of_turn(message: Mapping[str, object]) -> tuple:
+    weight = message.get("weight")
+    return message["role"], message.get("name"), 1 if weight is None else weight
 
-    turn: Turn
-    positions: tuple[int, ...]
-    tokens: int
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"words have to be text, not {value!r:.40}")
+    return value
 
 
 def clean(text: str) -> str:
@@ -77,80 +110,3 @@ def clean(text: str) -> str:
     NFC and not NFKC, which would destroy ｗ, ！ and half-width style.
     """
     return edges(unicodedata.normalize("NFC", text)).strip()
-
-
-def rows_of(
-    session: Session, messages: Sequence[Message], persona: str, book: Book, *, meter: Meter, room: int, named: bool
-) -> list[Row]:
-    """The rows of one session, each of at most `room` tokens; what is left out is written in `book`.
-
-    Only messages that `book` has no fate for are used. The caller enters the fate of what the rows
-    hold, once it knows which are held out. `named` keeps the others' names, for groups.
-    """
-    usable = [i for i in session.positions if book.open(i)]
-    if not any(messages[i].sender == persona for i in usable):
-        book.enter(usable, Fate.NO_PERSONA)
-        return []
-    turns = list(_turns(usable, messages, persona, meter, named))
-    return [
-        Row(
-            session.number,
-            messages[piece[0].positions[0]].time,
-            tuple(placed.turn for placed in piece),
-            tuple(placed.positions for placed in piece),
-            tuple(placed.tokens for placed in piece),
-        )
-        for piece in _pieces(turns, room, book)
-    ]
-
-
-def _turns(
-    usable: Sequence[int], messages: Sequence[Message], persona: str, meter: Meter, named: bool
-) -> Iterator[_Placed]:
-    for sender, run in groupby(usable, key=lambda i: messages[i].sender):
-        positions = tuple(run)
-        words = tuple(clean(messages[i].text) for i in positions)
-        turn = Turn("assistant", words) if sender == persona else Turn("user", words, sender if named else None)
-        yield _Placed(turn, positions, meter.turn(turn))
-
-
-def _pieces(turns: Sequence[_Placed], room: int, book: Book) -> Iterator[list[_Placed]]:
-    """Turns in pieces that fit `room` and end with the persona, each beginning where the last ended.
-
-    A turn that fits nowhere ends a piece: no row hides a hole.
-    """
-    piece: list[_Placed] = []
-    heard: list[_Placed] = []  # turns of others that no turn of the persona has followed yet
-    used = 0
-    for placed in turns:
-        heard.append(placed)
-        if placed.turn.role == "user":
-            continue
-        size = sum(turn.tokens for turn in heard)
-        if piece and (used + size > room or placed.tokens > room):
-            yield piece
-            piece, used = [], 0
-        if placed.tokens > room:
-            _enter(book, [placed], Fate.TOO_LONG)
-            _enter(book, heard[:-1], Fate.UNANSWERED)
-        else:
-            fits = _last_that_fit(heard, room - used)
-            _enter(book, heard[: len(heard) - len(fits)], Fate.TOO_LONG)
-            piece += fits
-            used += sum(turn.tokens for turn in fits)
-        heard = []
-    _enter(book, heard, Fate.UNANSWERED)
-    if piece:
-        yield piece
-
-
-def _last_that_fit(turns: Sequence[_Placed], room: int) -> list[_Placed]:
-    """The longest end of `turns` within `room` tokens."""
-    totals = accumulate(placed.tokens for placed in reversed(turns))
-    count = sum(1 for _ in takewhile(lambda total: total <= room, totals))
-    return list(turns[len(turns) - count :])
-
-
-def _enter(book: Book, turns: Sequence[_Placed], fate: Fate) -> None:
-    for placed in turns:
-        book.enter(placed.positions, fate)

@@ -1,4 +1,4 @@
-"""Data sets on disk: `train.jsonl`, `heldout.jsonl` and `dataset.json` in a folder of their own.
+"""Data sets on disk: `train.jsonl`, `heldout.jsonl`, perhaps `test.jsonl`, and `dataset.json` in a folder.
 
 A row a line, as `datasets.load_dataset("json", data_files=…)` reads it. A set is written aside and
 then renamed, so there is a whole one or none.
@@ -9,9 +9,9 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -19,11 +19,10 @@ from typing import Literal
 from core.data.prepare import Prepared
 from core.data.rows import Row
 from core.errors import InputError
-from core.messages import from_chat_messages
 from core.workspace import Workspace, read_json, write_json
 
-Split = Literal["train", "heldout"]
-FILES: dict[Split, str] = {"train": "train.jsonl", "heldout": "heldout.jsonl"}
+Split = Literal["train", "heldout", "test"]
+FILES: dict[Split, str] = {"train": "train.jsonl", "heldout": "heldout.jsonl", "test": "test.jsonl"}
 INFO = "dataset.json"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -53,6 +52,14 @@ class DataSetInfo:
     """The model whose tokenizer measured the rows."""
     created: str
     """ISO 8601, UTC."""
+    test_rows: int = 0
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    """How the rows were made (`core.data.recipe`); empty where that is not known."""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> "DataSetInfo":
+        """The inverse of `asdict`; keys of later versions are left aside. Raises TypeError where one is missing."""
+        return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class SavedDataSet:
     folder: Path
 
     def file(self, split: Split) -> Path:
-        """The rows of one split."""
+        """The rows of one split. Of the test there may be no file."""
         return self.folder / FILES[split]
 
 
@@ -83,15 +90,30 @@ class DataSets:
                 f"There is no row to save: nothing “{prepared.persona}” wrote fits. The ledger shows why.",
                 f"保存できる行がありません。「{prepared.persona}」の発言が行になりませんでした。内訳を見てください。",
             )
-        name = self.workspace.free_name(owner, "datasets", name)
+        rows: dict[Split, Sequence[Row]] = {
+            "train": prepared.train, "heldout": prepared.heldout, "test": prepared.test,
+        }  # fmt: skip
+        return self.adopt(owner, info_of(name, prepared, description=description, model=model), rows)
+
+    def adopt(self, owner: str, info: DataSetInfo, rows: Mapping[Split, Sequence[Row]]) -> SavedDataSet:
+        """Keep rows from anywhere as a data set, under `info.name` or the next free name.
+
+        The numbers of rows in `info` are set to what is there. Raises InputError when there are no rows to
+        train on or the disk is full; then nothing is left behind.
+        """
+        if not rows.get("train"):
+            raise InputError(
+                f"There is no row to train on in “{info.name}”. Choose another file or data set.",
+                f"「{info.name}」には学習に使う行がありません。別のファイルかデータセットを選んでください。",
+            )
+        name = self.workspace.free_name(owner, "datasets", info.name)
         target = self.workspace.place(owner, "datasets", name)
         aside = target.with_name(f".{uuid.uuid4().hex}")
-        info = _info(name, prepared, description, model)
+        counts = {f"{split}_rows": len(rows.get(split, ())) for split in FILES}
+        info = replace(info, name=name, **counts)
         with _whole_or_nothing(aside):
             aside.mkdir()
-            _write_rows(aside / FILES["train"], prepared.train)
-            _write_rows(aside / FILES["heldout"], prepared.heldout)
-            write_json(aside / INFO, asdict(info))
+            write_set(aside, info, rows)
             os.rename(aside, target)
         return SavedDataSet(info, target)
 
@@ -99,13 +121,13 @@ class DataSets:
         """The data set called `name`. Raises InputError when there is none, or none that can be read."""
         folder = self.workspace.place(owner, "datasets", name)
         try:
-            return SavedDataSet(DataSetInfo(**read_json(folder / INFO)), folder)
+            return SavedDataSet(DataSetInfo.from_json(read_json(folder / INFO)), folder)
         except FileNotFoundError as error:
             raise InputError(
                 f"There is no data set “{name}”. Choose one from the list, or make it again.",
                 f"データセット「{name}」がありません。一覧から選ぶか、作り直してください。",
             ) from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise InputError(
                 f"The data set “{name}” is damaged: {INFO} cannot be read. Delete it and make it again.",
                 f"データセット「{name}」の {INFO} が壊れています。削除して作り直してください。",
@@ -128,7 +150,7 @@ class DataSets:
 
     def read_rows(self, owner: str, name: str, split: Split) -> tuple[Row, ...]:
         """The rows of one split, as they were saved."""
-        return tuple(_read_rows(self.get(owner, name).file(split)))
+        return tuple(read_rows(self.get(owner, name).file(split)))
 
     def _readable(self, owner: str, name: str) -> SavedDataSet | None:
         try:
@@ -137,7 +159,8 @@ class DataSets:
             return None
 
 
-def _info(name: str, prepared: Prepared, description: str, model: str) -> DataSetInfo:
+def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> DataSetInfo:
+    """What there is to say of prepared rows. `model` is the one whose tokenizer measured them."""
     return DataSetInfo(
         name=name,
         persona=prepared.persona,
@@ -153,7 +176,17 @@ def _info(name: str, prepared: Prepared, description: str, model: str) -> DataSe
         budget=prepared.budget,
         model=model,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        test_rows=len(prepared.test),
+        recipe=prepared.recipe.to_json() | {"names": []},  # the names are what was to be kept out
     )
+
+
+def write_set(folder: Path, info: DataSetInfo, rows: Mapping[Split, Sequence[Row]]) -> None:
+    """Write the files of a data set into `folder`; a test without rows gets no file."""
+    for split, file in FILES.items():
+        if rows.get(split) or split != "test":
+            _write_rows(folder / file, rows.get(split, ()))
+    write_json(folder / INFO, asdict(info))
 
 
 def to_jsonl(rows: Iterable[Row]) -> Iterator[str]:
@@ -169,14 +202,15 @@ def _write_rows(path: Path, rows: Iterable[Row]) -> None:
         os.fsync(file.fileno())
 
 
-def _read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a JSONL file; none when there is no such file. Raises InputError with the line that is no row."""
+    if not path.exists():
+        return
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             try:
-                value = json.loads(line)
-                start = datetime.fromisoformat(value["start"]) if value["start"] else None
-                yield Row(value["session"], start, tuple(from_chat_messages(value["messages"])))
-            except (ValueError, KeyError, TypeError) as error:
+                yield Row.from_json(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(
                     f"Line {number} of {path.name} is not a row of a data set: {line.strip()[:80]}",
                     f"{path.name} の {number} 行目はデータセットの行ではありません: {line.strip()[:80]}",

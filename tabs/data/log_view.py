@@ -116,7 +116,7 @@ def rows_of(opened: OpenLog, split: Split) -> tuple[Row, ...]:
     """The rows of one split; none while there are none."""
     if opened.prepared is None:
         return ()
-    return opened.prepared.heldout if split == "heldout" else opened.prepared.train
+    return {"train": opened.prepared.train, "heldout": opened.prepared.heldout, "test": opened.prepared.test}[split]
 
 
 def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, language: str) -> str:

@@ -1,0 +1,224 @@
+"""Cuts sessions into rows of the shape a recipe asks for, each within the token budget.
+
+`Cutter.rows` gives the rows of one session, and writes down why a message is in none of them. A row
+hides no hole: turns that stand side by side in a row did so in the talk, but for a message that the
+persona answers by a link, which is put before the answer.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from core.data.ledger import Fate
+from core.data.recipe import Recipe
+from core.data.rows import Meter, Row
+from core.data.sessions import Session
+from core.messages import Message, Turn
+
+MOST_ANSWERED = 2  # linked messages put before one turn
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A turn, where its messages stand in the log, its tokens, and whether a row may learn it."""
+
+    turn: Turn
+    positions: tuple[int, ...]
+    tokens: int
+    target: bool
+
+    @property
+    def own(self) -> bool:
+        """Whether the persona said it."""
+        return self.turn.role == "assistant"
+
+
+@dataclass
+class Cutter:
+    """What is the same for all sessions of a log."""
+
+    messages: Sequence[Message]
+    words: Sequence[str | None]
+    """Of each message, as they are learned; None for one that is left out."""
+    persona: str
+    recipe: Recipe
+    meter: Meter
+    room: int
+    """Tokens that the turns of a row may take."""
+    groups: frozenset[int] = frozenset()
+    """Conversations of more than two people: there the others keep their names."""
+    frequent: frozenset[int] = frozenset()
+    """Messages of the persona that are context at most."""
+    rename: Callable[[str], str] = str
+    """How a name of a group is written."""
+    left: dict[int, Fate] = field(default_factory=dict)
+    """Why a message would be in no row. One that is in a row nevertheless has its fate from there."""
+
+    def rows(self, session: Session) -> list[Row]:
+        """The rows of one session, in the order of talking."""
+        usable = [i for i in session.positions if self.words[i] is not None]
+        if not any(self.messages[i].sender == self.persona for i in usable):
+            self.left.update(dict.fromkeys(usable, Fate.NO_PERSONA))
+            return []
+        turns = list(self._turns(usable))
+        each = self.recipe.burst == "each"
+        chunks = self.recipe.shape == "conversation" and not each
+        pieces = self._chunks(turns) if chunks else self._windows(turns, pair=self.recipe.shape == "pair", each=each)
+        return [self._row(session, piece) for piece in pieces]
+
+    def _row(self, session: Session, piece: Sequence[Placed]) -> Row:
+        targets = tuple(placed.target for placed in piece)
+        plain = all(placed.target == placed.own for placed in piece)
+        return Row(
+            session.number,
+            self.messages[piece[0].positions[0]].time,
+            tuple(placed.turn for placed in piece),
+            tuple(placed.positions for placed in piece),
+            tuple(placed.tokens for placed in piece),
+            () if plain else targets,
+        )
+
+    def _turns(self, usable: Sequence[int]) -> Iterator[Placed]:
+        for sender, run in groupby(usable, key=lambda i: self.messages[i].sender):
+            positions = tuple(run)
+            if sender == self.persona:
+                yield self._own(positions, target=not self.frequent.issuperset(positions))
+            else:
+                yield self._others(positions)
+
+    def _own(self, positions: tuple[int, ...], *, target: bool) -> Placed:
+        turn = Turn("assistant", self._burst(positions))
+        return Placed(turn, positions, self.meter.turn(turn), target)
+
+    def _others(self, positions: tuple[int, ...]) -> Placed:
+        message = self.messages[positions[0]]
+        name = self.rename(message.sender) if message.part in self.groups and message.sender is not None else None
+        turn = Turn("user", self._burst(positions), name)
+        return Placed(turn, positions, self.meter.turn(turn), False)
+
+    def _burst(self, positions: Sequence[int]) -> tuple[str, ...]:
+        words = tuple(self.words[i] for i in positions)
+        return (self.recipe.separator.join(words),) if self.recipe.burst == "separator" else words
+
+    def _chunks(self, turns: Sequence[Placed]) -> Iterator[list[Placed]]:
+        """Turns in pieces that fit and end with words that are learned, each beginning where the last ended."""
+        piece: list[Placed] = []
+        heard: list[Placed] = []  # turns of others that no turn of the persona has followed yet
+        used = shown = 0  # tokens of the piece; turns at its beginning that are there for context
+        for placed in turns:
+            heard.append(placed)
+            if not placed.own:
+                continue
+            size = sum(turn.tokens for turn in heard)
+            before: list[Placed] = []
+            full = used + size > self.room or len(piece) - shown + len(heard) > self.recipe.most_turns
+            if piece and (full or placed.tokens > self.room):
+                yield from self._ended(piece, shown)
+                before, piece, used, shown = piece, [], 0, 0
+            if placed.tokens > self.room:
+                self._leave([placed], Fate.TOO_LONG)
+                self._leave(heard[:-1], Fate.UNANSWERED)
+            else:
+                fits = self._fitting(heard, self.room - used)
+                if not piece and len(fits) == len(heard):
+                    piece = self._context(before, size)
+                    shown, used = len(piece), sum(turn.tokens for turn in piece)
+                fits = self._with_answered(fits, piece, self.room - used)
+                piece += fits
+                used += sum(turn.tokens for turn in fits)
+            heard = []
+        self._leave(heard, Fate.UNANSWERED)
+        if piece:
+            yield from self._ended(piece, shown)
+
+    def _ended(self, piece: Sequence[Placed], shown: int) -> Iterator[list[Placed]]:
+        """The piece up to the last turn that is learned; nothing when there is none."""
+        last = max((k for k, placed in enumerate(piece) if placed.target), default=-1)
+        for placed in piece[max(last + 1, shown) :]:
+            self._leave([placed], Fate.FREQUENT if placed.own else Fate.OUTSIDE)
+        if last >= 0:
+            yield list(piece[: last + 1])
+
+    def _context(self, before: Sequence[Placed], size: int) -> list[Placed]:
+        """The last turns of the row before, as context for a row whose first exchange takes `size` tokens."""
+        wanted = before[-self.recipe.context :] if self.recipe.context else ()
+        return [replace(placed, target=False) for placed in _last_that_fit(wanted, self.room - size)]
+
+    def _windows(self, turns: Sequence[Placed], *, pair: bool, each: bool) -> Iterator[list[Placed]]:
+        """A piece for each turn of the persona, or for each of its messages: it, and what was said before."""
+        past: list[Placed] = []  # as context, without a hole
+        heard: list[Placed] = []  # turns of others since the persona last spoke
+        for placed in turns:
+            if not placed.own:
+                heard.append(placed)
+                continue
+            whole = placed.tokens <= self.room
+            self._leave(heard, Fate.OUTSIDE if whole or each else Fate.UNANSWERED)
+            for said in self._samples(placed) if each else [[placed]]:
+                reach = heard if pair else [*past, *heard][-max(self.recipe.most_turns - 1, 1) :]
+                fate = self._fate_of_no_row(said[-1])
+                if fate:
+                    self._leave([said[-1]], fate)
+                    continue
+                fits = _last_that_fit([*reach, *said], self.room)
+                near = heard[-len(reach) :] if reach else []
+                self._leave(near[: max(len(near) + len(said) - len(fits), 0)], Fate.TOO_LONG)
+                yield self._with_answered(fits, (), self.room)
+            past = [*past, *heard, replace(placed, target=False)][-self.recipe.most_turns :] if whole else []
+            heard = []
+        self._leave(heard, Fate.UNANSWERED)
+
+    def _fate_of_no_row(self, sample: Placed) -> Fate | None:
+        if sample.tokens > self.room:
+            return Fate.TOO_LONG
+        return None if sample.target else Fate.FREQUENT
+
+    def _samples(self, placed: Placed) -> Iterator[list[Placed]]:
+        """Each message of a burst, behind those before it as one turn of context."""
+        for k, position in enumerate(placed.positions):
+            said = [self._own(placed.positions[:k], target=False)] if k else []
+            yield [*said, self._own((position,), target=position not in self.frequent)]
+
+    def _fitting(self, turns: Sequence[Placed], room: int) -> list[Placed]:
+        """The last of `turns` that a row may have and that fit `room`."""
+        near = turns[-min(self.recipe.most_turns, len(turns)) :]
+        fits = _last_that_fit(near, room)
+        self._leave(turns[: len(turns) - len(near)], Fate.OUTSIDE)
+        self._leave(near[: len(near) - len(fits)], Fate.TOO_LONG)
+        return fits
+
+    def _with_answered(self, turns: list[Placed], piece: Sequence[Placed], room: int) -> list[Placed]:
+        """`turns` with the messages before them that their reply answers by a link, where these are not in the row."""
+        own = turns[-1]
+        links = {self.messages[i].reply_to for i in own.positions} - {None}
+        if not links:
+            return turns
+        there = {i for placed in (*piece, *turns) for i in placed.positions}
+        part = self.messages[own.positions[0]].part
+        answered = sorted(i for i in links - there if self._can_be_answered(i, part, own.positions[0]))
+        free = room - sum(placed.tokens for placed in turns)
+        for i in reversed(answered[:MOST_ANSWERED]):
+            quoted = self._others((i,))
+            if quoted.tokens <= free:
+                turns, free = [quoted, *turns], free - quoted.tokens
+        return turns
+
+    def _can_be_answered(self, i: int, part: int, own: int) -> bool:
+        if not 0 <= i < len(self.messages) or self.words[i] is None:
+            return False
+        asked, time = self.messages[i], self.messages[own].time
+        earlier = asked.time is None or time is None or asked.time <= time
+        return asked.part == part and asked.sender != self.persona and earlier
+
+    def _leave(self, turns: Sequence[Placed], fate: Fate) -> None:
+        for placed in turns:
+            self.left.update(dict.fromkeys(placed.positions, fate))
+
+
+def _last_that_fit(turns: Sequence[Placed], room: int) -> list[Placed]:
+    """The longest end of `turns` within `room` tokens."""
+    start = len(turns)
+    while start and turns[start - 1].tokens <= room:
+        start -= 1
+        room -= turns[start].tokens
+    return list(turns[start:])
