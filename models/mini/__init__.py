@@ -1,0 +1,1 @@
+"""How the model that comes with the app is made: corpora, tokenizer, rows, training, publishing."""
