@@ -15,13 +15,13 @@ from core.logs.whatsapp_dates import Stamp, date_order, stamp
 
 HALF = "午前|午後|上午|下午|오전|오후"
 DATE = r"\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}年\s?\d{1,2}月\s?\d{1,2}日"
-CLOCK = r"\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:[.,]\d{1,6})?"
+CLOCK = r"\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:[.,]\d{1,9})?"
 _DAY = "|".join(sorted(map(re.escape, WEEKDAY), key=len, reverse=True))
 _WEEKDAY = rf"[ 　]?(?:[(（](?:{_DAY})[)）]|(?:{_DAY})(?!\w))"
 STAMP = rf"(?:(?:{DATE})(?:{_WEEKDAY})?(?:[ ,、T]|, ){{1,2}})?(?:{HALF})?[ ]?{CLOCK}(?:[ ]?[AaPp]\.?[Mm]\.?)?"
 WRITTEN = re.compile(
     rf"(?:(?P<date>{DATE})(?:{_WEEKDAY})?[ ,、T]*)?(?P<before>{HALF})?[ ]?(?P<clock>{CLOCK})"
-    rf"(?:[ ]?(?P<after>[AaPp]\.?[Mm]\.?))?",
+    rf"(?:[ ]?(?P<after>[AaPp]\.?[Mm]\.?))?(?:Z|[ ]?(?:UTC|JST|GMT)?[ ]?(?:[+-]\d{{2}}:?\d{{2}})?)",
     re.IGNORECASE,
 )
 DATE_LINE = re.compile(
