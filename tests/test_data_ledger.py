@@ -14,8 +14,8 @@ from tests.test_data_rows import NOON, Letters, log_of, say, talk
 
 LONG = "これは何度も貼り付けられる、とても長いお知らせの文章です。明日の集合は駅前に九時です。"
 WORDS = st.sampled_from(
-    ("", "  ", "うん", "うん", "りょうかい", "hi", "a\nb", LONG, LONG + "！", "[スタンプ]", "090-1234-5678だよ", "花子に",
-     "x" * 70)
+    ("", "  ", "うん", "うん", "りょうかい", "hi", "a\nb", LONG, LONG + "！", "[スタンプ]", "090-1234-5678だよ",
+     "花子に", "x" * 70)
 )  # fmt: skip
 
 

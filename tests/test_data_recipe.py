@@ -164,7 +164,8 @@ def test_an_answered_message_that_does_not_fit_is_not_put_before():
     "wrong",
     [
         {"gap_minutes": 0}, {"gap_minutes": float("nan")}, {"shape": "talk"}, {"burst": ""}, {"turns": 1},
-        {"turns": -1}, {"context": 2.5}, {"dev_share": 0.6}, {"test_share": -0.1}, {"separator": ""}, {"seed": -1}, {"names": "花子"},
+        {"turns": -1}, {"context": 2.5}, {"dev_share": 0.6}, {"test_share": -0.1}, {"separator": ""},
+        {"seed": -1}, {"names": "花子"},
     ],
 )  # fmt: skip
 def test_choices_that_make_no_sense_are_told(wrong):

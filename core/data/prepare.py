@@ -1,11 +1,12 @@
 """From a log and a persona to rows and a ledger: the one entry for the page and for scripts."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from core.data.cut import Cutter
 from core.data.ledger import OF_KIND, Book, Fate, Ledger
+from core.data.privacy import Masked, Pseudonyms
 from core.data.recipe import Recipe
 from core.data.rows import Meter, Row, clean
 from core.data.sessions import Session, sessions
@@ -38,6 +39,8 @@ class Prepared:
     test: tuple[Row, ...] = ()
     """For one last measure."""
     recipe: Recipe = DEFAULT_RECIPE
+    masked: Mapping[int, Masked] = field(default_factory=dict)
+    """Messages in which something was replaced, by position in the log."""
 
 
 def prepare(
@@ -62,7 +65,11 @@ def prepare(
             "行を長くするか、人格の説明を短くしてください。",
         )
     book = Book(len(log.messages))
-    cutter = Cutter(log.messages, _words(log, book), persona, recipe, meter, room, groups=_groups(log))
+    words = _words(log, book)
+    stand_ins = Pseudonyms(recipe.names, recipe.seed) if recipe.private else None
+    masked = _masked(words, stand_ins) if stand_ins else {}
+    rename = stand_ins.name if stand_ins else str
+    cutter = Cutter(log.messages, words, persona, recipe, meter, room, groups=_groups(log), rename=rename)
     talks = sessions(log.messages, recipe.gap_minutes)
     parts = _divided([row for talk in talks for row in cutter.rows(talk)], talks, recipe)
     _enter(book, parts)
@@ -81,6 +88,7 @@ def prepare(
         source=log.file_name,
         format=log.format.id,
         recipe=recipe,
+        masked=masked,
     )
 
 
@@ -94,6 +102,16 @@ def _words(log: Log, book: Book) -> list[str | None]:
         if text is None:
             book.enter((i,), fate or Fate.EMPTY)
     return words
+
+
+def _masked(words: list[str | None], stand_ins: Pseudonyms) -> dict[int, Masked]:
+    """Replace in `words` what tells who somebody is; what was replaced, by position."""
+    masked: dict[int, Masked] = {}
+    for i, text in enumerate(words):
+        if text and (found := stand_ins.mask(text)).replaced:
+            masked[i] = found
+            words[i] = found.after
+    return masked
 
 
 def _groups(log: Log) -> frozenset[int]:
