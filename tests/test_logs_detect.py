@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import InputError
 from core.logs.decode import count_lines, decode
-from core.logs.detect import FORMATS, read_log
+from core.logs.detect import FALLBACK, FORMATS, READERS, read_log
 
 TALK = "2024/01/01(月)\n10:00\t花子\tこんにちは、元気ですか？\n10:01\t太郎\t元気です\n10:02\t花子\tよかった\n"
 
@@ -53,7 +53,7 @@ def test_too_large(tmp_path):
 
 def test_format_can_be_forced(tmp_path):
     path = write(tmp_path / "x.txt", TALK.encode())
-    assert {f.id for f in FORMATS} == {"line", "line-desktop", "whatsapp", "plain", "json"}
+    assert {f.id for f in FORMATS} >= {"line", "line-desktop", "whatsapp", "plain", "json", "telegram"}
     with pytest.raises(InputError, match="when read as WhatsApp"):
         read_log(path, format="whatsapp")
     with pytest.raises(InputError, match="Known: json"):
@@ -77,7 +77,7 @@ PIECES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("format", [f.id for f in FORMATS])
+@pytest.mark.parametrize("format", [reader.FORMAT.id for reader in (*READERS, FALLBACK)])
 def test_no_line_is_lost_whatever_the_file_holds(tmp_path, format):
     """Random mixtures: every reader answers with a log or with the clear error, and counts each line once."""
     chance = random.Random(format)

@@ -1,17 +1,24 @@
-"""The one way in: which format a file has, and the file read."""
+"""The one way in: which format a file has, and the file read.
+
+There are three families of readers. Text is known by its lines, JSON by its shape, and an archive of
+files that belong together by their names. What no reader of JSON claims is looked at as text.
+"""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import Protocol
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
 
 from core.errors import InputError
-from core.logs import json_messages, line_desktop, line_phone, plain, whatsapp
-from core.logs.archive import read_zip, too_large
+from core.logs import json_messages, line_desktop, line_phone, plain, telegram, whatsapp
+from core.logs.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
 from core.logs.decode import SAMPLE_BYTES, decode, edges
+from core.logs.json_source import JsonSource, Top, looks_like_json
 from core.logs.log import DateOrder, Format, Hints, Log
+from core.logs.several import joined
 from core.messages import Kind
 
 MAX_BYTES = 200_000_000
@@ -21,7 +28,7 @@ WINDOWS = (0.2, 0.35, 0.5, 0.65, 0.8)
 
 
 class Reader(Protocol):
-    """What each module of a format offers."""
+    """What each module of a text format offers."""
 
     FORMAT: Format
 
@@ -34,10 +41,41 @@ class Reader(Protocol):
         ...
 
 
+class JsonReader(Protocol):
+    """What each module of a JSON format offers."""
+
+    FORMAT: Format
+
+    def claims(self, top: Top) -> bool:
+        """Whether a file with this beginning is in this format."""
+        ...
+
+    def read(self, source: JsonSource, hints: Hints) -> Log:
+        """All of its conversations as a log."""
+        ...
+
+
+class ArchiveReader(Protocol):
+    """What each module of a format of several files offers."""
+
+    FORMAT: Format
+
+    def claims_archive(self, archive: Archive) -> bool:
+        """Whether an archive with these files is in this format."""
+        ...
+
+    def read_archive(self, archive: Archive, hints: Hints) -> Log:
+        """All of its conversations as a log."""
+        ...
+
+
 # The strict ones first: on equal hits the earlier reader wins. Plain text takes what no other does.
 READERS: tuple[Reader, ...] = (json_messages, line_phone, whatsapp, line_desktop)
 FALLBACK: Reader = plain
-FORMATS = tuple(reader.FORMAT for reader in (*READERS, FALLBACK))
+# Asked in turn: the first that claims a file reads it.
+JSON_READERS: tuple[JsonReader, ...] = (telegram,)
+ARCHIVE_READERS: tuple[ArchiveReader, ...] = ()
+FORMATS = tuple(dict.fromkeys(reader.FORMAT for reader in (*READERS, *JSON_READERS, *ARCHIVE_READERS, FALLBACK)))
 
 
 def sample(text: str) -> list[str]:
@@ -77,30 +115,88 @@ def read_log(
     format: str | None = None,
     names: Sequence[str] | None = None,
     date_order: DateOrder | None = None,
+    columns: Sequence[str] | None = None,
+    conversations: Sequence[str] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Log:
-    """A chat log from a file, or from the one log in a zip.
+    """A chat log from a file or a zip.
 
     `file_name` is what the person called it (exports carry the partner's name there). `format` is the
-    id of one of FORMATS, instead of detection; `names` and `date_order` are answers to the guesses of
-    an earlier reading. Raises InputError for a file that is empty, too large, no text, of no known
-    format or without a message.
+    id of one of FORMATS, instead of detection; `names`, `date_order`, `columns` and `conversations` are
+    answers to the guesses of an earlier reading. Raises InputError for a file that is empty, too large,
+    no text, of no known format or without a message.
     """
     name = file_name or path.name
-    data, encoded_name = _bytes(path, name, max_bytes)
-    decoded = decode(data)
-    text = decoded.text
-    reader = _chosen(format) if format else detect(text)
-    hints = Hints(encoded_name, tuple(names) if names is not None else None, date_order)
+    hints = Hints(name, _tuple(names), date_order, _tuple(columns), _tuple(conversations))
+    if format and format not in {known.id for known in FORMATS}:
+        raise _unknown_format(format)
+    if path.stat().st_size > max_bytes:
+        raise too_large(name, max_bytes)
     with _no_collection():
-        log = reader.read(text, hints)
+        if is_archive(path):
+            with opened(path, max_bytes) as archive:
+                log = _read_archive(archive, hints, format)
+        else:
+            log = _read_file(lambda: path.open("rb"), hints, format)
     if not any(message.kind is not Kind.UNKNOWN for message in log.messages):
-        raise InputError(
-            f"No message was found in “{name}” when read as {log.format.en}.",
-            f"「{name}」を {log.format.ja} として読みましたが、メッセージがありませんでした。",
-        )
+        raise _no_message(name, log.format)
+    return replace(log, file_name=name)
+
+
+def _tuple(answer: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if answer is None else tuple(answer)
+
+
+def _read_file(open: Callable[[], BinaryIO], hints: Hints, format: str | None) -> Log:
+    """One file: by its shape when it is JSON that a messenger writes, else by its lines."""
+    wanted = [reader for reader in JSON_READERS if format in (None, reader.FORMAT.id)]
+    with open() as file:
+        head = file.read(4096)
+    if wanted and looks_like_json(head):
+        source = JsonSource(open, hints.file_name)
+        reader = wanted[0] if format else next((one for one in wanted if one.claims(source.top)), None)
+        if reader:
+            log = reader.read(source, hints)
+            return replace(log, encoding=source.encoding, notes=(*source.notes, *log.notes))
+    with open() as file:
+        decoded = decode(file.read())
+    if format:
+        by_lines = next((reader for reader in (*READERS, FALLBACK) if reader.FORMAT.id == format), None)
+        if by_lines is None:
+            raise _no_message(hints.file_name, next(known for known in FORMATS if known.id == format))
+    else:
+        by_lines = detect(decoded.text)
+    log = by_lines.read(decoded.text, hints)
     notes = (decoded.warning, *log.notes) if decoded.warning else log.notes
-    return replace(log, file_name=name, encoding=decoded.encoding, notes=notes)
+    return replace(log, encoding=decoded.encoding, notes=notes)
+
+
+def _read_archive(archive: Archive, hints: Hints, format: str | None) -> Log:
+    """An archive whose files belong together, or the one log in it, or each log as a conversation."""
+    for reader in ARCHIVE_READERS:
+        if format in (None, reader.FORMAT.id) and reader.claims_archive(archive):
+            return reader.read_archive(archive, hints)
+    names = archive.logs()
+    if not names:
+        raise no_logs()
+    one = chosen_log(names)
+    if one:
+        return _read_file(lambda: archive.open(one), _named(hints, one), format)
+    logs: dict[str, Log] = {}
+    failed: dict[str, InputError] = {}
+    for name in names:
+        try:
+            logs[name] = _read_file(
+                partial(archive.open, name), replace(_named(hints, name), conversations=None), format
+            )
+        except InputError as error:
+            failed[name] = error
+    return joined(logs, failed, hints)
+
+
+def _named(hints: Hints, inner: str) -> Hints:
+    """Hints with the name that may tell whose log it is: a zip's own says more than _chat.txt."""
+    return hints if inner.endswith("_chat.txt") else replace(hints, file_name=PurePosixPath(inner).name)
 
 
 @contextmanager
@@ -115,24 +211,16 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _bytes(path: Path, name: str, max_bytes: int) -> tuple[bytes, str]:
-    """The bytes of a log and the name that may tell whose it is (a zip's own name says more than _chat.txt)."""
-    if path.stat().st_size > max_bytes:
-        raise too_large(name, max_bytes)
-    with path.open("rb") as file:
-        zipped = file.read(4) == b"PK\x03\x04"
-    if not zipped:
-        return path.read_bytes(), name
-    data, inner = read_zip(path, max_bytes)
-    return data, name if inner.endswith("_chat.txt") else inner
+def _no_message(name: str, format: Format) -> InputError:
+    return InputError(
+        f"No message was found in “{name}” when read as {format.en}.",
+        f"「{name}」を {format.ja} として読みましたが、メッセージがありませんでした。",
+    )
 
 
-def _chosen(format: str) -> Reader:
-    for reader in (*READERS, FALLBACK):
-        if reader.FORMAT.id == format:
-            return reader
-    known = ", ".join(f.id for f in FORMATS)
-    raise InputError(
+def _unknown_format(format: str) -> InputError:
+    known = ", ".join(one.id for one in FORMATS)
+    return InputError(
         f"There is no format “{format}”. Known: {known}.",
         f"「{format}」という形式はありません。{known} から選んでください。",
     )

@@ -28,13 +28,15 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What is known before reading. `names`, `date_order` and `columns` are a person's answers to a Guess."""
+    """What is known before reading. All but the name of the file are a person's answers to a Guess."""
 
     file_name: str = ""
     names: tuple[str, ...] | None = None
     date_order: DateOrder | None = None
     columns: tuple[str, ...] | None = None
     """Names of the columns of a table that hold sender, text and time; "" where there is none."""
+    conversations: tuple[str, ...] | None = None
+    """Which of several conversations to take, by their names in the Guess; all where none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,11 @@ class Guess:
 
     `about` names the field of Hints; `value` is what was taken, `choices` what else it could be
     (for names: every prefix that may be a person, of which any number can be right; for columns: all
-    of the table's, of which `value` takes three).
+    of the table's, of which `value` takes three; for conversations: every one of the file, the longest
+    first, of which any number can be taken).
     """
 
-    about: Literal["names", "date_order", "columns"]
+    about: Literal["names", "date_order", "columns", "conversations"]
     value: tuple[str, ...]
     choices: tuple[str, ...]
     certain: bool
@@ -55,7 +58,10 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class LineCount:
-    """Where each line of the file went. `total` is counted from the text, the rest by the reader."""
+    """Where each line of the file went. `total` is counted from the text, the rest by the reader.
+
+    Of JSON, where lines mean nothing, records are counted instead.
+    """
 
     total: int
     messages: int
@@ -83,7 +89,7 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Log:
-    """One export, read. `messages` are in the order of the file."""
+    """One export, read. `messages` are in the order of the file, or of time where the file is not."""
 
     format: Format
     messages: tuple[Message, ...]
@@ -94,6 +100,8 @@ class Log:
     """The other person of a one-to-one chat, where the file or its name says so."""
     file_name: str = ""
     encoding: str = "utf-8"
+    parts: tuple[str, ...] = ()
+    """The names of the conversations, the first for part 1; none where the file holds one only."""
 
     def speakers(self) -> list[Speaker]:
         """Who writes, the most words first."""
