@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from core.data.cleaning import Sifted, sift
 from core.data.cut import Cutter
 from core.data.ledger import OF_KIND, Book, Fate, Ledger
 from core.data.privacy import Masked, Pseudonyms
@@ -66,10 +67,16 @@ def prepare(
         )
     book = Book(len(log.messages))
     words = _words(log, book)
+    sifted = sift(log.messages, words, persona, seed=recipe.seed) if recipe.clean else Sifted({}, frozenset())
+    for position, fate in sifted.left.items():
+        book.enter((position,), fate)
+        words[position] = None
     stand_ins = Pseudonyms(recipe.names, recipe.seed) if recipe.private else None
     masked = _masked(words, stand_ins) if stand_ins else {}
     rename = stand_ins.name if stand_ins else str
-    cutter = Cutter(log.messages, words, persona, recipe, meter, room, groups=_groups(log), rename=rename)
+    cutter = Cutter(
+        log.messages, words, persona, recipe, meter, room, _groups(log), frequent=sifted.frequent, rename=rename
+    )  # fmt: skip
     talks = sessions(log.messages, recipe.gap_minutes)
     parts = _divided([row for talk in talks for row in cutter.rows(talk)], talks, recipe)
     _enter(book, parts)
