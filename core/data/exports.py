@@ -1,0 +1,200 @@
+"""Rows in the formats that other tools train on: the seed formats with ### marks, Alpaca, ShareGPT, OpenAI messages.
+
+A row becomes one sample. Its exchanges are what the other side said and what the persona answered; where the
+persona opens, the first has no words of the other side. Which of the persona's words are context only is told
+where a format has a place for it (`weight` 0 and 1 in messages and ShareGPT, where a row has such words).
+As JSONL, JSON or Parquet, each of which `datasets.load_dataset` reads.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from core.data.rows import Row
+from core.errors import InputError
+from core.messages import Turn
+
+Layout = Literal["instruction", "instruction_input", "alpaca", "sharegpt", "messages"]
+FileType = Literal["jsonl", "json", "parquet"]
+LineKind = Literal["none", "address", "statement"]
+Sample = dict[str, str | list[list[str]] | list[dict[str, str | int]]]
+
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+FILE_TYPES: tuple[FileType, ...] = get_args(FileType)
+JAPANESE = re.compile(r"[ぁ-んァ-ヴ一-龯々]")
+SENTENCE_END = re.compile(r"[。．.!！?？」』）)]\s*\Z")
+PARQUET_ROWS = 4096  # rows written at a time
+
+
+@dataclass(frozen=True)
+class Export:
+    """How samples are written. Raises InputError for a layout that there is none of."""
+
+    layout: Layout = "instruction"
+    """instruction: one text, `### 指示:` and `### 回答:`; instruction_input: the persona's line is the 指示, and the
+    other side's words are the `### 入力:` between them (without a line there is nothing to part)."""
+    line: str = ""
+    """Said before the other side's first words: "" for nothing; `persona_line` makes one."""
+    newline: str = "<NL>"
+    """What a line break is written as in the texts with ### marks: "<NL>" as for rinna's models, or "\\n"."""
+    separator: str = "\n"
+    """Between the messages of one turn."""
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise InputError(
+                f"There is no format “{self.layout}”. Choose one of: {', '.join(LAYOUTS)}.",
+                f"「{self.layout}」という形式はありません。使えるもの：{'、'.join(LAYOUTS)}。",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was said to the persona, with names in groups, and its answer."""
+
+    asked: str
+    answer: str
+    learned: bool
+
+
+def persona_line(kind: LineKind, name: str, text: str = "") -> str:
+    """The line before the other side's words: none, an address, or a statement of who is asked.
+
+    `text` says who the persona is ("古代ギリシャの哲学者ソクラテス"); a whole sentence is taken as it stands.
+
+    >>> persona_line("address", "ソクラテス"), persona_line("statement", "ソクラテス", "古代ギリシャの哲学者ソクラテス")
+    ('ソクラテスさん。', 'あなたは古代ギリシャの哲学者ソクラテスです。')
+    """
+    who = " ".join(text.split()) or name
+    if kind == "none" or not who:
+        return ""
+    if kind == "address":
+        return f"{name}さん。" if JAPANESE.search(name) else f"{name},"
+    if SENTENCE_END.search(who):
+        return who
+    return f"あなたは{who}です。" if JAPANESE.search(who) else f"You are {who}."
+
+
+def samples(rows: Sequence[Row], export: Export) -> Iterator[Sample]:
+    """Each row as one sample of the layout; all of them have the same fields."""
+    weighted = any(row.targets for row in rows)
+    return (sample_of(row, export, weighted=weighted) for row in rows)
+
+
+def sample_of(row: Row, export: Export, *, weighted: bool = False) -> Sample:
+    """One row as a sample; `weighted`: with the weights of the persona's messages, where the layout has them."""
+    said = exchanges(row, export)
+    if export.layout in ("instruction", "instruction_input"):
+        return {"text": marked_text(said, export)}
+    if export.layout == "alpaca":
+        *history, last = said
+        asked = [_begun(export.line, said[0].asked), *(one.asked for one in said[1:])]
+        return {
+            "instruction": asked[-1], "input": "", "output": last.answer,
+            "history": [[a, one.answer] for a, one in zip(asked, history, strict=False)],
+        }  # fmt: skip
+    own, other, role, content, top = (
+        ("gpt", "human", "from", "value", "conversations")
+        if export.layout == "sharegpt"
+        else ("assistant", "user", "role", "content", "messages")
+    )
+    messages: list[dict[str, str | int]] = []
+    for number, one in enumerate(said):
+        asked = one.asked if number else _begun(export.line, one.asked)
+        if asked:
+            messages.append({role: other, content: asked})
+        messages.append({role: own, content: one.answer} | ({"weight": int(one.learned)} if weighted else {}))
+    return {top: messages}
+
+
+def exchanges(row: Row, export: Export) -> list[Exchange]:
+    """The turns of a row by twos. A row never ends with words that nobody answers."""
+    said: list[Exchange] = []
+    asked: list[str] = []
+    for k, turn in enumerate(row.turns):
+        text = _words(turn, export.separator)
+        if turn.role == "user":
+            asked.append(text)
+        elif not asked and said and row.is_learned(k) == said[-1].learned:  # a burst of which a part is a row's end
+            before = said.pop()
+            said.append(Exchange(before.asked, f"{before.answer}{export.separator}{text}", before.learned))
+        else:
+            said.append(Exchange(export.separator.join(asked), text, row.is_learned(k)))
+            asked = []
+    return said
+
+
+def _words(turn: Turn, separator: str) -> str:
+    text = separator.join(turn.messages)
+    return f"{turn.name}: {text}" if turn.name else text
+
+
+def _begun(line: str, asked: str) -> str:
+    """The persona's line and what is asked. Japanese needs no space between them."""
+    space = "" if not line or not asked or JAPANESE.search(line) else " "
+    return f"{line}{space}{asked}"
+
+
+def marked_text(said: Sequence[Exchange], export: Export) -> str:
+    """The exchanges as one text with ### marks, one block behind the other."""
+    with_input = export.layout == "instruction_input" and export.line
+    blocks = []
+    for number, one in enumerate(said):
+        line = "" if number else export.line
+        if not with_input:
+            parts = [("指示", _begun(line, one.asked))]
+        else:
+            parts = [("指示", line)] * (not number) + [("入力", one.asked)] * bool(one.asked or number)
+        blocks += [f"### {mark}:\n{words}" for mark, words in (*parts, ("回答", one.answer))]
+    return "\n\n".join(blocks).replace("\n", export.newline)
+
+
+def write_samples(path: Path, rows: Sequence[Row], export: Export, file_type: FileType = "jsonl") -> int:
+    """Write the rows to `path`; returns how many. Raises InputError when there are none: such a file loads nowhere."""
+    made = samples(rows, export)
+    first = next(made, None)
+    if first is None:
+        raise InputError("There are no rows to write.", "書き出す行がありません。")
+    if file_type == "parquet":
+        return _write_parquet(path, first, made)
+    count = 1
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("[\n" if file_type == "json" else "")
+        file.write(json.dumps(first, ensure_ascii=False))
+        for sample in made:
+            file.write((",\n" if file_type == "json" else "\n") + json.dumps(sample, ensure_ascii=False))
+            count += 1
+        file.write("\n]\n" if file_type == "json" else "\n")
+    return count
+
+
+def _write_parquet(path: Path, first: Sample, rest: Iterator[Sample]) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema, count, block = _schema(first), 0, [first]
+    with pq.ParquetWriter(path, schema) as writer:
+        while block:
+            writer.write_table(pa.Table.from_pylist(block, schema=schema))
+            count += len(block)
+            block = [sample for _, sample in zip(range(PARQUET_ROWS), rest, strict=False)]
+    return count
+
+
+def _schema(sample: Sample) -> "pa.Schema":  # noqa: F821 - imported late
+    """The columns of a layout; the same for every sample, whatever the first one lacks."""
+    import pyarrow as pa
+
+    messages = {"messages": ("role", "content"), "conversations": ("from", "value")}
+    columns = []
+    for name in sample:
+        if name in messages:
+            fields = [(field, pa.string()) for field in messages[name]]
+            weight = [("weight", pa.int64())] if any("weight" in message for message in sample[name]) else []
+            columns.append((name, pa.list_(pa.struct(fields + weight))))
+        else:
+            columns.append((name, pa.list_(pa.list_(pa.string())) if name == "history" else pa.string()))
+    return pa.schema(columns)
