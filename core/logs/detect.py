@@ -13,7 +13,17 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from core.errors import InputError
-from core.logs import json_messages, line_desktop, line_phone, plain, telegram, whatsapp
+from core.logs import (
+    csv_columns,
+    csv_known,
+    json_messages,
+    kakaotalk,
+    line_desktop,
+    line_phone,
+    plain,
+    telegram,
+    whatsapp,
+)
 from core.logs.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
 from core.logs.decode import SAMPLE_BYTES, decode, edges
 from core.logs.json_source import JsonSource, Top, looks_like_json
@@ -70,7 +80,10 @@ class ArchiveReader(Protocol):
 
 
 # The strict ones first: on equal hits the earlier reader wins. Plain text takes what no other does.
-READERS: tuple[Reader, ...] = (json_messages, line_phone, whatsapp, line_desktop)
+READERS: tuple[Reader, ...] = (
+    *(json_messages, line_phone, kakaotalk, whatsapp, line_desktop),
+    *(*csv_known.READERS, csv_columns),
+)
 FALLBACK: Reader = plain
 # Asked in turn: the first that claims a file reads it.
 JSON_READERS: tuple[JsonReader, ...] = (telegram,)

@@ -5,7 +5,7 @@ and it decides whether 04/03/2025 is in March or in April.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -76,25 +76,32 @@ def looks_like_header(line: str) -> bool:
 
 
 class DateHeaders:
-    """The date lines of one file. What one line cannot settle, all lines of the file vote on."""
+    """The date lines of one file. What one line cannot settle, all lines of the file vote on.
 
-    def __init__(self, lines: Sequence[str], is_head: Callable[[str], object], order: DateOrder | None = None) -> None:
-        self._lines = lines
+    `candidates` gives every line that may be a date line; it is asked only when a vote is needed.
+    """
+
+    def __init__(
+        self,
+        candidates: Callable[[], Iterable[str]],
+        is_head: Callable[[str], object],
+        order: DateOrder | None = None,
+    ) -> None:
+        self._candidates = candidates
         self._is_head = is_head
         self.order = order
         """Day or month first; None while no date line asked for it."""
         self._trusted: bool | None = None
 
-    def date_at(self, i: int) -> date | None:
-        """The date that line `i` announces, or None when it is ordinary text."""
-        line = self._lines[i]
+    def date_of(self, line: str, around: Callable[[], tuple[str, str]]) -> date | None:
+        """The date that `line` announces, or None when it is ordinary text. `around` gives its two neighbours."""
         if len(line) > LONGEST_HEADER or line[:1] not in FIRST_CHARACTERS:
             return None
         first = YEAR_FIRST.fullmatch(line)
         if first:
             day, weekday = _date(int(first[1]), int(first[2]), int(first[3])), WEEKDAY[first[4].lower()]
             agrees = day is not None and day.weekday() == weekday
-            return day if agrees or self._stands_apart(i) or not self._weekdays_trusted() else None
+            return day if agrees or self._stands_apart(*around()) or not self._weekdays_trusted() else None
         last = YEAR_LAST.fullmatch(line)
         return self._year_last(last) if last else None
 
@@ -108,22 +115,21 @@ class DateHeaders:
     def _vote(self) -> Literal["dmy", "mdy"]:
         """The order whose weekdays agree more often over the file."""
         score = 0
-        for match in filter(None, map(YEAR_LAST.fullmatch, self._lines)):
+        for match in filter(None, map(YEAR_LAST.fullmatch, self._candidates())):
             weekday = WEEKDAY[match[1].lower()]
             dmy, mdy = _both_orders(match)
             score += (dmy is not None and dmy.weekday() == weekday) - (mdy is not None and mdy.weekday() == weekday)
         return "mdy" if score < 0 else "dmy"
 
-    def _stands_apart(self, i: int) -> bool:
+    def _stands_apart(self, above: str, below: str) -> bool:
         """After a blank line (or at the top) and right before a message: where exports put it."""
-        after = self._lines[i + 1] if i + 1 < len(self._lines) else ""
-        return (i == 0 or not self._lines[i - 1].strip()) and bool(self._is_head(after))
+        return not above.strip() and bool(self._is_head(below))
 
     def _weekdays_trusted(self) -> bool:
         """Whether most date lines of the file name the right weekday."""
         if self._trusted is None:
             right = wrong = 0
-            for match in filter(None, map(YEAR_FIRST.fullmatch, self._lines)):
+            for match in filter(None, map(YEAR_FIRST.fullmatch, self._candidates())):
                 day = _date(int(match[1]), int(match[2]), int(match[3]))
                 agrees = day is not None and day.weekday() == WEEKDAY[match[4].lower()]
                 right, wrong = right + agrees, wrong + (not agrees)

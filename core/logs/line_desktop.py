@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from core.logs.collect import Collector
 from core.logs.decode import edges, split_records
@@ -54,7 +55,7 @@ def read(text: str, hints: Hints) -> Log:
     records = split_records(text, HEAD.match)
     lines = records.texts
     heads = [_head(line) for line in lines]
-    headers = DateHeaders(lines, HEAD.match, hints.date_order)
+    headers = DateHeaders(lambda: lines, HEAD.match, hints.date_order)
     partner = partner_of(lines[:DEPTH], hints.file_name)
     guessed = hints.names is None
     chosen = guess_names([head.rest for head in heads if head], partner) if hints.names is None else hints.names
@@ -62,7 +63,7 @@ def read(text: str, hints: Hints) -> Log:
     found, day, last = Collector(join_talk), None, 0
     singles: list[str] = []
     for i, (line, head) in enumerate(zip(lines, heads, strict=True)):
-        new_day = None if head else headers.date_at(i)
+        new_day = None if head else headers.date_of(line, partial(_around, lines, i))
         message = _message(head, names, records.starts[i], day) if head else None
         if head and not message and guessed and _fits_clock(heads, i, last, names):
             single = head.rest.split(" ")[0]
@@ -80,6 +81,11 @@ def read(text: str, hints: Hints) -> Log:
     used = (*chosen, *singles)
     guesses = (_names_guess(used, heads, guessed),)
     return Log(FORMAT, tuple(found.messages), found.finish(records), guesses, partner=partner)
+
+
+def _around(lines: Sequence[str], i: int) -> tuple[str, str]:
+    """The lines above and below line `i`."""
+    return lines[i - 1] if i else "", lines[i + 1] if i + 1 < len(lines) else ""
 
 
 def _head(line: str) -> _Head | None:

@@ -1,27 +1,35 @@
 """LINE talk history saved on a phone: a banner, date lines, then time, name and text between tabs.
 
-A message of several lines is wrapped in double quotes and its own quotes are doubled; a message of
-one line is never quoted, even when it begins and ends with a quote.
+A million messages are read in a second or two: plain records go from one search over the text straight
+into columns, and only what is no plain record is looked at further.
 """
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 
-from core.logs.collect import Collector
-from core.logs.decode import EDGE_MARKS, split_records
+from core.logs.columns import NO_TIME, Columns
+from core.logs.decode import EDGE_MARKS, Records, count_lines, split_records
 from core.logs.line_banner import DEPTH, SAVED, is_banner, partner_of
-from core.logs.line_dates import HALVES, MINUTE, DateHeaders, at, looks_like_header, minutes
-from core.logs.line_kinds import classify, join_talk
-from core.logs.log import Format, Guess, Hints, Log, Note
-from core.messages import Message
+from core.logs.line_dates import HALVES, DateHeaders, looks_like_header, minutes
+from core.logs.line_kinds import EMOJI, SUSPECT, classify
+from core.logs.line_quotes import Blocks, unquoted
+from core.logs.log import Format, Guess, Hints, LineCount, Log, Note
+from core.messages import Kind
 
 FORMAT = Format("line", "LINE (saved on a phone)", "LINE（スマートフォンで保存）")
 HEAD = re.compile(rf"(?:{HALVES})?\s?\d{{1,2}}:\d{{2}}\s?(?:[AaPp]\.?[Mm]\.?|น\.)?\t")
 INVISIBLE = str.maketrans("", "", EDGE_MARKS)
-UNDOUBLED = re.compile(r'(?<!")(?:"")*"(?!")')
+# Every line is one match: clock, name and text, or any other line.
+ROW = re.compile(r"^(?:([^\t\n]{3,20})\t([^\t\n]+)\t(.*)|(.*))$", re.MULTILINE)
+SHORT_LINE = re.compile(r"^[^\t\n]{6,40}$", re.MULTILINE)
+CHUNK = 1_000_000  # characters searched at a time
+MORE = frozenset('"') | SUSPECT
+DAY_MINUTES = 24 * 60
+
+Row = tuple[int, tuple[str, str, str, str]]
+"""Number of the line, and what ROW found in it."""
 
 
 def score(lines: Sequence[str]) -> int:
@@ -33,52 +41,198 @@ def score(lines: Sequence[str]) -> int:
 
 def read(text: str, hints: Hints) -> Log:
     """Every record of a phone export, with kinds; lines that fit nowhere are kept as UNKNOWN."""
-    records = split_records(text, HEAD.match)
-    lines, starts = records.texts, records.starts
-    headers = DateHeaders(lines, HEAD.match, hints.date_order)
-    found, blocks, names = Collector(join_talk), _Blocks(lines, headers, records.mixed), _Names()
-    clock = _Clock(None)
-    i = _skip_banner(lines, starts, found)
-    end = len(lines)
-    while i < end:
-        line = lines[i]
-        stamp, *columns = line.split("\t", 2)
-        time = clock[stamp] if columns else False
-        if time is False:
-            day = headers.date_at(i)
-            if day is not None:
-                clock = _Clock(day)
-                found.mark(line.count("\n") + 1)
-            elif line.startswith("[LINE]") and i + 1 < end and SAVED.fullmatch(lines[i + 1]):
-                found.mark(line.count("\n") + 1)  # a second export, joined to the first
-            else:
-                found.line(line[1:] if line.startswith("\t") else line, starts[i])
-            i += 1
-            continue
-        name, body = columns if len(columns) == 2 else ("", columns[0])
-        taken = 1
+    top = text[:4000].splitlines()[:DEPTH]
+    total = count_lines(text)
+    if "\r" in text:
+        text, records = _one_line_end(text)
+    else:
+        records = None
+    reading = _MixedReading(records, hints) if records else _Reading(text, hints)
+    found = reading.read()
+    count = LineCount(total, reading.used, reading.marks, reading.blank, reading.unread)
+    return Log(FORMAT, found, count, _guesses(reading.headers), partner=partner_of(top, hints.file_name))
+
+
+def _one_line_end(text: str) -> tuple[str, Records | None]:
+    """`text` with bare line feeds; its records instead where line feeds stand inside them."""
+    crlf = text.count("\r\n")
+    if crlf and crlf < text.count("\n"):
+        records = split_records(text, HEAD.match)
+        if records.mixed:
+            return "", records
+    return (text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")), None
+
+
+class _Reading:
+    """Goes once through a text whose records are lines. The slow steps find their place by searching for the line."""
+
+    def __init__(self, text: str, hints: Hints) -> None:
+        self._text = text
+        self._at = 0  # a place before which nothing is searched any more
+        self.headers = DateHeaders(self._candidates, HEAD.match, hints.date_order)
+        self._blocks = Blocks(text, self.headers)
+        self._found = Columns()
+        self._names = _Names()
+        self._clocks = _Clocks()
+        self._day: date | None = None
+        self._midnight: int | None = None  # minutes since EPOCH
+        self._tail: list[str] = []
+        self._tail_start = 0
+        self._mark = 0  # messages before the last banner or date line
+        self.used = self.marks = self.blank = self.unread = 0
+
+    def read(self) -> Columns:
+        """All messages. What is here in the loop is done a million times; `_other` knows the rest."""
+        found, names, clocks = self._found, self._names, self._clocks
+        senders, texts, lines, times = found.senders, found.texts, found.lines, found.minutes
+        tail, plain = self._tail, 0
+        rows = self._rows()
+        for number, row in rows:
+            clock, name, body, _ = row
+            minute = clocks[clock]
+            midnight = self._midnight
+            if minute is None or body[:1] in MORE or tail or midnight is None:
+                self._other(number, row, rows)
+                continue
+            sender = names[name]
+            if sender is None or EMOJI in body or body.startswith(sender):
+                self._other(number, row, rows)
+                continue
+            senders.append(sender)
+            texts.append(body)
+            lines.append(number)
+            times.append(midnight + minute)
+            plain += 1
+        self._settle()
+        self.used += plain
+        return found
+
+    def _rows(self) -> Iterator[Row]:
+        """Every line, a stretch of the text at a time."""
+        text, number, start = self._text, 1, 0
+        stop = len(text) - text.endswith("\n")
+        while start <= stop:
+            end = text.find("\n", start + CHUNK)
+            end = stop if end < 0 else end
+            rows = ROW.findall(text, start, end)
+            yield from enumerate(rows, number)
+            number += len(rows)
+            start = end + 1
+
+    def _other(self, number: int, row: tuple[str, str, str, str], rows: Iterator[Row]) -> None:
+        """A line that is no plain record, or the first after lines that belong to none yet."""
+        clock, name, body, line = row
+        if clock:
+            line = f"{clock}\t{name}\t{body}"
+        clock, tab, rest = line.partition("\t")
+        minute = self._clocks[clock] if tab else None
+        if minute is None:
+            self._no_record(number, line)
+            return
+        name, tab, body = rest.partition("\t")
+        if not tab:
+            name, body = "", rest
+        self._settle()
+        taken = line.count("\n") + 1
         if body.startswith('"'):
-            body, taken = blocks.unquote(i, body, clock.day, stamp)
-        sender = names[name] if name.strip() else None
+            words, more = self._unquote(line, body, minute)
+            body, taken = words, taken + more
+            for _ in range(more):
+                next(rows)
+        sender = self._names[name]
         kind, body = classify(body, sender)
-        used = taken if not records.mixed else line.count("\n") + 1
-        found.add(Message(sender, body, starts[i], kind, time or None), used)
-        i += taken
-    count = found.finish(records)
-    partner = partner_of(lines[:DEPTH], hints.file_name)
-    return Log(FORMAT, tuple(found.messages), count, _guesses(headers), partner=partner)
+        self._found.add(sender, body, number, kind, NO_TIME if self._midnight is None else self._midnight + minute)
+        self.used += taken
 
+    def _no_record(self, number: int, line: str) -> None:
+        """A date line, a banner, or part of the message above."""
+        day = self.headers.date_of(line, lambda: self._around(line))
+        top = number <= DEPTH and not self._found and self._day is None and is_banner(line)
+        # The second: another export, joined to the first.
+        if day or top or (line.startswith("[LINE]") and SAVED.fullmatch(self._around(line)[1])):
+            self._settle()
+            self.marks += line.count("\n") + 1
+            self._mark = len(self._found)
+            self._start_day(day or self._day)
+            return
+        if not self._tail:
+            self._tail_start = number
+        self._tail.extend((line[1:] if line.startswith("\t") else line).split("\n"))
 
-def _skip_banner(lines: Sequence[str], starts: Sequence[int], found: Collector) -> int:
-    """Mark the banner, the date of saving and blank lines above the first message; the next index."""
-    for i, line in enumerate(lines[:DEPTH]):
-        if not line.strip():
-            found.line(line, starts[i])
-        elif is_banner(line):
-            found.mark(line.count("\n") + 1)
+    def _start_day(self, day: date | None) -> None:
+        self._day = day
+        self._midnight = (day.toordinal() - 1) * DAY_MINUTES if day else None
+
+    def _settle(self) -> None:
+        """Lines without a head go to the message above, or become one that was not understood."""
+        tail = self._tail
+        while tail and not tail[-1].strip():
+            tail.pop()
+            self.blank += 1
+        if not tail:
+            return
+        if len(self._found) > self._mark:
+            self._found.extend_last(tail, classify)
+            self.used += len(tail)
         else:
-            return i
-    return min(DEPTH, len(lines))
+            first = next(i for i, line in enumerate(tail) if line.strip())
+            blank = sum(not line.strip() for line in tail)
+            self.blank += blank
+            self.unread += len(tail) - blank
+            self._found.add(None, "\n".join(tail[first:]), self._tail_start + first, Kind.UNKNOWN, NO_TIME)
+        tail.clear()
+
+    def _candidates(self) -> Iterable[str]:
+        """Every line that may be a date line."""
+        return (match[0] for match in SHORT_LINE.finditer(self._text))
+
+    def _locate(self, line: str) -> int:
+        """Where `line` begins: at its first place from the last one on, as equal lines are all looked at."""
+        text = self._text
+        if self._at or not text.startswith(f"{line}\n"):
+            before = text.find(f"\n{line}\n", max(self._at - 1, 0))
+            self._at = before + 1 if before >= 0 else len(text) - len(line)
+        return self._at
+
+    def _around(self, line: str) -> tuple[str, str]:
+        """The lines above and below."""
+        start = self._locate(line)
+        end = start + len(line)
+        above = self._text[max(start - 1000, 0) : max(start - 1, 0)].rpartition("\n")[2]
+        return above, self._text[end + 1 : end + 1000].partition("\n")[0]
+
+    def _unquote(self, line: str, body: str, minute: int) -> tuple[str, int]:
+        """The words of a body that begins with a quote, and how many lines more they take."""
+        start = self._locate(line) + len(line) - len(body)
+        words = self._blocks.unquote(start, self._day, minute)
+        self._at = start + len(body if words is None else words)
+        return (body, 0) if words is None else (words, words.count("\n"))
+
+
+class _MixedReading(_Reading):
+    """Goes through records that end with CRLF and may hold line feeds."""
+
+    def __init__(self, records: Records, hints: Hints) -> None:
+        self._records = records
+        self._place = 0
+        super().__init__("", hints)
+
+    def _rows(self) -> Iterator[Row]:
+        for place, (record, start) in enumerate(zip(self._records.texts, self._records.starts, strict=True)):
+            self._place = place
+            match = None if "\n" in record else ROW.fullmatch(record)
+            clock, name, body, line = match.groups("") if match else ("", "", "", record)
+            yield start, (clock, name, body, line)
+
+    def _candidates(self) -> Iterable[str]:
+        return self._records.texts
+
+    def _around(self, line: str) -> tuple[str, str]:
+        records, place = self._records.texts, self._place
+        return records[place - 1] if place else "", records[place + 1] if place + 1 < len(records) else ""
+
+    def _unquote(self, line: str, body: str, minute: int) -> tuple[str, int]:
+        return unquoted(body) or body, 0
 
 
 def _guesses(headers: DateHeaders) -> tuple[Guess, ...]:
@@ -92,103 +246,24 @@ def _guesses(headers: DateHeaders) -> tuple[Guess, ...]:
     return (Guess("date_order", (headers.order,), ("dmy", "mdy"), True, note),)
 
 
-class _Clock(dict[str, datetime | Literal[False] | None]):
-    """Clock text → moment on one day, each worked out once; False for what is no time.
+class _Clocks(dict[str, int | None]):
+    """Clock text → minutes since midnight; None for what is no time."""
 
-    Before any date line there is no day: the moment is None.
-    """
-
-    def __init__(self, day: date | None) -> None:
-        super().__init__()
-        self.day = day
-        self._midnight = at(day, 0) if day else None
-
-    def __missing__(self, stamp: str) -> datetime | Literal[False] | None:
+    def __missing__(self, stamp: str) -> int | None:
         minute = minutes(stamp)
-        if minute is None:
-            return False
-        moment = self._midnight + MINUTE[minute] if self._midnight else None
-        self[stamp] = moment
-        return moment
+        if minute is not None or not stamp:
+            self[stamp] = minute
+        return minute
 
 
-class _Names(dict[str, str]):
-    """Name as written → one spelling a person: NFKC and invisible marks make no other person."""
+class _Names(dict[str, str | None]):
+    """Name as written → one spelling a person: NFKC and invisible marks make no other person; None for no name."""
 
     def __init__(self) -> None:
         super().__init__()
         self._first: dict[str, str] = {}
 
-    def __missing__(self, written: str) -> str:
-        shown = written.translate(INVISIBLE).strip() or written
-        self[written] = self._first.setdefault(unicodedata.normalize("NFKC", shown), shown)
+    def __missing__(self, written: str) -> str | None:
+        shown = written.translate(INVISIBLE).strip() or written.strip()
+        self[written] = self._first.setdefault(unicodedata.normalize("NFKC", shown), shown) if shown else None
         return self[written]
-
-
-class _Blocks:
-    """Finds the end of quoted messages of several lines."""
-
-    def __init__(self, lines: Sequence[str], headers: DateHeaders, mixed: bool) -> None:
-        self._lines = lines
-        self._headers = headers
-        self._mixed = mixed
-        self._next_quote = (0, -1)  # no undoubled quote in lines[a:b], one in line b
-
-    def unquote(self, i: int, body: str, day: date | None, stamp: str) -> tuple[str, int]:
-        """The text of the message in record `i` and how many records it takes.
-
-        A block closes at its first undoubled quote, which must end a line further down. Otherwise
-        the leading quote is a character like any other.
-        """
-        inner = body[1:]
-        match = UNDOUBLED.search(inner)
-        if self._mixed or match:
-            whole = match is not None and match.end() == len(inner) and "\n" in inner
-            return (inner[:-1].replace('""', '"') if whole else body), 1
-        end = self._quote_after(i + 1)
-        if end is None:
-            return body, 1
-        last = self._lines[end]
-        match = UNDOUBLED.search(last)
-        if match is None or match.end() != len(last) or self._swallows(i, end, day, stamp):
-            return body, 1
-        block = "\n".join((inner, *self._lines[i + 1 : end], last[:-1]))
-        return block.replace('""', '"'), end - i + 1
-
-    def _quote_after(self, i: int) -> int | None:
-        """The first line from `i` on with an undoubled quote. Remembered, so that a file full of
-        open quotes is still read in one pass.
-        """
-        start, end = self._next_quote
-        if not start <= i <= end:
-            end = next((k for k in range(i, len(self._lines)) if UNDOUBLED.search(self._lines[k])), len(self._lines))
-            self._next_quote = (i, end)
-        return end if end < len(self._lines) else None
-
-    def _swallows(self, i: int, end: int, day: date | None, stamp: str) -> bool:
-        """Whether lines i+1..end are records of their own rather than a log pasted into a message.
-
-        A pasted log comes from the past: real records fit the clock before and after them.
-        """
-        span = [moment for k in range(i + 1, end + 1) if (moment := self._moment(k)) is not None]
-        if not any(clock is not None for _, clock in span):
-            return False
-        after = next((m for k in range(end + 1, min(end + 5, len(self._lines))) if (m := self._moment(k))), None)
-        today, clocks = day, [(day, minutes(stamp))]
-        for header, clock in [*span, *([after] if after else [])]:
-            today = header or today
-            if clock is not None:
-                clocks.append((today, clock))
-            elif header and day and header < day:
-                return False
-        pairs = [(d or date.min, c or 0) for d, c in clocks]
-        return pairs == sorted(pairs)
-
-    def _moment(self, k: int) -> tuple[date | None, int | None] | None:
-        """(date, None) for a date line, (None, minutes) for a record, None for other text."""
-        stamp, tab, _ = self._lines[k].partition("\t")
-        clock = minutes(stamp) if tab else None
-        if clock is not None:
-            return None, clock
-        day = self._headers.date_at(k)
-        return (day, None) if day else None

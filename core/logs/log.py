@@ -1,9 +1,11 @@
 """The shapes that every reader gives back: a Log, what was guessed, and where each line went."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.logs.columns import Columns
 from core.messages import Kind, Message
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
@@ -92,7 +94,7 @@ class Log:
     """One export, read. `messages` are in the order of the file, or of time where the file is not."""
 
     format: Format
-    messages: tuple[Message, ...]
+    messages: Sequence[Message]
     lines: LineCount
     guesses: tuple[Guess, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -105,13 +107,21 @@ class Log:
 
     def speakers(self) -> list[Speaker]:
         """Who writes, the most words first."""
-        every = Counter(m.sender for m in self.messages if m.sender is not None)
-        texts = Counter(m.sender for m in self.messages if m.sender is not None and m.kind is Kind.TEXT)
-        speakers = [Speaker(name, texts[name], n) for name, n in every.items()]
+        if isinstance(self.messages, Columns):
+            counts = self.messages.counts()
+        else:
+            counts = Counter((m.sender, m.kind) for m in self.messages)
+        every: Counter[str] = Counter()
+        for (name, _), n in counts.items():
+            if name is not None:
+                every[name] += n
+        speakers = [Speaker(name, counts[name, Kind.TEXT], n) for name, n in every.items()]
         return sorted(speakers, key=lambda speaker: (-speaker.texts, -speaker.messages))
 
     def unread(self) -> list[Message]:
         """The blocks of lines that were not understood."""
+        if isinstance(self.messages, Columns):
+            return self.messages.of_kind(Kind.UNKNOWN)
         return [message for message in self.messages if message.kind is Kind.UNKNOWN]
 
     def suggested_persona(self) -> str | None:
