@@ -109,6 +109,16 @@ def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
     return "bf16" if fast and _rough_size(model) >= SMALL else "fp32"
 
 
+def parameters_of(base: str, revision: str | None = None) -> int:
+    """About how many parameters `base` has, from its configuration alone. Raises ModelError when there is none."""
+    from transformers import AutoConfig
+
+    try:
+        return _rough_size(AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False))
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise _cannot_load(base, error) from error
+
+
 def _rough_size(model: "PretrainedConfig") -> int:
     """About how many parameters a model of this configuration has, without building it."""
     import torch

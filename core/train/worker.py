@@ -147,11 +147,14 @@ def _metrics(folder: RunFolder, trainer: "PersonaTrainer") -> dict:
     heldout = _heldout(folder)
     before, after = heldout.get(0), heldout.get(trainer.kept_step) or heldout.get(max(heldout, default=0))
     last = [loss for _, loss in sorted(steps.items())][-max(1, len(steps) // 10) :]
+    tokens, seconds = int(trainer.state.num_input_tokens_seen), trainer.total_seconds
     return {
         "steps": trainer.state.global_step,
         "kept_step": trainer.kept_step,
-        "tokens": int(trainer.state.num_input_tokens_seen),
-        "seconds": round(trainer.total_seconds, 1),
+        "tokens": tokens,
+        "seconds": round(seconds, 1),
+        "tokens_per_second": round(tokens / seconds, 1),
+        "peak_memory_bytes": _peak_memory(),
         "train_loss": sum(last) / len(last) if last else None,
         "heldout_loss_before": before and before.loss,
         "heldout_loss_after": after and after.loss,
@@ -162,6 +165,22 @@ def _metrics(folder: RunFolder, trainer: "PersonaTrainer") -> dict:
             "heldout": [[event.step, event.loss, event.bpb] for _, event in sorted(heldout.items())],
         },
     }
+
+
+def _peak_memory() -> int:
+    """The most bytes this process held at once: of the GPU where it trains on one, else of RAM."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    kept = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kept if sys.platform == "darwin" else 1024 * kept
 
 
 def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> None:
