@@ -60,10 +60,11 @@ class Exchange:
     learned: bool
 
 
-def persona_line(kind: LineKind, name: str, text: str = "") -> str:
+def persona_line(kind: LineKind, name: str, text: str = "", *, language: str | None = None) -> str:
     """The line before the other side's words: none, an address, or a statement of who is asked.
 
     `text` says who the persona is ("古代ギリシャの哲学者ソクラテス"); a whole sentence is taken as it stands.
+    Without a `language` ("ja" or "en") the letters of the name or the text decide.
 
     >>> persona_line("address", "ソクラテス"), persona_line("statement", "ソクラテス", "古代ギリシャの哲学者ソクラテス")
     ('ソクラテスさん。', 'あなたは古代ギリシャの哲学者ソクラテスです。')
@@ -72,10 +73,14 @@ def persona_line(kind: LineKind, name: str, text: str = "") -> str:
     if kind == "none" or not who:
         return ""
     if kind == "address":
-        return f"{name}さん。" if JAPANESE.search(name) else f"{name},"
+        return f"{name}さん。" if _is_japanese(name, language) else f"{name},"
     if SENTENCE_END.search(who):
         return who
-    return f"あなたは{who}です。" if JAPANESE.search(who) else f"You are {who}."
+    return f"あなたは{who}です。" if _is_japanese(who, language) else f"You are {who}."
+
+
+def _is_japanese(text: str, language: str | None) -> bool:
+    return bool(JAPANESE.search(text)) if language is None else language == "ja"
 
 
 def samples(rows: Sequence[Row], export: Export) -> Iterator[Sample]:
