@@ -29,7 +29,7 @@ NAMES = (
 )  # fmt: skip
 PLACEHOLDER = re.compile(
     r"(?P<own>(?:I'm|I am|name is|name's|this is) )?"
-    r"\[(?:user ?(?P<number>[12])(?:'s)?(?: name)?|(?:user|your |their )?name)\]",
+    r"[\[(<{](?:user ?(?P<number>[12])(?:'s)?(?: name)?|(?:user|your |their )?name)[\])>}]",
     re.IGNORECASE,
 )
 HELD_OUT = {"ja": 0.02, "en": 0.05}  # shares of dialogues, for a few hundred replies at least
