@@ -89,9 +89,62 @@ def test_json_without_messages(tmp_path, text):
         read_log(tmp_path / "x.json")
 
 
+ALPACA = {"instruction": "Translate.", "input": "猫", "output": "cat", "system": "Be brief.", "history": [["hi", "yo"]]}
+
+
+def test_alpaca_becomes_a_conversation(read):
+    log = read(json.dumps([ALPACA, {"instruction": "Hi", "input": "", "output": "Hello"}], ensure_ascii=False))
+    assert [(m.sender, m.text, m.part) for m in log.messages] == [
+        (None, "Be brief.", 1), ("user", "hi", 1), ("assistant", "yo", 1), ("user", "Translate.\n猫", 1),
+        ("assistant", "cat", 1), ("user", "Hi", 2), ("assistant", "Hello", 2),
+    ]  # fmt: skip
+    assert log.notes == ()
+
+
+def test_rows_under_data(read):
+    log = read(json.dumps({"version": 1, "data": [ALPACA, ALPACA]}, indent=1))
+    assert {m.part for m in log.messages} == {1, 2} and len(log.messages) == 10
+
+
+def test_role_errors_are_reported(read):
+    doubled = {"conversations": [{"from": f, "value": "x"} for f in ("system", "human", "human", "gpt")]}
+    open_ended = {"messages": [{"role": "user", "content": "x"}]}
+    log = read("\n".join(map(json.dumps, (doubled, open_ended, {"messages": [{"role": "assistant", "content": "x"}]}))))
+    assert log.notes[0].en == "Of 3 conversations 1 have one side twice in a row and 1 end with the user."
+    assert log.messages[0].kind is Kind.SYSTEM
+
+
 def test_samples(shared):
     log = read_log(shared / "samples" / "sft" / "tinker_conversations.jsonl")
     rows = [json.loads(x) for x in (shared / "samples/sft/tinker_conversations.jsonl").read_text().splitlines()]
     expected = [(m["content"]) for row in rows for m in row["messages"]]
     assert [m.text for m in log.messages] == expected
     assert {m.part for m in log.messages} == set(range(1, len(rows) + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("litgpt_alpaca", 23), ("llamafactory_identity_alpaca", 91), ("torchtune_alpaca_tiny", 100)]
+)
+def test_alpaca_samples(shared, name, rows):
+    path = shared / "samples" / "sft" / f"{name}.json"
+    given = json.loads(path.read_text(encoding="utf-8"))
+    log = read_log(path)
+    pairs = [(m.sender, m.text) for m in log.messages]
+    expected = [
+        pair
+        for row in given
+        for pair in (
+            ("user", f"{row['instruction']}\n{row['input']}" if row["input"] else row["instruction"]),
+            ("assistant", row["output"]),
+        )
+    ]
+    assert pairs == expected and len(given) == rows and log.lines.missing == 0
+
+
+def test_other_training_samples(shared):
+    folder = shared / "samples" / "sft"
+    demo = read_log(folder / "llamafactory_v1_sft_demo.jsonl")
+    assert len(demo.messages) == 1000 and {m.sender for m in demo.messages} == {"user", "assistant"}
+    chat = read_log(folder / "torchtune_chat_tiny.json")
+    assert [m.sender for m in chat.messages] == [None, "human", "gpt", "human", "gpt"]
+    assert chat.suggested_persona() == "gpt"

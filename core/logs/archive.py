@@ -18,7 +18,7 @@ from core.logs.json_source import JsonSource
 
 LOG_SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".js")
 # What exporters call the log itself; other texts beside it are attachments and settings.
-THE_LOG = ("_chat.txt", "*whatsapp*.txt", "result.json", "conversations.json", "hangouts.json")
+THE_LOG = ("_chat.txt", "*whatsapp*.txt", "result.json", "conversations.json", "hangouts.json", "messages.json")
 MOST_FILES = 200_000
 SMALL_BYTES = 20_000_000  # lists of users and the like, which are parsed whole
 LARGEST_RATIO, RATIO_FROM = 300, 10_000_000  # chat text shrinks to a tenth, rarely to a fiftieth

@@ -8,7 +8,7 @@ EPOCH = datetime(1970, 1, 1)
 ISO = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})[T ](?P<clock>\d{2}:\d{2}(?::\d{2})?)(?:[.,]\d+)?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?"
 )
-LATEST_SECONDS = 100_000_000_000  # a number above is in milliseconds
+LATEST_SECONDS = 100_000_000_000  # the year 5138; a number above counts parts of seconds
 
 
 def written(text: object) -> datetime | None:
@@ -24,7 +24,7 @@ def written(text: object) -> datetime | None:
 
 
 def utc(number: object) -> datetime | None:
-    """Seconds since 1970, or milliseconds where the number is too great, as the clock of UTC.
+    """Seconds since 1970 (or milliseconds, microseconds and finer where they would be too many), on the clock of UTC.
 
     Takes numbers and text of digits; keeps fractions, which put messages of one second in order.
     """
@@ -32,11 +32,12 @@ def utc(number: object) -> datetime | None:
         count = Decimal(number) if isinstance(number, str) else number
         if isinstance(count, bool) or not isinstance(count, int | float | Decimal):
             return None
-        if abs(count) > LATEST_SECONDS * 1_000_000:
-            count = count / 1000  # microseconds or finer
-        if abs(count) > LATEST_SECONDS:
-            return EPOCH + timedelta(milliseconds=float(count))
-        return EPOCH + timedelta(seconds=int(count), microseconds=int(count % 1 * 1_000_000))
+        parts = 1
+        while parts < 10**9 and abs(count) > LATEST_SECONDS * parts:
+            parts *= 1000
+        return EPOCH + timedelta(
+            microseconds=int(count * 1_000_000 / parts if parts < 10**6 else count // (parts // 10**6))
+        )
     except (ValueError, ArithmeticError):
         return None
 

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.logs.json_source import Item, Value, as_json
 from core.logs.log import Format, Guess, Hints, LineCount, Log, Note
 from core.messages import Kind, Message
 
@@ -35,6 +36,11 @@ class Conversation:
     entries: list[Entry] = field(default_factory=list)
     partner: str | None = None
     """The id or name of the other person of a one-to-one chat, where known."""
+
+
+def unread(item: Item, value: Value = None) -> Entry:
+    """A record, or the part `value` of it, that is kept because it was not understood."""
+    return Entry(None, item.raw if item.raw is not None else as_json(value or item.value), item.place, Kind.UNKNOWN)
 
 
 def assemble(

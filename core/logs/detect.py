@@ -21,14 +21,14 @@ from core.logs import (
     line_desktop,
     line_phone,
     plain,
-    telegram,
     whatsapp,
 )
 from core.logs.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
 from core.logs.decode import SAMPLE_BYTES, decode, edges
-from core.logs.json_source import JsonSource, Top, looks_like_json
+from core.logs.json_source import JsonSource, looks_like_json
 from core.logs.log import DateOrder, Format, Hints, Log
 from core.logs.several import joined
+from core.logs.structured import ARCHIVE_READERS, JSON_READERS
 from core.messages import Kind
 
 MAX_BYTES = 200_000_000
@@ -51,43 +51,12 @@ class Reader(Protocol):
         ...
 
 
-class JsonReader(Protocol):
-    """What each module of a JSON format offers."""
-
-    FORMAT: Format
-
-    def claims(self, top: Top) -> bool:
-        """Whether a file with this beginning is in this format."""
-        ...
-
-    def read(self, source: JsonSource, hints: Hints) -> Log:
-        """All of its conversations as a log."""
-        ...
-
-
-class ArchiveReader(Protocol):
-    """What each module of a format of several files offers."""
-
-    FORMAT: Format
-
-    def claims_archive(self, archive: Archive) -> bool:
-        """Whether an archive with these files is in this format."""
-        ...
-
-    def read_archive(self, archive: Archive, hints: Hints) -> Log:
-        """All of its conversations as a log."""
-        ...
-
-
 # The strict ones first: on equal hits the earlier reader wins. Plain text takes what no other does.
 READERS: tuple[Reader, ...] = (
     *(json_messages, line_phone, kakaotalk, whatsapp, line_desktop),
     *(*csv_known.READERS, csv_columns),
 )
 FALLBACK: Reader = plain
-# Asked in turn: the first that claims a file reads it.
-JSON_READERS: tuple[JsonReader, ...] = (telegram,)
-ARCHIVE_READERS: tuple[ArchiveReader, ...] = ()
 FORMATS = tuple(dict.fromkeys(reader.FORMAT for reader in (*READERS, *JSON_READERS, *ARCHIVE_READERS, FALLBACK)))
 
 

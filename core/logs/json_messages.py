@@ -1,17 +1,20 @@
-"""JSON and JSON Lines: one message an object ({sender, text, time}), or one conversation an object
-({messages: [{role, content}]}, and the same under other common names).
+"""JSON and JSON Lines: one message an object ({sender, text, time}), or one conversation an object:
+OpenAI's {messages: [{role, content}]}, ShareGPT's {conversations: [{from, value}]}, and Alpaca's
+{instruction, input, output, system, history}, which becomes a `user` and an `assistant`.
 
-A conversation is a part of its own: nothing is joined across its border.
+A conversation is a part of its own: nothing is joined across its border. Conversations whose roles do
+not take turns, or that end with the person, are read as they are and reported.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone, tzinfo
+from itertools import pairwise
 
 from core.errors import InputError
-from core.logs.log import Format, Hints, LineCount, Log
+from core.logs.clock import Clock
+from core.logs.log import Format, Hints, LineCount, Log, Note
 from core.messages import Kind, Message
 
 FORMAT = Format("json", "Messages in JSON or JSON Lines", "JSON・JSON Lines のメッセージ")
@@ -20,9 +23,11 @@ TEXT = ("text", "content", "message", "value", "body")
 TIME = ("time", "timestamp", "date", "datetime", "created_at")
 CONVERSATION = ("messages", "conversations", "turns")
 NOBODY = frozenset({"system", "developer", "tool", "function"})
-KEYS = re.compile(rf'"(?:{"|".join((*SENDER, *CONVERSATION))})"\s*:')
+WRAPPERS = ("data", "train", "examples")
+INSTRUCTION, ANSWER = ("instruction", "prompt"), ("output", "response", "completion")
+PEOPLE, ASSISTANTS = frozenset({"user", "human"}), frozenset({"assistant", "gpt", "bot", "model"})
+KEYS = re.compile(rf'"(?:{"|".join((*SENDER, *CONVERSATION, *INSTRUCTION))})"\s*:')
 MOST_BROKEN = 1000  # lines, before a file is given up that has few good ones
-LATEST_SECONDS = 100_000_000_000  # a number above is in milliseconds
 
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 
@@ -48,9 +53,9 @@ def read(text: str, hints: Hints) -> Log:
     if "\n" not in text:
         text = text.replace("\r", "\n")
     messages: list[Message] = []
-    clock = _Clock()
+    clock = Clock()
     read_lines = unread = parts = 0
-    for item in _items(text):
+    for item in _unwrapped(_items(text)):
         conversation = _conversation(item.value) if item.broken is None else None
         if conversation is not None:
             parts += 1
@@ -85,7 +90,8 @@ def _log(messages: list[Message], text: str, read_lines: int, unread: int) -> Lo
         lines.pop()
     blank = sum(not line.strip() for line in lines)
     brackets = len(lines) - blank - read_lines - unread if text.lstrip("\ufeff \r\n\t").startswith("[") else 0
-    return Log(FORMAT, tuple(messages), LineCount(len(lines), read_lines, brackets, blank, unread))
+    count = LineCount(len(lines), read_lines, brackets, blank, unread)
+    return Log(FORMAT, tuple(messages), count, notes=_role_notes(messages))
 
 
 def _items(text: str) -> Iterator[_Item]:
@@ -120,13 +126,62 @@ def line_is_array(text: str, position: int) -> bool:
     return not text[:position].strip("\ufeff \t\r\n")
 
 
+def _unwrapped(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The elements of a list that one object holds as `data`, in its place; their lines are the object's."""
+    for item in items:
+        value = item.value if isinstance(item.value, dict) else {}
+        inner = next((value[key] for key in WRAPPERS if isinstance(value.get(key), list)), None)
+        if inner and all(isinstance(one, dict) for one in inner) and _conversation(value) is None:
+            for k, one in enumerate(inner):
+                yield _Item(one, item.line, item.lines if k == 0 else 0)
+        else:
+            yield item
+
+
 def _conversation(value: Value) -> list[Value] | None:
+    """The messages in an object; None where it holds no conversation."""
     if not isinstance(value, dict):
         return None
-    return next((inner for key in CONVERSATION if isinstance(inner := value.get(key), list)), None)
+    held = next((inner for key in CONVERSATION if isinstance(inner := value.get(key), list)), None)
+    return _instructed(value) if held is None else held
 
 
-def _message(value: Value, line: int, clock: "_Clock", part: int) -> Message | None:
+def _instructed(value: Mapping[str, Value]) -> list[Value] | None:
+    """An instruction and its answer as messages, behind those that its history holds."""
+    asked = next((value[key] for key in INSTRUCTION if isinstance(value.get(key), str)), None)
+    answer = next((value[key] for key in ANSWER if isinstance(value.get(key), str)), None)
+    if asked is None or answer is None:
+        return None
+    system, more, history = (value.get(key) for key in ("system", "input", "history"))
+    pairs = [pair for pair in history if isinstance(pair, list)] if isinstance(history, list) else []
+    question = f"{asked}\n{more}" if isinstance(more, str) and more.strip() else asked
+    said = [("system", system)] if isinstance(system, str) and system else []
+    said += [one for pair in pairs for one in zip(("user", "assistant"), pair, strict=False)]
+    return [{"role": role, "content": words} for role, words in (*said, ("user", question), ("assistant", answer))]
+
+
+def _role_notes(messages: Sequence[Message]) -> tuple[Note, ...]:
+    """How many conversations of roles have two of one side in a row, or end with the person."""
+    sides: dict[int, list[str]] = {}
+    for message in messages:
+        if message.part and message.sender and message.kind is Kind.TEXT:
+            sides.setdefault(message.part, []).append(message.sender)
+    talks = [talk for talk in sides.values() if {*talk} <= PEOPLE | ASSISTANTS]
+    doubled = sum(any(a == b for a, b in pairwise(talk)) for talk in talks)
+    open_ended = sum(talk[-1] in PEOPLE for talk in talks)
+    if not doubled and not open_ended:
+        return ()
+    return (
+        Note(
+            f"Of {len(talks):,} conversations {doubled:,} have one side twice in a row and {open_ended:,} end with "
+            "the user.",
+            f"会話 {len(talks):,} 件のうち、同じ側の発言が続くもの {doubled:,} 件、"
+            f"ユーザーの発言で終わるもの {open_ended:,} 件があります。",
+        ),
+    )
+
+
+def _message(value: Value, line: int, clock: Clock, part: int) -> Message | None:
     """The message in an object, or None when it has no text or nobody said it."""
     if not isinstance(value, dict):
         return None
@@ -137,7 +192,7 @@ def _message(value: Value, line: int, clock: "_Clock", part: int) -> Message | N
         return None
     time = clock.read(next((value[key] for key in TIME if key in value), None))
     kind = _kind(value)
-    if kind is Kind.TEXT and "role" in value and sender in NOBODY:
+    if kind is Kind.TEXT and ("role" in value or "from" in value) and sender in NOBODY:
         kind = Kind.SYSTEM
     return Message(None if kind is Kind.SYSTEM else sender.strip(), text, line, kind, time, part)
 
@@ -165,30 +220,3 @@ def _words(part: Value) -> str:
     if not isinstance(part, dict):
         return ""
     return next((word for key in ("text", "value") if isinstance(word := part.get(key), str)), "")
-
-
-class _Clock:
-    """Times of one file as clocks on the wall: all in the zone of the first that names one."""
-
-    def __init__(self) -> None:
-        self._zone: tzinfo | None = None
-
-    def read(self, value: Value) -> datetime | None:
-        """ISO 8601 text or seconds or milliseconds since 1970; None for anything else."""
-        try:
-            if isinstance(value, bool):
-                return None
-            if isinstance(value, int | float):
-                seconds = value / 1000 if abs(value) > LATEST_SECONDS else value
-                moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
-            elif isinstance(value, str):
-                tidy = value.strip().replace("/", "-")
-                moment = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", tidy))
-            else:
-                return None
-            if moment.tzinfo is None:
-                return moment
-            self._zone = self._zone or moment.tzinfo
-            return moment.astimezone(self._zone).replace(tzinfo=None)
-        except (ValueError, OverflowError):
-            return None

@@ -1,4 +1,7 @@
-"""Telegram Desktop (result.json): one chat, or every chat of an account."""
+"""Telegram Desktop (result.json): one chat, or every chat of an account.
+
+Times are those of the computer that exported; of old exports without them, and of tools, those of UTC.
+"""
 
 from collections.abc import Iterator
 

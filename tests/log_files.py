@@ -1,0 +1,33 @@
+"""Small export files for the tests of the readers, and logs in the form that they compare."""
+
+import json
+import zipfile
+from pathlib import Path
+
+from core.logs.log import Log
+
+
+def save(path: Path, value: object, **options: object) -> Path:
+    """`value` as a JSON file."""
+    path.write_text(json.dumps(value, ensure_ascii=False, **options), encoding="utf-8")
+    return path
+
+
+def save_lines(path: Path, values: list[object]) -> Path:
+    """`values` as JSON Lines; text stands as it is."""
+    lines = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def zipped(path: Path, files: dict[str, object]) -> Path:
+    """A zip of `files`: text and bytes as they stand, all else as JSON."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in files.items():
+            archive.writestr(name, value if isinstance(value, str | bytes) else json.dumps(value))
+    return path
+
+
+def said(log: Log) -> list[tuple[str | None, str, str]]:
+    """(sender, kind, text) of each message."""
+    return [(message.sender, message.kind.value, message.text) for message in log.messages]
