@@ -7,6 +7,7 @@ from datetime import datetime
 
 from core.logs.csv_table import Row, parse_rows, parse_table
 from core.logs.decode import edges
+from core.logs.discord_kinds import service_kind
 from core.logs.kakaotalk_kinds import INVITED, NOTICE
 from core.logs.kakaotalk_kinds import classify as kakao_kind
 from core.logs.log import Format, Hints, LineCount, Log
@@ -14,10 +15,6 @@ from core.logs.stamps import clocks
 from core.messages import Kind, Message
 
 Cells = dict[str, str]
-DISCORD_SERVICE = re.compile(
-    r"(?:Joined the server\.|Pinned a message\.|Started a call(?: that lasted [\d.,]+ minutes)?\."
-    r"|(?:Added|Removed) .{1,40} (?:to|from) the group\.|Left the group\.|Changed the channel (?:name|icon).{0,80})"
-)
 
 
 @dataclass(frozen=True)
@@ -82,8 +79,9 @@ def _kakaotalk(cells: Cells, line: int, time: datetime | None) -> Message:
 def _discord(cells: Cells, line: int, time: datetime | None) -> Message:
     name, words = cells.get("author", "").strip(), cells.get("content", "")
     name = re.sub(r"#(?:0000|\d{4})$", "", name)
-    if DISCORD_SERVICE.fullmatch(words):
-        return Message(None, words, line, Kind.CALL if words.startswith("Started a call") else Kind.SYSTEM, time)
+    kind = service_kind(words)
+    if kind:
+        return Message(None, words, line, kind, time)
     if not words.strip():
         return Message(name or None, cells.get("attachments", ""), line, Kind.MEDIA, time)
     return Message(name or None, words, line, Kind.TEXT if name else Kind.UNKNOWN, time)

@@ -16,11 +16,17 @@ from core.errors import InputError
 from core.logs import (
     csv_columns,
     csv_known,
+    discord_text,
+    imessage,
+    irc,
     json_messages,
     kakaotalk,
     line_desktop,
     line_phone,
     plain,
+    qq,
+    signal_fields,
+    signal_text,
     whatsapp,
 )
 from core.logs.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
@@ -53,8 +59,8 @@ class Reader(Protocol):
 
 # The strict ones first: on equal hits the earlier reader wins. Plain text takes what no other does.
 READERS: tuple[Reader, ...] = (
-    *(json_messages, line_phone, kakaotalk, whatsapp, line_desktop),
-    *(*csv_known.READERS, csv_columns),
+    *(json_messages, line_phone, kakaotalk, signal_text, signal_fields, imessage, discord_text, irc, qq, whatsapp),
+    *(line_desktop, *csv_known.READERS, csv_columns),
 )
 FALLBACK: Reader = plain
 FORMATS = tuple(dict.fromkeys(reader.FORMAT for reader in (*READERS, *JSON_READERS, *ARCHIVE_READERS, FALLBACK)))
