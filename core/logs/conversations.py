@@ -6,7 +6,7 @@ first, links become positions, and a person's choice among several conversations
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,8 +24,8 @@ class Entry:
     place: int
     kind: Kind = Kind.TEXT
     time: datetime | None = None
-    id: Hashable = None
-    answers: Hashable = None
+    id: str | None = None
+    answers: str | None = None
 
 
 @dataclass(slots=True)

@@ -17,7 +17,8 @@ FORMAT = Format("meta", "Messenger, Instagram (JSON)", "Messenger・Instagram（
 CLASSIC, ENCRYPTED = "messages.item.sender_name", "messages.item.senderName"
 SHOWN = ("photos", "videos", "audio_files", "files", "gifs", "share", "media")
 CALL = re.compile(
-    r"(?:.{1,60} missed (?:a|your) (?:video |voice |audio )?(?:call|chat)(?: (?:with|from) .{1,60})?|.{1,60} called you|You called .{1,60}"
+    r"(?:.{1,60} missed (?:a|your) (?:video |voice |audio )?(?:call|chat)(?: (?:with|from) .{1,60})?"
+    r"|.{1,60} called you|You called .{1,60}"
     r"|The (?:video |audio )?(?:call|chat) ended|.{1,60} (?:started|joined) (?:a|the) (?:video |audio )?(?:call|chat)"
     r"|.{1,60}(?:さん)?(?:からの(?:ビデオ|音声)?通話に出ませんでした|が(?:ビデオ|音声)?通話を開始しました)"
     r"|(?:ビデオ|音声)?通話が終了しました)[.。]?"

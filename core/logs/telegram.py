@@ -72,7 +72,7 @@ def _entry(item: Item, names: dict[str, str]) -> Entry:
         action = as_text(value.get("action"))
         return Entry(
             _sender(value, "actor", names) if action in CALLS else None, words or _notice(value, action), item.place,
-            Kind.CALL if action in CALLS else Kind.SYSTEM, time, value.get("id"),
+            Kind.CALL if action in CALLS else Kind.SYSTEM, time, _number(value, "id"),
         )  # fmt: skip
     if kind != "message" or not value:
         return Entry(None, words or as_json(item.value), item.place, Kind.UNKNOWN, time)
@@ -80,7 +80,7 @@ def _entry(item: Item, names: dict[str, str]) -> Entry:
     kind, words = _kind(value, words)
     if kind is Kind.TEXT and ("forwarded_from" in value or "via_bot" in value):
         kind = Kind.MEDIA  # words of somebody else
-    return Entry(sender, words, item.place, kind, time, value.get("id"), value.get("reply_to_message_id"))
+    return Entry(sender, words, item.place, kind, time, _number(value, "id"), _number(value, "reply_to_message_id"))
 
 
 def _sender(value: Record, field: str, names: dict[str, str]) -> str:
@@ -92,6 +92,10 @@ def _sender(value: Record, field: str, names: dict[str, str]) -> str:
     else:
         names.setdefault(identity, "Deleted Account")
     return identity
+
+
+def _number(value: Record, field: str) -> str | None:
+    return as_text(value.get(field)) or None
 
 
 def _kind(value: Record, words: str) -> tuple[Kind, str]:
