@@ -1,11 +1,10 @@
-"""What the Data tab shows of a log, as HTML: the file, a row, the ledger. Every text is escaped."""
+"""What the Data tab shows of a log, as HTML: the file, and a row. Every text is escaped."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from html import escape
 from itertools import islice
 
-from core.data.ledger import LABELS, Fate
 from core.data.rows import Row
 from core.data.store import Split
 from core.logs.detect import FORMATS
@@ -18,7 +17,6 @@ from tabs.frame import parts
 from tabs.frame.text import say
 
 MOST_UNREAD = 300  # lines
-DOTS = {Fate.LEARNED: "learned", Fate.HELD_OUT: "heldout", Fate.CONTEXT: "you"}
 
 
 def told(note: Note, language: str) -> str:
@@ -80,38 +78,6 @@ def _lines(log: Log) -> Iterator[tuple[int, str]]:
         yield from ((message.line + k, text) for k, text in enumerate(message.text.split("\n")) if text.strip())
 
 
-def ledger(opened: OpenLog, language: str) -> str:
-    """Every message with its one fate; the sum, and how many are missing."""
-    if opened.prepared is None:
-        return ""
-    book = opened.prepared.ledger
-    rows = [(_fate(fate, language), f"{n:,}", "") for fate, n in book.counts.items()]
-    rows += [
-        (escape(say(language, "data.total")), f"{book.messages:,}", "total"),
-        (escape(say(language, "data.missing")), f"{book.missing:,}", "total warn" if book.missing else "total good"),
-    ]
-    words = say(language, "data.heldout_hint") if book.counts.get(Fate.HELD_OUT) else ""
-    return f'{parts.ledger(rows)}<p class="muted">{escape(words)}</p>{_file_lines(opened.log, language)}'
-
-
-def _fate(fate: Fate, language: str) -> str:
-    return f'<span class="dot fate-{DOTS.get(fate, "none")}"></span>{escape(told(LABELS[fate], language))}'
-
-
-def _file_lines(log: Log, language: str) -> str:
-    """The same account for the lines of the file."""
-    lines = log.lines
-    rows = [
-        (escape(say(language, f"data.lines_{key}")), f"{n:,}", css)
-        for key, n, css in (
-            ("messages", lines.messages, ""), ("marks", lines.marks, ""), ("blank", lines.blank, ""),
-            ("unread", lines.unread, ""), ("total", lines.total, "total"),
-            ("missing", lines.missing, "total warn" if lines.missing else "total good"),
-        ) if n or css
-    ]  # fmt: skip
-    return f"<details><summary>{escape(say(language, 'data.lines'))}</summary>{parts.ledger(rows)}</details>"
-
-
 def rows_of(opened: OpenLog, split: Split) -> tuple[Row, ...]:
     """The rows of one split; none while there are none."""
     if opened.prepared is None:
@@ -123,39 +89,50 @@ def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, 
     """One row as bubbles, with its place, its time and how many of its tokens are learned; or why there is none."""
     rows = rows_of(opened, split)
     if not rows:
-        return _no_rows(opened, language)
+        return _no_rows(opened, split, language)
     chosen = rows[number - 1]
-    css = "heldout" if split == "heldout" else "learned"
+    css = "learned" if split == "train" else "heldout"
     place = say(language, "data.place", n=f"{number:,}", all=f"{len(rows):,}")
     where = "　".join(filter(None, (_moment(chosen.start), say(language, "data.session", n=f"{chosen.session + 1:,}"))))
     head = f'<p class="row-head num"><b>{escape(place)}</b><span class="muted">{escape(where)}</span></p>'
-    own, others = say(language, f"data.legend_{css}"), say(language, "data.legend_context")
-    legend = (
-        f'<p class="muted num row-legend"><span class="dot fate-{css}"></span>{escape(own)}'
-        f'<span class="dot fate-you"></span>{escape(others)}'
-        f"<span>{escape(_learned(opened, chosen, loaded, split, language))}</span></p>"
+    legend = "".join(
+        f'<span><span class="dot fate-{dot}"></span>{escape(say(language, f"data.legend_{name}"))}</span>'
+        for dot, name in ((css, css), ("you", "context"), *((("grey", "own_context"),) if chosen.targets else ()))
     )
-    return f'{head}<div class="row-scroll" tabindex="0">{parts.bubbles(chosen.turns, css)}</div>{legend}'
+    figures = f"<span>{escape(_learned(opened, chosen, loaded, split, language))}</span>"
+    return (
+        f'{head}<div class="row-scroll" tabindex="0">{_bubbles(chosen, css)}</div>'
+        f'<p class="muted num row-legend">{legend}{figures}</p>'
+    )
+
+
+def _bubbles(chosen: Row, css: str) -> str:
+    """The turns; what the persona said and is not learned looks like context."""
+    own = (css if chosen.is_learned(k) else "context" for k in range(len(chosen.turns)))
+    return "".join(parts.bubbles((turn,), kind) for turn, kind in zip(chosen.turns, own, strict=True))
 
 
 def _learned(opened: OpenLog, chosen: Row, loaded: LoadedModel | None, split: Split, language: str) -> str:
     if loaded is None:
         return ""
     prompt = render(contract_of(opened, loaded, language), chosen.turns, loaded.tokenizer, training=True)
-    key = "data.tokens_heldout" if split == "heldout" else "data.tokens_learned"
-    return say(language, key, n=f"{sum(prompt.mask):,}", all=f"{len(prompt.ids):,}")
+    learned = sum(prompt.mask)
+    if chosen.targets:  # the mask knows roles only
+        learned = sum(size for k, size in enumerate(chosen.tokens) if chosen.is_learned(k))
+    key = "data.tokens_learned" if split == "train" else "data.tokens_heldout"
+    return say(language, key, n=f"{learned:,}", all=f"{len(prompt.ids):,}")
 
 
 def _moment(start: datetime | None) -> str:
     return f"{start:%Y-%m-%d %H:%M}" if start else ""
 
 
-def _no_rows(opened: OpenLog, language: str) -> str:
+def _no_rows(opened: OpenLog, split: Split, language: str) -> str:
     if opened.problem:
         title, words = say(language, "data.no_rows"), opened.problem.text(language)
         return f'<div class="empty warn" role="alert"><b>{escape(title)}</b>{escape(words)}</div>'
     if opened.prepared is None:
         return parts.empty(say(language, "data.waits"), say(language, "data.waits_hint"))
     if opened.prepared.train:
-        return parts.empty(say(language, "data.no_heldout"), say(language, "data.no_heldout_hint"))
+        return parts.empty(say(language, f"data.no_{split}"), say(language, f"data.no_{split}_hint"))
     return parts.empty(say(language, "data.no_rows"), say(language, "data.no_rows_hint"))

@@ -11,10 +11,13 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from core.data.prepare import DEFAULT_GAP_MINUTES, Prepared
+from core.data.exports import LineKind
+from core.data.prepare import DEFAULT_RECIPE, Prepared
+from core.data.recipe import Recipe
+from core.data.variants import Statistics
 from core.errors import AppError, InputError
 from core.logs.log import Log
 from core.messages import Turn
@@ -37,21 +40,41 @@ class Choices:
     format: str = ""
     names: tuple[str, ...] = ()
     date_order: str = ""
+    columns: tuple[str, ...] = ()
+    conversations: tuple[str, ...] = ()
     persona: str = ""
     descriptions: Mapping[str, str] = field(default_factory=dict)
     """Written by the visitor, for each speaker who was the persona for a while."""
-    gap_minutes: float = DEFAULT_GAP_MINUTES
+    recipe: Recipe = DEFAULT_RECIPE
+    line: LineKind = "none"
+    """What is said to the persona before the other side's first words of a row."""
     budget: int = 0
 
     @property
     def reading(self) -> tuple:
         """The part that decides how the file is read."""
-        return self.file, self.format, self.names, self.date_order
+        return self.file, self.format, self.names, self.date_order, self.columns, self.conversations
 
     @classmethod
     def from_json(cls, value: dict) -> "Choices":
-        """The inverse of `asdict` through JSON. Raises TypeError or KeyError for something else."""
-        return cls(**value | {"names": tuple(value["names"])})
+        """The inverse of `asdict` through JSON; keys of other versions are left aside.
+
+        Raises TypeError, KeyError or InputError for something else.
+        """
+        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+        known |= {name: tuple(known.get(name, ())) for name in ("names", "columns", "conversations")}
+        return cls(**known | {"recipe": Recipe.from_json(value.get("recipe") or {})})
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A variant with its figures, and what to set to get its rows."""
+
+    name: str
+    exchanges: int
+    line: LineKind
+    recipe: Recipe
+    statistics: Statistics
 
 
 @dataclass(frozen=True)
@@ -68,6 +91,10 @@ class OpenLog:
     model: str = ""
     """Whose tokenizer counted."""
     prepared: Prepared | None = None
+    plain: Prepared | None = None
+    """The same rows without the persona's line."""
+    compared: tuple[Compared, ...] = ()
+    """The variants of this log, where they were made."""
     problem: AppError | None = None
     """Why there are no rows."""
     sizes: dict[Turn, int] = field(default_factory=dict, repr=False)
@@ -95,7 +122,7 @@ class OpenLogs:
         """What is open, from the disk; None for nothing."""
         try:
             choices = Choices.from_json(read_json(self._shelf(owner) / OPEN))
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
+        except (FileNotFoundError, ValueError, TypeError, KeyError, InputError):
             return None
         return choices if self.path(owner, choices).is_file() else None
 

@@ -7,19 +7,24 @@ from pathlib import Path
 
 import gradio as gr
 
+from core.data.exports import LineKind
+from core.data.recipe import Burst, Shape
 from core.errors import AppError
 from core.settings import ROOT
-from tabs.data import log_view, outputs
+from tabs.data import guesses, log_view, outputs, variants_view
 from tabs.data.desk import Desk
 from tabs.data.gaps import STEPS
 from tabs.data.open_log import Choices
 from tabs.data.outputs import UNCHANGED, View
+from tabs.data.recipe_form import Form
 from tabs.data.rows import SMALLEST_BUDGET, check_description, open_log
 from tabs.frame.errors import shows_errors
 from tabs.frame.steps import Finished, in_words, steps
 from tabs.frame.text import say
 from tabs.frame.visitor import Visitor
 
+SET_RIGHT = ("names", "columns", "conversations")  # guesses that may be why there are no rows
+MOST_LISTED = 50  # people of a large group whose names are put on the list at once
 SAMPLES = {"ja": ROOT / "datasets" / "sample_line_aoi.txt", "en": ROOT / "datasets" / "sample_whatsapp_wren.txt"}
 
 
@@ -67,45 +72,56 @@ class OpeningHandlers:
 
     @shows_errors
     def reread(
-        self, key: str, log: str, format: str | None, order: str | None, names: list[str] | None,
+        self, key: str, log: str, format: str | None, order: str | None, names: list[str] | None, sender: str | None,
+        text: str | None, time: str | None, conversations: list[str] | None,
         request: gr.Request, token: gr.OAuthToken | None = None,
     ) -> Iterator[View]:  # fmt: skip
         """Read the file again with a person's answers to what was guessed."""
         visitor = self.desk.services.visitor(key, request, token)
         opened = self.desk.opened(visitor, log)
-        guessed = {g.about: g.value for g in opened.log.guesses}
-        answers: dict[str, object] = {"format": format or ""}
-        if answers["format"] == opened.choices.format:  # another format has other guesses
-            if order and guessed.get("date_order") != (order,):
-                answers["date_order"] = order
-            if names is not None and "names" in guessed and guessed["names"] != tuple(names):
-                answers["names"] = tuple(names)
-        else:
-            answers |= {"date_order": "", "names": ()}
-        sentence = say(visitor.language, "data.reading", name=opened.choices.name)
-        yield from self._open(visitor, replace(opened.choices, **answers), sentence)
+        choices = guesses.answered(opened, format, order, names, (sender, text, time), conversations)
+        yield from self._open(visitor, choices, say(visitor.language, "data.reading", name=opened.choices.name))
 
     @shows_errors
     def choose(
-        self, key: str, log: str, persona: str | None, description: str, gap: float, budget: float,
+        self, key: str, log: str, persona: str | None, description: str, budget: float | None, gap: float | None,
+        shape: Shape, burst: Burst, separator: str | None, clean: bool, turns: float | None, context: float | None,
+        dev: float | None, test: float | None, line: LineKind, private: bool, secrets: list[str] | None,
         request: gr.Request, token: gr.OAuthToken | None = None,
     ) -> Iterator[View]:  # fmt: skip
-        """Make the rows anew for another persona, description, gap or length; nothing where none of them changed."""
+        """Make the rows anew for what is chosen now; nothing where none of it changed."""
         visitor = self.desk.services.visitor(key, request, token)
         opened = self.desk.opened(visitor, log)
-        choices = replace(opened.choices, gap_minutes=float(STEPS[min(max(int(gap), 0), len(STEPS) - 1)]))
+        others = tuple(s.name for s in opened.log.speakers() if s.name != opened.persona)[:MOST_LISTED]
+        form = Form(gap, shape, burst, separator, clean, turns, context, dev, test, line, private, secrets)
+        choices = form.applied(opened.choices, others)
         if description.strip() != opened.description:
             written = {**choices.descriptions, opened.persona: check_description(description)}
             choices = replace(choices, descriptions=written)
         if persona and persona != opened.persona:
             choices = replace(choices, persona=persona)
-        if int(budget) != opened.budget and opened.budget:
+        if budget and int(budget) != opened.budget and opened.budget:
             choices = replace(choices, budget=max(int(budget), SMALLEST_BUDGET))
         if choices == opened.choices:
             yield UNCHANGED
             return
+        listed = choices.recipe.names != tuple(secrets or ())
         for view in self._open(visitor, choices):
-            yield view._replace(gap=gr.skip(), budget=gr.skip())  # they may be on the move
+            now = self.desk.logs.get(visitor.owner)
+            done = now and now.choices == choices and view.row is not UNCHANGED.row
+            yield outputs.after_choice(view, now, listed=listed) if done else view
+
+    @shows_errors
+    def take_variant(
+        self, key: str, log: str, name: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> Iterator[View]:
+        """Make the rows as a variant that was compared does."""
+        visitor = self.desk.services.visitor(key, request, token)
+        opened = self.desk.opened(visitor, log)
+        variant = variants_view.chosen(opened, name)
+        shape = {field: getattr(variant.recipe, field) for field in ("shape", "turns", "burst", "clean")}
+        recipe = replace(opened.choices.recipe, **shape)
+        yield from self._open(visitor, replace(opened.choices, recipe=recipe, line=variant.line))
 
     @shows_errors
     def mark(self, key: str, log: str, gap: float, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
@@ -163,7 +179,7 @@ class OpeningHandlers:
                     opened = step.value
                 else:
                     yield outputs.busy(step)
-            if new and opened.problem and not any(guess.about == "names" for guess in opened.log.guesses):
+            if new and opened.problem and not any(guess.about in SET_RIGHT for guess in opened.log.guesses):
                 raise opened.problem  # nothing that could be set right here
             self.desk.logs.keep(visitor.owner, opened)
         except AppError as error:

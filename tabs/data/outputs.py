@@ -1,12 +1,12 @@
 """The Data tab's page as values: everything that changes when a log is opened, in the order of its outputs."""
 
+from html import escape
 from typing import NamedTuple
 
 import gradio as gr
 
-from core.logs.detect import FORMATS
 from core.models.loading import LoadedModel
-from tabs.data import gaps, log_view
+from tabs.data import gaps, guesses, ledger_view, log_view, privacy_view, recipe_form
 from tabs.data.open_log import OpenLog
 from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
 from tabs.frame.text import say
@@ -26,12 +26,30 @@ class View(NamedTuple):
     format: Value
     order: Value
     names: Value
+    sender: Value
+    text: Value
+    time: Value
+    chats: Value
+    conversations: Value
     persona: Value
     description: Value
     gaps: Value
     plot: Value
     gap: Value
     budget: Value
+    shape: Value
+    burst: Value
+    separator: Value
+    clean: Value
+    turns: Value
+    context: Value
+    dev: Value
+    test: Value
+    line: Value
+    recipe: Value
+    private: Value
+    secrets: Value
+    diff: Value
     split: Value
     number: Value
     walk: Value
@@ -63,11 +81,7 @@ def nothing_open() -> View:
 
 def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: str) -> View:
     """An open log. `name` is suggested for its data set."""
-    train, heldout = (log_view.rows_of(opened, split) for split in ("train", "heldout"))
-    splits = [
-        (say(language, "data.split_train", n=f"{len(train):,}"), "train"),
-        (say(language, "data.split_heldout", n=f"{len(heldout):,}"), "heldout"),
-    ]
+    train = log_view.rows_of(opened, "train")
     return View(
         log=opened.choices.file,
         progress="",
@@ -75,24 +89,35 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         start=gr.Column(visible=False),
         desk=gr.Row(visible=True),
         about=log_view.about(opened, language),
-        format=_formats(opened, language),
-        order=_order(opened, language),
-        names=_names(opened),
         persona=_speakers(opened, language),
         description=opened.description,
         gaps=gr.Column(visible=bool(opened.histogram)),
-        plot=plot(opened, opened.choices.gap_minutes, language),
-        gap=gaps.nearest(opened.choices.gap_minutes),
+        plot=plot(opened, opened.choices.recipe.gap_minutes, language),
         budget=_budget(opened, loaded),
-        split=gr.Radio(choices=splits, value="train", visible=bool(train)),
+        recipe=f'<p class="muted">{escape(recipe_form.sentence(opened, language))}</p>',
+        diff=privacy_view.diff(opened, language),
+        split=_splits(opened, language),
         number=number(len(train), 1),
         walk=gr.Row(visible=len(train) > 1),
         row=log_view.row(opened, "train", 1, loaded, language),
-        ledger=log_view.ledger(opened, language),
+        ledger=ledger_view.ledger(opened, language),
         use=gr.Column(visible=bool(train)),
         name=name,
         timer=gr.Timer(active=opened.prepared is None and loaded is None),
+        **guesses.values_of(opened, language),
+        **recipe_form.values_of(opened),
     )
+
+
+def after_choice(view: View, opened: OpenLog, *, listed: bool) -> View:
+    """The same page for who made the choice on it: the form keeps its values, some may be on the move.
+
+    `listed`: the list of names was filled by the app.
+    """
+    kept = dict.fromkeys((*recipe_form.Form._fields, "budget"), gr.skip())
+    changed = recipe_form.visible_for(opened.choices.recipe)
+    secrets = recipe_form.secrets_of(opened) if listed else gr.Dropdown(visible=opened.choices.recipe.private)
+    return view._replace(**kept | changed | {"secrets": secrets})
 
 
 def plot(opened: OpenLog, gap: float, language: str) -> str:
@@ -106,28 +131,13 @@ def number(rows: int, value: int) -> gr.Slider:
     return gr.Slider(minimum=1, maximum=max(rows, 2), value=value, visible=rows > 1)
 
 
-def _formats(opened: OpenLog, language: str) -> gr.Dropdown:
-    choices = [(say(language, "data.format_auto"), "")]
-    choices += [(form.ja if language == "ja" else form.en, form.id) for form in FORMATS]
-    return gr.Dropdown(choices=choices, value=opened.choices.format)
-
-
-def _order(opened: OpenLog, language: str) -> gr.Radio:
-    guess = next((g for g in opened.log.guesses if g.about == "date_order"), None)
-    if guess is None:
-        return gr.Radio(choices=[], value=None, visible=False)
-    choices = [(say(language, f"data.order_{order}"), order) for order in guess.choices]
-    return gr.Radio(choices=choices, value=guess.value[0], visible=True)
-
-
-def _names(opened: OpenLog) -> gr.Dropdown:
-    guess = next((g for g in opened.log.guesses if g.about == "names"), None)
-    if guess is None:
-        return gr.Dropdown(choices=[], value=[], multiselect=True, allow_custom_value=True, visible=False)
-    choices = dict.fromkeys((*guess.value, *guess.choices))
-    return gr.Dropdown(
-        choices=list(choices), value=list(guess.value), multiselect=True, allow_custom_value=True, visible=True
-    )
+def _splits(opened: OpenLog, language: str) -> gr.Radio:
+    """Which rows to look at; those for the last test only where there are some."""
+    counts = {split: len(log_view.rows_of(opened, split)) for split in ("train", "heldout", "test")}
+    choices = [
+        (say(language, f"data.split_{split}", n=f"{n:,}"), split) for split, n in counts.items() if n or split != "test"
+    ]
+    return gr.Radio(choices=choices, value="train", visible=counts["train"] > 0)
 
 
 def _speakers(opened: OpenLog, language: str) -> gr.Radio:

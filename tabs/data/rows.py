@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from core.data.exports import LineKind, persona_line
 from core.data.prepare import prepare
 from core.data.rows import Meter
 from core.data.sessions import gaps_minutes
+from core.data.variants import with_line
 from core.errors import AppError, InputError
 from core.logs.detect import read_log
 from core.logs.log import Log
@@ -54,6 +56,8 @@ def open_log(
     opened = replace(opened, model=loaded.name, budget=min(choices.budget or LARGEST_BUDGET, loaded.context))
     if before and before.log is log and (before.model, before.persona) == (opened.model, persona):
         opened = replace(opened, sizes=before.sizes)
+        if (before.budget, before.description) == (opened.budget, described):
+            opened = replace(opened, compared=before.compared)
     return _with_rows(opened, loaded, language, report)
 
 
@@ -62,7 +66,8 @@ def read(logs: OpenLogs, owner: str, choices: Choices) -> Log:
     try:
         return read_log(
             logs.path(owner, choices), file_name=choices.name, format=choices.format or None,
-            names=choices.names or None, date_order=choices.date_order or None,
+            names=choices.names or None, date_order=choices.date_order or None, columns=choices.columns or None,
+            conversations=choices.conversations or None,
         )  # fmt: skip
     except FileNotFoundError as error:
         raise gone() from error
@@ -143,12 +148,20 @@ def _with_rows(opened: OpenLog, loaded: LoadedModel, language: str, report: Call
             meter(contract, loaded.tokenizer), opened.sizes,
             lambda n: report(say(language, "data.making", percent=f"{n / total:.0%}")),
         )  # fmt: skip
-        gap = opened.choices.gap_minutes
-        prepared = prepare(opened.log, opened.persona, meter=counting, budget=opened.budget, gap_minutes=gap)
+        choices = opened.choices
+        plain = prepare(opened.log, opened.persona, meter=counting, budget=opened.budget, recipe=choices.recipe)
+        prepared = with_line(plain, line_of(opened), counting)
     except AppError as error:
         return replace(opened, problem=error)
     _spare_collector(opened.log)
-    return replace(opened, prepared=prepared)
+    return replace(opened, prepared=prepared, plain=plain)
+
+
+def line_of(opened: OpenLog, kind: LineKind | None = None) -> str:
+    """What is said to the persona first, in the log's language; "" for nothing."""
+    language = "ja" if is_japanese(opened.log) else "en"
+    text = opened.description if opened.persona in opened.choices.descriptions else ""
+    return persona_line(kind or opened.choices.line, opened.persona, text, language=language)
 
 
 def _spare_collector(log: Log) -> None:

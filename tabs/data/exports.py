@@ -1,0 +1,123 @@
+"""Rows as other tools train on them: a form, a look at the first sample, and the file."""
+
+import json
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from core.data.exports import FILE_TYPES, LAYOUTS, Export, FileType, LineKind, sample_of, write_samples
+from core.data.store import FILES
+from core.errors import InputError
+from core.workspace import safe_name
+from tabs.data.desk import Desk
+from tabs.data.open_log import OpenLog
+from tabs.data.recipe_form import LINES, choice_names
+from tabs.data.rows import line_of
+from tabs.frame.errors import shows_errors
+from tabs.frame.text import label, say
+
+MARKED = ("instruction", "instruction_input")  # layouts of one text with ### marks
+AS_ROWS = "rows"
+LONGEST = 1500  # characters of a sample that are shown
+CLICK = "() => setTimeout(() => document.querySelector('#data-zip')?.click(), 150)"
+
+
+@dataclass(frozen=True)
+class ExportHandlers:
+    """Shows and writes the rows of the open log in another form."""
+
+    desk: Desk
+
+    @shows_errors
+    def look(
+        self, key: str, log: str, layout: str, line: LineKind, breaks: bool,
+        request: gr.Request, token: gr.OAuthToken | None = None,
+    ) -> tuple[gr.Radio, gr.Checkbox, str]:  # fmt: skip
+        """(the persona's line, <NL> or not, each where the form has it; the first sample)."""
+        visitor = self.desk.services.visitor(key, request, token)
+        fields = gr.Radio(visible=layout != AS_ROWS), gr.Checkbox(visible=layout in MARKED)
+        if not log:
+            return *fields, ""
+        opened = self.desk.opened(visitor, log)
+        if opened.plain is None or not opened.plain.train:
+            return *fields, ""
+        if layout == AS_ROWS:
+            text = json.dumps(opened.prepared.train[0].to_json(), ensure_ascii=False, indent=1)
+        else:
+            sample = sample_of(opened.plain.train[0], _export(opened, layout, line, breaks))
+            text = str(sample["text"]) if layout in MARKED else json.dumps(sample, ensure_ascii=False, indent=1)
+        shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n…"
+        title = escape(say(visitor.language, "data.export_sample"))
+        return *fields, f'<p class="muted">{title}</p><pre class="sample" tabindex="0">{escape(shown)}</pre>'
+
+    @shows_errors
+    def download(
+        self, key: str, log: str, name: str, layout: str, line: LineKind, breaks: bool, kind: FileType,
+        request: gr.Request, token: gr.OAuthToken | None = None,
+    ) -> gr.DownloadButton:  # fmt: skip
+        """A zip with a file a split, in the button that downloads it."""
+        visitor = self.desk.services.visitor(key, request, token)
+        opened = self.desk.with_rows(visitor, log)
+        if kind not in FILE_TYPES:
+            raise InputError(f"There is no file type “{kind}”.", f"「{kind}」というファイルの種類はありません。")
+        folder = Path(tempfile.mkdtemp(dir=self.desk.services.workspace.cache()))
+        target = folder / f"{safe_name(name, 'rows')}.zip"
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for split, file in FILES.items():
+                part = folder / f"{Path(file).stem}.{kind}"
+                if _write(part, opened, split, layout, line=line, breaks=breaks, kind=kind):
+                    archive.write(part, part.name)
+                    part.unlink()
+        return gr.DownloadButton(value=str(target))
+
+
+def _export(opened: OpenLog, layout: str, line: LineKind, breaks: bool) -> Export:
+    return Export(layout, line_of(opened, line), newline="<NL>" if breaks else "\n")
+
+
+def _write(
+    path: Path, opened: OpenLog, split: str, layout: str, *, line: LineKind, breaks: bool, kind: FileType
+) -> bool:  # fmt: skip
+    """Write one split; False where it has no rows. `rows` are the app's own, with bursts and sessions."""
+    if layout != AS_ROWS:
+        rows = getattr(opened.plain, split)
+        return bool(rows and write_samples(path, rows, _export(opened, layout, line, breaks), kind))
+    rows = [row.to_json() for row in getattr(opened.prepared, split)]
+    if not rows:
+        return False
+    if kind == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif kind == "json":
+        path.write_text(json.dumps(rows, ensure_ascii=False, indent=0), encoding="utf-8")
+    else:
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return True
+
+
+def build(desk: Desk, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
+    """The fold "Download" with its events, where the page has the name of the data set."""
+    handlers = ExportHandlers(desk)
+    layouts = [(label(f"data.layout_{name}"), name) for name in (AS_ROWS, *LAYOUTS)]
+    with gr.Accordion(label("data.download_fold"), open=False, elem_id="data-download-fold") as fold:
+        layout = gr.Dropdown(layouts, value=AS_ROWS, label=label("data.layout"), elem_id="data-layout")
+        line = gr.Radio(choice_names("line", LINES), value="none", label=label("data.line"), visible=False,
+                        elem_id="data-export-line", elem_classes="list")  # fmt: skip
+        breaks = gr.Checkbox(True, label=label("data.export_breaks"), visible=False, elem_id="data-export-breaks")
+        kind = gr.Radio([("JSONL", "jsonl"), ("JSON", "json"), ("Parquet", "parquet")], value="jsonl",
+                        label=label("data.file_type"), elem_id="data-file-type")  # fmt: skip
+        sample = gr.HTML(padding=False, elem_id="data-sample-shown")
+        download = gr.Button(label("data.download"), size="sm", elem_id="data-download")
+        zipped = gr.DownloadButton("zip", elem_id="data-zip", elem_classes="unseen")
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    looking = [key, page["log"], layout, line, breaks]
+    gr.on([fold.expand, layout.input, line.input, breaks.input, page["ledger"].change], handlers.look, looking,
+          [line, breaks, sample], trigger_mode="always_last", **quiet)  # fmt: skip
+    wanted = [key, page["log"], page["name"], layout, line, breaks, kind]
+    download.click(handlers.download, wanted, zipped, **quiet).then(None, None, None, js=CLICK)

@@ -1,0 +1,124 @@
+"""What a file could not decide by itself, as a form: a person confirms it or sets it right."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import gradio as gr
+
+from core.logs.detect import FORMATS
+from core.logs.log import Guess
+from tabs.data.open_log import Choices, OpenLog
+from tabs.frame.text import label, say
+
+COLUMNS = ("sender", "text", "time")
+
+
+def build(page: dict[str, gr.blocks.Block]) -> None:
+    """The fold "Correct the reading"; adds its components to `page`."""
+    page["format"] = gr.Dropdown(choices=[], label=label("data.format"), elem_id="data-read-as")
+    page["order"] = gr.Radio(choices=[], label=label("data.order"), visible=False, elem_id="data-order")
+    page["names"] = gr.Dropdown(
+        choices=[], multiselect=True, allow_custom_value=True, label=label("data.names"),
+        info=label("data.names_info"), visible=False, elem_id="data-names",
+    )  # fmt: skip
+    for column in COLUMNS:
+        page[column] = gr.Dropdown(choices=[], label=label(f"data.column_{column}"), visible=False,
+                                   elem_id=f"data-column-{column}")  # fmt: skip
+
+
+def build_chats(page: dict[str, gr.blocks.Block]) -> gr.Button:
+    """Which chats of an archive to take, in sight, for that is decided first; returns what reads them."""
+    with gr.Column(visible=False, elem_classes="bare", elem_id="data-chats") as page["chats"]:
+        page["conversations"] = gr.Dropdown(
+            choices=[], multiselect=True, label=label("data.conversations"), info=label("data.conversations_info"),
+            elem_id="data-conversations",
+        )  # fmt: skip
+        return gr.Button(label("data.conversations_read"), size="sm", elem_id="data-read-chats")
+
+
+def guess_about(opened: OpenLog, about: str) -> Guess | None:
+    """What was guessed about one thing; None where the file left no doubt."""
+    return next((guess for guess in opened.log.guesses if guess.about == about), None)
+
+
+def values_of(opened: OpenLog, language: str) -> dict[str, object]:
+    """The components by name, filled with what was taken."""
+    return {
+        "format": _formats(opened, language),
+        "order": _order(opened, language),
+        "names": _names(opened),
+        "chats": gr.Column(visible=guess_about(opened, "conversations") is not None),
+        "conversations": _conversations(opened),
+        **_columns(opened, language),
+    }
+
+
+def answered(
+    opened: OpenLog, format: str | None, order: str | None, names: Sequence[str] | None,
+    columns: Sequence[str | None], conversations: Sequence[str] | None,
+) -> Choices:  # fmt: skip
+    """The choices with a person's answers. Another format has other guesses, so it takes none of them along."""
+    if (format or "") != opened.choices.format:
+        forgotten = {"date_order": "", "names": (), "columns": (), "conversations": ()}
+        return replace(opened.choices, format=format or "", **forgotten)
+    taken = {guess.about: guess.value for guess in opened.log.guesses}
+    answers: dict[str, str | tuple[str, ...]] = {}
+    if order and taken.get("date_order") not in (None, (order,)):
+        answers["date_order"] = order
+    if names and set(names) != set(taken.get("names", names)):
+        answers["names"] = tuple(names)
+    mapped = tuple(column or "" for column in columns)
+    if any(mapped) and mapped != taken.get("columns", mapped):
+        answers["columns"] = mapped
+    if "conversations" in taken and set(conversations or ()) != set(_shown_chats(opened)):
+        answers["conversations"] = tuple(conversations or ())
+    return replace(opened.choices, **answers)
+
+
+def _shown_chats(opened: OpenLog) -> tuple[str, ...]:
+    """The chats that are chosen; none where all are: an archive may hold hundreds."""
+    guess = guess_about(opened, "conversations")
+    return () if guess is None or set(guess.value) == set(guess.choices) else guess.value
+
+
+def _formats(opened: OpenLog, language: str) -> gr.Dropdown:
+    choices = [(say(language, "data.format_auto"), "")]
+    choices += [(form.ja if language == "ja" else form.en, form.id) for form in FORMATS]
+    return gr.Dropdown(choices=choices, value=opened.choices.format)
+
+
+def _order(opened: OpenLog, language: str) -> gr.Radio:
+    guess = guess_about(opened, "date_order")
+    if guess is None:
+        return gr.Radio(choices=[], value=None, visible=False)
+    choices = [(say(language, f"data.order_{order}"), order) for order in guess.choices]
+    return gr.Radio(choices=choices, value=guess.value[0], visible=True)
+
+
+def _names(opened: OpenLog) -> gr.Dropdown:
+    guess = guess_about(opened, "names")
+    if guess is None:
+        return gr.Dropdown(choices=[], value=[], multiselect=True, allow_custom_value=True, visible=False)
+    choices = dict.fromkeys((*guess.value, *guess.choices))
+    return gr.Dropdown(
+        choices=list(choices), value=list(guess.value), multiselect=True, allow_custom_value=True, visible=True
+    )
+
+
+def _columns(opened: OpenLog, language: str) -> dict[str, gr.Dropdown]:
+    guess = guess_about(opened, "columns")
+    if guess is None:
+        return {column: gr.Dropdown(choices=[], value=None, visible=False) for column in COLUMNS}
+    none = (say(language, "data.column_none"), "")
+    return {
+        column: gr.Dropdown(
+            choices=[none, *((name, name) for name in guess.choices)] if column == "time" else list(guess.choices),
+            value=value, visible=True,
+        )
+        for column, value in zip(COLUMNS, (*guess.value, "", "", ""), strict=False)
+    }  # fmt: skip
+
+
+def _conversations(opened: OpenLog) -> gr.Dropdown:
+    guess = guess_about(opened, "conversations")
+    return gr.Dropdown(choices=list(guess.choices) if guess else [], value=list(_shown_chats(opened)), multiselect=True)

@@ -1,0 +1,147 @@
+"""How rows are made, as a form: its components, what they show of a recipe, and the recipe that they say."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import gradio as gr
+
+from core.data.exports import LineKind
+from core.data.recipe import Burst, Recipe, Shape
+from tabs.data.gaps import STEPS, nearest
+from tabs.data.open_log import Choices, OpenLog
+from tabs.frame.text import label, say
+
+SHAPES: tuple[Shape, ...] = ("conversation", "window", "pair")
+BURSTS: tuple[Burst, ...] = ("newline", "separator", "each")
+LINES: tuple[LineKind, ...] = ("none", "address", "statement")
+MOST_TURNS, MOST_CONTEXT, MOST_SHARE = 40, 10, 40  # on the sliders; shares in percent
+
+
+class Form(NamedTuple):
+    """What the form says, in the order of its inputs. A cleared field is None."""
+
+    gap: float | None
+    shape: Shape
+    burst: Burst
+    separator: str | None
+    clean: bool
+    turns: float | None
+    context: float | None
+    dev: float | None
+    test: float | None
+    line: LineKind
+    private: bool
+    secrets: list[str] | None
+
+    def applied(self, choices: Choices, others: tuple[str, ...]) -> Choices:
+        """`choices` with this recipe. Names to replace begin with the `others` of the log.
+
+        Raises InputError for what makes no recipe.
+        """
+        old = choices.recipe
+        begins = self.private and not old.private and not old.names and not self.secrets
+        recipe = replace(
+            old,
+            gap_minutes=old.gap_minutes if self.gap is None else float(STEPS[_within(self.gap, len(STEPS) - 1)]),
+            shape=self.shape,
+            burst=self.burst,
+            separator=self.separator or old.separator,
+            clean=self.clean,
+            turns=_within(self.turns, MOST_TURNS) // 2 * 2,
+            context=_within(self.context, MOST_CONTEXT),
+            dev_share=_share(self.dev, old.dev_share),
+            test_share=_share(self.test, old.test_share),
+            private=self.private,
+            names=others if begins else tuple(self.secrets or ()),
+        )
+        if nearest(old.gap_minutes) == nearest(recipe.gap_minutes):
+            recipe = replace(recipe, gap_minutes=old.gap_minutes)
+        return replace(choices, recipe=recipe, line=self.line)
+
+
+def _within(value: float | None, most: int) -> int:
+    return min(max(int(value or 0), 0), most)
+
+
+def _share(percent: float | None, old: float) -> float:
+    """A share; the old one where the slider stands on it."""
+    if percent is None or round(100 * old) == round(percent):
+        return old
+    return _within(percent, MOST_SHARE) / 100
+
+
+def values_of(opened: OpenLog) -> dict[str, object]:
+    """The form's components by name, filled with what stands."""
+    recipe = opened.choices.recipe
+    return visible_for(recipe) | {
+        "gap": nearest(recipe.gap_minutes),
+        "shape": recipe.shape,
+        "burst": recipe.burst,
+        "clean": recipe.clean,
+        "dev": round(100 * recipe.dev_share),
+        "test": round(100 * recipe.test_share),
+        "line": opened.choices.line,
+        "private": recipe.private,
+        "separator": gr.Textbox(value=recipe.separator, visible=recipe.burst == "separator"),
+        "turns": gr.Slider(value=recipe.turns, visible=recipe.shape != "pair"),
+        "context": gr.Slider(value=recipe.context, visible=_has_context(recipe)),
+        "secrets": secrets_of(opened),
+    }
+
+
+def visible_for(recipe: Recipe) -> dict[str, object]:
+    """Those components that only some recipes need, shown or hidden; their values stay."""
+    return {
+        "separator": gr.Textbox(visible=recipe.burst == "separator"),
+        "turns": gr.Slider(visible=recipe.shape != "pair"),
+        "context": gr.Slider(visible=_has_context(recipe)),
+    }
+
+
+def secrets_of(opened: OpenLog) -> gr.Dropdown:
+    """The list of names to replace, with the people of the log to choose from."""
+    recipe = opened.choices.recipe
+    names = [speaker.name for speaker in opened.log.speakers()]
+    return gr.Dropdown(
+        choices=list(dict.fromkeys((*recipe.names, *names))), value=list(recipe.names), multiselect=True,
+        allow_custom_value=True, visible=recipe.private,
+    )  # fmt: skip
+
+
+def _has_context(recipe: Recipe) -> bool:
+    return recipe.shape == "conversation" and recipe.burst != "each"
+
+
+def choice_names(kind: str, values: tuple[str, ...]) -> list[tuple[object, str]]:
+    """The choices of a radio in the browser's language."""
+    return [(label(f"data.{kind}_{value}"), value) for value in values]
+
+
+def sentence(opened: OpenLog, language: str) -> str:
+    """The recipe in one line, for the fold's head to be understood when it is closed."""
+    recipe = opened.choices.recipe
+    said = [say(language, f"data.shape_{recipe.shape}"), say(language, f"data.burst_{recipe.burst}")]
+    said += [say(language, "data.clean")] if recipe.clean else []
+    return "・".join(said) if language == "ja" else " · ".join(said)
+
+
+def build(page: dict[str, gr.blocks.Block]) -> None:
+    """The fold "Adjust the rows"; adds its components to `page`. The gap and privacy have places of their own."""
+    page["shape"] = gr.Radio(choice_names("shape", SHAPES), value="conversation", label=label("data.shape"),
+                             info=label("data.shape_info"), elem_id="data-shape", elem_classes="list")  # fmt: skip
+    page["burst"] = gr.Radio(choice_names("burst", BURSTS), value="newline", label=label("data.burst"),
+                             info=label("data.burst_info"), elem_id="data-burst", elem_classes="list")  # fmt: skip
+    page["separator"] = gr.Textbox(value="、", label=label("data.separator"), max_lines=1, visible=False,
+                                   elem_id="data-separator")  # fmt: skip
+    page["clean"] = gr.Checkbox(label=label("data.clean"), info=label("data.clean_info"), elem_id="data-clean")
+    with gr.Accordion(label("data.finer"), open=False, elem_id="data-finer"):
+        page["turns"] = gr.Slider(0, MOST_TURNS, 0, step=2, label=label("data.turns"), info=label("data.turns_info"),
+                                  elem_id="data-turns")  # fmt: skip
+        page["context"] = gr.Slider(0, MOST_CONTEXT, 0, step=1, label=label("data.context"),
+                                    info=label("data.context_info"), elem_id="data-context")  # fmt: skip
+        page["dev"] = gr.Slider(0, MOST_SHARE, 10, step=1, label=label("data.dev"), info=label("data.dev_info"),
+                                elem_id="data-dev")  # fmt: skip
+        page["test"] = gr.Slider(0, MOST_SHARE, 0, step=1, label=label("data.test"), info=label("data.test_info"),
+                                 elem_id="data-test")  # fmt: skip
+        page["line"] = gr.Radio(choice_names("line", LINES), value="none", label=label("data.line"),
+                                info=label("data.line_info"), elem_id="data-line", elem_classes="list")  # fmt: skip
