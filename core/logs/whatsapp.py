@@ -5,12 +5,13 @@ than the time are system lines; lines that do not fit continue the message befor
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import date, datetime, time
 
 from core.logs.collect import Collector
 from core.logs.decode import EDGE_MARKS, edges, split_records
-from core.logs.log import Format, Hints, Log
+from core.logs.log import DateOrder, Format, Guess, Hints, Log
 from core.logs.whatsapp_dates import Stamp, date_order, stamp
 from core.logs.whatsapp_kinds import classify
 from core.messages import Message
@@ -33,6 +34,7 @@ WEB_COPY = re.compile(
 )
 # Whole-line test before the patterns: a header has a digit among its first characters.
 OPENING = re.compile(rf"{_MARKS}\[?(?:{_HALF_BEFORE})?\d")
+QUOTES = frozenset('"「」“”')
 SENDER = re.compile(r"(?P<name>[^:\n]{1,80}?):(?: |(?=\u200e)|(?=\.?$))(?P<body>.*)", re.DOTALL)
 
 
@@ -51,34 +53,45 @@ def score(lines: Sequence[str]) -> int:
 def read(text: str, hints: Hints) -> Log:
     """Every record of an export; day and month by the whole file unless `hints` settle it."""
     records = split_records(text, match_head)
-    stamps: dict[str, Stamp] = {}
-    heads: list[tuple[Stamp, str] | None] = []
-    for line in records.texts:
-        match = match_head(line)
-        heads.append((_stamp(match, stamps), match["rest"]) if match else None)
-    order, guess = date_order(list(stamps.values()), hints.date_order)
-    moments = {one: one.moment(order) for one in set(stamps.values())}
+    heads = [match_head(line) for line in records.texts]
+    days, guess = _days(filter(None, heads), hints.date_order)
+    clocks: dict[tuple[str, str | None], time | None] = {}
     found = Collector(_join)
     for line, number, head in zip(records.texts, records.starts, heads, strict=True):
         if head is None:
             found.line(line, number)
             continue
-        one, rest = head
+        written, before, clock, after, rest = head.group("date", "before", "clock", "after", "rest")
+        key = (clock, before or after)
+        if key not in clocks:
+            clocks[key] = _clock(*key)
+        day, clock_time = days[written], clocks[key]
+        moment = datetime.combine(day, clock_time) if day and clock_time else None
         sender, body = split_sender(rest)
         kind, words = classify(body, sender is not None)
         person = None if kind.value == "system" else sender
-        found.add(Message(person, words, number, kind, moments[one]), line.count("\n") + 1)
+        found.add(Message(person, words, number, kind, moment), line.count("\n") + 1)
     count = found.finish(records)
     messages = tuple(found.messages)
     return Log(FORMAT, messages, count, (guess,) if guess else (), partner=_partner(hints.file_name, messages))
 
 
-def _stamp(match: re.Match[str], known: dict[str, Stamp]) -> Stamp:
-    """The stamp of a header, worked out once for each spelling."""
-    written = f"{match['date']} {match['before']} {match['clock']} {match['after']}"
-    if written not in known:
-        known[written] = stamp(match["date"], match["clock"], match["before"] or match["after"])
-    return known[written]
+def _days(heads: Iterable[re.Match[str]], chosen: DateOrder | None) -> tuple[dict[str, date | None], Guess | None]:
+    """The day of every spelling of a date, and what was guessed about their order."""
+    stamps: list[tuple[str, Stamp]] = []
+    for head in heads:
+        if not stamps or head["date"] != stamps[-1][0]:
+            stamps.append((head["date"], stamp(head["date"], "0:00", head["before"] or head["after"])))
+    order, guess = date_order([one for _, one in stamps], chosen)
+    moments = {written: one.moment(order) for written, one in stamps}
+    return {written: moment.date() if moment else None for written, moment in moments.items()}, guess
+
+
+def _clock(written: str, half: str | None) -> time | None:
+    try:
+        return time(*stamp("1/1/2000", written, half).clock)
+    except ValueError:
+        return None
 
 
 def split_sender(rest: str) -> tuple[str | None, str]:
@@ -90,7 +103,9 @@ def split_sender(rest: str) -> tuple[str | None, str]:
     if match is None:
         return None, rest
     name = match["name"]
-    if name.count('"') % 2 or name.count("「") != name.count("」") or name.count("“") != name.count("”"):
+    if not QUOTES.isdisjoint(name) and (
+        name.count('"') % 2 or name.count("「") != name.count("」") or name.count("“") != name.count("”")
+    ):
         return None, rest
     return edges(name).removeprefix("~").strip(" \u00a0\u202f") or None, match["body"]
 
@@ -106,5 +121,6 @@ def _join(message: Message, more: Sequence[str]) -> Message:
 def _partner(file_name: str, messages: tuple[Message, ...]) -> str | None:
     """The speaker whom the file is named after, as in "WhatsApp Chat with X.txt"."""
     stem = re.sub(r"(?:\s*\(\d+\))?\.\w+$", "", file_name)
-    named = {m.sender for m in messages if m.sender and re.search(rf"(?<!\w){re.escape(m.sender)}(?!\w)", stem)}
+    names = {message.sender for message in messages if message.sender}
+    named = {name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", stem)}
     return next(iter(named)) if len(named) == 1 and "whatsapp" in stem.lower() else None
