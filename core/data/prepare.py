@@ -1,7 +1,7 @@
 """From a log and a persona to rows and a ledger: the one entry for the page and for scripts."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.data.cleaning import Sifted, sift
@@ -14,7 +14,7 @@ from core.data.sessions import Session, sessions
 from core.data.split import Parts, divide
 from core.errors import InputError
 from core.logs.log import Log
-from core.messages import Kind
+from core.messages import Kind, Message
 
 DEFAULT_RECIPE = Recipe()
 DEFAULT_GAP_MINUTES = DEFAULT_RECIPE.gap_minutes
@@ -56,6 +56,7 @@ def prepare(
     """
     if gap_minutes is not None:
         recipe = replace(recipe, gap_minutes=gap_minutes)
+    messages = log.messages[:]  # made now, where the log makes them when they are asked for
     _check(log, persona)
     room = budget - meter.fixed
     if room < 1:
@@ -65,9 +66,9 @@ def prepare(
             f"1 行 {budget} トークンでは会話が入りません（前置きだけで {meter.fixed} トークン）。"
             "行を長くするか、人格の説明を短くしてください。",
         )
-    book = Book(len(log.messages))
-    words = _words(log, book)
-    sifted = sift(log.messages, words, persona, seed=recipe.seed) if recipe.clean else Sifted({}, frozenset())
+    book = Book(len(messages))
+    words = _words(messages, book)
+    sifted = sift(messages, words, persona, seed=recipe.seed) if recipe.clean else Sifted({}, frozenset())
     for position, fate in sifted.left.items():
         book.enter((position,), fate)
         words[position] = None
@@ -75,9 +76,9 @@ def prepare(
     masked = _masked(words, stand_ins) if stand_ins else {}
     rename = stand_ins.name if stand_ins else str
     cutter = Cutter(
-        log.messages, words, persona, recipe, meter, room, _groups(log), frequent=sifted.frequent, rename=rename
+        messages, words, persona, recipe, meter, room, _groups(messages), frequent=sifted.frequent, rename=rename
     )  # fmt: skip
-    talks = sessions(log.messages, recipe.gap_minutes)
+    talks = sessions(messages, recipe.gap_minutes)
     parts = _divided([row for talk in talks for row in cutter.rows(talk)], talks, recipe)
     _enter(book, parts)
     for position, fate in cutter.left.items():
@@ -88,7 +89,7 @@ def prepare(
         train=parts.train,
         heldout=parts.dev,
         test=parts.test,
-        ledger=book.close(len(log.messages)),
+        ledger=book.close(len(messages)),
         sessions=len(talks),
         gap_minutes=recipe.gap_minutes,
         budget=budget,
@@ -99,10 +100,10 @@ def prepare(
     )
 
 
-def _words(log: Log, book: Book) -> list[str | None]:
+def _words(messages: Sequence[Message], book: Book) -> list[str | None]:
     """The words of each message as they are learned; None for one that is left out, with its fate in `book`."""
     words: list[str | None] = []
-    for i, message in enumerate(log.messages):
+    for i, message in enumerate(messages):
         fate = OF_KIND.get(message.kind)
         text = None if fate else clean(message.text) or None
         words.append(text)
@@ -121,9 +122,9 @@ def _masked(words: list[str | None], stand_ins: Pseudonyms) -> dict[int, Masked]
     return masked
 
 
-def _groups(log: Log) -> frozenset[int]:
+def _groups(messages: Sequence[Message]) -> frozenset[int]:
     """The conversations in which more than two people write."""
-    writers = {(m.part, m.sender) for m in log.messages if m.kind is Kind.TEXT and m.sender is not None}
+    writers = {(m.part, m.sender) for m in messages if m.kind is Kind.TEXT and m.sender is not None}
     return frozenset(part for part, n in Counter(part for part, _ in writers).items() if n > 2)
 
 
