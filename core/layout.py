@@ -8,7 +8,6 @@ from Gemma. What a person typed that spells a special token is cut inside it, so
 
 import itertools
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,24 +15,18 @@ from typing import TYPE_CHECKING
 
 from core.codec import marks_of
 from core.errors import ModelError
-from core.settings import ROOT
+from core.formats import format_for
+from core.rendering import TEMPLATES, TemplateRefusedError, render_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-TEMPLATES = ROOT / "prompt_templates"
 # Noncharacters, never valid in exchanged text: OPEN number NUMBERED words CLOSE, and CUT within words.
 OPEN, NUMBERED, CLOSE, CUT = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 WRAPPING = re.compile(f"[{OPEN}{NUMBERED}{CLOSE}{CUT}]")
-GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 WORDS = re.compile(f"{OPEN}(\\d+){NUMBERED}(.*?){CLOSE}", re.DOTALL)
 # Llama 3's own default: with today's date a persona would be asked otherwise than it was trained.
 DATE = "26 Jul 2024"
-# What a template's expressions raise besides Jinja's own errors.
-TEMPLATE_ERRORS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
-
-# The generation tracker of transformers lives on the cached template and cannot be entered twice.
-_rendering = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -88,6 +81,9 @@ class Layout:
     """Texts that the tokenizer turns into one token wherever they stand."""
     takes_system: bool = True
     persona_may_open: bool = True
+    lead: str = ""
+    """White space that the template prints before a reply in a row and not when it asks for one: the
+    model writes it, and it belongs to the words. Llama 2 and Mistral write a space."""
 
     def words(self, role: str, text: str) -> Words:
         """A message's words, ready to be rendered."""
@@ -116,9 +112,10 @@ class Layout:
             raise _unusable(self.name, "it does not print every message once and in order")
         stretches, at = [], 0
         for number, match in enumerate(found):
+            lead = self.lead if roles[number] == "assistant" and text[: match.start()].endswith(self.lead) else ""
             before = roles[number - 1] if number else ""
-            stretches += self._between(text[at : match.start()], at, spans, role=before, last=False)
-            stretches.append(Stretch.of(match[2], number))
+            stretches += self._between(text[at : match.start() - len(lead)], at, spans, role=before, last=False)
+            stretches.append(Stretch.of(lead + match[2], number))
             at = match.end()
         return stretches + self._between(text[at:], at, spans, role=roles[-1] if roles else "", last=True)
 
@@ -144,30 +141,22 @@ class Layout:
     def _render(
         self, messages: Sequence[Words], names: tuple[str, str], reply: bool
     ) -> tuple[str, list[tuple[int, int]]]:
-        import jinja2
-        from transformers.utils.chat_template_utils import render_jinja_template
-
         number = itertools.count()
         chat = [
             {"role": m.role, "content": re.sub(OPEN, lambda _: f"{OPEN}{next(number)}{NUMBERED}", m.wrapped)}
             for m in messages
         ]
+        values = {
+            "enable_thinking": False,
+            "date_string": DATE,
+            "persona_name": self.plain(" ".join(names[0].split())),
+            "user_name": self.plain(" ".join(names[1].split())),
+            **dict(self.tokens),
+        }
         try:
-            with _rendering:
-                texts, spans = render_jinja_template(
-                    [chat],
-                    chat_template=self.template,
-                    add_generation_prompt=reply,
-                    return_assistant_tokens_mask=bool(GENERATION.search(self.template)),
-                    enable_thinking=False,
-                    date_string=DATE,
-                    persona_name=self.plain(" ".join(names[0].split())),
-                    user_name=self.plain(" ".join(names[1].split())),
-                    **dict(self.tokens),
-                )
-        except (jinja2.TemplateError, *TEMPLATE_ERRORS) as error:
+            return render_template(self.template, chat, reply=reply, values=values)
+        except TemplateRefusedError as error:
             raise _unusable(self.name, WRAPPING.sub("", str(error))) from error
-        return texts[0], [tuple(span) for span in spans[0]] if spans else []
 
 
 @lru_cache(maxsize=32)
@@ -196,7 +185,7 @@ def layout_for(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> La
 
     `wanted` is a name from `template_names`, "model" for the tokenizer's own template, or "auto": the
     tokenizer's own if what it prints before a reply is the same in a chat and in a training row; else
-    ChatML where the tokenizer knows its marks; else a plain dialogue, for base models.
+    the format that `core.formats` knows for the model, which is a plain dialogue for base models.
     """
     tokens = tuple(sorted((k, v) for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)))
     marks = tuple(sorted(set(marks_of(tokenizer).values())))
@@ -207,7 +196,7 @@ def layout_for(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> La
         if layout and (wanted == "model" or _stable(layout)):
             return layout
     if wanted in ("auto", "model"):
-        wanted = "chatml" if "<|im_start|>" in marks and "<|im_end|>" in marks else "dialogue"
+        wanted = format_for(tokenizer.name_or_path, marks, own)
     if wanted not in template_names():
         raise ModelError(
             f"There is no chat template “{wanted}”. There are: {', '.join(template_names())}.",
@@ -232,12 +221,21 @@ def _fitted(name: str, template: str, tokens: tuple[tuple[str, str], ...], marks
         return True
 
     talk = ("user", "assistant") * 2
-    if not prints(*talk):
+    if not prints(*talk) or not prints("user", reply=True):
         return None
     takes_system = prints("system", *talk)
     starts = ((), ("system",)) if takes_system else ((),)
     may_open = all(prints(*start, *talk[1:]) and prints(*start, reply=True) for start in starts)
-    return replace(layout, takes_system=takes_system, persona_may_open=may_open)
+    return replace(layout, takes_system=takes_system, persona_may_open=may_open, lead=_lead(layout))
+
+
+def _lead(layout: Layout) -> str:
+    """See `Layout.lead`."""
+    asked = "".join(stretch.text for stretch in _probe(layout, ("user",), reply=True))
+    row = _probe(layout, ("user", "assistant"), reply=False)
+    before = "".join(stretch.text for stretch in itertools.takewhile(lambda stretch: stretch.words != 1, row))
+    lead = before.removeprefix(asked)
+    return lead if lead.isspace() else ""
 
 
 @lru_cache(maxsize=32)

@@ -98,15 +98,17 @@ def ending(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> En
     """What a model tuned on this contract writes when the persona has finished its turn.
 
     A mark that the layout also writes between the messages of one turn ends nothing: there, and where a
-    turn in the middle has no mark, the words that introduce the user are what ends it.
+    turn in the middle has no mark, the words that introduce the user are what ends it. Where text ends a
+    turn, a line that introduces the user ends it too, with either colon: not every model keeps the form.
     """
     layout = layout_for(tokenizer, contract.template)
     texts = (("user", "u"), ("assistant", f"a{contract.separator}a")) * 2
     probe = layout.stretches([layout.words(*w) for w in texts], names=(contract.persona, contract.user), reply=False)
-    ids, strings, written = {tokenizer.eos_token_id} - {None}, set(), contract.separator
+    ids, strings, written, introduction = {tokenizer.eos_token_id} - {None}, set(), contract.separator, ""
     for number, said in enumerate(probe):
         if said.words in (1, 3):
-            written = said.text.removeprefix("a").removesuffix("a")
+            written = said.text.strip().removeprefix("a").removesuffix("a")
+            introduction = introduction or _introduction(probe[number + 1 :], layout)
             after = probe[number + 1] if number + 1 < len(probe) else None
             text = after.text.strip(" ") if after and after.ends_turn else ""
             mark = layout.starts_with_mark(text.lstrip())
@@ -115,8 +117,17 @@ def ending(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> En
             elif text and not mark:
                 strings.add(text)
             elif said.words == 1:
-                strings |= {_introduction(probe[number + 1 :], layout)} - {""}
-    return Ending(tuple(sorted(ids)), tuple(sorted(strings)), written)
+                strings |= _with_either_colon(introduction)
+    line = introduction.rsplit("\n", 1)[-1]
+    lines = {f"\n{line}" for line in _with_either_colon(line)} if strings else set()
+    lines = {line for line in lines if not any(string in line for string in strings)}
+    return Ending(tuple(sorted(ids)), tuple(sorted(strings | lines)), written)
+
+
+def _with_either_colon(introduction: str) -> set[str]:
+    """`Ken:` and `Ken：` of either; what ends in no colon as it stands; nothing of an empty name."""
+    name = introduction.rstrip(":：")
+    return {name + colon for colon in (":：" if name != introduction else ("",)) if name}
 
 
 def _introduction(stretches: Sequence[Stretch], layout: Layout) -> str:
