@@ -293,3 +293,11 @@ def test_parts_of_the_day(read, clock, hour):
 )  # fmt: skip
 def test_what_is_no_text_in_other_languages(read, columns, kind):
     assert kinds(read(phone(f"10:00\t{columns}", "10:01\tB\tok"))) == [kind, Kind.TEXT]
+
+
+def test_messages_of_a_large_log_are_made_when_asked_for_and_stay_the_same(read):
+    log = read(phone("10:00\tA\ta", "10:01\tB\t[写真]", "10:02\tA\tb", "続き"))
+    once, again = list(log.messages), list(log.messages)
+    assert once == again == [log.messages[i] for i in range(3)] == list(log.messages[:3])
+    assert log.messages[-1].text == "b\n続き" and log.messages[1].kind is Kind.MEDIA and len(log.messages) == 3
+    assert [(s.name, s.texts, s.messages) for s in log.speakers()] == [("A", 2, 2), ("B", 0, 1)]

@@ -29,6 +29,7 @@ class Columns(Sequence[Message]):
         self.minutes = array("q")
         self.kinds: dict[int, Kind] = {}
         self._made: tuple[Message, ...] | None = None
+        self._gone_through = False
 
     def add(self, sender: str | None, text: str, line: int, kind: Kind, minute: int) -> None:
         """One message more."""
@@ -66,6 +67,10 @@ class Columns(Sequence[Message]):
         return len(self.texts)
 
     def __iter__(self) -> Iterator[Message]:
+        """Once through makes each in passing; who goes through again gets them kept."""
+        if self._made is None and self._gone_through:
+            self._made = tuple(self._making())
+        self._gone_through = True
         return iter(self._made) if self._made is not None else self._making()
 
     @overload
@@ -75,7 +80,7 @@ class Columns(Sequence[Message]):
     def __getitem__(self, place: int | slice) -> Message | tuple[Message, ...]:
         """Asked for by position, all are made once: who does that will ask for many."""
         if self._made is None:
-            self._made = tuple(self)
+            self._made = tuple(self._making())
         return self._made[place]
 
     def __eq__(self, other: object) -> bool:
