@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,12 +76,24 @@ class Tab:
             self.shown |= {n: v for n, v in view._asdict().items() if v is not getattr(UNCHANGED, n)}
         return self
 
-    def upload(self, text: str | bytes, name: str = "talk.txt") -> "Tab":
+    def cache(self, text: str | bytes, name: str) -> str:
+        """A file as Gradio keeps an upload."""
         folder = self.services.workspace.cache() / f"up{len(list(self.services.workspace.cache().iterdir()))}"
         folder.mkdir()
         self.cached = folder / name
         self.cached.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return self.draw(View(*given[2:]) for given in self.opening.upload(self.key, str(self.cached), self.request))
+        return str(self.cached)
+
+    def upload(self, text: str | bytes, name: str = "talk.txt") -> "Tab":
+        return self.upload_all({name: text})
+
+    def upload_all(self, files: Mapping[str, str | bytes]) -> "Tab":
+        cached = [self.cache(text, name) for name, text in files.items()]
+        return self.draw(View(*given[3:]) for given in self.opening.upload(self.key, cached, self.request))
+
+    def add(self, text: str | bytes, name: str = "newer.txt") -> "Tab":
+        given = self.opening.add(self.key, self.log, [self.cache(text, name)], self.request)
+        return self.draw(View(*step[3:]) for step in given)
 
     def sample(self) -> "Tab":
         return self.draw(self.opening.sample(self.key, self.request))
@@ -169,9 +181,9 @@ def test_every_message_has_one_fate_and_none_is_missing(tab: Tab) -> None:
 def test_an_upload_leaves_the_cache_at_once_and_clears_its_field(tab: Tab) -> None:
     path = tab.services.workspace.cache() / "talk.txt"
     path.write_text(CHAT, encoding="utf-8")
-    given = list(tab.opening.upload(KEY, str(path), tab.request))
+    given = list(tab.opening.upload(KEY, [str(path)], tab.request))
     assert not path.exists()
-    assert all(fields[:2] == (None, None) for fields in given)
+    assert all(fields[:3] == (None, None, None) for fields in given)
 
 
 def test_only_the_newest_upload_stays_on_disk(tab: Tab) -> None:
@@ -185,7 +197,7 @@ def test_a_path_that_was_not_uploaded_is_refused(tab: Tab, tmp_path: Path) -> No
     secret = tmp_path / "secret.txt"
     secret.write_text(CHAT, encoding="utf-8")
     with pytest.raises(gr.Error):
-        list(tab.opening.upload(KEY, str(secret), tab.request))
+        list(tab.opening.upload(KEY, [str(secret)], tab.request))
     assert secret.exists() and tab.shelf() == []
 
 
@@ -240,7 +252,7 @@ def test_stopping_leaves_nothing_behind(tab: Tab) -> None:
     log = tab.log
     path = tab.services.workspace.cache() / "more.txt"
     path.write_text(CHAT, encoding="utf-8")
-    going = tab.opening.upload(KEY, str(path), tab.request)
+    going = tab.opening.upload(KEY, [str(path)], tab.request)
     next(going)
     going.close()
     assert tab.shelf() == sorted([log, "open.json"])

@@ -6,12 +6,15 @@ from html import escape
 WIDTH, HEIGHT, UNDER = 300, 84, 20  # in the units of the drawing; room under the floor for ticks
 
 
-def columns(counts: Sequence[int], ticks: Mapping[int, str], words: str) -> str:
-    """A column for each count, `ticks` under some of them by place; `words` say the same to who cannot see it."""
+def columns(counts: Sequence[float], ticks: Mapping[int, str], words: str, *, kinds: Sequence[str] = ()) -> str:
+    """A column for each count, `ticks` under some of them by place; `words` say the same to who cannot see it.
+
+    `kinds` are classes of the columns.
+    """
     most, step = max((*counts, 1)), WIDTH / max(len(counts), 1)
     bars = "".join(
-        f'<rect x="{k * step + step * 0.08:.1f}" width="{step * 0.84:.1f}" y="{HEIGHT - tall:.1f}" '
-        f'height="{tall:.1f}" rx="2"/>'
+        f'<rect class="kind-{kinds[k] if kinds else "learned"}" x="{(k + 0.08) * step:.1f}" '
+        f'width="{step * 0.84:.1f}" y="{HEIGHT - tall:.1f}" height="{tall:.1f}" rx="{min(step / 5, 2):.1f}"/>'
         for k, n in enumerate(counts)
         if n and (tall := max(1.5, (HEIGHT - 6) * n / most))
     )

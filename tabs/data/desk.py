@@ -8,7 +8,8 @@ from core.workspace import safe_name
 from tabs.data import outputs
 from tabs.data.open_log import OpenLog, OpenLogs
 from tabs.data.outputs import View
-from tabs.data.rows import gone, open_log
+from tabs.data.reading import gone
+from tabs.data.rows import open_log
 from tabs.frame.services import Services
 from tabs.frame.visitor import Visitor
 

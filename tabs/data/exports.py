@@ -117,7 +117,7 @@ def build(desk: Desk, page: dict[str, gr.blocks.Block], key: gr.BrowserState) ->
         zipped = gr.DownloadButton("zip", elem_id="data-zip", elem_classes="unseen")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     looking = [key, page["log"], layout, line, breaks]
-    gr.on([fold.expand, layout.input, line.input, breaks.input, page["ledger"].change], handlers.look, looking,
+    gr.on([fold.expand, layout.input, line.input, breaks.input, page["made"].change], handlers.look, looking,
           [line, breaks, sample], trigger_mode="always_last", **quiet)  # fmt: skip
     wanted = [key, page["log"], page["name"], layout, line, breaks, kind]
     download.click(handlers.download, wanted, zipped, **quiet).then(None, None, None, js=CLICK)

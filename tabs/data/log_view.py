@@ -11,7 +11,7 @@ from core.logs.detect import FORMATS
 from core.logs.log import Log, Note
 from core.models.loading import LoadedModel
 from core.prompt import render
-from tabs.data.open_log import OpenLog
+from tabs.data.open_log import Added, OpenLog
 from tabs.data.rows import contract_of
 from tabs.frame import parts
 from tabs.frame.text import say
@@ -41,14 +41,31 @@ def about(opened: OpenLog, language: str) -> str:
     log = opened.log
     form = log.format.ja if language == "ja" else log.format.en
     span = _span(log)
-    figures = say(language, "data.messages", n=f"{len(log.messages):,}") + (f"・{span}" if span else "")
+    figures = say(language, "data.messages", n=f"{len(log.messages):,}")
     head = (
         f'<div class="log"><span class="muted">{escape(opened.choices.name)}</span>'
-        f'<b id="data-format">{escape(form)}</b><span class="num">{escape(figures)}</span></div>'
+        f'<b id="data-format">{escape(form)}</b><span class="num">{escape(figures)}</span>'
+        f'<span class="num">{escape(span)}</span></div>'
     )
+    head += "".join(_added(one, language) for one in opened.added)
     guesses = "".join(f'<p class="muted">{escape(told(guess.note, language))}</p>' for guess in log.guesses)
     notes = "".join(f'<p class="warn">{escape(told(note, language))}</p>' for note in log.notes)
     return head + notes + guesses + _unread(log, language)
+
+
+def _added(one: Added, language: str) -> str:
+    """What a further file brought, with the first of its new messages."""
+    words = say(language, "data.added", name=one.name, new=f"{one.new:,}", known=f"{one.known:,}")
+    if not one.examples:
+        return f'<p role="status">{escape(words)}</p>'
+    rows = "".join(
+        f"<tr><td>{escape(message.sender or '–')}</td><td>{escape(message.text[:200])}</td></tr>"
+        for message in one.examples
+    )
+    return (
+        f'<details class="unread added"><summary role="status">{escape(words)}</summary>'
+        f"<div><table>{rows}</table></div></details>"
+    )
 
 
 def _span(log: Log) -> str:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -20,7 +20,7 @@ from core.data.recipe import Recipe
 from core.data.variants import Statistics
 from core.errors import AppError, InputError
 from core.logs.log import Log
-from core.messages import Turn
+from core.messages import Message, Turn
 from core.workspace import Workspace, read_json, write_json
 from tabs.data.gaps import Histogram
 
@@ -37,6 +37,8 @@ class Choices:
     """On the owner's shelf; also the log's id on the page."""
     name: str
     """What the visitor calls the file."""
+    more: tuple[tuple[str, str], ...] = ()
+    """Further files, newer exports or other chats: (on the shelf, as the visitor calls it)."""
     format: str = ""
     names: tuple[str, ...] = ()
     date_order: str = ""
@@ -53,7 +55,12 @@ class Choices:
     @property
     def reading(self) -> tuple:
         """The part that decides how the file is read."""
-        return self.file, self.format, self.names, self.date_order, self.columns, self.conversations
+        return self.files, self.format, self.names, self.date_order, self.columns, self.conversations
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that lie on the shelf for this log."""
+        return self.file, *(file for file, _ in self.more)
 
     @classmethod
     def from_json(cls, value: dict) -> "Choices":
@@ -63,7 +70,19 @@ class Choices:
         """
         known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
         known |= {name: tuple(known.get(name, ())) for name in ("names", "columns", "conversations")}
+        known["more"] = tuple((str(file), str(name)) for file, name in value.get("more", ()))
         return cls(**known | {"recipe": Recipe.from_json(value.get("recipe") or {})})
+
+
+@dataclass(frozen=True)
+class Added:
+    """What a further file added to a log."""
+
+    name: str
+    new: int
+    known: int
+    """Messages of it that were there already."""
+    examples: tuple[Message, ...]
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,8 @@ class OpenLog:
     """The variants of this log, where they were made."""
     problem: AppError | None = None
     """Why there are no rows."""
+    added: tuple[Added, ...] = ()
+    """By further files, in their order."""
     sizes: dict[Turn, int] = field(default_factory=dict, repr=False)
     """Tokens of the turns counted so far, for this model and persona."""
     saved: str = ""
@@ -124,19 +145,18 @@ class OpenLogs:
             choices = Choices.from_json(read_json(self._shelf(owner) / OPEN))
         except (FileNotFoundError, ValueError, TypeError, KeyError, InputError):
             return None
-        return choices if self.path(owner, choices).is_file() else None
+        return choices if all(self.place(owner, file).is_file() for file in choices.files) else None
 
-    def path(self, owner: str, choices: Choices) -> Path:
-        """Where the file of a log lies."""
-        return self._shelf(owner) / Path(choices.file).name
+    def place(self, owner: str, file: str) -> Path:
+        """Where a file of a log lies."""
+        return self._shelf(owner) / Path(file).name
 
     def keep(self, owner: str, opened: OpenLog) -> None:
         """Make this the owner's open log; the file of the one before goes. Raises InputError when the disk is full."""
         before = self.choices(owner)
         with _in_words():
             write_json(self._shelf(owner) / OPEN, asdict(opened.choices))
-        if before and before.file != opened.choices.file:
-            self.path(owner, before).unlink(missing_ok=True)
+        self._remove(owner, set(before.files if before else ()) - set(opened.choices.files))
         self._sweep(owner, opened.choices)
         self.remember(owner, opened)
 
@@ -154,14 +174,12 @@ class OpenLogs:
         with self._lock:
             self._kept.pop(owner, None)
         (self._shelf(owner) / OPEN).unlink(missing_ok=True)
-        if before:
-            self.path(owner, before).unlink(missing_ok=True)
+        self._remove(owner, before.files if before else ())
 
-    def discard(self, owner: str, choices: Choices) -> None:
-        """Remove the file of a log that was not kept after all."""
+    def discard(self, owner: str, files: Iterable[str]) -> None:
+        """Remove those files that were not kept after all."""
         standing = self.choices(owner)
-        if standing is None or standing.file != choices.file:
-            self.path(owner, choices).unlink(missing_ok=True)
+        self._remove(owner, set(files) - set(standing.files if standing else ()))
 
     def copy(self, owner: str, source: Path) -> Path:
         """A file of the app, such as the sample, as if it had been uploaded."""
@@ -170,13 +188,17 @@ class OpenLogs:
             shutil.copyfile(source, target)
         return target
 
+    def _remove(self, owner: str, files: Iterable[str]) -> None:
+        for file in files:
+            self.place(owner, file).unlink(missing_ok=True)
+
     def _shelf(self, owner: str) -> Path:
         return self.workspace.shelf(owner, "uploads")
 
     def _sweep(self, owner: str, choices: Choices) -> None:
         """Remove what a crash may have left behind."""
         for path in self._shelf(owner).iterdir():
-            old = path.name not in (OPEN, choices.file) and path.stat().st_mtime < time.time() - STALE
+            old = path.name not in (OPEN, *choices.files) and path.stat().st_mtime < time.time() - STALE
             if old and path.is_file():
                 path.unlink(missing_ok=True)
 

@@ -1,6 +1,6 @@
 """Opening a log: uploads, the sample, what was guessed, and the choices that make the rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -52,23 +52,35 @@ class OpeningHandlers:
 
     @shows_errors
     def upload(
-        self, key: str, cached: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+        self, key: str, cached: list[str] | None, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> Iterator[tuple]:
-        """Open an uploaded file: (the two upload fields, cleared, *View)."""
+        """Open the uploaded files as one log: (the three upload fields, cleared, *View)."""
         visitor = self.desk.services.visitor(key, request, token)
         if not cached:
-            yield None, None, *UNCHANGED
+            yield None, None, None, *UNCHANGED
             return
-        name, take = Path(cached).name, self.desk.services.take_upload
-        for view in self._open_new(visitor, name, lambda: take(visitor.owner, cached)):
-            yield None, None, *view
+        for view in self._open_new(visitor, lambda: self._taken(visitor, cached)):
+            yield None, None, None, *view
+
+    @shows_errors
+    def add(
+        self, key: str, log: str, cached: list[str] | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> Iterator[tuple]:
+        """Add what further files hold to the open log: as `upload`."""
+        visitor = self.desk.services.visitor(key, request, token)
+        if not cached:
+            yield None, None, None, *UNCHANGED
+            return
+        for view in self._open_new(visitor, lambda: self._taken(visitor, cached), log):
+            yield None, None, None, *view
 
     @shows_errors
     def sample(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[View]:
         """Open the sample in the visitor's language."""
         visitor = self.desk.services.visitor(key, request, token)
         sample = SAMPLES[visitor.language]
-        yield from self._open_new(visitor, sample.name, lambda: self.desk.logs.copy(visitor.owner, sample))
+        copied = lambda: [(self.desk.logs.copy(visitor.owner, sample).name, sample.name)]  # noqa: E731
+        yield from self._open_new(visitor, copied)
 
     @shows_errors
     def reread(
@@ -155,17 +167,34 @@ class OpeningHandlers:
         gr.Info(say(visitor.language, "data.put_away_done"))
         return outputs.nothing_open()
 
-    def _open_new(self, visitor: Visitor, name: str, place: Callable[[], Path]) -> Iterator[View]:
-        """Open the file that `place` puts on the shelf; when that fails it goes, and what was open stays."""
+    def _taken(self, visitor: Visitor, cached: Sequence[str]) -> list[tuple[str, str]]:
+        """Uploaded files, on the shelf: (there, as the visitor calls them). All or none."""
+        taken: list[tuple[str, str]] = []
         try:
-            choices = Choices(place().name, name)
+            for path in cached:
+                taken.append((self.desk.services.take_upload(visitor.owner, path).name, Path(path).name))
+        except AppError:
+            self.desk.logs.discard(visitor.owner, [file for file, _ in taken])
+            raise
+        return taken
+
+    def _open_new(self, visitor: Visitor, take: Callable[[], list[tuple[str, str]]], log: str = "") -> Iterator[View]:
+        """Open the files that `take` puts on the shelf, or add them to the open `log`.
+
+        When that fails they go, and what was open stays.
+        """
+        try:
+            before = self.desk.opened(visitor, log).choices if log else None
+            files = take()
         except AppError as error:
             yield outputs.idle(in_words(error, visitor.language))
             raise
+        (file, name), *more = files
+        choices = replace(before, more=(*before.more, *files)) if before else Choices(file, name, tuple(more))
         try:
-            yield from self._open(visitor, choices, say(visitor.language, "data.reading", name=name), new=True)
+            yield from self._open(visitor, choices, say(visitor.language, "data.reading", name=name), new=not log)
         finally:
-            self.desk.logs.discard(visitor.owner, choices)
+            self.desk.logs.discard(visitor.owner, [file for file, _ in files])
 
     def _open(self, visitor: Visitor, choices: Choices, sentence: str = "", *, new: bool = False) -> Iterator[View]:
         if sentence:

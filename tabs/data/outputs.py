@@ -1,5 +1,6 @@
 """The Data tab's page as values: everything that changes when a log is opened, in the order of its outputs."""
 
+import uuid
 from html import escape
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ class View(NamedTuple):
     """A value for each output. Fields are named after the components of `data.build`."""
 
     log: Value
+    made: Value
+    """Another text whenever the page was made anew, for what hangs on all of it."""
     progress: Value
     problem: Value
     start: Value
@@ -84,6 +87,7 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
     train = log_view.rows_of(opened, "train")
     return View(
         log=opened.choices.file,
+        made=uuid.uuid4().hex,
         progress="",
         problem="",
         start=gr.Column(visible=False),
@@ -114,7 +118,7 @@ def after_choice(view: View, opened: OpenLog, *, listed: bool) -> View:
 
     `listed`: the list of names was filled by the app.
     """
-    kept = dict.fromkeys((*recipe_form.Form._fields, "budget"), gr.skip())
+    kept = {name: getattr(UNCHANGED, name) for name in (*recipe_form.Form._fields, "budget")}
     changed = recipe_form.visible_for(opened.choices.recipe)
     secrets = recipe_form.secrets_of(opened) if listed else gr.Dropdown(visible=opened.choices.recipe.private)
     return view._replace(**kept | changed | {"secrets": secrets})

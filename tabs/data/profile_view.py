@@ -69,7 +69,9 @@ def pictures(made: Profile, language: str) -> str:
         _ranks("endings", [(e.text, e.share, _percent(e.share)) for e in made.endings], words),
         _ranks("marks", [(m.text or words("no_mark"), m.share, _percent(m.share)) for m in made.marks], words),
         _ranks("emoji", _often((*made.emoji, *made.kaomoji)), words, note=_percent(made.with_emoji)),
-        _ranks("words", [(w.text, w.count, words("times", n=f"{w.times:g}")) for w in made.words], words),
+        _ranks("words", [
+            (w.text, w.count, words("times", n=f"{w.count:,}", times=f"{w.times:.1f}")) for w in made.words
+        ], words),
     ]  # fmt: skip
     return f'<p class="num">{escape(head)}</p><div class="profile">{"".join(panels)}</div>'
 
@@ -139,5 +141,4 @@ def build(desk: Desk, page: dict[str, gr.blocks.Block], key: gr.BrowserState) ->
     at = [key, page["log"], page["persona"]]
     fold.expand(handlers.unfold, at, [unfolded, drawn], **quiet)
     fold.collapse(lambda: False, None, unfolded, **quiet)
-    gr.on([page["log"].change, page["persona"].change], handlers.follow, [*at, unfolded], drawn,
-          trigger_mode="always_last", **quiet)  # fmt: skip
+    page["made"].change(handlers.follow, [*at, unfolded], drawn, trigger_mode="always_last", **quiet)

@@ -13,7 +13,6 @@ from core.data.rows import Meter
 from core.data.sessions import gaps_minutes
 from core.data.variants import with_line
 from core.errors import AppError, InputError
-from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind, Turn
 from core.models.loading import LoadedModel
@@ -21,6 +20,7 @@ from core.personas import LONGEST_DESCRIPTION
 from core.prompt import PromptContract, meter
 from tabs.data.gaps import Histogram
 from tabs.data.open_log import Choices, OpenLog, OpenLogs
+from tabs.data.reading import read
 from tabs.frame.text import say
 
 KANA = re.compile(r"[\u3041-\u30ff]")
@@ -40,9 +40,10 @@ def open_log(
     """
     before = logs.get(owner)
     if before and before.choices.reading == choices.reading:
-        log, histogram = before.log, before.histogram
+        log, histogram, added = before.log, before.histogram, before.added
     else:
-        log = read(logs, owner, choices)
+        reading = read(logs, owner, choices, lambda name: report(say(language, "data.reading", name=name)))
+        log, added = reading.log, reading.added
         histogram = Histogram.of(gaps_minutes(log.messages))
         _spare_collector(log)
     names = [speaker.name for speaker in log.speakers() if speaker.texts]
@@ -50,7 +51,7 @@ def open_log(
     described = choices.descriptions.get(persona)
     if described is None:
         described = description_of(log, persona)
-    opened = OpenLog(choices, log, persona, described, histogram, choices.budget)
+    opened = OpenLog(choices, log, persona, described, histogram, choices.budget, added=added)
     if loaded is None:
         return opened
     opened = replace(opened, model=loaded.name, budget=min(choices.budget or LARGEST_BUDGET, loaded.context))
@@ -59,26 +60,6 @@ def open_log(
         if (before.budget, before.description) == (opened.budget, described):
             opened = replace(opened, compared=before.compared)
     return _with_rows(opened, loaded, language, report)
-
-
-def read(logs: OpenLogs, owner: str, choices: Choices) -> Log:
-    """The log in the file. Raises InputError when it cannot be read, or was put away meanwhile."""
-    try:
-        return read_log(
-            logs.path(owner, choices), file_name=choices.name, format=choices.format or None,
-            names=choices.names or None, date_order=choices.date_order or None, columns=choices.columns or None,
-            conversations=choices.conversations or None,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise gone() from error
-
-
-def gone() -> InputError:
-    """For a page that shows a log which is no longer the open one."""
-    return InputError(
-        "This log was put away or replaced in another window. Reload the page to see what is open now.",
-        "この記録は、別の画面で片づけられたか置きかえられました。ページを読み込み直してください。",
-    )
 
 
 def contract_of(opened: OpenLog, loaded: LoadedModel, language: str) -> PromptContract:

@@ -29,7 +29,7 @@ def build(services: Services, shared: Shared) -> None:
     """An invitation while nothing is open; then the log, its rows and the account side by side."""
     desk = Desk(services, OpenLogs(services.workspace))
     opening, rows = OpeningHandlers(desk), RowHandlers(desk)
-    page: Page = {"log": gr.State("")}
+    page: Page = {"log": gr.State(""), "made": gr.State("")}
     with gr.Row(elem_id="data-working"):
         page["progress"] = gr.HTML(WORKING, padding=False)
         stop = gr.Button(label("data.stop"), size="sm", elem_id="data-stop", scale=0, min_width=80)
@@ -37,7 +37,7 @@ def build(services: Services, shared: Shared) -> None:
     file, sample, formats = _start(page)
     with gr.Row(visible=False, elem_classes="columns", elem_id="data-desk") as page["desk"]:
         with gr.Column(scale=6, min_width=260):
-            read_chats, reread, another, put_away = _log(page)
+            read_chats, reread, another, newer, put_away = _log(page)
             _who(page)
             _silences(page)
             _recipe(page)
@@ -45,13 +45,12 @@ def build(services: Services, shared: Shared) -> None:
             previous, following = _rows(page)
             _privacy(page)
             profile_view.build(desk, page, shared.key)
-            page["ledger"] = gr.HTML(render=False, padding=False, elem_id="data-ledger")
             variant, take = variants_view.build(desk, page, shared.key)
         with gr.Column(scale=6, min_width=260):
             learn, save = _use(desk, page, shared)
             with gr.Column(elem_classes="card", elem_id="data-account"):
                 gr.Markdown(label("data.ledger"), elem_classes="title")
-                page["ledger"].render()
+                page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
     saved, card = saved_sets.build(services, shared)
     page["timer"] = gr.Timer(LOOK_EVERY, active=False)
 
@@ -64,13 +63,15 @@ def build(services: Services, shared: Shared) -> None:
     marking = {"queue": False, "trigger_mode": "always_last", **quiet}
     page["gap"].input(opening.mark, [*here, page["gap"]], page["plot"], **marking)
     at_once = {"fn": None, "outputs": page["progress"], "js": f"() => {json.dumps(WORKING)}"}
-    for press in (file.upload, another.upload, sample.click):
+    fields = [file, another, newer]
+    for press in (*(field.upload for field in fields), sample.click):
         press(**at_once, api_visibility="private")
     answers = [page[name] for name in ("format", "order", "names", *guesses.COLUMNS, "conversations")]
     form = [page[name] for name in ("persona", "description", "budget", *Form._fields)]
     opened = [
-        file.upload(opening.upload, [shared.key, file], [file, another, *drawn], **quiet),
-        another.upload(opening.upload, [shared.key, another], [file, another, *drawn], **quiet),
+        file.upload(opening.upload, [shared.key, file], [*fields, *drawn], **quiet),
+        another.upload(opening.upload, [shared.key, another], [*fields, *drawn], **quiet),
+        newer.upload(opening.add, [*here, newer], [*fields, *drawn], **quiet),
         sample.click(opening.sample, shared.key, drawn, **quiet),
         gr.on([reread.click, read_chats.click], opening.reread, [*here, *answers], drawn, **quiet),
         gr.on(_choosing(page), opening.choose, [*here, *form], drawn, trigger_mode="always_last", **quiet),
@@ -106,7 +107,7 @@ def _start(page: Page) -> tuple[gr.File, gr.Button, gr.HTML]:
     with gr.Column(visible=False, elem_classes=["card", "start"], elem_id="data-start") as page["start"]:
         gr.Markdown(label("data.empty"), elem_classes="big")
         gr.Markdown(label("data.empty_hint"), elem_classes="muted")
-        file = gr.File(label=label("data.upload"), height=150, elem_id="data-file")
+        file = gr.File(label=label("data.upload"), file_count="multiple", height=150, elem_id="data-file")
         gr.Markdown(label("data.or"), elem_classes="muted")
         sample = gr.Button(label("data.sample"), variant="primary", elem_id="data-sample")
         gr.Markdown(label("data.sample_what"), elem_classes="muted")
@@ -117,8 +118,8 @@ def _start(page: Page) -> tuple[gr.File, gr.Button, gr.HTML]:
     return file, sample, formats
 
 
-def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.UploadButton, gr.Button]:
-    """The file: (read the chosen chats, read again, another file, put away)."""
+def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.UploadButton, gr.UploadButton, gr.Button]:
+    """The file: (read the chosen chats, read again, another file, a newer one, put away)."""
     with gr.Column(elem_classes="card", elem_id="data-log-card"):
         gr.Markdown(label("data.log"), elem_classes="title")
         page["about"] = gr.HTML(padding=False, elem_id="data-about")
@@ -127,9 +128,10 @@ def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.UploadButton, gr.Button]:
             guesses.build(page)
             reread = gr.Button(label("data.reread"), size="sm", elem_id="data-reread")
         with gr.Row(elem_classes="actions"):
-            another = gr.UploadButton(label("data.other"), size="sm", elem_id="data-another")
+            newer = gr.UploadButton(label("data.newer"), file_count="multiple", size="sm", elem_id="data-newer")
+            another = gr.UploadButton(label("data.other"), file_count="multiple", size="sm", elem_id="data-another")
             put_away = gr.Button(label("data.put_away"), size="sm", elem_id="data-put-away")
-    return read_chats, reread, another, put_away
+    return read_chats, reread, another, newer, put_away
 
 
 def _who(page: Page) -> None:

@@ -12,6 +12,7 @@ from core.data.variants import Grid, variants
 from core.errors import AppError, InputError
 from core.models.loading import LoadedModel
 from core.prompt import meter
+from tabs.data import charts
 from tabs.data.desk import Desk
 from tabs.data.log_view import working
 from tabs.data.open_log import Compared, OpenLog
@@ -21,7 +22,7 @@ from tabs.frame.steps import Finished, in_words, steps
 from tabs.frame.text import label, say
 
 FIGURES = ("dialogues", "samples", "tokens", "mean", "longest", "shortest", "user_mean", "persona_mean")
-WIDTH, HEIGHT, LEFT, UNDER = 560, 200, 46, 34  # of the picture, in its own units
+WAYS = ("exchanges", "line", "burst", "cleaned")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def shown(opened: OpenLog, language: str) -> tuple[str, gr.Dropdown, gr.Column]:
         return "", gr.Dropdown(choices=[], value=None), gr.Column(visible=False)
     now = standing(opened)
     choices = [(title(one, language), one.name) for one in made]
-    html = f"{picture(made, now, language)}{table(made, now, language)}"
+    html = f"{table(made, now, language)}{pictures(made, now, language)}"
     return html, gr.Dropdown(choices=choices, value=now or made[0].name), gr.Column(visible=True)
 
 
@@ -114,67 +115,63 @@ def _way(recipe: Recipe, line: str) -> tuple:
 
 def title(one: Compared, language: str) -> str:
     """A variant in words."""
-    said = (
-        say(language, "data.variant_exchanges", n=one.exchanges), say(language, f"data.line_{one.line}"),
+    return ("・" if language == "ja" else " · ").join(_ways(one, language))
+
+
+def _ways(one: Compared, language: str) -> tuple[str, str, str, str]:
+    """In what it differs from the others: exchanges, line, bursts, cleaned or raw."""
+    return (
+        say(language, "data.variant_exchanges", n=one.exchanges), say(language, f"data.variant_{one.line}"),
         say(language, f"data.variant_{one.recipe.burst}"),
         say(language, "data.variant_clean" if one.recipe.clean else "data.variant_raw"),
     )  # fmt: skip
-    return ("・" if language == "ja" else " · ").join(said)
 
 
 def table(made: Sequence[Compared], now: str, language: str) -> str:
     """A line for each variant with its figures; the one that stands is marked by a word too."""
-    heads = "".join(f'<th scope="col">{escape(say(language, f"data.figure_{name}"))}</th>' for name in FIGURES)
+    names = [*(f"way_{way}" for way in WAYS), *(f"figure_{figure}" for figure in FIGURES)]
+    heads = "".join(f'<th scope="col">{escape(say(language, f"data.{name}"))}</th>' for name in names)
     lines = []
     for one in made:
         figures = (getattr(one.statistics, name) for name in FIGURES)
-        cells = "".join(f"<td>{n:,.1f}</td>" if isinstance(n, float) else f"<td>{n:,}</td>" for n in figures)
+        cells = "".join(f"<td>{_figure(n)}</td>" for n in figures)
+        first, *ways = (escape(way) for way in _ways(one, language))
         mark = f"<b>{escape(say(language, 'data.variant_now'))}</b>" if one.name == now else ""
         css = ' class="now"' if mark else ""
-        lines.append(f'<tr{css}><th scope="row">{escape(title(one, language))}{mark}</th>{cells}</tr>')
-    name = escape(say(language, "data.variant"))
+        words = "".join(f"<td>{way}</td>" for way in ways)
+        lines.append(f'<tr{css}><th scope="row">{first}{mark}</th>{words}{cells}</tr>')
     return (
-        f'<div class="variants num" tabindex="0"><table><thead><tr><th scope="col">{name}</th>{heads}</tr></thead>'
+        f'<div class="variants num" tabindex="0"><table><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 
-def picture(made: Sequence[Compared], now: str, language: str) -> str:
-    """Each variant as a point: how many samples, and how long they are; a ring around the one that stands."""
-    most_samples = max(one.statistics.samples for one in made) or 1
-    longest = max(one.statistics.mean for one in made) or 1
-
-    def x(samples: float) -> float:
-        return LEFT + (WIDTH - LEFT - 16) * samples / most_samples
-
-    def y(mean: float) -> float:
-        return 10 + (HEIGHT - 16) * (1 - mean / longest)
-
-    points = "".join(
-        f'<circle class="{"cleaned" if one.recipe.clean else "raw"}{" each" * (one.recipe.burst == "each")}" '
-        f'cx="{x(one.statistics.samples):.1f}" cy="{y(one.statistics.mean):.1f}" r="5">'
-        f"<title>{escape(title(one, language))}</title></circle>"
-        for one in made
+def pictures(made: Sequence[Compared], now: str, language: str) -> str:
+    """A small picture for each figure: a column for each variant, in the order of the table."""
+    kinds = ["now" if one.name == now else "cleaned" if one.recipe.clean else "raw" for one in made]
+    counts = [one.exchanges for one in made]
+    ticks = {  # in the middle of those with as many exchanges
+        counts.index(n) + counts.count(n) // 2: say(language, "data.variant_exchanges", n=n)
+        for n in dict.fromkeys(counts)
+    }
+    panels = []
+    for name in FIGURES:
+        figures = [getattr(one.statistics, name) for one in made]
+        heading = say(language, f"data.figure_{name}")
+        range_ = say(language, "data.variants_range", least=_figure(min(figures)), most=_figure(max(figures)))
+        picture = charts.columns(figures, ticks, f"{heading}: {range_}", kinds=kinds)
+        panels.append(
+            f'<section><h4>{escape(heading)}<span class="muted num">{escape(range_)}</span></h4>{picture}</section>'
+        )
+    legend = "".join(
+        f'<span><span class="dot kind-{kind}"></span>{escape(say(language, f"data.variant_{word}"))}</span>'
+        for kind, word in (("raw", "raw"), ("cleaned", "clean"), ("now", "now"))
     )
-    ring = "".join(
-        f'<circle class="ring" cx="{x(one.statistics.samples):.1f}" cy="{y(one.statistics.mean):.1f}" r="9"/>'
-        for one in made
-        if one.name == now
-    )
-    words = say(language, "data.variants_words", n=len(made), least=f"{min(o.statistics.samples for o in made):,}",
-                most=f"{most_samples:,}", longest=f"{longest:,.0f}")  # fmt: skip
-    return (
-        f'<svg class="variants-picture" viewBox="0 0 {WIDTH} {HEIGHT + UNDER}" role="img" aria-label="{escape(words)}">'
-        f'<line class="floor" x1="{LEFT}" x2="{WIDTH}" y1="{HEIGHT}" y2="{HEIGHT}"/>'
-        f'<line class="floor" x1="{LEFT}" x2="{LEFT}" y1="0" y2="{HEIGHT}"/>'
-        f'<text class="end" x="{LEFT - 6}" y="{y(longest) + 5:.1f}">{longest:,.0f}</text>'
-        f'<text class="end" x="{LEFT - 6}" y="{HEIGHT}">0</text>'
-        f'<text class="end" x="{WIDTH - 8}" y="{HEIGHT + 16}">{most_samples:,}</text>'
-        f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT + 30}">{escape(say(language, "data.figure_samples"))}</text>'
-        f'<text transform="rotate(-90 12 {HEIGHT / 2})" x="12" y="{HEIGHT / 2}">'
-        f"{escape(say(language, 'data.figure_mean'))}</text>{points}{ring}</svg>"
-        f'<p class="muted">{escape(words)} {escape(say(language, "data.variants_key"))}</p>'
-    )
+    return f'<div class="profile figures">{"".join(panels)}</div><p class="muted row-legend">{legend}</p>'
+
+
+def _figure(n: float) -> str:
+    return f"{n:,.1f}" if isinstance(n, float) else f"{n:,}"
 
 
 def build(desk: Desk, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> tuple[gr.Dropdown, gr.Button]:
@@ -187,13 +184,13 @@ def build(desk: Desk, page: dict[str, gr.blocks.Block], key: gr.BrowserState) ->
         gr.Markdown(label("data.variants_what"), elem_classes="muted")
         compare = gr.Button(label("data.compare"), size="sm", elem_id="data-compare")
         going = gr.HTML(padding=False, elem_id="data-comparing")
-        made = gr.HTML(padding=False, elem_id="data-variants")
         with gr.Column(visible=False, elem_classes="bare") as choosing:
             variant = gr.Dropdown(choices=[], label=label("data.variant"), elem_id="data-variant")
             take = gr.Button(label("data.variant_take"), size="sm", elem_id="data-variant-take")
+        made = gr.HTML(padding=False, elem_id="data-variants")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     here = [key, page["log"]]
     running = compare.click(handlers.compare, here, [going, made, variant, choosing], **quiet)
-    page["ledger"].change(handlers.standing, here, [made, variant, choosing], **quiet)
+    page["made"].change(handlers.standing, here, [made, variant, choosing], **quiet)
     page["log"].change(lambda: "", None, going, cancels=[running], **quiet)
     return variant, take
