@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
 from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind
@@ -55,3 +56,10 @@ def test_notices_actions_and_the_next_day(read):
         ("ann", "hi", Kind.TEXT), ("bo", "waves back", Kind.TEXT)
     ]  # fmt: skip
     assert log.messages[0].kind is Kind.SYSTEM and log.messages[3].time == datetime(2024, 1, 2, 0, 1)
+
+
+def test_html_is_no_irc(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("<html>\n<body> x\n<p> a\n<p> b\n<p> c\n", encoding="utf-8")
+    with pytest.raises(InputError):
+        read_log(path)

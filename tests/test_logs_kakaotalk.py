@@ -134,3 +134,8 @@ def test_sample_exports(shared, name):
 def test_sample_with_long_messages(shared):
     log = read_log(shared / "samples" / "kakaotalk" / "zeikar_test_android_06.txt")
     assert len(log.messages) == 5 and log.messages[4].text.count("\n") == 11 and log.messages[4].line == 12
+
+
+def test_windows_without_banner_and_dates(read):
+    log = read("[하나] [오후 8:36] 안녕\n[나] [오후 8:37] 응\n")
+    assert said(log) == [("하나", "안녕"), ("나", "응")] and log.messages[0].time is None

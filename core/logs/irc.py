@@ -26,6 +26,7 @@ DAY = re.compile(
     r"(?:---|\*{4}) (?:Day changed|Log (?:opened|closed)|BEGIN LOGGING AT|ENDING LOGGING AT) (?P<day>.+?)\s*"
 )
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+HTML = frozenset({"html", "body", "p", "div", "li", "br", "span", "td", "tr", "h1", "h2", "a"})
 PLAIN_MARKS = frozenset({"-->", "<--", "--", "=!=", ""})
 
 
@@ -37,9 +38,10 @@ def score(lines: Sequence[str]) -> int:
     """Hits among sampled lines. Without clocks the nicks must repeat, and it must be no HTML."""
     heads = [match for line in lines if (match := _head(line))]
     written = sum(bool(line.strip()) for line in lines)
-    if any("</" in line for line in lines) and not any(head["when"] for head in heads):
-        return 0
     nicks = Counter(head["nick"] for head in heads)
+    html = any("</" in line for line in lines) or not HTML.isdisjoint(map(str.lower, nicks))
+    if html and not any(head["when"] for head in heads):
+        return 0
     stamped = sum(bool(head["when"]) for head in heads)
     enough = stamped >= 2 or (len(heads) >= 3 and max(nicks.values()) >= 2) or (heads and 2 * len(heads) > written)
     others = sum(bool(NOTICE.fullmatch(line) or DID.fullmatch(line)) for line in lines) if stamped else 0

@@ -43,10 +43,12 @@ def match_head(line: str) -> re.Match[str] | None:
 
 
 def score(lines: Sequence[str]) -> int:
-    """Hits among sampled lines. A banner or a date line makes one message enough."""
+    """Hits among sampled lines. A banner or a date line makes one message enough; the two brackets of
+    Windows are like no other format.
+    """
     heads = sum(bool(match_head(line)) for line in lines)
     framed = any(map(BANNER.fullmatch, lines[:DEPTH])) or any(map(DATE_LINE.fullmatch, lines))
-    return heads if framed and heads else 0
+    return heads if framed or sum(bool(WINDOWS.match(line)) for line in lines) >= 2 else 0
 
 
 def read(text: str, hints: Hints) -> Log:
