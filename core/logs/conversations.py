@@ -61,6 +61,7 @@ def assemble(
     known = _titled([one for one in conversations if one.entries])
     chosen = _chosen(list(known), hints.conversations)
     shown = _distinct(names or {}, [known[title] for title in chosen])
+    guesses = (_guess(known, chosen),) if len(known) > 1 else ()
     messages: list[Message] = []
     for number, title in enumerate(chosen, 1):
         _add(messages, known[title], number if len(known) > 1 else 0, shown, by_time)
@@ -73,7 +74,7 @@ def assemble(
         format,
         tuple(messages),
         LineCount(len(messages), len(messages) - unread, unread=unread),
-        (_guess(known, chosen),) if len(known) > 1 else (),
+        guesses,
         notes,
         partner=partner,
         parts=tuple(chosen) if len(known) > 1 else (),
@@ -125,22 +126,25 @@ def _distinct(names: Mapping[str, str], conversations: list[Conversation]) -> di
 
 
 def _add(messages: list[Message], one: Conversation, part: int, shown: Mapping[str, str], by_time: bool) -> None:
-    entries = one.entries
-    if by_time:
-        entries = in_order_of_time(entries)
+    """Messages of all entries, which are given up one by one: a million of each takes half a gigabyte."""
+    entries = in_order_of_time(one.entries) if by_time else one.entries
+    one.entries = []
     start = len(messages)
-    positions = {entry.id: position for position, entry in enumerate(entries, start) if entry.id is not None}
-    for position, entry in enumerate(entries, start):
-        answered = positions.get(entry.answers) if entry.answers is not None else None
+    answered = {entry.answers for entry in entries if entry.answers is not None}
+    positions = {entry.id: position for position, entry in enumerate(entries, start) if entry.id in answered}
+    entries.reverse()
+    for position in range(start, start + len(entries)):
+        entry = entries.pop()
+        link = positions.get(entry.answers) if entry.answers is not None else None
         messages.append(
             Message(
                 None if entry.sender is None else shown[entry.sender],
                 entry.text,
                 entry.place,
                 entry.kind,
-                entry.time.replace(microsecond=0) if entry.time else None,
+                entry.time.replace(microsecond=0) if entry.time and entry.time.microsecond else entry.time,
                 part,
-                answered if answered != position else None,
+                link if link != position else None,
             )
         )
 

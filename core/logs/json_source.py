@@ -1,12 +1,6 @@
-"""A JSON or JSON Lines file that is never parsed whole: a look at its top, and streams of what it holds.
+"""A JSON or JSON Lines file that is never parsed whole: a look at its top, and streams of what it holds."""
 
-Exports are not always proper JSON. What stands in the way of reading them is put right on the fly:
-byte order marks, UTF-16, a script's `name = ` in front, escapes like `\\x1F`, halves of characters.
-"""
-
-import codecs
 import json
-import re
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
@@ -18,38 +12,28 @@ from zipfile import BadZipFile
 
 import ijson
 
-from core.logs.decode import LEGACY
+from core.logs.json_text import (
+    LAYOUT,
+    TooDeepError,
+    decoded,
+    encoding_of,
+    repaired,
+    shallow,
+    split_lines,
+    without_assignment,
+)
 from core.logs.log import Note
 
 Value = str | int | float | Decimal | bool | None | list["Value"] | dict[str, "Value"]
 Record = dict[str, Value]
 
-CHUNK = 1 << 17
 TOP_BYTES = 1 << 20
 TOP_PATHS = 5000
 DEEPEST = 12
+LONGEST_KEPT = 2000
 STARTS, ENDS = ("start_map", "start_array"), ("end_map", "end_array")
 NO_VALUE = (*ENDS, "map_key")
-LONGEST_KEPT = 2000
-LONGEST_HELD = 1 << 22
-LAYOUT = " \t\r\n\ufeff"
-DEEPEST_NESTING = 100
-BRACKETS = bytes.maketrans(b"[]{}", b"()()")
-NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-
-
-class _TooDeepError(ValueError):
-    """Raised inside a stream, which ends there."""
-
-
-STREAM_ERRORS = (ijson.JSONError, UnicodeError, EOFError, BadZipFile, zlib.error, _TooDeepError)
-# A pair of backslashes is matched first, so that the others are known to begin an escape.
-ESCAPE = re.compile(
-    r"\\(?:\\|x(?P<byte>[0-9A-Fa-f]{2})|u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
-    r"|(?P<half>u[dD][89a-fA-F][0-9A-Fa-f]{2}))"
-)
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-ASSIGNMENT = re.compile(r"[\w.$\[\]'\"]{1,200}\s*=\s*")
+STREAM_ERRORS = (ijson.JSONError, UnicodeError, EOFError, BadZipFile, zlib.error, TooDeepError)
 
 
 class Item(NamedTuple):
@@ -96,7 +80,8 @@ class JsonSource:
     def __init__(self, open: Callable[[], BinaryIO], name: str = "") -> None:
         self._open = open
         self.name = name
-        self.encoding, self._warning = self._find_encoding()
+        with open() as file:
+            self.encoding, self._warning = encoding_of(file.read(1 << 16))
         self._broken: Note | None = None
 
     @property
@@ -183,28 +168,11 @@ class JsonSource:
     def _text(self, limit: int | None = None) -> Generator[str, None, None]:
         """The file as text that a JSON parser takes, in pieces; of the first `limit` bytes."""
         with self._open() as file:
-            yield from _shallow(_repaired(_without_assignment(_decoded(file, self.encoding, limit))))
-
-    def _find_encoding(self) -> tuple[str, Note | None]:
-        with self._open() as file:
-            head = file.read(1 << 16)
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16", None
-        if head[:1] in (b"{", b"[") and head[1:2] == b"\0":
-            return "utf-16-le", None
-        if head[:1] == b"\0" and head[1:2] in (b"{", b"["):
-            return "utf-16-be", None
-        for encoding in ("utf-8-sig", *LEGACY):
-            try:
-                codecs.getincrementaldecoder(encoding)().decode(head)
-            except UnicodeDecodeError:
-                continue
-            return encoding, _read_as(encoding) if encoding in LEGACY else None
-        return "utf-8-sig", None
+            yield from shallow(repaired(without_assignment(decoded(file, self.encoding, limit))))
 
     def _is_lines(self) -> bool:
         """Whether the first line is an object of its own and another follows."""
-        lines = _split_lines(self._text(TOP_BYTES))
+        lines = split_lines(self._text(TOP_BYTES))
         try:
             written = (line for line in map(_bare, lines) if line)
             first, second = next(written, ""), next(written, "")
@@ -216,7 +184,7 @@ class JsonSource:
 
     def _lines(self, limit: int | None = None) -> Iterator[Item]:
         with closing(self._text(limit)) as text:
-            for number, bare in enumerate(map(_bare, self._guarded(_split_lines(text))), 1):
+            for number, bare in enumerate(map(_bare, self._guarded(split_lines(text))), 1):
                 if bare:
                     value = _parse(bare)
                     yield Item(number, value, bare if value is None else None)
@@ -240,94 +208,6 @@ class _Stream:
             return given
         given, self._rest = self._rest[:size], self._rest[size:]
         return given
-
-
-def _decoded(file: BinaryIO, encoding: str, limit: int | None) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-    left = limit
-    while data := file.read(CHUNK if left is None else min(CHUNK, left)):
-        left = None if left is None else left - len(data)
-        yield decoder.decode(data)
-    yield decoder.decode(b"", final=True)
-
-
-def _without_assignment(pieces: Iterator[str]) -> Iterator[str]:
-    """Without a script's `name = ` in front and its `;` behind."""
-    first = next(pieces, "").lstrip(LAYOUT)
-    match = ASSIGNMENT.match(first)
-    if match is None:
-        yield first
-        yield from pieces
-        return
-    waiting = first[match.end() :]
-    for piece in pieces:
-        if piece.strip(LAYOUT):
-            yield waiting
-            waiting = piece
-    yield re.sub(r";\s*$", "", waiting)
-
-
-def _repaired(pieces: Iterator[str]) -> Iterator[str]:
-    """With escapes that no JSON parser takes written properly. No escape is ever cut in two: pieces
-    end behind a comma or a quotation mark, which no escape has inside.
-    """
-    held = ""
-    for piece in pieces:
-        text = held + piece
-        cut = max(text.rfind(","), text.rfind('"')) + 1
-        if not cut and len(text) > LONGEST_HELD:
-            cut = len(text)
-        held = text[cut:]
-        yield _repair(text[:cut])
-    yield _repair(held)
-
-
-def _shallow(pieces: Iterator[str]) -> Iterator[str]:
-    """The same pieces. Raises _TooDeepError for what no chat holds: a parser that keeps the path to each of
-    100,000 nested lists takes gigabytes.
-    """
-    depth, inside = 0, 0
-    for piece in pieces:
-        bare = piece.replace("\\\\", "").replace('\\"', "") if "\\" in piece else piece
-        quoted = bare.split('"')
-        brackets = "".join(quoted[inside::2]).encode("ascii", "ignore").translate(BRACKETS, NO_BRACKETS)
-        inside ^= (len(quoted) - 1) & 1
-        for _ in range(DEEPEST_NESTING):  # takes the innermost pairs away, all at once
-            if b"()" not in brackets:
-                break
-            brackets = brackets.replace(b"()", b"")
-        depth += brackets.count(b"(")
-        if depth > DEEPEST_NESTING or b"()" in brackets:
-            raise _TooDeepError(f"lists in lists, deeper than {DEEPEST_NESTING}")
-        depth -= brackets.count(b")")
-        yield piece
-
-
-def _repair(text: str) -> str:
-    if "\\x" in text or "\\ud" in text or "\\uD" in text:
-        text = ESCAPE.sub(_proper, text)
-    return CONTROL.sub(_escaped, text) if CONTROL.search(text) else text
-
-
-def _proper(match: re.Match[str]) -> str:
-    if match["byte"]:
-        return f"\\u00{match['byte']}"
-    return "\\ufffd" if match["half"] else match[0]
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
-
-
-def _split_lines(pieces: Iterator[str]) -> Generator[str, None, None]:
-    held: list[str] = []
-    for piece in pieces:
-        head, *more = piece.split("\n")
-        held.append(head)
-        for line in more:
-            yield "".join(held)
-            held = [line]
-    yield "".join(held)
 
 
 def _bare(line: str) -> str:
@@ -385,10 +265,3 @@ def as_text(value: Value) -> str:
 def as_json(value: Value) -> str:
     """`value` as one line, for a record that is kept because it was not understood."""
     return json.dumps(value, ensure_ascii=False, default=str)[:LONGEST_KEPT]
-
-
-def _read_as(encoding: str) -> Note:
-    return Note(
-        f"Read as {encoding}. If the letters look wrong, save the file as UTF-8 and load it again.",
-        f"{encoding} として読みました。文字化けしている場合は UTF-8 で保存し直してください。",
-    )
