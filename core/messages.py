@@ -50,34 +50,44 @@ class Message:
 class Turn:
     """What one side said before the other spoke: one or more messages, never none.
 
-    `name` is set for people of a group, who share the role "user".
+    `name` is set for people of a group, who share the role "user". `learned` is False for words of the
+    persona that a training row holds as context only.
     """
 
     role: Role
     messages: tuple[str, ...]
     name: str | None = None
+    learned: bool = True
 
     def __post_init__(self) -> None:
         if not self.messages:
             raise ValueError("a turn holds at least one message")
 
 
-def to_chat_messages(turns: Iterable[Turn]) -> list[dict[str, str]]:
+def to_chat_messages(turns: Iterable[Turn]) -> list[dict[str, str | int]]:
     """Turns as OpenAI-style messages, one entry a message, so that a burst stays a burst.
+
+    The persona's words that are context only have a weight of 0, as in OpenAI's format.
 
     >>> to_chat_messages([Turn("user", ("hi", "you there?"))])
     [{'role': 'user', 'content': 'hi'}, {'role': 'user', 'content': 'you there?'}]
     """
     return [
-        {"role": turn.role, "content": text} | ({"name": turn.name} if turn.name else {})
+        {"role": turn.role, "content": text}
+        | ({"name": turn.name} if turn.name else {})
+        | ({} if turn.learned else {"weight": 0})
         for turn in turns
         for text in turn.messages
     ]
 
 
-def from_chat_messages(messages: Iterable[dict[str, str]]) -> list[Turn]:
-    """The inverse of `to_chat_messages`: neighbours of one role and name become one turn."""
+def from_chat_messages(messages: Iterable[dict[str, str | int]]) -> list[Turn]:
+    """The inverse of `to_chat_messages`: neighbours of one role, name and weight become one turn."""
     return [
-        Turn(role, tuple(message["content"] for message in run), name)
-        for (role, name), run in groupby(messages, key=lambda m: (m["role"], m.get("name")))
+        Turn(role, tuple(message["content"] for message in run), name, learned)
+        for (role, name, learned), run in groupby(messages, key=_turn_of)
     ]
+
+
+def _turn_of(message: dict[str, str | int]) -> tuple[str, str | None, bool]:
+    return message["role"], message.get("name"), message["role"] != "assistant" or message.get("weight") != 0

@@ -223,7 +223,9 @@ def _lay_out(
 
     if contract.description.strip():
         add("persona", "system" if layout.takes_system else "user", contract.description)
-    spoken = [("examples", turn) for turn in examples] + [("turns", turn) for turn in turns]
+    # Words of the persona that a row holds as context are shown like examples: without loss.
+    spoken = [("examples", turn) for turn in examples]
+    spoken += [("turns" if turn.learned else "examples", turn) for turn in turns]
     if reply and turns and turns[-1].role == "user":
         spoken[-1] = ("new", turns[-1])
     for part, turn in spoken:

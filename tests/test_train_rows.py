@@ -7,7 +7,7 @@ import pytest
 from train_tiny import CONTRACT, talks, tiny_base, write_dataset
 
 from core.errors import InputError
-from core.messages import Turn
+from core.messages import Turn, from_chat_messages, to_chat_messages
 from core.train.rows import IGNORED, Encoded, encode, read_rows
 
 
@@ -109,3 +109,15 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
     file.write_text(file.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"Line 3 of train\.jsonl"):
         list(read_rows(file))
+
+
+def test_words_that_are_context_only_are_read_but_not_learned(tokenizer) -> None:
+    """A row whose messages have a weight of 0, as windows and capped replies have."""
+    said = [("user", "one?", True), ("assistant", "old words", False), ("assistant", "part two", True),
+            ("user", "two?", True), ("assistant", "new", True)]  # fmt: skip
+    turns = [Turn(role, (text,), learned=learned) for role, text, learned in said]
+    assert from_chat_messages(to_chat_messages(turns)) == turns
+    part = encode([turns], CONTRACT, tokenizer, max_length=256)
+    assert learned_texts(part, tokenizer) == ["part two<|im_end|>", "new<|im_end|>"]
+    assert part.examples[0].words == len("part twonew")
+    assert "old words" in tokenizer.decode(part.examples[0].ids)
