@@ -4,6 +4,7 @@ A million Message objects take longer to make than the text takes to read, and 1
 much, which is all that a page needs at first, is counted without them.
 """
 
+import gc
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +70,7 @@ class Columns(Sequence[Message]):
     def __iter__(self) -> Iterator[Message]:
         """Once through makes each in passing; who goes through again gets them kept."""
         if self._made is None and self._gone_through:
-            self._made = tuple(self._making())
+            self._make_all()
         self._gone_through = True
         return iter(self._made) if self._made is not None else self._making()
 
@@ -80,13 +81,23 @@ class Columns(Sequence[Message]):
     def __getitem__(self, place: int | slice) -> Message | tuple[Message, ...]:
         """Asked for by position, all are made once: who does that will ask for many."""
         if self._made is None:
-            self._made = tuple(self._making())
+            self._make_all()
         return self._made[place]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
     __hash__ = None  # like a list: its messages may still grow
+
+    def _make_all(self) -> None:
+        """Keep every message. Without the cycle collector, as messages hold no cycles: it takes most of the time."""
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            self._made = tuple(self._making())
+        finally:
+            if enabled:
+                gc.enable()
 
     def _making(self) -> Iterator[Message]:
         last, time, kinds = NO_TIME, None, self.kinds
