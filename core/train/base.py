@@ -34,18 +34,18 @@ class Base:
 
 
 def load_tokenizer(base: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
-    """The base's tokenizer. Raises ModelError when there is none."""
-    from transformers import AutoTokenizer
+    """The base's tokenizer, checked against its SentencePiece model. Raises AppError when there is none."""
+    from core.models import tokenizer_check
 
     try:
-        return AutoTokenizer.from_pretrained(base, revision=revision, trust_remote_code=False)
+        return tokenizer_check.load_tokenizer(base, revision)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _cannot_load(base, error) from error
 
 
 def load_base(spec: JobSpec) -> Base:
     """Model and tokenizer of `spec.base`. Raises ModelError when they cannot be had."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from core.models.auto import AutoConfig, AutoModelForCausalLM
 
     tokenizer = load_tokenizer(spec.base, spec.base_revision)
     try:
@@ -111,7 +111,7 @@ def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
 
 def parameters_of(base: str, revision: str | None = None) -> int:
     """About how many parameters `base` has, from its configuration alone. Raises ModelError when there is none."""
-    from transformers import AutoConfig
+    from core.models.auto import AutoConfig
 
     try:
         return _rough_size(AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False))
@@ -122,7 +122,8 @@ def parameters_of(base: str, revision: str | None = None) -> int:
 def _rough_size(model: "PretrainedConfig") -> int:
     """About how many parameters a model of this configuration has, without building it."""
     import torch
-    from transformers import AutoModelForCausalLM
+
+    from core.models.auto import AutoModelForCausalLM
 
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(model, trust_remote_code=False).num_parameters()
