@@ -1,21 +1,26 @@
 """The Data tab's folds: what is confirmed, how rows are made, privacy, profile, variants, further files, downloads."""
 
+# ruff: noqa: F401, F811 - the fixtures come from the other file
 import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 import pytest
 from tab_tiny import KEY
-from test_tab_data import CHAT, Tab, base, services, tab  # noqa: F401 - the fixtures of both files
+from test_tab_data import CHAT, Tab, base, services, tab
 
 from core.data.exports import LAYOUTS
 from core.data.ledger import Fate
+from core.data.load import load_set
 from core.data.recipe import Recipe
+from tabs.data import load_sets
 from tabs.data.charts import columns
 from tabs.data.exports import ExportHandlers
+from tabs.data.load_sets import LoadHandlers
 from tabs.data.open_log import Choices
 from tabs.data.outputs import UNCHANGED
 from tabs.data.profile_view import ProfileHandlers
@@ -50,7 +55,7 @@ def figures(html: str) -> dict[str, int]:
 # Confirming
 
 
-def test_the_chats_of_an_archive_are_chosen_by_name(tab: Tab) -> None:  # noqa: F811
+def test_the_chats_of_an_archive_are_chosen_by_name(tab: Tab) -> None:
     tab.upload(zipped({"Bob.txt": TWO_ROOMS[0], "Cid.txt": TWO_ROOMS[1]}), "chats.zip")
     assert tab.shown["chats"].visible and tab.shown["conversations"].value == []  # all
     assert [name for name, _ in tab.shown["conversations"].choices] == ["Cid", "Bob"]
@@ -63,12 +68,12 @@ def test_the_chats_of_an_archive_are_chosen_by_name(tab: Tab) -> None:  # noqa: 
     assert figures(tab.shown["ledger"])["合計"] == everything
 
 
-def test_a_file_with_one_chat_asks_nothing_about_chats(tab: Tab) -> None:  # noqa: F811
+def test_a_file_with_one_chat_asks_nothing_about_chats(tab: Tab) -> None:
     tab.upload(CHAT)
     assert not tab.shown["chats"].visible and not tab.shown["sender"].visible
 
 
-def test_the_columns_of_a_table_are_confirmed(tab: Tab) -> None:  # noqa: F811
+def test_the_columns_of_a_table_are_confirmed(tab: Tab) -> None:
     tab.upload(TABLE, "table.csv")
     assert [tab.shown[c].visible for c in ("sender", "text", "time")] == [True] * 3
     assert (tab.shown["sender"].value, tab.shown["time"].value) == ("sender", "date")
@@ -80,7 +85,7 @@ def test_the_columns_of_a_table_are_confirmed(tab: Tab) -> None:  # noqa: F811
     assert tab.opened.log.messages[0].time is None
 
 
-def test_answers_do_not_outlive_the_format_they_were_given_for(tab: Tab) -> None:  # noqa: F811
+def test_answers_do_not_outlive_the_format_they_were_given_for(tab: Tab) -> None:
     tab.upload(TABLE, "table.csv")
     tab.reread(sender="sender", text="note", time="date")
     assert tab.opened.choices.columns == ("sender", "note", "date")
@@ -91,7 +96,7 @@ def test_answers_do_not_outlive_the_format_they_were_given_for(tab: Tab) -> None
 # Adjusting the rows
 
 
-def test_each_shape_changes_the_rows_and_keeps_every_message(tab: Tab) -> None:  # noqa: F811
+def test_each_shape_changes_the_rows_and_keeps_every_message(tab: Tab) -> None:
     tab.upload(CHAT)
     made = {}
     for shape in ("conversation", "window", "pair"):
@@ -102,7 +107,7 @@ def test_each_shape_changes_the_rows_and_keeps_every_message(tab: Tab) -> None: 
     assert len(made["pair"]) == len(made["window"]) > len(made["conversation"])
 
 
-def test_what_the_persona_said_before_is_shown_as_context(tab: Tab) -> None:  # noqa: F811
+def test_what_the_persona_said_before_is_shown_as_context(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(gap=1440, shape="window")
     number = next(n for n, row in enumerate(tab.opened.prepared.train, 1) if row.targets)
@@ -110,7 +115,7 @@ def test_what_the_persona_said_before_is_shown_as_context(tab: Tab) -> None:  # 
     assert "said context" in html and "said learned" in html and "この人の発言（文脈だけ）" in html
 
 
-def test_the_shares_decide_what_is_kept_aside(tab: Tab) -> None:  # noqa: F811
+def test_the_shares_decide_what_is_kept_aside(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(gap=30, dev=20, test=20)
     assert [value for _, value in tab.shown["split"].choices] == ["train", "heldout", "test"]
@@ -122,7 +127,7 @@ def test_the_shares_decide_what_is_kept_aside(tab: Tab) -> None:  # noqa: F811
     assert [value for _, value in tab.shown["split"].choices] == ["train", "heldout"]
 
 
-def test_fields_show_only_where_the_recipe_needs_them(tab: Tab) -> None:  # noqa: F811
+def test_fields_show_only_where_the_recipe_needs_them(tab: Tab) -> None:
     tab.upload(CHAT)
     assert not tab.shown["separator"].visible and tab.shown["context"].visible
     tab.choose(burst="separator", separator=" / ")
@@ -133,14 +138,14 @@ def test_fields_show_only_where_the_recipe_needs_them(tab: Tab) -> None:  # noqa
     assert not tab.shown["turns"].visible and not tab.shown["context"].visible
 
 
-def test_a_choice_leaves_the_form_alone_for_it_may_be_on_the_move(tab: Tab) -> None:  # noqa: F811
+def test_a_choice_leaves_the_form_alone_for_it_may_be_on_the_move(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(dev=20)
     last = tab.steps[-1]
     assert last.gap is UNCHANGED.gap and last.dev is UNCHANGED.dev and last.ledger is not UNCHANGED.ledger
 
 
-def test_what_cleaning_leaves_out_is_told_with_examples(tab: Tab) -> None:  # noqa: F811
+def test_what_cleaning_leaves_out_is_told_with_examples(tab: Tab) -> None:
     long = "きょうは朝からとても天気がよかったので、川ぞいの道をずっと歩いて、橋のところでパンを食べました。"
     lines = "".join(f"1{n}:0{k}\t{who}\t{text}\n" for n in range(4) for k, (who, text) in enumerate(
         (("湊", f"やあ {n}"), ("葵", long), ("湊", f"ふうん {n}"), ("葵", f"そう {n}"))
@@ -153,7 +158,7 @@ def test_what_cleaning_leaves_out_is_told_with_examples(tab: Tab) -> None:  # no
     assert long in examples and "葵・10 行目" in examples
 
 
-def test_a_recipe_comes_back_after_a_reload_and_is_saved(tab: Tab) -> None:  # noqa: F811
+def test_a_recipe_comes_back_after_a_reload_and_is_saved(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(shape="pair", clean=True, line="address")
     again = Tab(tab.services).arrive()
@@ -174,7 +179,7 @@ def test_choices_of_an_earlier_version_are_read() -> None:
 # Privacy
 
 
-def test_privacy_shows_what_changes_before_anything_is_saved(tab: Tab) -> None:  # noqa: F811
+def test_privacy_shows_what_changes_before_anything_is_saved(tab: Tab) -> None:
     tab.upload(SECRET)
     assert tab.shown["diff"] == "" and not tab.shown["secrets"].visible
     tab.choose(private=True)
@@ -189,7 +194,7 @@ def test_privacy_shows_what_changes_before_anything_is_saved(tab: Tab) -> None: 
     assert tab.services.datasets.list(tab.owner) == ()
 
 
-def test_the_list_of_names_is_the_persons_own(tab: Tab) -> None:  # noqa: F811
+def test_the_list_of_names_is_the_persons_own(tab: Tab) -> None:
     tab.upload(SECRET)
     tab.choose(private=True)
     tab.choose(secrets=["湊=さくら"])
@@ -203,7 +208,7 @@ def test_the_list_of_names_is_the_persons_own(tab: Tab) -> None:  # noqa: F811
 # How they write
 
 
-def test_the_profile_is_drawn_when_somebody_looks(tab: Tab) -> None:  # noqa: F811
+def test_the_profile_is_drawn_when_somebody_looks(tab: Tab) -> None:
     tab.sample()
     profile = ProfileHandlers(tab.desk)
     unfolded, html = profile.unfold(KEY, tab.log, "葵", tab.request)
@@ -213,7 +218,7 @@ def test_the_profile_is_drawn_when_somebody_looks(tab: Tab) -> None:  # noqa: F8
     assert "<svg" not in profile.follow(KEY, tab.log, "湊", False, tab.request)
 
 
-def test_a_log_without_times_has_no_hours(tab: Tab) -> None:  # noqa: F811
+def test_a_log_without_times_has_no_hours(tab: Tab) -> None:
     tab.upload("".join(f"Ann: hello {n}\nBob: well {n}!\n" for n in range(5)))
     html = ProfileHandlers(tab.desk).unfold(KEY, tab.log, "Bob", tab.request)[1]
     assert "話す時間" not in html and "返事までの時間" not in html and "1 通の長さ" in html
@@ -229,7 +234,7 @@ def test_columns_are_as_high_as_the_counts() -> None:
 # Variants
 
 
-def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:  # noqa: F811
+def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:
     tab.upload(CHAT)
     handlers = VariantHandlers(tab.desk)
     steps = list(handlers.compare(KEY, tab.log, tab.request))
@@ -249,7 +254,7 @@ def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:  # noqa: F811
     assert made.samples == len(rows.train) + len(rows.heldout) + len(rows.test)
 
 
-def test_variants_of_another_persona_are_not_offered(tab: Tab) -> None:  # noqa: F811
+def test_variants_of_another_persona_are_not_offered(tab: Tab) -> None:
     tab.upload(CHAT)
     handlers = VariantHandlers(tab.desk)
     list(handlers.compare(KEY, tab.log, tab.request))
@@ -262,7 +267,7 @@ def test_variants_of_another_persona_are_not_offered(tab: Tab) -> None:  # noqa:
 # Further files
 
 
-def test_a_newer_export_adds_only_what_is_new(tab: Tab) -> None:  # noqa: F811
+def test_a_newer_export_adds_only_what_is_new(tab: Tab) -> None:
     tab.upload(CHAT)
     before = tab.opened.prepared.ledger.messages
     tab.add(CHAT + "22:01\t湊\tまだ起きてる？\n22:02\t葵\t起きてる <i>\n")
@@ -276,7 +281,7 @@ def test_a_newer_export_adds_only_what_is_new(tab: Tab) -> None:  # noqa: F811
     assert tab.shelf() == []
 
 
-def test_a_newer_export_that_cannot_be_read_loses_nothing(tab: Tab) -> None:  # noqa: F811
+def test_a_newer_export_that_cannot_be_read_loses_nothing(tab: Tab) -> None:
     tab.upload(CHAT)
     shelf, before = tab.shelf(), tab.opened
     with pytest.raises(gr.Error, match=r"newer\.txt"):
@@ -284,7 +289,7 @@ def test_a_newer_export_that_cannot_be_read_loses_nothing(tab: Tab) -> None:  # 
     assert tab.shelf() == shelf and tab.opened is before and tab.arrive().log == tab.log
 
 
-def test_several_files_at_once_stay_apart(tab: Tab) -> None:  # noqa: F811
+def test_several_files_at_once_stay_apart(tab: Tab) -> None:
     tab.upload_all({"Bob.txt": TWO_ROOMS[0], "Cid.txt": TWO_ROOMS[1]})
     assert {name for _, name in tab.shown["persona"].choices} == {"Ann", "Bob", "Cid"}
     assert tab.opened.prepared.sessions == 2 and len(tab.shelf()) == 3
@@ -301,7 +306,7 @@ def read_zip(given: dict) -> dict[str, bytes]:
         return {file: archive.read(file) for file in archive.namelist()}
 
 
-def test_the_download_holds_every_row_once(tab: Tab) -> None:  # noqa: F811
+def test_the_download_holds_every_row_once(tab: Tab) -> None:
     tab.upload(CHAT)
     given = ExportHandlers(tab.desk).download(KEY, tab.log, "../葵 line", "rows", "none", True, "jsonl", tab.request)
     assert given.value["orig_name"] == "葵-line.zip"
@@ -313,7 +318,7 @@ def test_the_download_holds_every_row_once(tab: Tab) -> None:  # noqa: F811
 
 @pytest.mark.parametrize("layout", ["rows", *LAYOUTS])
 @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
-def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, kind: str, tmp_path: Path) -> None:  # noqa: F811
+def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, kind: str, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     tab.upload(CHAT)
@@ -331,8 +336,51 @@ def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, ki
     assert "<b>" not in sample
 
 
-def test_a_line_that_rows_already_have_is_written_once(tab: Tab) -> None:  # noqa: F811
+def test_a_line_that_rows_already_have_is_written_once(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(line="address")
     sample = ExportHandlers(tab.desk).look(KEY, tab.log, "instruction", "address", False, tab.request)[2]
     assert sample.count("葵さん。") == 1
+
+
+# Loading back
+
+
+def load(tab: Tab, text: str | bytes, name: str, persona: str = "") -> list[tuple]:
+    return list(LoadHandlers(tab.services).upload(KEY, tab.cache(text, name), persona, tab.request))
+
+
+def test_what_was_downloaded_loads_back(tab: Tab) -> None:
+    tab.upload(CHAT)
+    given = ExportHandlers(tab.desk).download(KEY, tab.log, "葵", "rows", "none", True, "jsonl", tab.request).value
+    state, field, listed, card = load(tab, Path(given["path"]).read_bytes(), "葵.zip", "葵")[-1]
+    assert field is None and card.visible and listed.value == "葵" and "葵" in state
+    rows = tab.services.datasets.read_rows(tab.owner, "葵", "train")
+    assert [row.to_json() for row in rows] == [row.to_json() for row in tab.opened.prepared.train]
+    assert tab.services.datasets.get(tab.owner, "葵").info.persona == "葵"
+    assert tab.shelf() == sorted([tab.log, "open.json"])  # the uploaded file is gone
+
+
+def test_a_file_without_rows_is_told_and_leaves_nothing(tab: Tab) -> None:
+    with pytest.raises(gr.Error, match="no file of rows"):
+        load(tab, "no rows", "bad.jsonl")
+    assert tab.services.datasets.list(tab.owner) == () and tab.shelf() == []
+
+
+def test_a_data_set_of_the_hub_is_pulled_with_the_visitors_own_token(
+    tab: Tab,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = {}
+
+    def pulled(repo: str, *, token: str | None, persona: str, on_progress: object) -> object:
+        asked.update(repo=repo, token=token, persona=persona)
+        return load_set(Path(tab.cache('{"messages": [{"role": "assistant", "content": "hi"}]}\n' * 3, "t.jsonl")))
+
+    monkeypatch.setattr(load_sets, "pull_set", pulled)
+    monkeypatch.setattr(load_sets, "login_token", lambda: "hf_of_the_machine")
+    handlers = LoadHandlers(tab.services)
+    last = list(handlers.pull(KEY, "ann/talks", " hf_typed ", "Ann", tab.request))[-1]
+    assert asked == {"repo": "ann/talks", "token": "hf_typed", "persona": "Ann"} and last[1] == ""
+    list(LoadHandlers(replace(tab.services, public=True)).pull(KEY, "ann/talks", "", "", tab.request))
+    assert asked["token"] is None  # the machine's token is not for strangers

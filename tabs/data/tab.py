@@ -7,7 +7,7 @@ import json
 
 import gradio as gr
 
-from tabs.data import exports, guesses, log_view, profile_view, recipe_form, saved_sets, variants_view
+from tabs.data import exports, guesses, load_sets, log_view, profile_view, recipe_form, saved_sets, variants_view
 from tabs.data.desk import Desk
 from tabs.data.gaps import STEPS
 from tabs.data.open_log import OpenLogs
@@ -52,6 +52,7 @@ def build(services: Services, shared: Shared) -> None:
                 gr.Markdown(label("data.ledger"), elem_classes="title")
                 page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
     saved, card = saved_sets.build(services, shared)
+    load_sets.build(services, shared, saved, card)
     page["timer"] = gr.Timer(LOOK_EVERY, active=False)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}

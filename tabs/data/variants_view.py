@@ -135,11 +135,11 @@ def table(made: Sequence[Compared], now: str, language: str) -> str:
     for one in made:
         figures = (getattr(one.statistics, name) for name in FIGURES)
         cells = "".join(f"<td>{_figure(n)}</td>" for n in figures)
-        first, *ways = (escape(way) for way in _ways(one, language))
+        ways = (escape(way) for way in _ways(one, language)[1:])
         mark = f"<b>{escape(say(language, 'data.variant_now'))}</b>" if one.name == now else ""
         css = ' class="now"' if mark else ""
         words = "".join(f"<td>{way}</td>" for way in ways)
-        lines.append(f'<tr{css}><th scope="row">{first}{mark}</th>{words}{cells}</tr>')
+        lines.append(f'<tr{css}><th scope="row">{one.exchanges}{mark}</th>{words}{cells}</tr>')
     return (
         f'<div class="variants num" tabindex="0"><table><thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
@@ -167,7 +167,7 @@ def pictures(made: Sequence[Compared], now: str, language: str) -> str:
         f'<span><span class="dot kind-{kind}"></span>{escape(say(language, f"data.variant_{word}"))}</span>'
         for kind, word in (("raw", "raw"), ("cleaned", "clean"), ("now", "now"))
     )
-    return f'<div class="profile figures">{"".join(panels)}</div><p class="muted row-legend">{legend}</p>'
+    return f'<div class="profile figures">{"".join(panels)}</div><p class="muted kinds-legend">{legend}</p>'
 
 
 def _figure(n: float) -> str:

@@ -1,0 +1,116 @@
+"""Loading a data set back: from a file of one's own, or from a repository of the Hub."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from core.data.load import Loaded, load_set, pull_set
+from core.errors import AppError
+from core.hub import login_token
+from tabs.data.log_view import working
+from tabs.data.saved_sets import listed
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.steps import Finished, in_words, steps
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
+
+UNCHANGED = (gr.skip(), gr.skip())
+
+
+@dataclass(frozen=True)
+class LoadHandlers:
+    """Each yields (how it goes, the field, cleared; list of data sets, their card)."""
+
+    services: Services
+
+    @shows_errors
+    def upload(
+        self, key: str, cached: str | None, persona: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> Iterator[tuple]:
+        """Keep the data set in an uploaded file; the file itself goes."""
+        visitor = self.services.visitor(key, request, token)
+        if not cached:
+            yield "", None, *UNCHANGED
+            return
+        name = Path(cached).name
+        taken = self.services.take_upload(visitor.owner, cached)
+        try:
+            for step in self._kept(visitor, lambda _: load_set(taken, name=name, persona=persona.strip()), name):
+                yield step[0], None, *step[1:]
+        finally:
+            taken.unlink(missing_ok=True)
+
+    @shows_errors
+    def pull(
+        self, key: str, repo: str, typed: str, persona: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> Iterator[tuple]:
+        """Keep the data set in a repository of the Hub; the typed token is forgotten at once."""
+        visitor = self.services.visitor(key, request, token)
+        secret = self._token(typed, token)
+        for step in self._kept(
+            visitor, lambda report: pull_set(repo, token=secret, persona=persona.strip(), on_progress=report), repo
+        ):  # fmt: skip
+            yield step[0], "", *step[1:]
+
+    def _kept(
+        self, visitor: Visitor, load: Callable[[Callable[[str], None]], Loaded], name: str
+    ) -> Iterator[tuple]:  # fmt: skip
+        """(how it goes, list, card) step by step."""
+        language = visitor.language
+        yield working(say(language, "data.reading", name=name)), *UNCHANGED
+        try:
+            for step in steps(load):
+                if not isinstance(step, Finished):
+                    yield working(say(language, "data.reading", name=step)), *UNCHANGED
+                    continue
+                loaded = step.value
+                saved = self.services.datasets.adopt(visitor.owner, loaded.info, loaded.rows)
+                rows = saved.info.train_rows + saved.info.heldout_rows + saved.info.test_rows
+                words = say(language, "data.loaded", name=saved.folder.name, n=f"{rows:,}")
+                if loaded.left:
+                    words += say(language, "data.loaded_left", n=f"{loaded.left:,}")
+                done = f'<p class="good" role="status">{escape(words)}</p>'
+                yield done, *listed(self.services, visitor, saved.folder.name)
+        except AppError as error:
+            yield in_words(error, language), *UNCHANGED
+            raise
+
+    def _token(self, typed: str | None, signed_in: gr.OAuthToken | None) -> str | None:
+        """The visitor's own token; the machine's only where nobody else can reach the server."""
+        if self.services.settings.on_space:
+            return signed_in.token if signed_in else None
+        return (typed or "").strip() or (None if self.services.public else login_token())
+
+
+def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) -> None:
+    """The fold under the saved data sets."""
+    handlers = LoadHandlers(services)
+    on_space = services.settings.on_space
+    with (
+        gr.Column(elem_classes=["card", "fold"], elem_id="data-load-card"),
+        gr.Accordion(label("data.load_fold"), open=False, elem_id="data-load-fold"),
+    ):
+        gr.Markdown(label("data.load_what"), elem_classes="muted")
+        persona = gr.Textbox(label=label("data.load_persona"), info=label("data.load_persona_info"), max_lines=1,
+                             elem_id="data-load-persona")  # fmt: skip
+        with gr.Row(elem_classes="saved"):
+            with gr.Column(min_width=240, elem_classes="bare"):
+                file = gr.UploadButton(label("data.load_file"), size="sm", elem_id="data-load-file")
+            with gr.Column(min_width=240, elem_classes="bare"):
+                repo = gr.Textbox(label=label("data.load_repo"), placeholder="name/dataset", max_lines=1,
+                                  elem_id="data-load-repo")  # fmt: skip
+                typed = gr.Textbox(
+                    label=label("data.load_token"), info=label("data.load_token_info"), type="password",
+                    visible=not on_space, max_lines=1, placeholder="hf_…", elem_id="data-load-token",
+                    html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+                )  # fmt: skip
+                pull = gr.Button(label("data.load_pull"), size="sm", elem_id="data-load-pull")
+        state = gr.HTML(padding=False, elem_id="data-load-state")
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    file.upload(handlers.upload, [shared.key, file, persona], [state, file, saved, card], **quiet)
+    pull.click(handlers.pull, [shared.key, repo, typed, persona], [state, typed, saved, card], **quiet)
