@@ -202,7 +202,10 @@ def layout_for(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> La
             f"There is no chat template “{wanted}”. There are: {', '.join(template_names())}.",
             f"テンプレート「{wanted}」はありません。使えるのは {'、'.join(template_names())} です。",
         )
-    return _fitted(wanted, (TEMPLATES / f"{wanted}.jinja").read_text(encoding="utf-8"), tokens, marks)
+    layout = _fitted(wanted, (TEMPLATES / f"{wanted}.jinja").read_text(encoding="utf-8"), tokens, marks)
+    if layout is None:
+        raise _unusable(wanted, "it prints no plain exchange with this tokenizer")
+    return layout
 
 
 PROBE_NAMES = ("P", "U")
@@ -221,7 +224,7 @@ def _fitted(name: str, template: str, tokens: tuple[tuple[str, str], ...], marks
         return True
 
     talk = ("user", "assistant") * 2
-    if not prints(*talk) or not prints("user", reply=True):
+    if not (prints(*talk) and prints(*talk[:2]) and prints(*talk[:1], reply=True)):
         return None
     takes_system = prints("system", *talk)
     starts = ((), ("system",)) if takes_system else ((),)

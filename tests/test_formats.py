@@ -217,6 +217,14 @@ def test_without_a_name_a_base_model_is_still_stopped(tokenizers) -> None:
     assert ending(nameless, tokenizers["dialogue"]).strings == ("\n\n",)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tokenizer_without_special_tokens_can_use_every_format(name: str) -> None:
+    tokenizer = tiny.byte_bpe(special=("<s>", "</s>"))
+    tokenizer.bos_token = tokenizer.eos_token = None
+    turns = [Turn("user", ("a1",)), Turn("assistant", ("b1",))]
+    assert learned(render(contracts(name)[0], turns, tokenizer, training=True))[0].strip().startswith("b1")
+
+
 CACHE = "/home/x/.cache/huggingface/hub/models--rinna--japanese-gpt-neox-3.6b-instruction-ppo/snapshots/0123abc"
 
 

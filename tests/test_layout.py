@@ -102,6 +102,13 @@ def test_a_template_that_cannot_ask_is_not_used() -> None:
     assert layout_for(tiny.byte_bpe(template=mute)).name == "chatml"
 
 
+def test_a_template_of_ours_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    (tmp_path / "mine.jinja").write_text("{{ raise_exception('never') }}", encoding="utf-8")
+    monkeypatch.setattr("core.layout.TEMPLATES", tmp_path)
+    with pytest.raises(ModelError, match="template “mine” cannot lay out"):
+        layout_for(tiny.byte_bpe(), "mine")
+
+
 def test_one_of_several_templates_is_the_default() -> None:
     tokenizer = tiny.byte_bpe()
     tokenizer.chat_template = {"tool_use": "{{ 1 }}", "default": tiny.chatml()}
