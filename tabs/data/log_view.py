@@ -1,6 +1,7 @@
 """What the Data tab shows of a log, as HTML: the file, and a row. Every text is escaped."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from itertools import islice
@@ -132,12 +133,10 @@ def _bubbles(chosen: Row, css: str) -> str:
 def _learned(opened: OpenLog, chosen: Row, loaded: LoadedModel | None, split: Split, language: str) -> str:
     if loaded is None:
         return ""
-    prompt = render(contract_of(opened, loaded, language), chosen.turns, loaded.tokenizer, training=True)
-    learned = sum(prompt.mask)
-    if chosen.targets:  # the mask knows roles only
-        learned = sum(size for k, size in enumerate(chosen.tokens) if chosen.is_learned(k))
+    turns = [replace(turn, learned=chosen.is_learned(k) or turn.role == "user") for k, turn in enumerate(chosen.turns)]
+    prompt = render(contract_of(opened, loaded, language), turns, loaded.tokenizer, training=True)
     key = "data.tokens_learned" if split == "train" else "data.tokens_heldout"
-    return say(language, key, n=f"{learned:,}", all=f"{len(prompt.ids):,}")
+    return say(language, key, n=f"{sum(prompt.mask):,}", all=f"{len(prompt.ids):,}")
 
 
 def _moment(start: datetime | None) -> str:
