@@ -24,15 +24,16 @@ BITS: tuple[Bits, ...] = (16, 8, 4)
 
 # Bytes a weight takes. NF4 keeps one float32 scale for every 64 weights.
 WEIGHT_BYTES: dict[int, float] = {32: 4, 16: 2, 8: 1, 4: 0.5 + 4 / 64, 2: 0.25}
-# Python with torch and transformers is 0.35 GB (measured on a CPU); CUDA's own share is of that order.
+# Python with torch and transformers is 0.35 GB, with peft 0.46 (measured on a CPU); CUDA's own share is of that order.
 RUNTIME = 0.5e9
 # Of a LoRA weight: itself, its gradient and Adam's two moments, all in float32.
 ADAPTER_BYTES = 16
 # Bytes per token and unit of width that a layer keeps for its backward pass, in 16 bits and without
 # attention scores: Korthikanti et al. 2022, "Reducing Activation Recomputation", equation 1.
 LAYER_BYTES = 34
-# Bytes per token and word of the vocabulary at the loss: 16-bit logits, their float32 copy and its gradient.
-LOGIT_BYTES = 10
+# Bytes per token and word of the vocabulary at the loss: logits and their gradient in 16 bits, and in float32 with
+# their logarithms (measured: 15.9).
+LOGIT_BYTES = 16
 # Of the memory there is, what a model may take without a care, and what it may take at all.
 EASY, MOST = 0.8, 0.95
 
@@ -126,6 +127,10 @@ def memory_for(
     adapter on all linear layers with its gradient and AdamW's moments, the input of every layer of
     `batch` rows of `context` tokens (gradient checkpointing), one layer recomputed, and the logits.
     In 8 and 4 bits the embeddings stay in 16, as bitsandbytes leaves them.
+
+    Tried on a CPU in bf16 against peak memory: LoRA steps of a 68 M Qwen3 on 256, 512 and 768 tokens took
+    3, 2 and 2 % less than this, of a 120 M GPT-NeoX on 512 tokens 3 % more; a chat of the first with 2048
+    tokens 16 % less. Quantised models and GPUs have not been measured.
     """
     embeddings = vocabulary * width * (1 if tied else 2)
     kept = embeddings if bits < 16 else 0
