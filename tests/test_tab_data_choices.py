@@ -254,11 +254,12 @@ def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:
     assert made.samples == len(rows.train) + len(rows.heldout) + len(rows.test)
 
 
-def test_variants_of_another_persona_are_not_offered(tab: Tab) -> None:
+@pytest.mark.parametrize("changed", [{"persona": "湊"}, {"gap": 30}, {"private": True}])
+def test_variants_of_what_has_changed_are_not_offered(tab: Tab, changed: dict) -> None:
     tab.upload(CHAT)
     handlers = VariantHandlers(tab.desk)
     list(handlers.compare(KEY, tab.log, tab.request))
-    tab.choose(persona="湊")
+    tab.choose(**changed)
     assert handlers.standing(KEY, tab.log, tab.request)[1].choices == []
     with pytest.raises(gr.Error, match="compare them again"):
         list(tab.opening.take_variant(KEY, tab.log, "1-none-newline-raw", tab.request))

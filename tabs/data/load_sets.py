@@ -96,10 +96,10 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
         gr.Accordion(label("data.load_fold"), open=False, elem_id="data-load-fold"),
     ):
         gr.Markdown(label("data.load_what"), elem_classes="muted")
-        persona = gr.Textbox(label=label("data.load_persona"), info=label("data.load_persona_info"), max_lines=1,
-                             elem_id="data-load-persona")  # fmt: skip
         with gr.Row(elem_classes="saved"):
             with gr.Column(min_width=240, elem_classes="bare"):
+                persona = gr.Textbox(label=label("data.load_persona"), info=label("data.load_persona_info"),
+                                     max_lines=1, elem_id="data-load-persona")  # fmt: skip
                 file = gr.UploadButton(label("data.load_file"), size="sm", elem_id="data-load-file")
             with gr.Column(min_width=240, elem_classes="bare"):
                 repo = gr.Textbox(label=label("data.load_repo"), placeholder="name/dataset", max_lines=1,

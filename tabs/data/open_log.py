@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 
 from core.data.exports import LineKind
@@ -19,7 +20,7 @@ from core.data.prepare import DEFAULT_RECIPE, Prepared
 from core.data.recipe import Recipe
 from core.data.variants import Statistics
 from core.errors import AppError, InputError
-from core.logs.log import Log
+from core.logs.log import Log, Speaker
 from core.messages import Message, Turn
 from core.workspace import Workspace, read_json, write_json
 from tabs.data.gaps import Histogram
@@ -122,6 +123,11 @@ class OpenLog:
     """Tokens of the turns counted so far, for this model and persona."""
     saved: str = ""
     """The data set that was saved from exactly this."""
+
+    @cached_property
+    def speakers(self) -> list[Speaker]:
+        """Who writes, counted once: a page asks several times, and a log may hold a million messages."""
+        return self.log.speakers()
 
 
 @dataclass

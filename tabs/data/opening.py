@@ -104,7 +104,7 @@ class OpeningHandlers:
         """Make the rows anew for what is chosen now; nothing where none of it changed."""
         visitor = self.desk.services.visitor(key, request, token)
         opened = self.desk.opened(visitor, log)
-        others = tuple(s.name for s in opened.log.speakers() if s.name != opened.persona)[:MOST_LISTED]
+        others = tuple(s.name for s in opened.speakers if s.name != opened.persona)[:MOST_LISTED]
         form = Form(gap, shape, burst, separator, clean, turns, context, dev, test, line, private, secrets)
         choices = form.applied(opened.choices, others)
         if description.strip() != opened.description:

@@ -145,7 +145,7 @@ def _splits(opened: OpenLog, language: str) -> gr.Radio:
 
 
 def _speakers(opened: OpenLog, language: str) -> gr.Radio:
-    speakers = [speaker for speaker in opened.log.speakers() if speaker.texts]
+    speakers = [speaker for speaker in opened.speakers if speaker.texts]
     choices = [(say(language, "data.speaker", name=s.name, n=f"{s.texts:,}"), s.name) for s in speakers]
     return gr.Radio(choices=choices, value=opened.persona or None)
 

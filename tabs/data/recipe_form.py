@@ -14,6 +14,7 @@ from tabs.frame.text import label, say
 SHAPES: tuple[Shape, ...] = ("conversation", "window", "pair")
 BURSTS: tuple[Burst, ...] = ("newline", "separator", "each")
 LINES: tuple[LineKind, ...] = ("none", "address", "statement")
+MOST_NAMES = 200  # to choose from; more can be typed
 MOST_TURNS, MOST_CONTEXT, MOST_SHARE = 40, 10, 40  # on the sliders; shares in percent
 
 
@@ -101,7 +102,7 @@ def visible_for(recipe: Recipe) -> dict[str, object]:
 def secrets_of(opened: OpenLog) -> gr.Dropdown:
     """The list of names to replace, with the people of the log to choose from."""
     recipe = opened.choices.recipe
-    names = [speaker.name for speaker in opened.log.speakers()]
+    names = [speaker.name for speaker in opened.speakers[:MOST_NAMES]]
     return gr.Dropdown(
         choices=list(dict.fromkeys((*recipe.names, *names))), value=list(recipe.names), multiselect=True,
         allow_custom_value=True, visible=recipe.private,

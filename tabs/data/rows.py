@@ -9,6 +9,7 @@ from itertools import islice
 
 from core.data.exports import LineKind, persona_line
 from core.data.prepare import prepare
+from core.data.recipe import Recipe
 from core.data.rows import Meter
 from core.data.sessions import gaps_minutes
 from core.data.variants import with_line
@@ -57,7 +58,7 @@ def open_log(
     opened = replace(opened, model=loaded.name, budget=min(choices.budget or LARGEST_BUDGET, loaded.context))
     if before and before.log is log and (before.model, before.persona) == (opened.model, persona):
         opened = replace(opened, sizes=before.sizes)
-        if (before.budget, before.description) == (opened.budget, described):
+        if (before.budget, before.description, _base(before)) == (opened.budget, described, _base(opened)):
             opened = replace(opened, compared=before.compared)
     return _with_rows(opened, loaded, language, report)
 
@@ -136,6 +137,11 @@ def _with_rows(opened: OpenLog, loaded: LoadedModel, language: str, report: Call
         return replace(opened, problem=error)
     _spare_collector(opened.log)
     return replace(opened, prepared=prepared, plain=plain)
+
+
+def _base(opened: OpenLog) -> Recipe:
+    """The recipe but for what variants vary."""
+    return replace(opened.choices.recipe, shape="conversation", turns=0, burst="newline", clean=False)
 
 
 def line_of(opened: OpenLog, kind: LineKind | None = None) -> str:

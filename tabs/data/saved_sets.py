@@ -47,11 +47,13 @@ class SavedHandlers:
         if not chosen:
             return "", gr.Column(visible=False), gr.Column(visible=False)
         info = self.services.datasets.get(visitor.owner, chosen).info
+        counts = (info.train_rows, info.heldout_rows, *((info.test_rows,) if info.test_rows else ()))
         rows = [
             (escape(say(visitor.language, f"data.saved_{name}")), value, "")
             for name, value in (
                 ("persona", info.persona), ("source", info.source),
-                ("rows", f"{info.train_rows:,}・{info.heldout_rows:,}"), ("created", info.created[:10]),
+                ("rows_test" if info.test_rows else "rows", "・".join(f"{n:,}" for n in counts)),
+                ("created", info.created[:10]),
             )
         ]  # fmt: skip
         return parts.ledger(rows), gr.Column(visible=True), gr.Column(visible=False)
