@@ -28,6 +28,7 @@ COPY core core
 COPY tabs tabs
 COPY prompt_templates prompt_templates
 COPY datasets datasets
+COPY models/omokage-mini models/omokage-mini
 
 # Spaces runs containers as user 1000, too. The code stays root's; only workspace/ can be written.
 RUN useradd --create-home --uid 1000 omokage \

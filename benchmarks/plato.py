@@ -59,7 +59,7 @@ def main() -> None:
     learned = [file for file in files if file.stem != options.heldout]
     with tempfile.TemporaryDirectory() as home:
         workspace = Workspace(Path(home))
-        store = ModelStore(workspace)
+        store = ModelStore()
         store.start()
         store.wait()
         parts = rows_of(learned, store)

@@ -22,8 +22,6 @@ Value = str | int | float | bool | None
 
 HUB_NAME = re.compile(r"\w[\w.\-]*", re.ASCII)
 HUB_ID = re.compile(rf"{HUB_NAME.pattern}/{HUB_NAME.pattern}", re.ASCII)
-# What a tuned persona writes at the end of its turn, where the project's own layouts are used.
-TURN_ENDS = {"chatml": ("<|im_end|>",), "dialogue": ("\n\n",)}
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,19 @@ class TrainingFacts:
     metrics: Mapping[str, Value] = field(default_factory=dict)
     created: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    stops: Sequence[str] = ()
+    """What ends the persona's turn besides the base's own end token (`core.prompt.ending`)."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> "TrainingFacts":
         """From the object in `training.json`."""
         known = _known(cls, value)
         dataset = known.get("dataset")
-        return cls(**known | {"dataset": DatasetFacts.from_json(dataset) if isinstance(dataset, Mapping) else None})
+        stops = known.get("stops")
+        return cls(**known | {
+            "dataset": DatasetFacts.from_json(dataset) if isinstance(dataset, Mapping) else None,
+            "stops": [stop for stop in stops if isinstance(stop, str)] if isinstance(stops, list) else (),
+        })  # fmt: skip
 
     @property
     def base_on_hub(self) -> bool:
@@ -240,8 +244,6 @@ def _adapter_snippet(repo: str, training: TrainingFacts, contract: PromptContrac
     on_hub, own = training.base_on_hub, contract.template not in ("auto", "model")
     base = training.base if on_hub else f"path/to/{public_name(training.base) or 'base'}"
     text = (TEMPLATES / f"{contract.template}.jinja").read_text(encoding="utf-8") if own else ""
-    stops = TURN_ENDS.get(contract.template, ())
-    stops += (f"\n{contract.user}:",) if contract.template == "dialogue" else ()
     snippet = _environment().get_template("snippet.py.jinja")
     return snippet.render(
         repo=json.dumps(repo),
@@ -249,7 +251,7 @@ def _adapter_snippet(repo: str, training: TrainingFacts, contract: PromptContrac
         revision=json.dumps(training.base_revision) if on_hub and training.base_revision else None,
         template=_literal(text) if own else None,
         takes_system=takes_system,
-        stops=json.dumps(stops, ensure_ascii=False) if stops else None,
+        stops=json.dumps(list(training.stops), ensure_ascii=False) if training.stops else None,
     )
 
 

@@ -145,9 +145,6 @@ class Workspace:
     def jobs(self) -> Path:
         return self._made(self.home / "jobs")
 
-    def models(self) -> Path:
-        return self._made(self.home / "models")
-
     def cache(self) -> Path:
         return self._made(self.home / "cache")
 

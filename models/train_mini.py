@@ -45,7 +45,7 @@ def main() -> None:
     if not options.unpublished:
         from models.mini.publish import publish
 
-        publish(run, words, options.hardware, options.out)
+        publish(run, words, options.out, hardware=options.hardware, note=options.note)
 
 
 def tokenizer_for(folder: Path, dialogues: Iterable[Dialogue], seed: int) -> "PreTrainedTokenizerBase":
@@ -105,6 +105,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--unpublished", action="store_true", help="train only")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
     parser.add_argument("--hardware", default=platform.processor() or platform.machine(), help="what the card says")
+    parser.add_argument("--note", default="", help="a sentence for the card: what was special about this run")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     for name, kind in (("steps", int), ("hidden", int), ("layers", int), ("feed_forward", int), ("heads", int),

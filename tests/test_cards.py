@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fake_hub import WRITER, FakeHub
 from huggingface_hub import ModelCard
+from train_tiny import tiny_base
 
 from core.cards import (
     DatasetFacts,
@@ -21,7 +22,6 @@ from core.cards import (
     without_local_traces,
 )
 from core.messages import Turn
-from core.models.embedded import build
 from core.prompt import PromptContract, render
 
 DATASET = {
@@ -155,9 +155,7 @@ def snippet(card: str) -> str:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    build(folder)
-    return folder
+    return tiny_base(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +192,7 @@ def test_the_python_in_the_card_asks_as_the_app_does(base: Path, weights: dict[s
         hub.add_repo("org/tiny", {p.name: p.read_bytes() for p in base.iterdir()})
         for template, takes_system in LAYOUTS.items():
             contract, repo = contract_for(template), f"alice/{template}"
-            facts = TrainingFacts(base="org/tiny")
+            facts = TrainingFacts(base="org/tiny", stops=("\n\n", "\n客:") if template == "dialogue" else ())
             card = adapter_card(repo=repo, training=facts, contract=contract, takes_system=takes_system)
             hub.add_repo(repo, weights | {"contract.json": json.dumps(contract.to_json()).encode()}, private=True)
             code += snippet(card) + SHOW
@@ -213,5 +211,5 @@ def test_the_python_in_the_card_asks_as_the_app_does(base: Path, weights: dict[s
             asked = render(contract_for(template), [Turn("user", ("こんにちは",))], tokenizer)
             assert ids == list(asked.ids), template
         else:
-            begins = "<|im_start|>user\nAsks questions.\n「なぜ」と聞く。\nhi\nyou there?<|im_end|>"
+            begins = "<|im_start|>user\nAsks questions.\n「なぜ」と聞く。\n\nhi\nyou there?<|im_end|>"
             assert tokenizer.decode(ids).startswith(begins)

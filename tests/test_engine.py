@@ -16,7 +16,7 @@ from core.models.attached import ADAPTERS_IN_MEMORY
 from core.models.loading import LoadedModel, ModelStore
 from core.personas import Sampling
 from core.prompt import Ending
-from core.workspace import Workspace, write_json
+from core.workspace import write_json
 
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=12)
 LONG = replace(GREEDY, max_new_tokens=4000)
@@ -31,7 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def store(base: Path) -> ModelStore:
-    store = ModelStore(Workspace(base.parent / "home"), str(base))
+    store = ModelStore(str(base))
     store.start()
     assert store.wait(60).state == "ready"
     return store
@@ -247,7 +247,7 @@ def test_an_adapter_of_another_base_is_told(engine: Engine, loaded: LoadedModel,
 def test_an_adapter_that_does_not_fit_leaves_nothing_behind(
     base: Path, tmp_path: Path, adapters: list[Adapter], before: int
 ) -> None:
-    store = ModelStore(Workspace(tmp_path / "home"), str(base))
+    store = ModelStore(str(base))
     store.start()
     store.wait(60)
     engine, loaded = Engine(store), store.current()

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from fake_hub import READER, STRANGER, WRITER, FakeHub
+from train_tiny import tiny_base
 
 from core import hub as hub_module
 from core.adapter_check import check_adapter
 from core.errors import AppError, HubError, InputError, ModelError
 from core.hub import check_repo, pull_adapter, push_folder, whoami
 from core.hub_errors import TOKENS_PAGE
-from core.models.embedded import build
 
 REPO = "alice/socrates"
 CONTRACT = {"persona": "Socrates", "description": "Asks.", "examples": [], "template": "model"}
@@ -34,9 +34,7 @@ def hub(hub_online: None, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    build(folder)
-    return folder
+    return tiny_base(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")

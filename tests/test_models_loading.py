@@ -15,9 +15,8 @@ from train_tiny import tiny_base
 
 from core.errors import HubError, InputError, ModelError, NotAllowedError
 from core.models.download import download
-from core.models.embedded import NAME, TRAINED, embedded_model
+from core.models.embedded import NAME
 from core.models.loading import LARGEST_WINDOW, ModelStatus, ModelStore, context_of
-from core.workspace import Workspace
 
 REPO = "alice/tiny"
 
@@ -29,7 +28,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, base: Path) -> ModelStore:
-    return ModelStore(Workspace(tmp_path / "home"), str(base))
+    return ModelStore(str(base))
 
 
 @pytest.fixture
@@ -65,30 +64,17 @@ def load(store: ModelStore, name: str | None = None) -> ModelStatus:
     return store.wait(60)
 
 
-def test_the_embedded_model_is_built_once_and_speaks(tmp_path: Path) -> None:
-    store = ModelStore(Workspace(tmp_path))
+def test_the_model_that_comes_with_the_app_is_the_first(tmp_path: Path) -> None:
+    store = ModelStore()
     with pytest.raises(ModelError, match="still being loaded"):
         store.current()
     status = load(store)
     assert (status.state, status.error) == ("ready", None)
-    assert status.name == (TRAINED.name if TRAINED.is_dir() else NAME)
+    assert status.name == NAME
     loaded = store.current()
     assert status.parameters == loaded.model.num_parameters() and status.context == loaded.context > 0
     assert status.device == str(loaded.model.device)
     assert not any(weights.requires_grad for weights in loaded.model.parameters())
-    if not TRAINED.is_dir():
-        built = (tmp_path / "models" / NAME / "model.safetensors").stat().st_mtime_ns
-        assert embedded_model(tmp_path / "models") == tmp_path / "models" / NAME
-        assert (tmp_path / "models" / NAME / "model.safetensors").stat().st_mtime_ns == built
-
-
-def test_two_servers_build_the_embedded_model_at_once(tmp_path: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(2) as pool:
-        one, two = pool.map(embedded_model, [tmp_path, tmp_path])
-    assert one == two and (one / "config.json").is_file()
-    assert TRAINED.is_dir() or [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
 def test_a_folder_is_loaded_by_its_path(store: ModelStore, base: Path) -> None:
@@ -106,7 +92,7 @@ def test_what_is_neither_an_id_nor_a_folder_is_refused_at_once(store: ModelStore
 
 
 def test_strangers_may_not_name_folders(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = ModelStore(Workspace(tmp_path / "home"), str(base), local_folders=False)
+    store = ModelStore(str(base), local_folders=False)
     for name in (str(base), "../base", "~/base", f"{base}/../base", "./base"):
         with pytest.raises(InputError, match="neither a Hub id"):
             store.start(name)
@@ -122,7 +108,7 @@ def test_strangers_may_not_name_folders(base: Path, tmp_path: Path, monkeypatch:
 
 
 def test_a_locked_model_stays(tmp_path: Path) -> None:
-    store = ModelStore(Workspace(tmp_path), locked=True)
+    store = ModelStore(locked=True)
     with pytest.raises(NotAllowedError, match="cannot be changed"):
         store.start("Qwen/Qwen3-0.6B")
     assert store.status == ModelStatus()

@@ -42,7 +42,7 @@ def trained(base: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def store(base: Path) -> ModelStore:
-    store = ModelStore(Workspace(base.parent / "home"), str(base))
+    store = ModelStore(str(base))
     store.start()
     assert store.wait(60).state == "ready"
     return store
@@ -134,7 +134,7 @@ def test_what_was_deleted_is_told(talk: Talk, trained: Path) -> None:
 
 
 def test_without_a_model_one_is_asked_to_wait(talk: Talk, tmp_path: Path) -> None:
-    waiting = replace(talk, models=ModelStore(Workspace(tmp_path)))
+    waiting = replace(talk, models=ModelStore())
     with pytest.raises(ModelError, match="still being loaded"):
         waiting.setting(ME, talk.open(ME, "en"), "en")
 

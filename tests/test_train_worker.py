@@ -90,9 +90,17 @@ def test_a_run_lowers_held_out_loss_and_leaves_a_whole_adapter(place: Place) -> 
     assert training["base"] == str(place.base) and training["dataset"]["rows"] == 24
     assert training["config"] == CONFIG.to_json() and set(training["versions"]) == {"torch", "transformers", "peft"}
     assert training["metrics"] == json.loads(json.dumps(done.metrics))
+    assert training["stops"] == []  # the base's own end token says it all
     contract = PromptContract.from_json(read_json(folder.adapter / "contract.json"))
     assert contract == replace(CONTRACT, template="model")
     assert no_rest(folder)
+
+
+def test_what_ends_a_turn_is_told_to_other_programs(place: Place) -> None:
+    contract = replace(CONTRACT, template="dialogue")
+    folder = place.run("words", replace(CONFIG, epochs=1), contract=contract)
+    assert worker.run(folder) == 0
+    assert read_json(folder.adapter / "training.json")["stops"] == ["\n\n", "\nKen:", "\nKen："]
 
 
 def test_the_adapter_loads_and_changes_what_the_base_says(place: Place) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from core.errors import AppError, InputError, ModelError, NotAllowedError
+from core.models.embedded import FOLDER
 from core.models.embedded import NAME as EMBEDDED
-from core.models.embedded import embedded_model
-from core.workspace import Workspace
+from core.models.tokenizer_check import NOT_CHECKED, CheckedTokenizer, TokenizerCheck, load_checked
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +63,13 @@ class LoadedModel:
     context: int
     adapters: "list[PeftModel]" = field(default_factory=list)
     """peft's wrapper with the adapters in memory, once there is one. Here, so that it goes with the model."""
+    tokenizer_check: TokenizerCheck = NOT_CHECKED
+    """What was found about the tokenizer, for the page."""
+
+    @property
+    def checked(self) -> CheckedTokenizer:
+        """The tokenizer with its check, as it was loaded."""
+        return CheckedTokenizer(self.tokenizer, self.tokenizer_check)
 
 
 class _Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -73,7 +80,6 @@ class _Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
 class ModelStore:
     """Loads models one at a time and lends the newest."""
 
-    workspace: Workspace
     default: str | None = None
     """Hub id or folder to start with; None is the embedded model."""
     locked: bool = False
@@ -189,7 +195,7 @@ class ModelStore:
             self._status = ModelStatus("downloading", wanted, fraction=fraction)
 
         if folder is None:
-            return embedded_model(self.workspace.models()) if wanted == EMBEDDED else download(wanted, report)
+            return FOLDER if wanted == EMBEDDED else download(wanted, report)
         if not (folder / "config.json").is_file():
             raise ModelError(
                 f"“{wanted}” is not a model's folder: it has no config.json. Choose the folder that holds it.",
@@ -204,18 +210,18 @@ class ModelStore:
         What can be checked is checked before that; where loading fails all the same, the old one is
         loaded again from its files.
         """
-        from transformers import AutoConfig, AutoTokenizer
+        from core.models.auto import AutoConfig
 
         if cancel.is_set():
             raise _Cancelled
         AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        checked = load_checked(folder)
         _check_weights(folder)
-        before = (self._loaded.name, self._loaded.folder, self._loaded.tokenizer) if self._loaded else None
+        before = (self._loaded.name, self._loaded.folder, self._loaded.checked) if self._loaded else None
         self._loaded = None
         _free_memory()
         try:
-            self._loaded = _read(name, folder, tokenizer)
+            self._loaded = _read(name, folder, checked)
         except Exception:
             if before:
                 _free_memory()
@@ -223,9 +229,9 @@ class ModelStore:
             raise
 
 
-def _read(name: str, folder: Path, tokenizer: "PreTrainedTokenizerBase") -> LoadedModel:
+def _read(name: str, folder: Path, checked: CheckedTokenizer) -> LoadedModel:
     """The model in `folder`, in memory. Raises ModelError when weights are missing, which would be random."""
-    from transformers import AutoModelForCausalLM
+    from core.models.auto import AutoModelForCausalLM
 
     device = _device()
     model, found = AutoModelForCausalLM.from_pretrained(
@@ -239,7 +245,8 @@ def _read(name: str, folder: Path, tokenizer: "PreTrainedTokenizerBase") -> Load
             "テキストモデルではないか、ファイルが欠けています。別のモデルを選ぶか、ファイルを取り直してください。",
         )
     model.to(device).requires_grad_(False).eval()
-    return LoadedModel(name, folder, model, tokenizer, context_of(model.config))
+    context = context_of(model.config)
+    return LoadedModel(name, folder, model, checked.tokenizer, context, tokenizer_check=checked.check)
 
 
 def _check_weights(folder: Path) -> None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-SMALL = 50_000_000  # under this many parameters a CPU is not faster in bf16
+# Under this many parameters a CPU is not faster in bf16. Of 6.8 M, a LoRA step is: 2,920 tokens a second against
+# 2,320 with rows of 900 tokens, 3,750 against 3,310 with rows of 450 (2 cores with AVX-512 BF16).
+SMALL = 5_000_000
 
 
 @dataclass(frozen=True)

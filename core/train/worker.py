@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from core.errors import AppError
+from core.prompt import ending
 from core.train.events import Done, Failed, HeldOut, Note, Started, Step, Stopped, append, read
 from core.train.failures import explain, make_room
 from core.train.prepare import Work, load, rows_of, trainer_for
@@ -183,6 +184,13 @@ def _peak_memory() -> int:
     return kept if sys.platform == "darwin" else 1024 * kept
 
 
+def _stops(work: Work) -> list[str]:
+    """Texts that end the persona's turn, for programs that know nothing of this one's layouts."""
+    tokenizer, ends = work.base.tokenizer, ending(work.contract, work.base.tokenizer)
+    marks = [i for i in ends.token_ids if i != tokenizer.eos_token_id]
+    return [*tokenizer.convert_ids_to_tokens(marks), *ends.strings]
+
+
 def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> None:
     from core.train.adapter import write_adapter
 
@@ -194,6 +202,7 @@ def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> 
         "dataset": read_json(described) if described.exists() else {},
         "config": asdict(work.spec.config),
         "metrics": metrics,
+        "stops": _stops(work),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
     }

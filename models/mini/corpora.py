@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.messages import Turn
 from core.personas import built_in
 
 OWN = Path(__file__).parent / "own"
@@ -37,12 +38,16 @@ HELD_OUT = {"ja": 0.02, "en": 0.05}  # shares of dialogues, for a few hundred re
 
 @dataclass(frozen=True)
 class Dialogue:
-    """A talk of A and B. `personas` are sentences about each; `turns` are (speaker, messages), by turns."""
+    """A talk of A and B. `personas` are sentences about each; `turns` are (speaker, messages), by turns.
+
+    `examples` show how B talks; they stand in the prompt and are never learned.
+    """
 
     id: str
     language: str
     personas: dict[str, tuple[str, ...]]
     turns: tuple[tuple[str, tuple[str, ...]], ...]
+    examples: tuple[Turn, ...] = ()
 
     @property
     def held_out(self) -> bool:
@@ -72,9 +77,12 @@ def own() -> list[Dialogue]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
             value = json.loads(line)
             persona = value["persona"]
-            about = (known[persona, language].description,) if isinstance(persona, str) else tuple(persona)
             turns = tuple((speaker, tuple(messages)) for speaker, *messages in value["turns"])
-            found.append(Dialogue(f"{path.stem}-{number}", language, {"A": (), "B": about}, turns))
+            about, examples = tuple(persona), ()
+            if isinstance(persona, str):
+                about = (known[persona, language].description,)
+                examples = known[persona, language].examples if number % 2 else ()  # asked with them, and without
+            found.append(Dialogue(f"{path.stem}-{number}", language, {"A": (), "B": about}, turns, examples))
     return found
 
 

@@ -18,14 +18,16 @@ CARD = Path(__file__).parent / "card.md"
 LANGUAGES = ("ja", "en")
 
 
-def publish(run: "Run", tokenizer: "PreTrainedTokenizerBase", hardware: str, folder: Path) -> None:
+def publish(run: "Run", tokenizer: "PreTrainedTokenizerBase", folder: Path, *, hardware: str, note: str = "") -> None:
     """Write `run`'s model to `folder`, aside first, with a card of what was measured on the written weights."""
     aside = folder.with_name(f".{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)
     export(run.model, tokenizer, aside)
     written = load(aside)
     bits = {name: bits_per_byte(written, rows, tokenizer.pad_token_id) for name, rows in run.held_out.items()}
-    (aside / "README.md").write_text(card(run, written, tokenizer, bits, hardware), encoding="utf-8")
+    (aside / "README.md").write_text(
+        card(run, written, tokenizer, bits, {"hardware": hardware, "note": note}), encoding="utf-8"
+    )
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
 
@@ -51,11 +53,16 @@ def load(folder: Path) -> "PreTrainedModel":
 
 
 def card(
-    run: "Run", model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", bits: Mapping[str, float], hardware: str
+    run: "Run",
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    bits: Mapping[str, float],
+    said: Mapping[str, str],
 ) -> str:
-    """The model card: the text of `card.md` with what this run came to."""
+    """The model card: the text of `card.md` with what this run came to, and what was `said` of it."""
     config = model.config
-    facts = {
+    facts: dict[str, object] = {
+        **said,
         "parameters": f"{model.num_parameters() / 1e6:.1f} M",
         "layers": config.num_hidden_layers,
         "hidden": config.hidden_size,
@@ -68,7 +75,6 @@ def card(
         "steps": f"{run.step:,}",
         "epochs": run.epoch + 1,
         "hours": f"{run.seconds / 3600:.1f}",
-        "hardware": hardware,
         "seed": run.recipe.seed,
         "own": len(run.corpus.own),
     }

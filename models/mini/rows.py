@@ -53,9 +53,9 @@ def rows_of(
     return made
 
 
-def contract_for(persona: Sequence[str]) -> PromptContract:
+def contract_for(persona: Sequence[str], examples: tuple[Turn, ...] = ()) -> PromptContract:
     """What a reply is asked with: the persona's sentences, a line each."""
-    return PromptContract("", "\n".join(persona), context_window=CONTEXT, reply_reserve=0)
+    return PromptContract("", "\n".join(persona), examples=examples, context_window=CONTEXT, reply_reserve=0)
 
 
 def turns_of(dialogue: Dialogue, side: str) -> list[Turn]:
@@ -72,7 +72,7 @@ def _row(dialogue: Dialogue, side: str, tokenizer: "PreTrainedTokenizerBase", dr
     if not any(turn.role == "assistant" for turn in turns):
         return None
     try:
-        prompt = render(contract_for(persona), turns, tokenizer, training=True)
+        prompt = render(contract_for(persona, dialogue.examples), turns, tokenizer, training=True)
     except InputError:  # two turns longer than the window
         return None
     ids = np.array(prompt.ids, np.int32)
@@ -80,7 +80,8 @@ def _row(dialogue: Dialogue, side: str, tokenizer: "PreTrainedTokenizerBase", dr
     speaks = np.isin(ids, (user, assistant))
     kept = turns[prompt.turns_left_out :]
     size = sum(len("\n".join(turn.messages).encode()) for turn in kept if turn.role == "assistant")
-    learned = (np.cumsum(speaks) > 0) & ~speaks & (ids != system)
+    talk = np.arange(len(ids)) >= next(piece.start for piece in prompt.pieces if piece.part == "turns")
+    learned = talk & ~speaks & (ids != system)
     return Row(ids, learned, np.array(prompt.mask), size, dialogue.language)
 
 

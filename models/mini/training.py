@@ -2,7 +2,8 @@
 
 Matrices learn with Muon (Jordan et al., 2024; torch.optim.Muon), embeddings and norms with AdamW. The
 rate warms up, stays, and falls over the last quarter (WSD; Hu et al., arXiv 2404.06395), so a run may be
-made longer or shorter while it goes. The project's own exchanges join in that last quarter.
+made longer or shorter while it goes. The project's own exchanges join in that last quarter, and are half of
+what the last steps see: they are few, and how the built-in personas talk is what people meet first.
 """
 
 import json
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 DECAY = 0.25  # of the steps
 WARM_UP = 40  # steps
 OWN_TOKENS = 1_024  # padded tokens of own exchanges in a step of the last quarter
+OWN_AT_LAST = 4_096  # the same, beside as many of the corpora, in the recipe's last steps
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class Recipe:
     feed_forward: int = 768
     heads: int = 4
     key_value_heads: int = 2
-    steps: int = 2_600
+    steps: int = 2_250
+    last_steps: int = 200
+    """Of `steps`, those in which half is the project's own exchanges."""
     step_tokens: int = 8_192
     """Padded tokens of one optimizer step."""
     batch_tokens: int = 4_096
@@ -111,7 +115,8 @@ class Run:
 
     def train(self, *, measure_every: int = 200, save_every: int = 50, until: int | None = None) -> None:
         """Go on to step `until`, or to the recipe's last. May be interrupted at any time; what was saved stays."""
-        batches, own = self._batches(), self._own_batches()
+        batches = self._batches()
+        own = {most: self._own_batches(most) for most in (OWN_TOKENS, OWN_AT_LAST)}
         while self.step < min(until or self.recipe.steps, self.recipe.steps):
             began = time.monotonic()
             loss = self._learn(batches, own)
@@ -130,13 +135,15 @@ class Run:
         """Bits per UTF-8 byte of the persona's words in the first held-out dialogues of each language."""
         return {name: bits_per_byte(self.model, rows[:most], self.pad) for name, rows in self.held_out.items()}
 
-    def _learn(self, batches: Iterator[list[Row]], own: Iterator[list[Row]]) -> float:
+    def _learn(self, batches: Iterator[list[Row]], own: dict[int, Iterator[list[Row]]]) -> float:
         rows, size = [], 0
-        while size + self.recipe.batch_tokens / 2 < self.recipe.step_tokens:
+        at_last = self.step >= self.recipe.steps - self.recipe.last_steps and self.corpus.own
+        step_tokens = OWN_AT_LAST if at_last else self.recipe.step_tokens
+        while size + self.recipe.batch_tokens / 2 < step_tokens:
             rows.append(next(batches))
             size += _padded(rows[-1])
         if self.step >= self._decay_begins() and self.corpus.own:
-            rows.append(next(own))
+            rows.append(next(own[OWN_AT_LAST if at_last else OWN_TOKENS]))
         count = sum(int(row.learned[1:].sum()) for batch in rows for row in batch)
         total = 0.0
         self.model.train()
@@ -173,10 +180,10 @@ class Run:
                 yield batches[self.taken - 1]
             self.epoch, self.taken = self.epoch + 1, 0
 
-    def _own_batches(self) -> Iterator[list[Row]]:
+    def _own_batches(self, most: int) -> Iterator[list[Row]]:
         draw = random.Random(f"{self.recipe.seed} own {self.step}")
         while True:
-            yield from _batched(self.corpus.own, OWN_TOKENS, draw)
+            yield from _batched(self.corpus.own, most, draw)
 
     def _decay_begins(self) -> int:
         return round(self.recipe.steps * (1 - DECAY))

@@ -53,7 +53,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
     """`public`: strangers may reach this server, so folders of the machine stay out of the model picker."""
     workspace = Workspace(settings.home)
     local_folders = not (public or settings.on_space)
-    models = ModelStore(workspace, settings.model, locked=settings.lock_model, local_folders=local_folders)
+    models = ModelStore(settings.model, locked=settings.lock_model, local_folders=local_folders)
     personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
     return Services(
         settings=settings,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
+from core.models.embedded import NAME as EMBEDDED
 from core.models.loading import ModelStatus
 from tabs.frame import parts
 from tabs.frame.errors import shows_errors
@@ -35,7 +36,7 @@ def figures(status: ModelStatus, language: str) -> str:
     """Name, size, context and device of the model that is loaded."""
     size = f"{status.parameters / 1e9:.1f} B" if status.parameters >= 1e9 else f"{status.parameters / 1e6:.1f} M"
     facts = say(language, "model.figures", size=size, context=f"{status.context:,}", device=status.device)
-    note = say(language, "model.tiny") if status.name == "omokage-tiny" else ""
+    note = say(language, "model.mini") if status.name == EMBEDDED else ""
     return f'<p class="muted num"><b>{parts.escape(status.name)}</b><br>{facts}</p><p class="muted">{note}</p>'
 
 

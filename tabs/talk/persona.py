@@ -109,7 +109,7 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
             ]
             with gr.Accordion(label("persona.sampling"), open=False):
                 sampling = [
-                    gr.Slider(0, 2, 0.8, step=0.05, label=label("persona.temperature")),
+                    gr.Slider(0, 2, 0.6, step=0.05, label=label("persona.temperature")),
                     gr.Slider(0.05, 1, 0.95, step=0.01, label="top-p"),
                     gr.Slider(0, 0.5, 0.05, step=0.01, label="min-p"),
                     gr.Slider(1, 1.5, 1.05, step=0.01, label=label("persona.repetition")),

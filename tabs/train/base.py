@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
+from core.models.embedded import FOLDER
 from core.models.embedded import NAME as EMBEDDED
-from core.models.embedded import embedded_model
 from core.models.loading import HUB_ID, LARGEST_WINDOW, LoadedModel
 from tabs.frame.services import Services
 
@@ -41,7 +41,7 @@ def find_base(services: Services, typed: str) -> BaseModel:
     if not wanted or wanted == models.status.name:
         return base_of(models.current(), models.status.parameters or None)
     if wanted == EMBEDDED:
-        return BaseModel(EMBEDDED, str(embedded_model(services.workspace.models())), None, LARGEST_WINDOW)
+        return BaseModel(EMBEDDED, str(FOLDER), None, LARGEST_WINDOW)
     folder = Path(wanted).expanduser()
     local = folder.is_dir() or wanted.startswith((".", "/", "~"))
     if local and models.local_folders:

@@ -128,7 +128,7 @@ def test_a_folder_that_is_no_model_is_refused_in_words(server: Server, visit: Vi
     page.locator("#model-name input, #model-name textarea").fill(str(server.home))
     page.locator("#model-load").click()
     expect(page.locator("#model-state")).to_contain_text("config.json")
-    expect(page.locator("#model-state")).to_contain_text("omokage-tiny")
+    expect(page.locator("#model-state")).to_contain_text("omokage-mini")
     send(page, "それでも話せる？")  # the model that was there still answers
     settled(page)
     assert len(words_of(page, "bot")) > 1

@@ -157,7 +157,7 @@ def test_what_was_shown_goes_to_the_hub(browser, chromium: Path, visit: Visit, t
             page.locator("#publish-adapter-repo input, #publish-adapter-repo textarea").first.fill("aoi-lora")
             page.locator("#publish-adapter-token input").fill(WRITER)
             page.locator("#publish-adapter-show").click()
-            expect(page.locator("#publish-adapter-card")).to_contain_text("omokage-tiny")
+            expect(page.locator("#publish-adapter-card")).to_contain_text("omokage-mini")
             page.locator("#publish-adapter-send").click()
             expect(page.locator("#publish-adapter-state a")).to_be_visible()
             repo = hub.repos["model", "alice/aoi-lora"]
