@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool | None
 
 HUB_NAME = re.compile(r"\w[\w.\-]*", re.ASCII)
+SPLITS = {"train.jsonl": "train", "heldout.jsonl": "validation", "test.jsonl": "test"}
 HUB_ID = re.compile(rf"{HUB_NAME.pattern}/{HUB_NAME.pattern}", re.ASCII)
 
 
@@ -35,6 +36,7 @@ class DatasetFacts:
     """Messages by fate."""
     train_rows: int | None = None
     heldout_rows: int | None = None
+    test_rows: int | None = None
     messages: int | None = None
     gap_minutes: float | None = None
     created: str | None = None
@@ -123,14 +125,12 @@ def dataset_card(
     dataset: DatasetFacts,
     languages: Sequence[str] = (),
     license: str | None = None,
-    train_file: str = "train.jsonl",
-    heldout_file: str | None = "heldout.jsonl",
+    files: Sequence[str] = ("train.jsonl", "heldout.jsonl"),
 ) -> str:
-    """The card of a data set pushed to `repo` ("user/name"); its files become the splits train and validation."""
+    """The card of a data set pushed to `repo` ("user/name"); `files` become the splits train, validation and test."""
     from huggingface_hub import DatasetCardData
 
-    files = {"train": train_file} | ({"validation": heldout_file} if heldout_file else {})
-    rows = (dataset.train_rows or 0) + (dataset.heldout_rows or 0)
+    rows = sum(count or 0 for count in (dataset.train_rows, dataset.heldout_rows, dataset.test_rows))
     header = DatasetCardData(
         pretty_name=dataset.name or None,
         language=list(languages) or None,
@@ -138,9 +138,7 @@ def dataset_card(
         task_categories=["text-generation"],
         size_categories=[_size_category(rows)] if rows else None,
         tags=["omokage"],
-        configs=[
-            {"config_name": "default", "data_files": [{"split": split, "path": path} for split, path in files.items()]}
-        ],
+        configs=[{"config_name": "default", "data_files": [{"split": SPLITS[file], "path": file} for file in files]}],
     )
     return _rendered(
         "dataset",
@@ -200,6 +198,7 @@ def _data_lines(dataset: DatasetFacts | None) -> list[tuple[str, str]]:
         "Messages in the log": dataset.messages,
         "Rows to train on": dataset.train_rows,
         "Rows held out": dataset.heldout_rows,
+        "Rows to test with": dataset.test_rows or None,
         "A new conversation begins after (minutes)": dataset.gap_minutes,
         "Made": dataset.created,
     }

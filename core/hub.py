@@ -29,7 +29,7 @@ ADAPTER_FILES = (
     "adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json", "tokenizer.json",
     "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "README.md",
 )  # fmt: skip
-DATASET_FILES = ("train.jsonl", "heldout.jsonl", "README.md")
+DATASET_FILES = ("train.jsonl", "heldout.jsonl", "test.jsonl", "README.md")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 NEEDED = {"model": ADAPTER_FILES[:2], "dataset": DATASET_FILES[:1]}
 MAX_ADAPTER_BYTES = 8 << 30  # rank 1024 in every layer of a 7B model is about 5 GiB

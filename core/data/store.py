@@ -165,7 +165,7 @@ def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> D
         name=name,
         persona=prepared.persona,
         description=description,
-        source=prepared.source,
+        source="" if prepared.recipe.private else prepared.source,  # a log is often called after somebody
         format=prepared.format,
         counts={fate.value: n for fate, n in prepared.ledger.counts.items()},
         messages=prepared.ledger.messages,

@@ -89,10 +89,11 @@ def detect(text: str) -> Reader:
     if FALLBACK.score(lines):
         return FALLBACK
     first = edges(next((line for line in lines if line.strip()), ""))[:80]
-    tried, tried_ja = ", ".join(f.en for f in FORMATS), "、".join(f.ja for f in FORMATS)
     raise InputError(
-        f"No chat format was recognised. Tried: {tried}. The first line is: “{first}”",
-        f"トークの形式がわかりませんでした。試した形式：{tried_ja}。最初の行：「{first}」",
+        f"No chat format was recognised; {len(FORMATS)} were tried. The first line is: “{first}”. "
+        "Was the chat exported by the app's own menu? Text of your own can be read as “Name: words”, a line each.",
+        f"トークの形式がわかりませんでした（{len(FORMATS)} 種類を試しました）。最初の行：「{first}」。"
+        "アプリの書き出し機能で保存したファイルですか？ 自分で書いた文なら「名前: 言葉」を 1 行ずつにすると読めます。",
     )
 
 

@@ -48,7 +48,7 @@ class TrainConfig:
     seed: int = 0
     """Start of all random choices: the same seed gives the same run."""
     eval_every: int = 0
-    """Steps between two measures on the held-out rows; 0 measures about ten times a run."""
+    """Steps between two measures on the held-out rows; 0 measures up to ten times a run."""
     save_every: int = 0
     """Steps between two checkpoints; 0 saves as often as it measures."""
     precision: Precision = "auto"

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from models.mini import attention
+from core.train import attention
 from models.mini.measure import bits_per_byte
 from models.mini.rows import Row
 from models.mini.tokenizer import CONTEXT

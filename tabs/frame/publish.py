@@ -14,7 +14,7 @@ from typing import Literal
 
 import gradio as gr
 
-from core.cards import DatasetFacts, TrainingFacts, adapter_card, dataset_card, without_local_traces
+from core.cards import SPLITS, DatasetFacts, TrainingFacts, adapter_card, dataset_card, without_local_traces
 from core.errors import AppError, InputError, NotAllowedError
 from core.hub import ADAPTER_FILES, check_repo, login_token, push_folder, whoami
 from core.hub_errors import TOKENS_PAGE
@@ -120,16 +120,16 @@ class PublishHandlers:
             folder, card = adapter.folder, self._adapter_card(adapter, repo)
         else:
             saved = self.services.datasets.get(owner, chosen)
-            held = "heldout.jsonl" if saved.info.heldout_rows else None
             folder = saved.folder
-            card = dataset_card(repo=repo, dataset=DatasetFacts.from_json(asdict(saved.info)), heldout_file=held)
+            facts = DatasetFacts.from_json(asdict(saved.info))
+            card = dataset_card(repo=repo, dataset=facts, files=self._names(folder))
         return Parcel(folder, repo, bool(private), card, _files(folder, self._names(folder)))
 
     def _names(self, folder: Path) -> list[str]:
         """The files that travel beside the card. An empty split would break the Hub's viewer."""
         if self.what == "adapter":
             return [name for name in ADAPTER_FILES if name != CARD and (folder / name).is_file()]
-        return [n for n in ("train.jsonl", "heldout.jsonl") if (folder / n).is_file() and (folder / n).stat().st_size]
+        return [name for name in SPLITS if (folder / name).is_file() and (folder / name).stat().st_size]
 
     def _adapter_card(self, adapter: Adapter, repo: str) -> str:
         if adapter.contract is None:
