@@ -93,10 +93,10 @@ def test_what_was_pushed_is_pulled(shelf, saved, fake):
     push_folder(folder=saved.folder, repo="aoi-data", kind="dataset", token=WRITER, message="m", endpoint=fake.url)
     told: list[str] = []
     loaded = pull_set("alice/aoi-data", token=WRITER, persona="葵", endpoint=fake.url, on_progress=told.append)
-    assert told == ["train.jsonl", "heldout.jsonl"] and loaded.info.persona == "葵"
+    assert told == ["train.jsonl", "heldout.jsonl", "test.jsonl"] and loaded.info.persona == "葵"
     again = shelf.adopt(OWNER, loaded.info, loaded.rows)
     assert again.info.name == "aoi-data" and again.info.source == "alice/aoi-data"
-    for split in ("train", "heldout"):
+    for split in ("train", "heldout", "test"):
         assert content(shelf.read_rows(OWNER, "aoi-data", split)) == content(shelf.read_rows(OWNER, "aoi", split))
 
 
