@@ -2,8 +2,10 @@
 
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from core.logs.detect import read_log
 from core.logs.log import Log
 
 
@@ -31,3 +33,17 @@ def zipped(path: Path, files: dict[str, object]) -> Path:
 def said(log: Log) -> list[tuple[str | None, str, str]]:
     """(sender, kind, text) of each message."""
     return [(message.sender, message.kind.value, message.text) for message in log.messages]
+
+
+def read_text(folder: Path, formats: Sequence[str], text: str) -> Log:
+    """`text` as it is read from a file: in one of `formats`, and without a line that nobody counts."""
+    path = folder / "log.txt"
+    path.write_bytes(text.encode())
+    log = read_log(path)
+    assert log.lines.missing == 0 and log.format.id in formats
+    return log
+
+
+def words(log: Log) -> list[tuple[str | None, str]]:
+    """Who said what, whatever kind of message it is."""
+    return [(message.sender, message.text) for message in log.messages]

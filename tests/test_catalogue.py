@@ -62,7 +62,6 @@ def test_the_figures_of_an_entry_agree(entry: module.Entry) -> None:
     assert 6 < body / entry.layers / entry.width**2 < 17
 
 
-@pytest.mark.skipif(not (FOLDER / "config.json").is_file(), reason="the embedded model is not there")
 def test_the_embedded_models_figures_are_those_of_its_files() -> None:
     config = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
     entry = entry_of(MINI)

@@ -20,7 +20,6 @@ from tests.fake_hub import WRITER, FakeHub
 from tests.test_data_rows import Letters, log_of, say, talk
 
 OWNER = "key-test"
-SAMPLES = Path(__file__).resolve().parent.parent.parent / "shared" / "samples" / "sft"
 
 
 def make(**choices: object) -> Prepared:
@@ -143,8 +142,7 @@ def test_a_zip_cannot_leave_its_folder(tmp_path, shelf):
     assert len(loaded.rows["train"]) == 1 and not (tmp_path.parent / "train.jsonl").exists()
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample files are not here")
-def test_the_samples_of_other_projects():
-    for path in sorted(SAMPLES.iterdir()):
+def test_the_samples_of_other_projects(shared: Path):
+    for path in sorted((shared / "samples" / "sft").iterdir()):
         loaded = load_set(path)
         assert len(loaded.rows["train"]) > 0, path.name

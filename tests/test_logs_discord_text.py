@@ -1,9 +1,12 @@
 """Discord as plain text: words below the head, blocks of attachments, service sentences, the frame."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from log_files import read_text, words
 
 from core.logs.detect import read_log
 from core.logs.log import Log
@@ -11,19 +14,8 @@ from core.messages import Kind
 
 
 @pytest.fixture
-def read(tmp_path: Path):
-    def read(text: str) -> Log:
-        path = tmp_path / "log.txt"
-        path.write_bytes(text.encode())
-        log = read_log(path)
-        assert log.lines.missing == 0 and log.format.id in FORMATS
-        return log
-
-    return read
-
-
-def said(log: Log) -> list[tuple[str | None, str]]:
-    return [(message.sender, message.text) for message in log.messages]
+def read(tmp_path: Path) -> Callable[[str], Log]:
+    return partial(read_text, tmp_path, FORMATS)
 
 
 FORMATS = ("discord-text",)
@@ -83,5 +75,5 @@ def test_american_dates(read):
 )
 def test_sample_exports(shared, name, messages, kind):
     log = read_log(shared / "samples" / "discord" / f"chatpack_test_parse_txt_{name}.txt")
-    assert log.format.id == "discord-text" and said(log) == messages and log.lines.missing == 0
+    assert log.format.id == "discord-text" and words(log) == messages and log.lines.missing == 0
     assert {m.kind for m in log.messages} == {kind} and log.messages[0].time == datetime(2024, 1, 15, 10, 30)

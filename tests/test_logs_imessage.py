@@ -1,29 +1,20 @@
 """iMessage as text: replies that stand twice, tapbacks, announcements, blank lines inside messages."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from log_files import read_text, words
 
-from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind
 
 
 @pytest.fixture
-def read(tmp_path: Path):
-    def read(text: str) -> Log:
-        path = tmp_path / "log.txt"
-        path.write_bytes(text.encode())
-        log = read_log(path)
-        assert log.lines.missing == 0 and log.format.id in FORMATS
-        return log
-
-    return read
-
-
-def said(log: Log) -> list[tuple[str | None, str]]:
-    return [(message.sender, message.text) for message in log.messages]
+def read(tmp_path: Path) -> Callable[[str], Log]:
+    return partial(read_text, tmp_path, FORMATS)
 
 
 FORMATS = ("imessage",)
@@ -55,7 +46,7 @@ May 17, 2022 11:32:00 PM You renamed the conversation to Food
 
 def test_replies_are_read_once_and_linked(read):
     log = read(TALK)
-    assert said(log) == [
+    assert words(log) == [
         ("Ann", "Dinner?\n\nI cook: pasta"), ("Ann", "/Users/me/photo.jpeg"), ("Me", "Yes please"),
         (None, "You renamed the conversation to Food"),
     ]  # fmt: skip
@@ -70,5 +61,5 @@ def test_reply_that_stands_only_under_its_message_is_kept(read):
         "May 17, 2022  5:29:42 PM\nAnn\nDinner?\n\n    May 17, 2022  5:31:00 PM\n    Me\n    Yes\n    and more\n\n"
         "May 17, 2022  5:32:00 PM\nAnn\nGood\n"
     )
-    assert said(log) == [("Ann", "Dinner?"), ("Me", "Yes\nand more"), ("Ann", "Good")]
+    assert words(log) == [("Ann", "Dinner?"), ("Me", "Yes\nand more"), ("Ann", "Good")]
     assert log.messages[1].reply_to == 0 and not log.notes

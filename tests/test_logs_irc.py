@@ -1,9 +1,12 @@
 """IRC logs of several clients: nicks, clocks, days, notices and actions."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from log_files import read_text, words
 
 from core.errors import InputError
 from core.logs.detect import read_log
@@ -12,19 +15,8 @@ from core.messages import Kind
 
 
 @pytest.fixture
-def read(tmp_path: Path):
-    def read(text: str) -> Log:
-        path = tmp_path / "log.txt"
-        path.write_bytes(text.encode())
-        log = read_log(path)
-        assert log.lines.missing == 0 and log.format.id in FORMATS
-        return log
-
-    return read
-
-
-def said(log: Log) -> list[tuple[str | None, str]]:
-    return [(message.sender, message.text) for message in log.messages]
+def read(tmp_path: Path) -> Callable[[str], Log]:
+    return partial(read_text, tmp_path, FORMATS)
 
 
 FORMATS = ("irc",)
@@ -42,7 +34,7 @@ CLIENTS = {
 @pytest.mark.parametrize("client", CLIENTS)
 def test_clients(read, client):
     log = read(CLIENTS[client])
-    assert said(log) == [("ann", "hi: all"), ("bo", "yo <b>"), ("ann", "ok")]
+    assert words(log) == [("ann", "hi: all"), ("bo", "yo <b>"), ("ann", "ok")]
     dated = client not in ("ZNC", "no clocks")
     assert log.messages[1].time == (datetime(2024, 1, 1, 12, 1) if dated else None)
 

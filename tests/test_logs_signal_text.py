@@ -1,9 +1,12 @@
 """Signal as text: four tools, quotes that become links, reactions, attachments."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from log_files import read_text, words
 
 from core.logs.detect import read_log
 from core.logs.log import Log
@@ -11,19 +14,8 @@ from core.messages import Kind
 
 
 @pytest.fixture
-def read(tmp_path: Path):
-    def read(text: str) -> Log:
-        path = tmp_path / "log.txt"
-        path.write_bytes(text.encode())
-        log = read_log(path)
-        assert log.lines.missing == 0 and log.format.id in FORMATS
-        return log
-
-    return read
-
-
-def said(log: Log) -> list[tuple[str | None, str]]:
-    return [(message.sender, message.text) for message in log.messages]
+def read(tmp_path: Path) -> Callable[[str], Log]:
+    return partial(read_text, tmp_path, FORMATS)
 
 
 FORMATS = ("signal-text", "sigtop")
@@ -35,7 +27,7 @@ def test_markdown_of_signal_export(read):
         "\nYes: soon\n"
         "(- Ann: 😂, Bo: 👍 -)\n[2019-05-29 15:06:05] Ann: ![](./media/a.jpg)\n[2019-05-29 15:07:05] Me: > typed so\n"
     )
-    assert said(log) == [
+    assert words(log) == [
         ("Ann", "Are you coming\nor not?"), ("Me", "Yes: soon"), ("Ann", "![](./media/a.jpg)"), ("Me", "> typed so")
     ]  # fmt: skip
     assert [m.reply_to for m in log.messages] == [None, 0, None, None]
@@ -48,7 +40,7 @@ def test_short_text_of_sigtop(read):
         "more\n"
         "2020-01-02 15:06 Ann: [1 attachment]\n"
     )
-    assert said(log)[:2] == [("Ann", "hello"), ("You", "hi: there\nmore")]
+    assert words(log)[:2] == [("Ann", "hello"), ("You", "hi: there\nmore")]
     assert log.messages[1].reply_to == 0 and log.messages[2].kind is Kind.MEDIA
 
 
@@ -60,7 +52,7 @@ def test_fields_of_sigtop(read):
         "Sent: Thu, 2 Jan 2020 15:06:05 +0900\nAttachment: a.jpg (image/jpeg, 3 bytes)\n"
     )
     assert log.format.id == "sigtop" and log.partner == "Ann"
-    assert said(log)[:2] == [("Ann", "hello\n\nFrom: nowhere"), ("You", "hi")]
+    assert words(log)[:2] == [("Ann", "hello\n\nFrom: nowhere"), ("You", "hi")]
     assert log.messages[2].kind is Kind.MEDIA and log.messages[0].time == datetime(2020, 1, 2, 15, 4, 5)
 
 
@@ -72,5 +64,5 @@ def test_whatsapp_in_the_same_shape_stays_whatsapp(tmp_path):
 
 def test_sample_of_signal_backup(shared):
     log = read_log(shared / "samples" / "signal" / "chatminer_test_export.txt")
-    assert said(log) == [("Jane Doe", "Hello John!"), ("John Doe", "Hello\nJane!")]
+    assert words(log) == [("Jane Doe", "Hello John!"), ("John Doe", "Hello\nJane!")]
     assert log.messages[0].time == datetime(2019, 12, 24, 12, 23) and log.lines.missing == 0
