@@ -1,85 +1,19 @@
-"""Personas: who one talks with, how it starts, and how it samples."""
+"""Where personas are kept: the built-in ones, and each owner's own."""
 
 import json
 import uuid
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
 from core.errors import InputError
-from core.layout import TEMPLATES
 from core.messages import Turn
-from core.prompt import PromptContract
+from core.personas.persona import Persona
+from core.personas.sampling import Sampling
 from core.workspace import Workspace, read_json, safe_name, write_json
 
-BUILT_IN = TEMPLATES / "personas"
+BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
 YOU = {"ja": "あなた", "en": "You"}
 LONGEST_DESCRIPTION = 20_000  # characters; what fits the window is the prompt's business
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How replies are drawn. Raises InputError for a value out of bounds."""
-
-    temperature: float = 0.6
-    """0 is greedy."""
-    top_p: float = 0.95
-    min_p: float = 0.05
-    repetition_penalty: float = 1.05
-    max_new_tokens: int = 200
-
-    def __post_init__(self) -> None:
-        for name, (kind, low, high) in BOUNDS.items():
-            value = getattr(self, name)
-            try:
-                number = kind(value)
-            except (TypeError, ValueError, OverflowError):
-                number = float("nan")
-            if not low <= number <= high:
-                raise InputError(
-                    f"{name} is {value}; it goes from {low} to {high}.",
-                    f"{name} が {value} です。{low} から {high} の間にしてください。",
-                )
-            object.__setattr__(self, name, number)  # a 2 from a file or a slider is no temperature to transformers
-
-
-BOUNDS = {
-    "temperature": (float, 0, 2),
-    "top_p": (float, 0.01, 1),
-    "min_p": (float, 0, 1),
-    "repetition_penalty": (float, 1, 2),
-    "max_new_tokens": (int, 1, 4096),
-}
-
-
-@dataclass(frozen=True)
-class Persona:
-    """One persona in one language. `id` is empty until it is saved."""
-
-    name: str
-    description: str
-    id: str = ""
-    summary: str = ""
-    """One short line for the card; never part of a prompt."""
-    greeting: str = ""
-    """What it says first, word for word. Without one it waits for the user."""
-    examples: tuple[Turn, ...] = ()
-    sampling: Sampling = field(default_factory=Sampling)
-    user: str = "User"
-    built_in: bool = False
-
-    def contract(self, context_window: int, *, template: str = "auto") -> PromptContract:
-        """The prompt contract for talking with this persona on a model with that window (tokens).
-
-        The reply keeps at most half the window, so that a short window still holds a conversation.
-        """
-        return PromptContract(
-            persona=self.name,
-            description=self.description,
-            user=self.user,
-            examples=self.examples,
-            template=template,
-            context_window=context_window,
-            reply_reserve=min(self.sampling.max_new_tokens, context_window // 2),
-        )
 
 
 @dataclass(frozen=True)
@@ -146,34 +80,6 @@ def built_in(language: str) -> list[Persona]:
         )  # fmt: skip
         found.append((written != language, not persona.greeting, persona))
     return [persona for *_, persona in sorted(found, key=lambda one: one[:2])]
-
-
-def parse_examples(text: str) -> tuple[Turn, ...]:
-    """Example exchanges as a person types them: "> what is said to it", then the persona's lines.
-
-    >>> parse_examples("> hi\\nhello\\nyou!")  # doctest: +ELLIPSIS
-    (Turn(role='user', messages=('hi',), ...), Turn(role='assistant', messages=('hello', 'you!'), ...))
-    """
-    turns: list[Turn] = []
-    for line in filter(None, map(str.strip, text.splitlines())):
-        role = "user" if line[0] in ">＞" else "assistant"
-        words = line[1:].strip() if role == "user" else line
-        if words and turns and turns[-1].role == role:
-            turns[-1] = Turn(role, (*turns[-1].messages, words))
-        elif words:
-            turns.append(Turn(role, (words,)))
-    return tuple(turns)
-
-
-def format_examples(turns: tuple[Turn, ...]) -> str:
-    """The inverse of `parse_examples`; a message of several lines becomes several messages."""
-    lines = [
-        ("> " if turn.role == "user" else "") + line
-        for turn in turns
-        for text in turn.messages
-        for line in text.splitlines()
-    ]
-    return "\n".join(lines)
 
 
 def _from_json(value: dict) -> Persona:

@@ -1,0 +1,67 @@
+"""A persona: who one talks with, how it starts, and how it samples."""
+
+from dataclasses import dataclass, field
+
+from core.messages import Turn
+from core.personas.sampling import Sampling
+from core.prompt import PromptContract
+
+
+@dataclass(frozen=True)
+class Persona:
+    """One persona in one language. `id` is empty until it is saved."""
+
+    name: str
+    description: str
+    id: str = ""
+    summary: str = ""
+    """One short line for the card; never part of a prompt."""
+    greeting: str = ""
+    """What it says first, word for word. Without one it waits for the user."""
+    examples: tuple[Turn, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    user: str = "User"
+    built_in: bool = False
+
+    def contract(self, context_window: int, *, template: str = "auto") -> PromptContract:
+        """The prompt contract for talking with this persona on a model with that window (tokens).
+
+        The reply keeps at most half the window, so that a short window still holds a conversation.
+        """
+        return PromptContract(
+            persona=self.name,
+            description=self.description,
+            user=self.user,
+            examples=self.examples,
+            template=template,
+            context_window=context_window,
+            reply_reserve=min(self.sampling.max_new_tokens, context_window // 2),
+        )
+
+
+def parse_examples(text: str) -> tuple[Turn, ...]:
+    """Example exchanges as a person types them: "> what is said to it", then the persona's lines.
+
+    >>> parse_examples("> hi\\nhello\\nyou!")  # doctest: +ELLIPSIS
+    (Turn(role='user', messages=('hi',), ...), Turn(role='assistant', messages=('hello', 'you!'), ...))
+    """
+    turns: list[Turn] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        role = "user" if line[0] in ">＞" else "assistant"
+        words = line[1:].strip() if role == "user" else line
+        if words and turns and turns[-1].role == role:
+            turns[-1] = Turn(role, (*turns[-1].messages, words))
+        elif words:
+            turns.append(Turn(role, (words,)))
+    return tuple(turns)
+
+
+def format_examples(turns: tuple[Turn, ...]) -> str:
+    """The inverse of `parse_examples`; a message of several lines becomes several messages."""
+    lines = [
+        ("> " if turn.role == "user" else "") + line
+        for turn in turns
+        for text in turn.messages
+        for line in text.splitlines()
+    ]
+    return "\n".join(lines)
