@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 TALK = ROOT / "datasets" / "sample_line_aoi.txt"
 CHAT = ROOT / "datasets" / "sample_whatsapp_wren.txt"
-PERSONAS = ROOT / "prompt_templates" / "personas"
+PERSONAS = ROOT / "datasets" / "personas"
 PERSONA, FRIEND = "葵", "湊"
 WRITERS = ("Wren", "Otis")
 
