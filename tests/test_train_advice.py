@@ -11,7 +11,7 @@ from core.train.advice import recommend
 def test_steps_and_epochs_stay_in_their_bounds(parameters: int, rows: int) -> None:
     found = recommend(parameters, rows)
     config = found.config
-    steps = -(-rows // config.rows_per_step) * config.epochs
+    steps = -(-rows // config.batch_size) * config.epochs
     assert 1 <= config.epochs <= 5
     assert steps <= 60 if rows < 100 else steps >= 100
     assert config.target == "all-linear" and config.precision == "auto"

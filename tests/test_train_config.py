@@ -9,7 +9,7 @@ from core.train.config import RULES, TrainConfig
 
 WRONG = {
     "learning_rate": 0, "epochs": 0, "rank": 0, "alpha": -1, "dropout": 1.0, "target": "", "batch_size": 2.5,
-    "accumulation": True, "max_length": 1, "warmup_ratio": float("nan"), "weight_decay": -0.1, "scheduler": "zigzag",
+    "micro_tokens": True, "max_length": 1, "warmup_ratio": float("nan"), "weight_decay": -0.1, "scheduler": "zigzag",
     "seed": -1, "eval_every": -1, "save_every": "2", "precision": "fp8", "gradient_checkpointing": 1,
     "quantization": "2bit", "patience": -3,
 }  # fmt: skip
@@ -43,3 +43,7 @@ def test_json_keeps_every_field() -> None:
     config = TrainConfig(learning_rate=0.003, epochs=5, target="q_proj, v_proj", quantization="8bit", patience=3)
     assert TrainConfig.from_json(config.to_json()) == config
     assert TrainConfig.from_json({"rank": 8, "of_a_later_version": 1}) == TrainConfig(rank=8)
+
+
+def test_a_run_of_an_earlier_version_keeps_the_rows_of_a_step() -> None:
+    assert TrainConfig.from_json({"batch_size": 2, "accumulation": 8}).batch_size == 16

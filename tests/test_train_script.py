@@ -14,7 +14,7 @@ from core.settings import ROOT
 from core.train.__main__ import prepare, read_order
 from core.workspace import read_json, write_json
 
-SETTINGS = {"learning_rate": 0.01, "epochs": 1, "rank": 4, "batch_size": 2, "accumulation": 2, "max_length": 200}
+SETTINGS = {"learning_rate": 0.01, "epochs": 1, "rank": 4, "batch_size": 4, "max_length": 200}
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_stop_in_the_middle_of_a_measure(place: Place, monkeypatch: pytest.Monke
 
     def counted(model, inputs):
         calls.append(model.training)
-        if calls.count(False) == 4:  # three batches at the start, then the first of the measure at step 3
+        if calls.count(False) == 3:  # two batches at the start, then the first of the measure at step 3
             folder.stop.touch()
         return real(model, inputs)
 
@@ -202,7 +202,7 @@ def test_loss_that_is_no_number_ends_with_a_sentence_and_a_good_checkpoint(place
 
     def diverging(model, inputs):
         calls.append(model.training)
-        return real(model, inputs) * (float("nan") if calls.count(True) > 6 else 1.0)
+        return real(model, inputs) * (float("nan") if calls.count(True) > 3 else 1.0)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "summed_loss", diverging)

@@ -23,21 +23,20 @@ class Size:
     below: float
     learning_rate: float
     epochs: int
-    batch_size: int
     quantization: str = "none"
 
 
 # The embedded model (6.8 M), Plato's Socrates, 4 rows a step, one seed: at 4e-3 held-out bits a byte fall from
 # 3.31 to 2.01 in three epochs; benchmarks/plato.py has what two come to, which stay under three minutes on 2 cores.
-TINY = Size(50e6, 4e-3, 2, 4)
+TINY = Size(50e6, 4e-3, 2)
 SIZES = (
     TINY,
-    Size(100e6, 1e-3, 5, 4),
-    Size(750e6, 3e-4, 5, 4),
-    Size(2.5e9, 2e-4, 4, 2),
-    Size(5e9, 2e-4, 3, 2),
-    Size(10e9, 1.5e-4, 3, 1, "4bit"),
-    Size(float("inf"), 1e-4, 2, 1, "4bit"),
+    Size(100e6, 1e-3, 5),
+    Size(750e6, 3e-4, 5),
+    Size(2.5e9, 2e-4, 4),
+    Size(5e9, 2e-4, 3),
+    Size(10e9, 1.5e-4, 3, "4bit"),
+    Size(float("inf"), 1e-4, 2, "4bit"),
 )
 
 
@@ -57,14 +56,12 @@ def recommend(parameters: int, rows: int, tokens: int | None = None) -> Recommen
     size = next(size for size in SIZES if parameters < size.below)
     few = rows < 100
     together, epochs = _pace(size, max(rows, 1))
-    batch = min(size.batch_size, together)
     config = TrainConfig(
         learning_rate=size.learning_rate,
         epochs=epochs,
         rank=8 if few else 16,
         dropout=0.05 if rows < 2000 else 0.0,
-        batch_size=batch,
-        accumulation=together // batch,
+        batch_size=together,
         gradient_checkpointing=parameters >= 1e9,
         quantization=size.quantization,
         patience=3,
@@ -86,15 +83,15 @@ def _pace(size: Size, rows: int) -> tuple[int, int]:
 
 
 def _reasons(config: TrainConfig, parameters: int, rows: int, tokens: int | None) -> list[tuple[str, str]]:
-    steps = -(-rows // config.rows_per_step) * config.epochs
+    steps = -(-rows // config.batch_size) * config.epochs
     millions = f"{parameters / 1e6:,.0f}" if parameters >= 10e6 else f"{parameters / 1e6:.1f}"
     reasons = [
         (f"Learning rate {config.learning_rate:g}: the smaller the model, the higher; this one has {millions} M "
          "parameters.",
          f"学習率 {config.learning_rate:g}: モデルが小さいほど高くします。これは {millions} 百万パラメータです。"),
-        (f"{config.epochs} epochs of {config.rows_per_step} rows a step: about {steps} steps. Under {FEWEST_STEPS} an "
+        (f"{config.epochs} epochs of {config.batch_size} rows a step: about {steps} steps. Under {FEWEST_STEPS} an "
          f"adapter has hardly learned, over {MOST_EPOCHS} epochs it repeats its rows.",
-         f"{config.epochs} エポック、1 ステップ {config.rows_per_step} 行で約 {steps} ステップ。"
+         f"{config.epochs} エポック、1 ステップ {config.batch_size} 行で約 {steps} ステップ。"
          f"{FEWEST_STEPS} ステップ未満ではほとんど身につかず、{MOST_EPOCHS} エポックを超えると丸暗記になりがちです。"),
     ]  # fmt: skip
     if rows < 100:

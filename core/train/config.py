@@ -33,10 +33,10 @@ class TrainConfig:
     """Share of a LoRA layer's inputs that is dropped while training."""
     target: str = "all-linear"
     """Layers that get an adapter: "all-linear", or module names with commas between them."""
-    batch_size: int = 4
-    """Rows that go through the model together."""
-    accumulation: int = 2
-    """Batches summed up to one step: a step learns from batch_size × accumulation rows."""
+    batch_size: int = 8
+    """Rows that one optimizer step learns from."""
+    micro_tokens: int = 0
+    """Tokens, padding included, that go through the model at once; 0 lets memory decide. Changes no result."""
     max_length: int = 1024
     """Tokens of a row. Longer ones are cut into several by whole turns."""
     warmup_ratio: float = 0.05
@@ -77,19 +77,20 @@ class TrainConfig:
                 "この設定は使えません: " + "、".join(ja for _, ja in mistakes) + "。",
             )
 
-    @property
-    def rows_per_step(self) -> int:
-        """Rows that one optimizer step learns from."""
-        return self.batch_size * self.accumulation
-
     def to_json(self) -> dict[str, object]:
         """Plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, object]) -> "TrainConfig":
-        """The inverse of `to_json`; unknown keys of later versions are left aside."""
-        return cls(**{f.name: value[f.name] for f in fields(cls) if f.name in value})
+        """The inverse of `to_json`; unknown keys of later versions are left aside.
+
+        Runs of version 0.1 told the rows of a step as batch_size × accumulation.
+        """
+        known = {f.name: value[f.name] for f in fields(cls) if f.name in value}
+        if "accumulation" in value and "batch_size" in value:
+            known["batch_size"] = value["batch_size"] * value["accumulation"]
+        return cls(**known)
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ RULES = {
         "all-linear か、コンマ区切りのモジュール名",
     ),
     "batch_size": _whole(1, 1024),
-    "accumulation": _whole(1, 1024),
+    "micro_tokens": _whole(0, 10_000_000),
     "max_length": _whole(16, 1_000_000),
     "warmup_ratio": _number(0, 0.9),
     "weight_decay": _number(0, 1),

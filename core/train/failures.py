@@ -21,9 +21,9 @@ def explain(error: Exception, folder: Path) -> tuple[str, str]:
         )
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
         return (
-            "Memory ran out. Set batch_size to half and accumulation to twice as much, turn gradient_checkpointing on, "
+            "Memory ran out. Set micro_tokens lower (to max_length, say), turn gradient_checkpointing on, "
             "lower max_length, or choose a smaller model; then resume.",
-            "メモリーが足りなくなりました。batch_size を半分・accumulation を倍にする、"
+            "メモリーが足りなくなりました。micro_tokens を小さくする（max_length と同じ値など）、"
             "gradient_checkpointing を有効にする、max_length を小さくする、または小さいモデルを選んでください。",
         )
     kind, line = type(error).__name__, next(iter(text.splitlines()), "")[:200]

@@ -33,8 +33,7 @@ class Work:
     def steps(self) -> int:
         """Optimizer steps of the whole run, as Trainer counts them."""
         config = self.spec.config
-        batches = -(-len(self.rows.examples) // config.batch_size)
-        return -(-batches // config.accumulation) * config.epochs
+        return -(-len(self.rows.examples) // config.batch_size) * config.epochs
 
 
 def load(folder: RunFolder) -> Work:
@@ -129,7 +128,6 @@ def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
         per_device_eval_batch_size=config.batch_size,
-        gradient_accumulation_steps=config.accumulation,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         lr_scheduler_type="constant_with_warmup" if config.scheduler == "constant" else config.scheduler,

@@ -160,7 +160,7 @@ def dataset_choices(services: Services, visitor: Visitor) -> list[tuple[str, str
 def advised(advice: Advice, config: TrainConfig, language: str) -> str:
     """The settings in one line, the steps they make, what was changed, and the reasons behind a fold."""
     recommended = advice.recommendation
-    steps = say(language, "train.steps", rows=f"{advice.rows:,}", together=config.rows_per_step,
+    steps = say(language, "train.steps", rows=f"{advice.rows:,}", together=config.batch_size,
                 steps=f"{settings.steps_of(config, advice.rows):,}")  # fmt: skip
     lines = [f'<p class="num"><b>{escape(settings.summary(config, language))}</b></p>', _muted(steps)]
     if changed := settings.changed(settings.values_of(config), recommended.config):

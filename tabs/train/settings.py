@@ -25,7 +25,7 @@ CONTROLS: dict[str, Callable[..., gr.components.Component]] = {
     "max_length": _number(step=64),
     "rank": _number(),
     "batch_size": _number(),
-    "accumulation": _number(),
+    "micro_tokens": _number(step=1024),
     "patience": _number(),
     "alpha": _number(),
     "dropout": _number(precision=None, step=0.05),
@@ -85,5 +85,4 @@ def summary(config: TrainConfig, language: str) -> str:
 
 def steps_of(config: TrainConfig, rows: int) -> int:
     """Optimizer steps that so many rows make, before long rows are cut into several."""
-    batches = -(-rows // config.batch_size)
-    return -(-batches // config.accumulation) * config.epochs
+    return -(-rows // config.batch_size) * config.epochs
