@@ -1,15 +1,13 @@
-"""The loss is the plain loss, the order is the seed's alone, and torn checkpoints are seen."""
+"""The loss is the plain loss, the order is the seed's alone."""
 
-import json
 import math
 from array import array
-from pathlib import Path
 
 import pytest
 
 from core.train.batches import Collate, LengthBatches
 from core.train.rows import IGNORED, Example
-from core.train.trainer import COMPLETE, last_checkpoint, measure, summed_loss
+from core.train.trainer import measure, summed_loss
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -107,22 +105,3 @@ def test_rows_of_a_batch_are_of_like_length() -> None:
     lengths = [(n * 7919) % 500 + 1 for n in range(256)]
     padded = sum(max(lengths[row] for row in batch) * len(batch) for batch in LengthBatches(lengths, rows=4, seed=0))
     assert padded < 1.1 * sum(lengths)
-
-
-def checkpoint(folder: Path, step: int, marker: str | None) -> Path:
-    path = folder / f"checkpoint-{step}"
-    path.mkdir(parents=True)
-    (path / "optimizer.pt").write_bytes(b"x")
-    if marker is not None:
-        (path / COMPLETE).write_text(marker)
-    return path
-
-
-def test_torn_checkpoints_are_skipped_and_removed(tmp_path: Path) -> None:
-    whole = checkpoint(tmp_path, 9, json.dumps({"step": 9, "seconds": 1.5}))
-    older = checkpoint(tmp_path, 2, json.dumps({"step": 2, "seconds": 0.5}))
-    torn = [checkpoint(tmp_path, 12, None), checkpoint(tmp_path, 15, ""), checkpoint(tmp_path, 18, '{"st')]
-    found = last_checkpoint(tmp_path)
-    assert (found.step, found.path, found.seconds) == (9, whole, 1.5)
-    assert older.exists() and not any(path.exists() for path in torn)
-    assert last_checkpoint(tmp_path / "absent") is None

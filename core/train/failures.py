@@ -4,6 +4,7 @@ import errno
 import shutil
 from pathlib import Path
 
+from core.train.checkpoints import last_checkpoint
 from core.train.spec import RunFolder
 
 ROOM = 1_000_000  # bytes: under this, a disk is as good as full
@@ -46,8 +47,6 @@ def disk_full(error: Exception, folder: Path) -> bool:
 
 def make_room(folder: RunFolder) -> None:
     """Delete what is half-written, so that the event that tells the failure finds room on a full disk."""
-    from core.train.trainer import last_checkpoint
-
     last_checkpoint(folder.checkpoints)
     for aside in folder.path.glob(".adapter.*"):
         shutil.rmtree(aside, ignore_errors=True)

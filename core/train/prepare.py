@@ -142,7 +142,6 @@ def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
         eval_strategy="steps" if measured else "no",
         eval_steps=eval_every,
         save_steps=config.save_every or eval_every,
-        save_total_limit=2,
         load_best_model_at_end=measured and config.patience > 0,
         metric_for_best_model="loss",
         greater_is_better=False,

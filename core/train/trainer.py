@@ -3,10 +3,7 @@
 Imports torch: only the training process imports this module.
 """
 
-import json
 import math
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +13,11 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from core.errors import JobError
+from core.train import checkpoints
 from core.train.batches import Collate, LengthBatches
 from core.train.rows import IGNORED, Example
-
-COMPLETE = "complete.json"  # written last into a checkpoint: one without it was cut short
 
 
 @dataclass(frozen=True)
@@ -112,17 +107,15 @@ class PersonaTrainer(Trainer):
         self.control = self.callback_handler.on_save(self.args, self.state, self.control)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: None) -> None:
-        """Trainer's checkpoint, then the marker that says it is whole."""
+        """Trainer's checkpoint, sealed; older ones go only when it is whole."""
         if not all(p.isfinite().all() for p in self.model.parameters() if p.requires_grad):
             raise _not_finite(self.state.global_step)
-        folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-        (folder / COMPLETE).unlink(missing_ok=True)
+        folder = Path(self.args.output_dir)
+        path = checkpoints.place(folder, self.state.global_step)
+        checkpoints.unseal(path)
         super()._save_checkpoint(model, trial)
-        for file in folder.iterdir():
-            _sync(file)
-        marker = folder / COMPLETE
-        marker.write_text(json.dumps({"step": self.state.global_step, "seconds": self.total_seconds}))
-        _sync(marker)
+        checkpoints.seal(path, step=self.state.global_step, seconds=self.total_seconds)
+        checkpoints.prune(folder, best=self.state.best_global_step if self.args.load_best_model_at_end else None)
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Adapter weights alone: no look at the Hub for the base, no copy of its embeddings."""
@@ -183,33 +176,6 @@ def measure(
     if not math.isfinite(total):
         raise _not_finite(None)
     return HeldOutLoss(total / max(learned, 1), total / max(words, 1) / math.log(2))
-
-
-@dataclass(frozen=True, order=True)
-class Checkpoint:
-    """A complete checkpoint."""
-
-    step: int
-    path: Path
-    seconds: float
-    """Time in training up to it."""
-
-
-def last_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest complete checkpoint in `folder`; the ones that were cut short are deleted."""
-    whole: list[Checkpoint] = []
-    for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
-        try:
-            marker = json.loads((path / COMPLETE).read_text())
-            whole.append(Checkpoint(marker["step"], path, marker["seconds"]))
-        except (OSError, ValueError, KeyError):
-            shutil.rmtree(path)
-    return max(whole, default=None)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _not_finite(step: int | None) -> JobError:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from core.errors import AppError
 from core.prompt import ending
+from core.train.checkpoints import last_checkpoint
 from core.train.events import Done, Failed, HeldOut, Note, Started, Step, Stopped, append, read
 from core.train.failures import explain, make_room
 from core.train.prepare import Work, load, rows_of, trainer_for
@@ -69,7 +70,7 @@ def run(folder: RunFolder, *, listen: bool = False) -> int:
 
 def train(folder: RunFolder, stop: "Stop") -> None:
     """The whole run. Raises AppError for what a person can mend, and what the libraries raise."""
-    from core.train.trainer import StopAsked, last_checkpoint
+    from core.train.trainer import StopAsked
 
     checkpoint = last_checkpoint(folder.checkpoints)
     work = load(folder)
