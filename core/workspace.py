@@ -66,14 +66,19 @@ def full_disk_told() -> Iterator[None]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` so that a reader sees the old file or the new one, never half of it.
+    """`write_bytes` of `value` as JSON."""
+    write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` so that a reader sees the old file or the new one, never half of it.
 
     Raises InputError when the disk is full.
     """
     aside = path.with_name(f".{uuid.uuid4().hex}")
     try:
-        with full_disk_told(), aside.open("w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=False, indent=1)
+        with full_disk_told(), aside.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)

@@ -1,8 +1,10 @@
 """A persona: who one talks with, how it starts, and how it samples."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.messages import Turn
+from core.personas.book import Book
+from core.personas.macros import expand
 from core.personas.sampling import Sampling
 from core.prompt import PromptContract
 
@@ -18,10 +20,31 @@ class Persona:
     """One short line for the card; never part of a prompt."""
     greeting: str = ""
     """What it says first, word for word. Without one it waits for the user."""
+    greetings: tuple[str, ...] = ()
+    """Other first words to choose from."""
     examples: tuple[Turn, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     user: str = "User"
     built_in: bool = False
+    book: Book = field(default_factory=Book)
+    """What comes to its mind when certain words are said."""
+    card: dict = field(default_factory=dict, compare=False)
+    """The character card it came from, with the fields that have no use here."""
+
+    def told(self, seed: str) -> "Persona":
+        """With the macros of character cards replaced; the same seed, a conversation's, gives the same words."""
+
+        def plain(text: str) -> str:
+            return expand(text, char=self.name, user=self.user, seed=seed)
+
+        return replace(
+            self,
+            description=plain(self.description),
+            greeting=plain(self.greeting),
+            greetings=tuple(map(plain, self.greetings)),
+            examples=tuple(replace(turn, messages=tuple(map(plain, turn.messages))) for turn in self.examples),
+            book=replace(self.book, entries=tuple(replace(e, content=plain(e.content)) for e in self.book.entries)),
+        )
 
     def contract(self, context_window: int, *, template: str = "auto") -> PromptContract:
         """The prompt contract for talking with this persona on a model with that window (tokens).

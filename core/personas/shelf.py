@@ -7,9 +7,10 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.messages import Turn
+from core.personas.book import book_from, book_to_json
 from core.personas.persona import Persona
 from core.personas.sampling import Sampling
-from core.workspace import Workspace, read_json, safe_name, write_json
+from core.workspace import Workspace, read_json, safe_name, write_bytes, write_json
 
 BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
 YOU = {"ja": "あなた", "en": "You"}
@@ -54,12 +55,25 @@ class Personas:
         own_id = own_id or f"{safe_name(persona.name, 'persona')}-{uuid.uuid4().hex[:6]}"
         stored = replace(persona, id=own_id, name=persona.name.strip(), built_in=False)
         value = {name: v for name, v in asdict(stored).items() if name not in ("id", "built_in")}
+        value["book"] = book_to_json(stored.book)
         write_json(self.workspace.place(owner, "personas", f"{own_id}.json"), value)
         return stored
 
     def delete(self, owner: str, persona_id: str) -> None:
-        """Remove an owner's own persona; a built-in one stays."""
-        self.workspace.place(owner, "personas", f"{persona_id}.json").unlink(missing_ok=True)
+        """Remove an owner's own persona with its picture; a built-in one stays."""
+        for ending in ("json", "png"):
+            self.workspace.place(owner, "personas", f"{persona_id}.{ending}").unlink(missing_ok=True)
+
+    def picture(self, owner: str, persona_id: str) -> Path | None:
+        """The PNG of a persona, its own or a built-in one's; None where it has none."""
+        if not persona_id:
+            return None
+        own = self.workspace.place(owner, "personas", f"{persona_id}.png")
+        return next((path for path in (own, BUILT_IN / own.name) if path.is_file()), None)
+
+    def save_picture(self, owner: str, persona_id: str, picture: bytes) -> None:
+        """Keep a PNG (`core.personas.picture.portrait` makes one of any picture) with an owner's persona."""
+        write_bytes(self.workspace.place(owner, "personas", f"{persona_id}.png"), picture)
 
 
 def built_in(language: str) -> list[Persona]:
@@ -86,4 +100,6 @@ def _from_json(value: dict) -> Persona:
     known = {f.name for f in fields(Persona)}
     turns = tuple(Turn(t["role"], tuple(t["messages"])) for t in value.get("examples", ()))
     kept = {k: v for k, v in value.items() if k in known}
-    return Persona(**kept | {"examples": turns, "sampling": Sampling(**value.get("sampling", {}))})
+    read = {"examples": turns, "sampling": Sampling(**value.get("sampling", {})),
+            "greetings": tuple(value.get("greetings", ())), "book": book_from(value.get("book") or {})}  # fmt: skip
+    return Persona(**kept | read)

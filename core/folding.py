@@ -1,0 +1,21 @@
+"""Text as it is compared: the same for full and half width, upper and lower case, hiragana and katakana.
+
+Only for matching; what is shown or learned is never folded.
+"""
+
+import unicodedata
+
+# Katakana to hiragana: the two blocks lie 0x60 apart. ヷ to ヺ have no hiragana; ー and the marks stay.
+_KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
+_UNSEEN = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x00AD))
+
+
+def fold(text: str) -> str:
+    """`text` for comparing.
+
+    >>> fold("ﾈｺ") == fold("ねこ") == fold("ネコ")
+    True
+    >>> fold("Ｃａｔ")
+    'cat'
+    """
+    return unicodedata.normalize("NFKC", text).translate(_UNSEEN).casefold().translate(_KANA)
