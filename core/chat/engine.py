@@ -43,15 +43,17 @@ class Engine:
         adapter: Adapter | None = None,
         stop: threading.Event,
         seed: int | None = None,
+        owner: str = "",
     ) -> Iterator[Reply]:
         """Yield the reply as it grows, then once more when it is finished.
 
-        `prompt` are token ids. Setting `stop`, or closing the generator, ends it within a token.
+        `prompt` are token ids; what the model has read of them before is not read again. Owners who
+        wait are served in turn. Setting `stop`, or closing the generator, ends it within a token.
         Raises ModelError when the adapter does not fit or the device runs out of memory.
         """
         ids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         order = _Order(loaded, tuple(prompt), sampling, ending, adapter, stop, seed)
-        done = self.store.run(_generate, order, ids)
+        done = self.store.run(_generate, order, ids, whose=owner)
         done.add_done_callback(lambda _: ids.put(None))
         written: list[int] = []
         try:
@@ -66,6 +68,7 @@ class Engine:
         except AppError:
             raise
         except Exception as error:
+            self.store.run(loaded.prefixes.clear, whose=owner)  # it may have been the memory that was missing
             raise _failed(error) from error
         yield Reply(_said(order, written), len(written), finished)
 
@@ -90,8 +93,8 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
 
     if order.stop.is_set():
         return False
-    model, ending = order.loaded.model, order.ending
-    use(order.loaded, order.adapter)
+    model, ending, prefixes = order.loaded.model, order.ending, order.loaded.prefixes
+    adapter = use(order.loaded, order.adapter)
     if order.seed is not None:
         torch.manual_seed(order.seed)
     ended = _ended_by_words(order)
@@ -99,6 +102,8 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
     with torch.inference_mode():
         output = model.generate(
             input_ids=inputs,
+            past_key_values=prefixes.take(adapter, order.prompt),
+            return_dict_in_generate=True,
             attention_mask=torch.ones_like(inputs),
             eos_token_id=list(ending.token_ids) or None,
             pad_token_id=order.loaded.tokenizer.pad_token_id or (ending.token_ids or (0,))[0],
@@ -106,7 +111,9 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
             streamer=_Ids(ids),
             **_drawing(order.sampling),
         )
-    return not order.stop.is_set() and (int(output[0, -1]) in ending.token_ids or ended.met)
+    ids = output.sequences[0].tolist()
+    prefixes.keep(adapter, ids, output.past_key_values)
+    return not order.stop.is_set() and (ids[-1] in ending.token_ids or ended.met)
 
 
 def _drawing(sampling: Sampling) -> dict[str, float | int | bool]:

@@ -16,6 +16,7 @@ from core.prompt import Prompt, PromptContract, ending, render
 class Setting:
     """What a conversation is held with."""
 
+    owner: str
     loaded: LoadedModel
     contract: PromptContract
     sampling: Sampling
@@ -65,7 +66,7 @@ class Talk:
                 context_window=window,
                 reply_reserve=min(contract.reply_reserve, window // 2),
             )
-        return Setting(loaded, contract, persona.sampling, adapter, differs)
+        return Setting(owner, loaded, contract, persona.sampling, adapter, differs)
 
     def prompt(self, setting: Setting, conversation: Conversation, draft: str = "") -> Prompt:
         """What the model is given for the next reply; with `draft`, as if that had been sent."""
@@ -78,7 +79,7 @@ class Talk:
         sampling = replace(setting.sampling, max_new_tokens=max(1, min(setting.sampling.max_new_tokens, room)))
         yield from self.engine.stream(
             setting.loaded, prompt.ids, sampling, ending(setting.contract, setting.loaded.tokenizer),
-            adapter=setting.adapter, stop=stop,
+            adapter=setting.adapter, stop=stop, owner=setting.owner,
         )  # fmt: skip
 
     def messages_of(self, setting: Setting, reply: str) -> list[str]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 ADAPTERS_IN_MEMORY = 4
 
 
-def use(loaded: LoadedModel, adapter: Adapter | None) -> None:
-    """Let `loaded.model` speak with this adapter, or with none.
+def use(loaded: LoadedModel, adapter: Adapter | None) -> str:
+    """Let `loaded.model` speak with this adapter, or with none. Returns a name for its weights, "" for none.
 
     Raises ModelError, and leaves the model as it was, when the adapter does not fit or is gone.
     """
@@ -22,7 +22,7 @@ def use(loaded: LoadedModel, adapter: Adapter | None) -> None:
     if adapter is None:
         if wrapped is not None:
             wrapped.base_model.disable_adapter_layers()
-        return
+        return ""
     check_base(loaded, adapter)
     try:
         slot = _slot(adapter.folder)
@@ -36,6 +36,7 @@ def use(loaded: LoadedModel, adapter: Adapter | None) -> None:
     wrapped.base_model.enable_adapter_layers()
     wrapped.set_adapter(slot, inference_mode=True)
     wrapped.eval()
+    return slot
 
 
 def check_base(loaded: LoadedModel, adapter: Adapter) -> None:

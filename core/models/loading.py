@@ -10,7 +10,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from core.errors import AppError, InputError, ModelError, NotAllowedError
 from core.models.embedded import FOLDER
 from core.models.embedded import NAME as EMBEDDED
+from core.models.prefixes import Prefixes
+from core.models.thread import ModelThread
 from core.models.tokenizer_check import NOT_CHECKED, CheckedTokenizer, TokenizerCheck, load_checked
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class LoadedModel:
     context: int
     adapters: "list[PeftModel]" = field(default_factory=list)
     """peft's wrapper with the adapters in memory, once there is one. Here, so that it goes with the model."""
+    prefixes: Prefixes = field(default_factory=Prefixes)
+    """What it has read before; it goes with the model, too."""
     tokenizer_check: TokenizerCheck = NOT_CHECKED
     """What was found about the tokenizer, for the page."""
 
@@ -90,7 +94,7 @@ class ModelStore:
     _loaded: LoadedModel | None = None
     _cancel: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "model"))
+    _thread: ModelThread = field(default_factory=ModelThread)
     _busy: Future | None = None
 
     @property
@@ -98,9 +102,9 @@ class ModelStore:
         """A snapshot; cheap."""
         return self._status
 
-    def run(self, work: Callable[..., T], *args: object) -> "Future[T]":
-        """Run `work(*args)` in the thread that owns the model, after what was asked for before it."""
-        return self._thread.submit(work, *args)
+    def run(self, work: Callable[..., T], *args: object, whose: str = "") -> "Future[T]":
+        """Run `work(*args)` in the thread that owns the model; `whose` work waits is served in turn."""
+        return self._thread.run(work, *args, whose=whose)
 
     def current(self) -> LoadedModel:
         """The model to talk with. Raises ModelError with what to do while there is none."""
