@@ -1,4 +1,4 @@
-"""How much sooner the second turn of a chat begins than if the whole prompt were read again, and how soon a stop is done.
+"""How much sooner a chat's second turn begins than if its whole prompt were read again, and how soon a stop is done.
 
     python -m benchmarks.chat [--repeats 9]
 
@@ -69,8 +69,10 @@ def plain(loaded: LoadedModel, prompt: Sequence[int]) -> list[int]:
 
     ids = torch.tensor([prompt])
     with torch.inference_mode():
-        out = loaded.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False,
-                                    max_new_tokens=GREEDY.max_new_tokens, eos_token_id=None, pad_token_id=0)  # fmt: skip
+        out = loaded.model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, eos_token_id=None, pad_token_id=0,
+            max_new_tokens=GREEDY.max_new_tokens,
+        )  # fmt: skip
     return out[0, len(prompt) :].tolist()
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,37 @@ def test_a_seed_makes_a_drawn_reply_repeatable(engine: Engine, loaded: LoadedMod
     drawn = Sampling(temperature=2, top_p=1, min_p=0, max_new_tokens=12)
     texts = [say(engine, loaded, drawn, seed=seed)[-1].text for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
+
+
+@pytest.mark.parametrize(
+    "drawn", [{"temperature": 0.01}, {"top_p": 0.2}, {"top_k": 2}, {"min_p": 0.9}, {"typical_p": 0.1},
+              {"repetition_penalty": 2}, {"no_repeat_ngram": 1}],
+)  # fmt: skip
+def test_every_sampler_changes_what_is_drawn(engine: Engine, loaded: LoadedModel, drawn: dict[str, float]) -> None:
+    flat = Sampling(temperature=0.1, top_p=1, min_p=0, repetition_penalty=1, max_new_tokens=40)
+    texts = {name: say(engine, loaded, sampling, seed=3)[-1].text
+             for name, sampling in (("flat", flat), ("drawn", replace(flat, **drawn)))}  # fmt: skip
+    assert texts["flat"] != texts["drawn"]
+
+
+def test_runs_of_tokens_come_once_in_a_reply_whatever_the_prompt_holds(
+    engine: Engine, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, true = [], loaded.model.generate
+
+    def generate(**kwargs):
+        out = true(**kwargs)
+        written.append(out.sequences[0, kwargs["input_ids"].shape[1] :].tolist())
+        return out
+
+    monkeypatch.setattr(loaded.model, "generate", generate)
+    first = say(engine, loaded)[-1]
+    asked = (*PROMPT, *written[0])  # what it would say stands in the prompt already
+    for size in (0, 2):
+        say(engine, loaded, replace(GREEDY, max_new_tokens=60, no_repeat_ngram=size), prompt=asked)
+    assert first.tokens and written[1] != written[2]
+    pairs = list(pairwise(written[2]))
+    assert len(set(pairs)) == len(pairs) and set(pairs) & set(pairwise(asked))
 
 
 def test_adapters_take_turns_and_leave_the_base_as_it_was(

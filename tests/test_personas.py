@@ -9,6 +9,7 @@ import pytest
 from core.errors import InputError
 from core.messages import Turn
 from core.personas import LONGEST_DESCRIPTION, Persona, Personas, Sampling, built_in, format_examples, parse_examples
+from core.personas.sampling import PRESETS, preset_of
 from core.workspace import Workspace, read_json
 
 ME, OTHER = "key-me", "key-other"
@@ -97,7 +98,13 @@ def test_sampling_has_bounds(change: dict) -> None:
 
 def test_numbers_have_the_kind_that_generate_asks_for() -> None:
     sampling = Sampling(temperature=2, top_p=1, min_p=0, repetition_penalty=1, max_new_tokens=9.0)
-    assert [type(v) for v in vars(sampling).values()] == [float, float, float, float, int]
+    assert [type(v) for v in vars(sampling).values()] == [float, float, float, float, int, int, float, int, int]
+
+
+def test_a_preset_is_known_by_how_it_draws() -> None:
+    for name, preset in PRESETS.items():
+        assert preset_of(replace(preset, max_new_tokens=9, seed=4)) == name
+    assert preset_of(Sampling(temperature=0.61)) == ""
 
 
 def test_the_contract_keeps_half_the_window_for_the_talk() -> None:

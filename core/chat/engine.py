@@ -15,7 +15,7 @@ from core.prompt import Ending
 
 if TYPE_CHECKING:
     import torch
-    from transformers import StoppingCriteria
+    from transformers import LogitsProcessorList, StoppingCriteria
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
             attention_mask=torch.ones_like(inputs),
             eos_token_id=list(ending.token_ids) or None,
             pad_token_id=order.loaded.tokenizer.pad_token_id or (ending.token_ids or (0,))[0],
+            logits_processor=_only_once(order),
             stopping_criteria=StoppingCriteriaList([ended]),
             streamer=_Ids(ids),
             **_drawing(order.sampling),
@@ -116,13 +117,28 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
     return not order.stop.is_set() and (ids[-1] in ending.token_ids or ended.met)
 
 
-def _drawing(sampling: Sampling) -> dict[str, float | int | bool]:
+def _drawing(sampling: Sampling) -> dict[str, float | int | bool | None]:
     """`generate`'s settings; those that are named stand above what the model's own files say."""
-    settings = {"max_new_tokens": sampling.max_new_tokens, "repetition_penalty": sampling.repetition_penalty}
+    settings = {"max_new_tokens": sampling.max_new_tokens, "repetition_penalty": sampling.repetition_penalty,
+                "no_repeat_ngram_size": 0}  # fmt: skip
+    off = {"temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": None, "typical_p": 1.0}
     if sampling.temperature == 0:
-        return settings | {"do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": None}
-    drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "min_p": sampling.min_p, "top_k": 0}
-    return settings | {"do_sample": True} | drawn
+        return settings | off | {"do_sample": False}
+    drawn = {name: getattr(sampling, name) for name in off}
+    return settings | drawn | {"do_sample": True}
+
+
+def _only_once(order: _Order) -> "LogitsProcessorList":
+    """Forbids the runs of tokens that the reply has already; over the prompt it would forbid names and the layout."""
+    from transformers import LogitsProcessor, LogitsProcessorList, NoRepeatNGramLogitsProcessor
+
+    class InReply(LogitsProcessor):
+        once = NoRepeatNGramLogitsProcessor(max(1, order.sampling.no_repeat_ngram))
+
+        def __call__(self, input_ids: "torch.LongTensor", scores: "torch.FloatTensor") -> "torch.FloatTensor":
+            return self.once(input_ids[:, len(order.prompt) :], scores)
+
+    return LogitsProcessorList([InReply()] if order.sampling.no_repeat_ngram else [])
 
 
 def _said(order: _Order, ids: Sequence[int]) -> str:

@@ -79,7 +79,7 @@ class Talk:
         sampling = replace(setting.sampling, max_new_tokens=max(1, min(setting.sampling.max_new_tokens, room)))
         yield from self.engine.stream(
             setting.loaded, prompt.ids, sampling, ending(setting.contract, setting.loaded.tokenizer),
-            adapter=setting.adapter, stop=stop, owner=setting.owner,
+            adapter=setting.adapter, stop=stop, owner=setting.owner, seed=sampling.seed if sampling.seed >= 0 else None,
         )  # fmt: skip
 
     def messages_of(self, setting: Setting, reply: str) -> list[str]:

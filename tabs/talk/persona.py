@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 import gradio as gr
 
 from core.chat.conversations import Conversation
-from core.personas import Persona, Sampling, format_examples, parse_examples
+from core.personas import Persona, format_examples, parse_examples
 from tabs.frame.errors import shows_errors
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
 from tabs.frame.text import label, say
 from tabs.frame.visitor import Visitor
+from tabs.talk import sampling
 
 FORM = ("name", "summary", "description", "greeting", "examples")
-SAMPLING = ("temperature", "top_p", "min_p", "repetition_penalty", "max_new_tokens")
 
 
 def choice(services: Services, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
@@ -38,17 +38,18 @@ class PersonaHandlers:
         visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
-            return (gr.skip(),) * (3 + len(FORM) + len(SAMPLING))
+            return (gr.skip(),) * (3 + len(FORM) + len(sampling.NAMES) + 1)
         persona = self.services.talk.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
         form = [format_examples(persona.examples) if name == "examples" else getattr(persona, name) for name in FORM]
         own = bool(persona.id) and not persona.built_in
         return (choice(self.services, visitor, talk), persona.summary or persona.description[:80], *form,
-                *(getattr(persona.sampling, name) for name in SAMPLING), gr.Button(visible=own))  # fmt: skip
+                *sampling.shown(persona.sampling), gr.Button(visible=own))  # fmt: skip
 
     @shows_errors
     def save(
         self, key: str, conversation: str, name: str, summary: str, description: str, greeting: str, examples: str,
-        temperature: float, top_p: float, min_p: float, repetition_penalty: float, max_new_tokens: float,
+        preset: str, temperature: float, top_p: float, top_k: float, min_p: float, typical_p: float,
+        repetition_penalty: float, no_repeat_ngram: float, max_new_tokens: float, seed: float | None,
         request: gr.Request, token: gr.OAuthToken | None = None,
     ) -> str:  # fmt: skip
         """Store the form: a built-in persona becomes one's own copy. Returns the id of a talk with it.
@@ -60,7 +61,8 @@ class PersonaHandlers:
         before = self.services.talk.persona(
             visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
         )
-        drawn = Sampling(float(temperature), float(top_p), float(min_p), float(repetition_penalty), int(max_new_tokens))
+        drawn = sampling.drawn(temperature, top_p, top_k, min_p, typical_p, repetition_penalty, no_repeat_ngram,
+                               max_new_tokens, seed)  # fmt: skip
         form = {"name": name, "summary": summary, "description": description, "greeting": greeting}
         changed = replace(before, **form, examples=parse_examples(examples), sampling=drawn)
         persona = self.services.personas.save(visitor.owner, changed)
@@ -107,14 +109,7 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
                 gr.Textbox(label=label("persona.greeting"), info=label("persona.greeting_info"), lines=2),
                 gr.Textbox(label=label("persona.examples"), info=label("persona.examples_info"), lines=5, max_lines=14),
             ]
-            with gr.Accordion(label("persona.sampling"), open=False):
-                sampling = [
-                    gr.Slider(0, 2, 0.6, step=0.05, label=label("persona.temperature")),
-                    gr.Slider(0.05, 1, 0.95, step=0.01, label="top-p"),
-                    gr.Slider(0, 0.5, 0.05, step=0.01, label="min-p"),
-                    gr.Slider(1, 1.5, 1.05, step=0.01, label=label("persona.repetition")),
-                    gr.Slider(16, 1024, 200, step=8, label=label("persona.length")),
-                ]
+            drawing = sampling.build()
             with gr.Row():
                 save = gr.Button(label("persona.save"), variant="primary", size="sm", elem_id="persona-save")
                 delete = gr.Button(label("persona.delete"), variant="stop", size="sm", visible=False)
@@ -122,9 +117,9 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
 
     where = [shared.key, shared.conversation]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    card = [who, summary, *form, *sampling, delete]
+    card = [who, summary, *form, *drawing, delete]
     shared.conversation.change(handlers.show, where, card, **quiet)
-    save.click(handlers.save, [*where, *form, *sampling], shared.conversation, **quiet).then(
+    save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **quiet).then(
         handlers.show, where, card, **quiet
     )
     make.click(handlers.make, shared.key, shared.conversation, **quiet)

@@ -1,0 +1,44 @@
+"""How a persona's replies are drawn: three moods by name, and every dial behind them."""
+
+import gradio as gr
+
+from core.personas.sampling import DRAWING, PRESETS, Sampling, preset_of
+from tabs.frame.text import label
+
+NAMES = (*DRAWING, "max_new_tokens", "seed")
+Value = float | int | str | None
+
+
+def shown(sampling: Sampling) -> list[Value]:
+    """The values of the form: the mood, then the dials in the order of NAMES."""
+    return [preset_of(sampling) or None, *(getattr(sampling, name) for name in NAMES)]
+
+
+def drawn(*values: float | None) -> Sampling:
+    """The settings of the dials; one that was left empty has its default. Raises InputError out of bounds."""
+    return Sampling(**{name: value for name, value in zip(NAMES, values, strict=True) if value is not None})
+
+
+def build() -> list[gr.components.Component]:
+    """The form, as `shown` fills it."""
+    mood = gr.Radio([(label(f"persona.{name}"), name) for name in PRESETS], label=label("persona.preset"),
+                    elem_id="persona-preset")  # fmt: skip
+    with gr.Accordion(label("persona.sampling"), open=False):
+        dials = [
+            gr.Slider(0, 2, 0.6, step=0.05, label=label("persona.temperature")),
+            gr.Slider(0.05, 1, 0.95, step=0.01, label=label("persona.top_p")),
+            gr.Slider(0, 200, 0, step=1, label=label("persona.top_k")),
+            gr.Slider(0, 0.5, 0.05, step=0.01, label=label("persona.min_p")),
+            gr.Slider(0.1, 1, 1, step=0.01, label=label("persona.typical_p")),
+            gr.Slider(1, 1.5, 1.05, step=0.01, label=label("persona.repetition")),
+            gr.Slider(0, 10, 0, step=1, label=label("persona.no_repeat_ngram")),
+        ]
+        rest = [
+            gr.Slider(16, 1024, 200, step=8, label=label("persona.length")),
+            gr.Number(-1, precision=0, label=label("persona.seed"), info=label("persona.seed_info")),
+        ]
+    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    mood.input(lambda name: [getattr(PRESETS[name], dial) for dial in DRAWING], mood, dials, **quiet)
+    gr.on([dial.input for dial in dials], lambda *values: preset_of(drawn(*values, None, None)) or None,
+          dials, mood, **quiet)  # fmt: skip
+    return [mood, *dials, *rest]
