@@ -7,7 +7,17 @@ import json
 
 import gradio as gr
 
-from tabs.data import exports, guesses, load_sets, log_view, profile_view, recipe_form, saved_sets, variants_view
+from tabs.data import (
+    exports,
+    guesses,
+    load_sets,
+    log_view,
+    profile_view,
+    recipe_form,
+    saved_sets,
+    variants_view,
+    without_training,
+)
 from tabs.data.desk import Desk
 from tabs.data.gaps import STEPS
 from tabs.data.open_log import OpenLogs
@@ -199,5 +209,6 @@ def _use(desk: Desk, page: Page, shared: Shared) -> tuple[gr.Button, gr.Button]:
         page["name"] = gr.Textbox(label=label("data.name"), max_lines=1, elem_id="data-name")
         learn = gr.Button(label("data.learn"), variant="primary", elem_id="data-learn")
         save = gr.Button(label("data.save"), size="sm", elem_id="data-save")
+        without_training.build(desk, shared, page["log"])
         exports.build(desk, page, shared.key)
     return learn, save

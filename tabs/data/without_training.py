@@ -1,0 +1,60 @@
+"""Talk at once: a persona made of the open log, without any training."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import gradio as gr
+
+from core.codec import codec_of
+from core.data.profile import profile
+from core.messages import Kind
+from core.personas.from_log import persona_of
+from tabs.data.desk import Desk
+from tabs.data.open_log import OpenLog
+from tabs.frame.errors import shows_errors
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+
+EXAMPLES_SHARE = 0.2  # of the window, for exchanges of the log
+
+
+@dataclass(frozen=True)
+class WithoutTraining:
+    """Makes a persona and opens a talk with it."""
+
+    desk: Desk
+
+    @shows_errors
+    def talk(self, key: str, log: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, gr.Tabs]:
+        """(id of a new conversation with the log's persona, the way there)."""
+        visitor = self.desk.services.visitor(key, request, token)
+        opened, services = self.desk.with_rows(visitor, log), self.desk.services
+        loaded = services.models.current()
+        codec = codec_of(loaded.tokenizer)
+        rows = [row.turns for row in opened.prepared.train]
+        you = say(visitor.language, "persona.you")
+        made = persona_of(
+            profile(opened.log, opened.persona, gap_minutes=opened.prepared.gap_minutes), rows,
+            other=you if opened.prepared.recipe.private else _other(opened) or you,
+            language=visitor.language, room=int(EXAMPLES_SHARE * loaded.context), size=codec.size,
+        )  # fmt: skip
+        persona = services.personas.save(visitor.owner, made)
+        gr.Info(say(visitor.language, "data.talk_made", name=persona.name))
+        conversation = services.talk.open(visitor.owner, visitor.language, persona=persona.id)
+        return conversation.id, gr.Tabs(selected="talk")
+
+
+def _other(opened: OpenLog) -> str:
+    """Who says most besides the persona."""
+    said = Counter(m.sender for m in opened.log.messages if m.kind is Kind.TEXT and m.sender)
+    return next((name for name, _ in said.most_common() if name != opened.persona), "")
+
+
+def build(desk: Desk, shared: Shared, log: gr.State) -> None:
+    """The button, with a sentence on what it does."""
+    talk = gr.Button(label("data.talk_at_once"), size="sm", elem_id="data-talk")
+    gr.Markdown(label("data.talk_at_once_what"), elem_classes="muted")
+    talk.click(
+        WithoutTraining(desk).talk, [shared.key, log], [shared.conversation, shared.tabs],
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
