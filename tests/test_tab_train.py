@@ -11,7 +11,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 from tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
-from train_tiny import CONFIG, tiny_base
+from train_tiny import CONFIG, another, tiny_base
 
 from core.errors import InputError, NotAllowedError
 from core.train.advice import recommend
@@ -61,15 +61,6 @@ def refreshed(services: Services, chosen: str = "", shown: tuple = (), key: str 
 
 
 # The form
-
-OTHERS = {"scheduler": "linear", "precision": "fp32", "quantization": "4bit", "target": "q_proj",
-          "gradient_checkpointing": True, "dropout": 0.3}  # fmt: skip
-
-
-def another(name: str) -> object:
-    """A value that the setting may have, other than its plain one."""
-    plain = getattr(TrainConfig(), name)
-    return OTHERS[name] if name in OTHERS else plain + 1 if isinstance(plain, int) else plain / 2
 
 
 def test_every_setting_has_a_control_with_its_plain_value() -> None:

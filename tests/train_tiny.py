@@ -75,3 +75,18 @@ def run_folder(path: Path, spec: JobSpec) -> RunFolder:
     folder = RunFolder(path)
     folder.write_spec(spec)
     return folder
+
+
+# Where another value cannot be had by a little arithmetic.
+OTHERS = {
+    "scheduler": "linear", "precision": "bf16", "quantization": "4bit", "target": "q_proj", "loraplus_ratio": 16.0,
+    "neftune_alpha": 5.0, "max_grad_norm": 0.01, "epochs": 1, "dropout": 0.3, "weight_decay": 0.5, "warmup_ratio": 0.5,
+}  # fmt: skip
+
+
+def another(name: str) -> object:
+    """A value that the setting may have, other than CONFIG's."""
+    here = getattr(CONFIG, name)
+    if name in OTHERS:
+        return OTHERS[name]
+    return not here if isinstance(here, bool) else here + 1 if isinstance(here, int) else here / 2

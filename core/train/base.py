@@ -84,6 +84,7 @@ def with_adapter(base: Base, config: TrainConfig) -> "PeftModel":
     lora = LoraConfig(
         r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias="none", task_type="CAUSAL_LM",
         target_modules="all-linear" if config.target == "all-linear" else names,
+        use_rslora=config.rslora, use_dora=config.dora,
     )  # fmt: skip
     try:
         return get_peft_model(model, lora)

@@ -8,13 +8,13 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from core.errors import InputError
 
 Precision = Literal["auto", "bf16", "fp32", "fp16"]
 Quantization = Literal["none", "4bit", "8bit"]
-Scheduler = Literal["linear", "cosine", "constant"]
+Scheduler = Literal["linear", "cosine", "cosine_with_min_lr", "warmup_stable_decay", "constant"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class TrainConfig:
     """LoRA scale: updates are multiplied by alpha / rank."""
     dropout: float = 0.05
     """Share of a LoRA layer's inputs that is dropped while training."""
+    rslora: bool = False
+    """Scale by alpha / √rank instead (Kalajdzievski 2023): large ranks then learn as fast as small ones."""
+    dora: bool = False
+    """Learn each weight's length apart from its direction (DoRA, Liu et al. 2024): slower, takes more memory."""
     target: str = "all-linear"
     """Layers that get an adapter: "all-linear", or module names with commas between them."""
     batch_size: int = 8
@@ -41,10 +45,17 @@ class TrainConfig:
     """Tokens of a row. Longer ones are cut into several by whole turns."""
     warmup_ratio: float = 0.05
     """Share of the steps in which the learning rate rises from 0."""
+    scheduler: Scheduler = "cosine"
+    """How the learning rate goes on after the warm-up. cosine_with_min_lr ends at a tenth of the highest;
+    warmup_stable_decay stays high and falls over the last fifth of the steps."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
-    scheduler: Scheduler = "cosine"
-    """How the learning rate falls after the warm-up."""
+    max_grad_norm: float = 1.0
+    """Longer gradients are scaled down to this length; 0 leaves them."""
+    loraplus_ratio: float = 0.0
+    """LoRA+ (Hayou et al. 2024): B matrices learn this many times faster than A; 0 for the same rate."""
+    neftune_alpha: float = 0.0
+    """NEFTune (Jain et al. 2023): noise of this strength on the embeddings of a training row; 0 for none."""
     seed: int = 0
     """Start of all random choices: the same seed gives the same run."""
     eval_every: int = 0
@@ -122,6 +133,9 @@ def _one_of(*choices: str) -> Rule:
     return Rule(lambda value: value in choices, f"one of {', '.join(choices)}", f"{'、'.join(choices)} のどれか")
 
 
+SWITCH = Rule(lambda value: isinstance(value, bool), "true or false", "true か false")
+NOT_SLOWER = _number(1, 100)
+
 RULES = {
     "learning_rate": _number(0, 1, above=True),
     "epochs": _whole(1, 1000),
@@ -138,12 +152,19 @@ RULES = {
     "max_length": _whole(16, 1_000_000),
     "warmup_ratio": _number(0, 0.9),
     "weight_decay": _number(0, 1),
-    "scheduler": _one_of("linear", "cosine", "constant"),
+    "rslora": SWITCH,
+    "dora": SWITCH,
+    "max_grad_norm": _number(0, 1000),
+    "loraplus_ratio": Rule(
+        lambda value: value == 0 or NOT_SLOWER.holds(value), f"0, or {NOT_SLOWER.en}", f"0 か、{NOT_SLOWER.ja}"
+    ),
+    "neftune_alpha": _number(0, 100),
+    "scheduler": _one_of(*get_args(Scheduler)),
     "seed": _whole(0, 2**32 - 1),
     "eval_every": _whole(0, 10**9),
     "save_every": _whole(0, 10**9),
-    "precision": _one_of("auto", "bf16", "fp32", "fp16"),
-    "gradient_checkpointing": Rule(lambda value: isinstance(value, bool), "true or false", "true か false"),
-    "quantization": _one_of("none", "4bit", "8bit"),
+    "precision": _one_of(*get_args(Precision)),
+    "gradient_checkpointing": SWITCH,
+    "quantization": _one_of(*get_args(Quantization)),
     "patience": _whole(0, 1000),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import InputError
 from core.layout import layout_for
 from core.prompt import PromptContract
+from core.train.config import Scheduler
 from core.train.events import Note, append
 from core.train.rows import Encoded, encode, read_rows
 from core.train.spec import JobSpec, RunFolder
@@ -101,7 +102,7 @@ def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTr
     trainer = PersonaTrainer(
         model, args, data_collator=Collate(pad), train_dataset=examples, eval_dataset=work.heldout.examples,
         callbacks=[report, *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else [])],
-        asked=stop.asked,
+        asked=stop.asked, loraplus_ratio=config.loraplus_ratio,
     )  # fmt: skip
     return trainer, report
 
@@ -130,9 +131,10 @@ def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
         per_device_eval_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
-        lr_scheduler_type="constant_with_warmup" if config.scheduler == "constant" else config.scheduler,
+        **_schedule(config.scheduler, steps),
         warmup_steps=warm,
-        max_grad_norm=1.0,
+        max_grad_norm=config.max_grad_norm,
+        neftune_noise_alpha=config.neftune_alpha or None,
         seed=config.seed,
         bf16=gpu and work.base.precision == "bf16",
         fp16=gpu and work.base.precision == "fp16",
@@ -151,3 +153,13 @@ def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
         report_to="none",
         disable_tqdm=True,
     )
+
+
+def _schedule(name: Scheduler, steps: int) -> dict[str, object]:
+    """TrainingArguments for one of our schedules."""
+    more: dict[str, dict[str, object]] = {
+        "cosine_with_min_lr": {"min_lr_rate": 0.1},
+        "warmup_stable_decay": {"num_decay_steps": max(1, steps // 5)},
+    }
+    kind = "constant_with_warmup" if name == "constant" else name
+    return {"lr_scheduler_type": kind, "lr_scheduler_kwargs": more.get(name, {})}

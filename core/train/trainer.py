@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from peft.optimizers import create_loraplus_optimizer
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer
 
@@ -40,10 +41,11 @@ class PersonaTrainer(Trainer):
     Raises JobError when the loss or a weight is no finite number; the last checkpoint is then still good.
     """
 
-    def __init__(self, *args: object, asked: Callable[[], bool], **kwargs: object) -> None:
+    def __init__(self, *args: object, asked: Callable[[], bool], loraplus_ratio: float = 0.0, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.remove_callback(PrinterCallback)  # events.jsonl has it all
         self.asked = asked
+        self.loraplus_ratio = loraplus_ratio
         self.seconds = 0.0
         """Time in training before this process, from the checkpoint it goes on from."""
         self._best: int | None = None
@@ -62,6 +64,17 @@ class PersonaTrainer(Trainer):
         return self.accelerator.prepare(
             DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
         )
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        """AdamW; with a LoRA+ ratio, one that gives the B matrices that many times the learning rate."""
+        if self.optimizer is None and self.loraplus_ratio:
+            model = model or self.model
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
+            self.optimizer = create_loraplus_optimizer(
+                model, kind, loraplus_lr_ratio=self.loraplus_ratio, loraplus_weight_decay=self.args.weight_decay,
+                **settings,
+            )  # fmt: skip
+        return super().create_optimizer(model)
 
     def compute_loss(
         self,

@@ -1,57 +1,85 @@
 """The controls of a training's settings: one for every field of TrainConfig, and what they say together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import get_args
 
 import gradio as gr
 
+from core.train import config
 from core.train.config import TrainConfig
 from tabs.frame.text import label, say
 
 Value = float | int | str | bool | None
 
 
-def _number(*, precision: int | None = 0, step: float = 1) -> Callable[..., gr.Number]:
-    return lambda **texts: gr.Number(precision=precision, step=step, **texts)
+def _number(step: float = 1) -> Callable[..., gr.Number]:
+    whole = isinstance(step, int)
+    return lambda **texts: gr.Number(precision=0 if whole else None, step=step, **texts)
 
 
-def _choice(*choices: str) -> Callable[..., gr.Dropdown]:
-    return lambda **texts: gr.Dropdown(choices=list(choices), filterable=False, **texts)
+def _choice(kind: type) -> Callable[..., gr.Dropdown]:
+    return lambda **texts: gr.Dropdown(choices=list(get_args(kind)), filterable=False, **texts)
 
 
-# In the order of the form: what changes the result most comes first. What is allowed, TrainConfig says itself.
-CONTROLS: dict[str, Callable[..., gr.components.Component]] = {
-    "learning_rate": _number(precision=None, step=1e-5),
-    "epochs": _number(),
-    "max_length": _number(step=64),
-    "rank": _number(),
-    "batch_size": _number(),
-    "micro_tokens": _number(step=1024),
-    "patience": _number(),
-    "alpha": _number(),
-    "dropout": _number(precision=None, step=0.05),
-    "gradient_checkpointing": lambda **texts: gr.Checkbox(**texts),
-    "quantization": _choice("none", "4bit", "8bit"),
-    "precision": _choice("auto", "bf16", "fp32", "fp16"),
-    "target": lambda **texts: gr.Textbox(max_lines=1, **texts),
-    "warmup_ratio": _number(precision=None, step=0.01),
-    "weight_decay": _number(precision=None, step=0.01),
-    "scheduler": _choice("linear", "cosine", "constant"),
-    "eval_every": _number(),
-    "save_every": _number(),
-    "seed": _number(),
-}
+def _switch(**texts: object) -> gr.Checkbox:
+    return gr.Checkbox(**texts)
 
-FIRST = 7  # that many stand open, the others behind one more fold
+
+def _text(**texts: object) -> gr.Textbox:
+    return gr.Textbox(max_lines=1, **texts)
+
+
+# In the order of the form: what is changed most comes first, the rest is folded by what it is about.
+# What is allowed, TrainConfig says itself.
+GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
+    "first": {
+        "learning_rate": _number(step=1e-5),
+        "epochs": _number(),
+        "batch_size": _number(),
+        "max_length": _number(step=64),
+        "rank": _number(),
+    },
+    "adapter": {
+        "alpha": _number(),
+        "dropout": _number(step=0.05),
+        "target": _text,
+        "rslora": _switch,
+        "dora": _switch,
+    },
+    "learning": {
+        "scheduler": _choice(config.Scheduler),
+        "warmup_ratio": _number(step=0.01),
+        "weight_decay": _number(step=0.01),
+        "max_grad_norm": _number(step=0.1),
+        "loraplus_ratio": _number(step=1.0),
+        "neftune_alpha": _number(step=1.0),
+        "seed": _number(),
+    },
+    "memory": {
+        "precision": _choice(config.Precision),
+        "quantization": _choice(config.Quantization),
+        "gradient_checkpointing": _switch,
+        "micro_tokens": _number(step=1024),
+    },
+    "measures": {
+        "patience": _number(),
+        "eval_every": _number(),
+        "save_every": _number(),
+    },
+}  # fmt: skip
+CONTROLS = {name: make for group in GROUPS.values() for name, make in group.items()}
 
 
 def controls() -> list[gr.components.Component]:
     """The components, in the order of CONTROLS, standing on TrainConfig's own values."""
-    first = _made(list(CONTROLS)[:FIRST])
-    with gr.Accordion(label("train.more"), open=False, elem_id="train-more"):
-        return first + _made(list(CONTROLS)[FIRST:])
+    made = _made(GROUPS["first"])
+    for group in list(GROUPS)[1:]:
+        with gr.Accordion(label(f"train.group_{group}"), open=False, elem_id=f"train-{group}"):
+            made += _made(GROUPS[group])
+    return made
 
 
-def _made(names: Sequence[str]) -> list[gr.components.Component]:
+def _made(names: Iterable[str]) -> list[gr.components.Component]:
     plain = TrainConfig()
     return [
         CONTROLS[name](
