@@ -6,6 +6,7 @@ A stand-in process takes the place of the one that trains: it sleeps, or does wh
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,6 +122,36 @@ def test_a_data_set_that_is_not_there_is_refused(still: Jobs, spec: JobSpec) -> 
     with pytest.raises(InputError, match=r"no train\.jsonl"):
         still.submit("key-a", spec)
     assert still.list("key-a") == []
+
+
+def test_a_full_disk_loses_neither_the_queue_nor_a_process(
+    server: Jobs, spec: JobSpec, sleepers: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, full = jobs_module.write_json, threading.Event()
+
+    def write(path: Path, value: dict) -> None:
+        if full.is_set():
+            raise InputError("The disk is full", "満杯")
+        real(path, value)
+
+    monkeypatch.setattr(jobs_module, "write_json", write)
+    monkeypatch.setattr(jobs_module, "TICK", 0.05)
+    waiting = server.submit("key-a", spec)
+    until(lambda: state(server, waiting) == "running")
+    full.set()
+    with pytest.raises(InputError):
+        server.submit("key-a", spec)
+    assert [job.id for job in server.list("key-a")] == [waiting.id]
+    assert len(list(server._home.glob("2*"))) == 1  # nothing is left of the one that was refused
+    full.clear()
+    second = server.submit("key-a", spec)
+    full.set()
+    append(waiting.folder.events, Done({}))
+    sleepers[waiting.id][0].kill()
+    until(lambda: sleepers.get(second.id))
+    until(lambda: not sleepers[second.id][0].alive())  # its number could not be written down
+    full.clear()
+    until(lambda: state(server, second) == "running")
 
 
 def test_the_queue_is_first_come_first_served_over_all_owners(still: Jobs, spec: JobSpec) -> None:

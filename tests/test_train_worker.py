@@ -265,6 +265,33 @@ def test_a_full_disk_in_a_checkpoint_keeps_the_one_before(place: Place, monkeypa
     assert last_checkpoint(folder.checkpoints).step == 4 and not (folder.checkpoints / "checkpoint-6").exists()
 
 
+def test_a_save_that_does_not_fit_is_not_begun(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+    from types import SimpleNamespace
+
+    folder, real = place.run("a"), shutil.disk_usage
+
+    def nearly_full(path: Path) -> object:
+        return SimpleNamespace(free=500_000) if (folder.checkpoints / "checkpoint-4").exists() else real(path)
+
+    monkeypatch.setattr(shutil, "disk_usage", nearly_full)
+    assert worker.run(folder) == 1
+    failed = events(folder)[-1]
+    assert "0.5 MB are free; the next save needs 1.0 MB" in failed.en and "必要なのは 1.0 MB" in failed.ja
+    assert [path.name for path in folder.checkpoints.iterdir()] == ["checkpoint-4"]  # the spare one made room
+
+
+def test_an_adapter_that_was_cut_short_leaves_the_one_before(place: Place) -> None:
+    folder = place.run("a")
+    aside, old = folder.path / ".adapter.0123", folder.path / ".adapter.old"
+    for path in (aside, old):
+        path.mkdir()
+        (path / "adapter_config.json").write_text(path.name)
+    adapter.tidy(folder.adapter)  # killed after the old one was moved away, before the new one was moved in
+    assert (folder.adapter / "adapter_config.json").read_text() == ".adapter.old"
+    assert no_rest(folder)
+
+
 def test_an_unexpected_error_is_a_sentence_without_a_traceback(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     from core.train import trainer
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.prompt import PromptContract
-from core.workspace import write_json
+from core.workspace import sync_folder, write_json
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -30,19 +30,27 @@ def write_adapter(
         (aside / "README.md").unlink(missing_ok=True)  # peft's empty card; the app writes its own when it pushes
         write_json(aside / "contract.json", contract.to_json())
         write_json(aside / "training.json", training)
-        for file in aside.iterdir():
-            with file.open("rb+") as opened:
-                os.fsync(opened.fileno())
+        sync_folder(aside)
         _swap(aside, folder)
     finally:
+        tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Bring a writing of `folder` that was cut short to an end: what was there before is there, nothing beside it."""
+    old = _old(folder)
+    if old.exists() and not folder.exists():
+        os.replace(old, folder)
+    for aside in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def _swap(new: Path, folder: Path) -> None:
     """Put `new` where `folder` is; a folder that is not empty cannot be replaced in one step."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
-        os.replace(folder, old)
+        os.replace(folder, _old(folder))
     os.replace(new, folder)
-    shutil.rmtree(old, ignore_errors=True)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")

@@ -1,25 +1,29 @@
-"""What a failure of the libraries means to a person."""
+"""What a failure of the libraries, or a limit of the computer, means to a person."""
 
 import errno
 import shutil
 from pathlib import Path
 
-from core.train.checkpoints import last_checkpoint
+from core.errors import JobError
+from core.train.adapter import tidy
+from core.train.checkpoints import last_checkpoint, prune
 from core.train.spec import RunFolder
 
 ROOM = 1_000_000  # bytes: under this, a disk is as good as full
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raises JobError when less than `needed` bytes are free where `folder` is. To be asked before writing."""
+    free = shutil.disk_usage(folder).free
+    if free < needed + ROOM:
+        raise JobError(*_disk_full(free, needed + ROOM))
 
 
 def explain(error: Exception, folder: Path) -> tuple[str, str]:
     """A sentence in English and one in Japanese on an error that nobody foresaw, or on a computer's limits."""
     text = str(error)
     if disk_full(error, folder):
-        return (
-            "The disk is full: there is no room for the checkpoint or the adapter. What was half-written is removed, "
-            "the last whole checkpoint is kept. Free some space, then resume.",
-            "ディスクがいっぱいで、チェックポイントやアダプターを書けません。書きかけのものは消し、"
-            "直前の完全なチェックポイントは残してあります。空きを作ってから再開してください。",
-        )
+        return _disk_full(shutil.disk_usage(folder).free)
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
         return (
             "Memory ran out. Set micro_tokens lower (to max_length, say), turn gradient_checkpointing on, "
@@ -46,7 +50,23 @@ def disk_full(error: Exception, folder: Path) -> bool:
 
 
 def make_room(folder: RunFolder) -> None:
-    """Delete what is half-written, so that the event that tells the failure finds room on a full disk."""
+    """Delete what is half-written and, on a full disk, the spare checkpoint, so that the failure can be told."""
     last_checkpoint(folder.checkpoints)
-    for aside in folder.path.glob(".adapter.*"):
-        shutil.rmtree(aside, ignore_errors=True)
+    tidy(folder.adapter)
+    if shutil.disk_usage(folder.path).free < ROOM:
+        prune(folder.checkpoints, keep=1)
+
+
+def _disk_full(free: int, needed: int | None = None) -> tuple[str, str]:
+    en = f"; the next save needs {_megabytes(needed)}" if needed else ""
+    ja = f"、次の保存に必要なのは {_megabytes(needed)} です" if needed else ""
+    return (
+        f"The disk is full: {_megabytes(free)} are free{en}. Nothing half-written is left, "
+        "the last whole checkpoint is kept. Free some space, then resume.",
+        f"ディスクがいっぱいです（空きは {_megabytes(free)}{ja}）。書きかけのものは残さず、"
+        "直前の完全なチェックポイントは残してあります。空きを作ってから再開してください。",
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

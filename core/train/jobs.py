@@ -17,12 +17,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.errors import InputError, JobError, NotAllowedError
+from core.errors import AppError, InputError, JobError, NotAllowedError
 from core.train.events import Launched, Note, append
 from core.train.process import Process, launch
 from core.train.progress import EventFollower, Progress, State
 from core.train.spec import JobSpec, RunFolder
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace, full_disk_told, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +111,14 @@ class Jobs:
         job_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(8)
         folder = RunFolder(self._home / job_id)
         folder.path.mkdir()
-        folder.take_rows(spec.dataset)
-        folder.write_spec(spec)
-        self._write(Meta(job_id, owner, now, queued=now))  # last: a folder without meta.json is no run yet
+        try:
+            with full_disk_told():
+                folder.take_rows(spec.dataset)
+            folder.write_spec(spec)
+            self._write(Meta(job_id, owner, now, queued=now))  # last: a folder without meta.json is no run yet
+        except BaseException:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
         self._wake.set()
         return Job(job_id, owner, now, spec, folder)
 
@@ -242,7 +247,7 @@ class Jobs:
                         self._wake.clear()
             except Timeout:  # another server on this home does it; take over when it is gone
                 self._closed.wait(2 * TICK)
-            except OSError:
+            except (OSError, AppError):  # a full disk is an AppError
                 log.exception("the training queue cannot be read or written")
                 self._closed.wait(10 * TICK)
 
@@ -259,7 +264,11 @@ class Jobs:
         folder = self._folder(meta.id)
         append(folder.events, Launched(meta.tries))
         process = launch(folder)
-        self._write(replace(meta, queued=None, pid=process.pid, pid_created=process.created))
+        try:
+            self._write(replace(meta, queued=None, pid=process.pid, pid_created=process.created))
+        except BaseException:  # nobody would know of it
+            process.kill()
+            raise
 
     def _queue_again_if_lost(self, meta: Meta) -> None:
         """A run whose process died, or was told to end by a shutdown, goes on without being asked."""

@@ -18,6 +18,7 @@ from transformers import PrinterCallback, Trainer
 from core.errors import JobError
 from core.train import checkpoints
 from core.train.batches import Collate, LengthBatches
+from core.train.failures import check_room
 from core.train.rows import IGNORED, Example
 
 
@@ -124,6 +125,7 @@ class PersonaTrainer(Trainer):
         if not all(p.isfinite().all() for p in self.model.parameters() if p.requires_grad):
             raise _not_finite(self.state.global_step)
         folder = Path(self.args.output_dir)
+        check_room(folder, 3 * sum(p.nbytes for p in self.model.parameters() if p.requires_grad))  # and AdamW's two
         path = checkpoints.place(folder, self.state.global_step)
         checkpoints.unseal(path)
         super()._save_checkpoint(model, trial)

@@ -18,9 +18,10 @@ from filelock import FileLock, Timeout
 
 from core.errors import AppError
 from core.prompt import ending
+from core.train.adapter import tidy, write_adapter
 from core.train.checkpoints import last_checkpoint
 from core.train.events import Done, Failed, HeldOut, Note, Started, Step, Stopped, append, read
-from core.train.failures import explain, make_room
+from core.train.failures import check_room, explain, make_room
 from core.train.prepare import Work, load, rows_of, trainer_for
 from core.train.spec import RunFolder
 from core.workspace import read_json
@@ -55,13 +56,9 @@ def run(folder: RunFolder, *, listen: bool = False) -> int:
         stop.listen()
     try:
         train(folder, stop)
-    except AppError as error:
-        log.exception("failed")
-        append(folder.events, Failed(error.en, error.ja))
-        return 1
     except Exception as error:  # whatever a library raised: the person gets a sentence, the log the traceback
         log.exception("failed")
-        sentence = explain(error, folder.path)
+        sentence = (error.en, error.ja) if isinstance(error, AppError) else explain(error, folder.path)
         make_room(folder)
         append(folder.events, Failed(*sentence))
         return 1
@@ -72,6 +69,7 @@ def train(folder: RunFolder, stop: "Stop") -> None:
     """The whole run. Raises AppError for what a person can mend, and what the libraries raise."""
     from core.train.trainer import StopAsked
 
+    tidy(folder.adapter)
     checkpoint = last_checkpoint(folder.checkpoints)
     work = load(folder)
     if stop.asked() and not checkpoint:
@@ -193,8 +191,6 @@ def _stops(work: Work) -> list[str]:
 
 
 def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> None:
-    from core.train.adapter import write_adapter
-
     described = rows_of(folder, work.spec) / "dataset.json"
     revision = work.spec.base_revision or work.base.revision
     training = {
@@ -207,6 +203,7 @@ def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> 
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
     }
+    check_room(folder.path, sum(p.nbytes for p in model.parameters() if p.requires_grad))
     write_adapter(folder.adapter, model, work.contract, training=training, base=work.spec.base, revision=revision)
 
 
