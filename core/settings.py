@@ -96,6 +96,11 @@ WORKER = (
 WORKER_PREFIXES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "PYTORCH_")
 
 
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs that this server was given, by the names it was given them; () when it has them all."""
+    return tuple(name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "").split(",") if name)
+
+
 def worker_environment() -> dict[str, str]:
     """The environment of a training process: what it needs to run, and no secret."""
     kept = {k: v for k, v in os.environ.items() if k in WORKER or k.startswith(WORKER_PREFIXES)}

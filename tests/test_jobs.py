@@ -16,11 +16,12 @@ import pytest
 
 from core.errors import InputError, JobError, NotAllowedError
 from core.prompt import PromptContract
-from core.train import jobs as jobs_module
+from core.train import dispatch, runs
 from core.train import process as process_module
 from core.train.config import TrainConfig
+from core.train.dispatch import TRIES
 from core.train.events import Done, Failed, HeldOut, Launched, Note, Saved, Started, Step, Stopped, append, read
-from core.train.jobs import TRIES, Job, Jobs
+from core.train.jobs import Job, Jobs
 from core.train.process import Process
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import Workspace, read_json
@@ -52,14 +53,14 @@ def sleepers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[Process
     """Processes that sleep, by the run they were started for."""
     started: dict[str, list[Process]] = {}
 
-    def launch(folder: RunFolder) -> Process:
+    def launch(folder: RunFolder, device: str) -> Process:
         child = subprocess.Popen([sys.executable, "-c", SLEEPER])
         process_module._children[child.pid] = child
         process = Process(child.pid, psutil.Process(child.pid).create_time())
         started.setdefault(folder.path.name, []).append(process)
         return process
 
-    monkeypatch.setattr(jobs_module, "launch", launch)
+    monkeypatch.setattr(dispatch, "launch", launch)
     yield started
     for process in [process for processes in started.values() for process in processes]:
         process.kill()
@@ -73,7 +74,7 @@ def still(workspace: Workspace) -> Jobs:
 
 @pytest.fixture
 def server(workspace: Workspace, sleepers: dict) -> Iterator[Jobs]:
-    jobs = Jobs(workspace, grace=0.5)
+    jobs = Jobs(workspace, grace=0.5, devices=lambda: ("cpu",))
     yield jobs
     jobs.close()
 
@@ -127,22 +128,24 @@ def test_a_data_set_that_is_not_there_is_refused(still: Jobs, spec: JobSpec) -> 
 def test_a_full_disk_loses_neither_the_queue_nor_a_process(
     server: Jobs, spec: JobSpec, sleepers: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, full = jobs_module.write_json, threading.Event()
+    real, full = runs.write_json, threading.Event()
 
     def write(path: Path, value: dict) -> None:
         if full.is_set():
             raise InputError("The disk is full", "満杯")
         real(path, value)
 
-    monkeypatch.setattr(jobs_module, "write_json", write)
-    monkeypatch.setattr(jobs_module, "TICK", 0.05)
+    monkeypatch.setattr(runs, "write_json", write)
+    monkeypatch.setattr(dispatch, "TICK", 0.05)
     waiting = server.submit("key-a", spec)
     until(lambda: state(server, waiting) == "running")
     full.set()
     with pytest.raises(InputError):
         server.submit("key-a", spec)
     assert [job.id for job in server.list("key-a")] == [waiting.id]
-    assert len(list(server._home.glob("2*"))) == 1  # nothing is left of the one that was refused
+    assert (
+        len(list((server.get("key-a", waiting.id).folder.path.parent).glob("2*"))) == 1
+    )  # nothing is left of the one that was refused
     full.clear()
     second = server.submit("key-a", spec)
     full.set()
@@ -177,10 +180,49 @@ def test_one_run_at_a_time(server: Jobs, spec: JobSpec, sleepers: dict) -> None:
     assert len(sleepers[one.id]) == len(sleepers[two.id]) == 1
 
 
+def test_a_computer_with_two_gpus_runs_two(workspace: Workspace, spec: JobSpec, sleepers: dict) -> None:
+    server = Jobs(workspace, devices=lambda: ("0", "GPU-b"))
+    try:
+        jobs = [server.submit("key-a", spec) for _ in range(4)]
+        until(lambda: len(sleepers) == 2)
+        time.sleep(1.2)
+        assert [state(server, job) for job in jobs] == ["running", "running", "queued", "queued"]
+        assert [ahead(server, "key-a", job.id) for job in jobs[2:]] == [1, 2]
+        sleepers[jobs[1].id][0].kill()
+        append(jobs[1].folder.events, Done({}))
+        until(lambda: state(server, jobs[2]) == "running")
+        assert [read_json(job.folder.meta)["device"] for job in jobs] == ["0", "GPU-b", "GPU-b", None]
+    finally:
+        server.close()
+
+
+def test_an_owner_reorders_among_the_own_places_alone(still: Jobs, spec: JobSpec) -> None:
+    one, theirs, two, three = (still.submit(owner, spec) for owner in ("key-a", "key-b", "key-a", "key-a"))
+
+    def order() -> list[str | None]:
+        return [job and job.id for job in still.queue("key-a")]
+
+    assert order() == [one.id, None, two.id, three.id]
+    still.move("key-a", two.id, "up")
+    assert order() == [two.id, None, one.id, three.id]
+    still.move("key-a", two.id, "up")  # is the first already
+    still.move("key-a", three.id, "down")
+    assert order() == [two.id, None, one.id, three.id]
+    still.move("key-a", two.id, "down")
+    still.move("key-a", two.id, "down")
+    assert order() == [one.id, None, three.id, two.id]
+    assert ahead(still, "key-b", theirs.id) == 1 and [job.id for job in still.queue("key-b") if job] == [theirs.id]
+    with pytest.raises(NotAllowedError):
+        still.move("key-b", two.id, "up")
+    still.stop("key-a", three.id)
+    with pytest.raises(JobError, match="does not wait"):
+        still.move("key-a", three.id, "up")
+
+
 def test_two_servers_on_one_home_start_a_run_once(
     server: Jobs, workspace: Workspace, spec: JobSpec, sleepers: dict
 ) -> None:
-    other = Jobs(workspace)
+    other = Jobs(workspace, devices=lambda: ("cpu",))
     try:
         jobs = [other.submit("key-a", spec) for _ in range(2)]
         until(lambda: "running" in (state(server, jobs[0]), state(server, jobs[1])))
@@ -231,11 +273,11 @@ def test_a_lost_run_that_moved_on_gets_new_tries(server: Jobs, spec: JobSpec, sl
 
 
 def test_a_restarted_server_finds_the_run_that_goes_on(workspace: Workspace, spec: JobSpec, sleepers: dict) -> None:
-    first = Jobs(workspace)
+    first = Jobs(workspace, devices=lambda: ("cpu",))
     job = first.submit("key-a", spec)
     until(lambda: state(first, job) == "running")
     first.close()
-    second = Jobs(workspace)
+    second = Jobs(workspace, devices=lambda: ("cpu",))
     try:
         time.sleep(1.2)
         assert state(second, job) == "running" and len(sleepers[job.id]) == 1

@@ -163,9 +163,10 @@ def test_the_process_knows_no_secret(monkeypatch: pytest.MonkeyPatch, workspace:
     printing = "import json, os, sys; print(json.dumps(dict(os.environ)))"
     monkeypatch.setattr(process_module, "COMMAND", [sys.executable, "-c", printing])
     folder = run_folder(workspace.home / "run", spec)
-    started = process_module.launch(folder)
+    started = process_module.launch(folder, "1")
     while started.alive():
         time.sleep(0.02)
     environment = json.loads(folder.log.read_text())
+    assert environment["CUDA_VISIBLE_DEVICES"] == "1"
     assert environment["PYTHONPATH"] and not any("secret" in value for value in environment.values())
     assert not any(name in ("HF_TOKEN", "OAUTH_CLIENT_SECRET") for name in environment)

@@ -24,6 +24,7 @@ from core.errors import AppError, InputError
 from core.models.embedded import FOLDER
 from core.models.embedded import NAME as EMBEDDED
 from core.train.config import TrainConfig
+from core.train.devices import devices
 from core.train.process import launch
 from core.train.progress import EventFollower, Progress
 from core.train.spec import JobSpec, RunFolder
@@ -120,7 +121,7 @@ def follow(folder: RunFolder, *, every: float = 0.5) -> Progress:
     follower.follow()
     follower.ending = None  # of an earlier launch
     told: set[object] = set()
-    process = launch(folder)
+    process = launch(folder, devices()[0])
     while True:
         alive = process.alive()
         follower.follow()

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from core.settings import ROOT, worker_environment
+from core.train.devices import CPU
 from core.train.spec import RunFolder
 
 COMMAND = [sys.executable, "-m", "core.train.worker"]  # and the run's folder
@@ -53,15 +54,15 @@ class Process:
         psutil.wait_procs(tree, timeout=10)
 
 
-def launch(folder: RunFolder) -> Process:
-    """Start a training process that outlives this server and knows none of its secrets."""
+def launch(folder: RunFolder, device: str) -> Process:
+    """Start a training process on one device; it outlives this server and knows none of its secrets."""
     import psutil
 
     detached = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    # One device a run: Trainer would spread over all GPUs by itself, and the queue has one slot.
-    environment = {"CUDA_VISIBLE_DEVICES": "0"} | worker_environment()
+    # Trainer would spread over all GPUs that it sees.
+    environment = worker_environment() | ({"CUDA_VISIBLE_DEVICES": device} if device != CPU else {})
     with folder.log.open("ab") as log:
         child = subprocess.Popen(
             [*COMMAND, str(folder.path)],
