@@ -19,16 +19,23 @@ if TYPE_CHECKING:
 
 
 def write_adapter(
-    folder: Path, model: "PeftModel", contract: PromptContract, *, training: dict, base: str, revision: str | None
-) -> None:
-    """Write `folder` anew: it appears whole or stays as it was, also when the disk is full or the power fails."""
+    folder: Path, model: "PeftModel", contract: PromptContract | None, *,
+    training: dict, base: str, revision: str | None, name: str = "default",
+) -> None:  # fmt: skip
+    """Write `folder` anew: it appears whole or stays as it was, also when the disk is full or the power fails.
+
+    `name` is the adapter's in the model: others that are in it are not written.
+    """
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    lora = model.peft_config[model.active_adapter]
+    lora = model.peft_config[name]
     lora.base_model_name_or_path, lora.revision = base, revision
     try:
-        model.save_pretrained(aside, save_embedding_layers=False)
+        model.save_pretrained(aside, save_embedding_layers=False, selected_adapters=[name])
+        if name != "default":
+            _lift(aside / name, aside)
         (aside / "README.md").unlink(missing_ok=True)  # peft's empty card; the app writes its own when it pushes
-        write_json(aside / "contract.json", contract.to_json())
+        if contract is not None:
+            write_json(aside / "contract.json", contract.to_json())
         write_json(aside / "training.json", training)
         sync_folder(aside)
         _swap(aside, folder)
@@ -43,6 +50,13 @@ def tidy(folder: Path) -> None:
         os.replace(old, folder)
     for aside in folder.parent.glob(f".{folder.name}.*"):
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _lift(inner: Path, folder: Path) -> None:
+    """Put the files of `inner` beside it: peft writes adapters with a name of their own one folder down."""
+    for file in inner.iterdir():
+        os.replace(file, folder / file.name)
+    inner.rmdir()
 
 
 def _swap(new: Path, folder: Path) -> None:
