@@ -69,8 +69,7 @@ ROLES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def tokenizers_of(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """By format: a tokenizer as its models have it."""
     plain = tiny.byte_bpe(special=("<s>", "</s>"))
     own = {
@@ -78,6 +77,11 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict:
         **{name: tiny.sentencepiece(tmp_path_factory.mktemp(name), dummy_prefix=name == "llama2") for name in SPIECE},
     }  # fmt: skip
     return {name: own.get(name, plain) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return tokenizers_of(tmp_path_factory)
 
 
 def contracts(name: str) -> list[PromptContract]:

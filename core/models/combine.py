@@ -60,8 +60,10 @@ def combine(adapters: Sequence[Adapter], mixture: Mixture, into: Path) -> None:
 def _check(adapters: Sequence[Adapter], mixture: Mixture) -> PromptContract | None:
     """The contract of the combination. Raises InputError with everything that stands in the way."""
     if not 2 <= len(adapters) <= MOST or len({adapter.folder for adapter in adapters}) < len(adapters):
-        raise InputError(f"Choose from 2 to {MOST} different adapters to combine; these are {len(adapters)}.",
-                         f"組み合わせるアダプターを 2～{MOST} 個、重ならないように選んでください（いま {len(adapters)} 個）。")  # fmt: skip
+        raise InputError(
+            f"Choose from 2 to {MOST} different adapters to combine; these are {len(adapters)}.",
+            f"組み合わせるアダプターを 2～{MOST} 個、重ならないように選んでください（いま {len(adapters)} 個）。",
+        )
     weights = mixture.weights
     if len(weights) != len(adapters) or not all(-2 <= weight <= 2 for weight in weights) or not any(weights):
         raise InputError(f"The weights {weights} cannot be used: give each adapter one from -2 to 2, not all 0.",
@@ -106,7 +108,7 @@ def _last(base: str) -> str:
     return Path(base).name
 
 
-def _config(adapter: Adapter):  # noqa: ANN202 - peft's LoraConfig, imported late
+def _config(adapter: Adapter):
     from peft import LoraConfig
 
     return LoraConfig.from_pretrained(adapter.folder)

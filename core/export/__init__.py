@@ -1,0 +1,1 @@
+"""A persona for other programs: a full model, its chat template, an Ollama Modelfile, instructions."""

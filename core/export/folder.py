@@ -1,0 +1,173 @@
+"""An adapter as a folder that other programs load: the full model, templates, instructions.
+
+    model/           the base with the adapter merged in: safetensors, tokenizer, chat template, contract.json
+    adapter/         the adapter alone, for servers that load LoRA (vLLM)
+    chat_template.jinja, Modelfile, README.md
+
+`python -m core.export.folder BASE ADAPTER_FOLDER INTO` does it; `core.export.run` starts that as a process, so
+that its memory, a whole model, is given back and it can be ended.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.contract import PromptContract
+from core.errors import AppError, InputError, ModelError
+from core.export.chat_template import chat_template
+from core.export.ollama import modelfile, stops
+from core.layout import TEMPLATES, layout_for
+from core.models.adapters import FILES, Adapter
+from core.prompt import ending
+from core.workspace import write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+SHARD = "4GB"
+
+
+def main(arguments: list[str]) -> int:
+    """0: written; 1: refused, with the sentences as a JSON line on standard output."""
+    parser = argparse.ArgumentParser(prog="python -m core.export.folder", description=__doc__)
+    parser.add_argument("base", help="folder or Hub id of the model the adapter was trained on")
+    parser.add_argument("adapter", type=Path)
+    parser.add_argument("into", type=Path)
+    given = parser.parse_args(arguments)
+    try:
+        export(Adapter.read(given.adapter), given.base, given.into)
+    except AppError as error:
+        print(json.dumps({"error": [error.en, error.ja]}), flush=True)
+        return 1
+    return 0
+
+
+def export(adapter: Adapter, base: str, into: Path) -> None:
+    """Write everything into the new folder `into`. Raises InputError or ModelError."""
+    contract = contract_of(adapter)
+    into.mkdir(parents=True)
+    _tell("reading")
+    model, tokenizer = _loaded(adapter, base)
+    _check_room(into, model)
+    _tell("merging")
+    model = _merged(model, adapter)
+    layout = layout_for(tokenizer, contract.template)
+    template = chat_template(layout, contract)
+    _tell("writing")
+    write_model(into / "model", model, tokenizer, contract, template)
+    write_json(into / "model" / "training.json", adapter.training | {"merged": True})
+    (into / "adapter").mkdir()
+    for name in FILES:
+        if (adapter.folder / name).is_file():
+            shutil.copyfile(adapter.folder / name, into / "adapter" / name)
+    (into / "chat_template.jinja").write_text(template, encoding="utf-8")
+    try:
+        (into / "Modelfile").write_text(modelfile(contract, tokenizer), encoding="utf-8")
+        without = None
+    except ModelError as error:
+        without = error.en
+    (into / "README.md").write_text(_readme(adapter, contract, tokenizer, without), encoding="utf-8")
+
+
+def contract_of(adapter: Adapter) -> PromptContract:
+    """The contract of the adapter. Raises InputError when it came without one."""
+    if adapter.contract is None:
+        raise InputError(
+            f"“{adapter.name}” has no contract.json, so its prompts are not known. Export one that was trained here.",
+            f"「{adapter.name}」には contract.json がなく、プロンプトの形がわかりません。"
+            "このアプリで学習したものを書き出してください。",
+        )
+    return adapter.contract
+
+
+def write_model(
+    folder: Path,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    contract: PromptContract,
+    template: str,
+) -> None:
+    """A full model that any program loads: weights, tokenizer with the chat template, ends, contract."""
+    tokenizer.chat_template = template
+    # Its stop_strings stay empty: with them, generate() refuses to run where it is given no tokenizer.
+    model.generation_config.eos_token_id = list(ending(contract, tokenizer).token_ids) or None
+    model.generation_config.max_new_tokens = contract.reply_reserve
+    model.save_pretrained(folder, max_shard_size=SHARD)
+    tokenizer.save_pretrained(folder)
+    write_json(folder / "contract.json", contract.to_json())
+
+
+def _loaded(adapter: Adapter, base: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """The base in the numbers it is stored in, and its checked tokenizer."""
+    from core.models.auto import AutoModelForCausalLM
+    from core.models.tokenizer_check import load_tokenizer
+
+    revision = adapter.training.get("base_revision") if base == adapter.base else None
+    if Path(base).is_absolute() and not (Path(base) / "config.json").is_file():
+        raise _no_base(base, "there is no such folder any more")
+    try:
+        tokenizer = load_tokenizer(base, revision)
+        return AutoModelForCausalLM.from_pretrained(
+            base, revision=revision, trust_remote_code=False, dtype="auto"
+        ), tokenizer
+    except (OSError, ValueError, KeyError) as error:
+        raise _no_base(base, str(error)) from error
+
+
+def _no_base(base: str, reason: str) -> ModelError:
+    return ModelError(
+        f"The base “{base}” cannot be loaded ({reason[:160]}). Load it once in Talk, then export again.",
+        f"土台のモデル「{base}」を読み込めません（{reason[:160]}）。"
+        "「話す」タブで一度読み込んでから、もう一度書き出してください。",
+    )
+
+
+def _check_room(into: Path, model: "PreTrainedModel") -> None:
+    needed, free = model.get_memory_footprint() * 1.02 + 50e6, shutil.disk_usage(into).free
+    if needed > free:
+        raise InputError(
+            f"The model takes {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free. Free some space and try again.",
+            f"書き出しには {needed / 1e9:.1f} GB 必要ですが、空きは {free / 1e9:.1f} GB です。"
+            "空きを作ってからもう一度試してください。",
+        )
+
+
+def _merged(model: "PreTrainedModel", adapter: Adapter) -> "PreTrainedModel":
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, adapter.folder).merge_and_unload(safe_merge=True)
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"“{adapter.name}” does not fit {Path(adapter.base).name} and cannot be merged ({str(error)[:120]}).",
+            f"「{adapter.name}」は {Path(adapter.base).name} に合わず、統合できません（{str(error)[:120]}）。",
+        ) from error
+
+
+def _readme(
+    adapter: Adapter, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", without: str | None
+) -> str:
+    import jinja2
+
+    from core.cards import public_name
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES / "cards"), undefined=jinja2.StrictUndefined, autoescape=False
+    )
+    rank = json.loads((adapter.folder / "adapter_config.json").read_text(encoding="utf-8")).get("r", 16)
+    values = {
+        "persona": contract.persona, "base": public_name(adapter.base), "window": contract.context_window, "rank": rank,
+        "stops": stops(contract, tokenizer), "without_modelfile": without,
+    }  # fmt: skip
+    return environment.get_template("export.md.jinja").render(values).strip() + "\n"
+
+
+def _tell(stage: str) -> None:
+    print(json.dumps({"stage": stage}), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""A contract as an Ollama Modelfile: the same prompt in Go's template language, and the same ends.
+
+A chat layout is, for all that Ollama can say, what it prints before each message, by who spoke before and
+who speaks now. That is found by rendering probes, and held against longer conversations: a layout that
+depends on more gets no Modelfile, with the reason. Not tried with Ollama itself.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.contract import PromptContract
+from core.errors import ModelError
+from core.layout import Layout, layout_for
+from core.prompt import ending
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+START, REPLY = "", "reply"
+TALK = ("user", "assistant") * 3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands before each message, by (who spoke before, who speaks): START, system, user, assistant, REPLY."""
+
+    before: dict[tuple[str, str], str]
+
+    def render(self, messages: Sequence[tuple[str, str]]) -> str:
+        """The prompt for the next reply to (role, words)."""
+        roles = [START, *(role for role, _ in messages), REPLY]
+        words = [*(text for _, text in messages), ""]
+        return "".join(self.before[pair] + text for pair, text in zip(pairwise(roles), words, strict=True))
+
+
+def frame_of(layout: Layout, contract: PromptContract) -> Frame:
+    """The layout as Ollama can say it. Raises ModelError when it depends on more than its neighbours."""
+    before: dict[tuple[str, str], str] = {}
+    described = ("system",) if contract.description.strip() else ()
+    for turns in (1, 3, 5):
+        roles = (*described, *TALK[:turns])
+        pieces = _pieces(layout, contract, roles)
+        for pair, text in zip(pairwise([START, *roles, REPLY]), pieces, strict=True):
+            if before.setdefault(pair, text) != text:
+                who = f"{pair[0] or 'start'} → {pair[1]}"
+                raise ModelError(
+                    f"The layout “{layout.name}” cannot be said in an Ollama template: what it prints between "
+                    f"{who} changes along the conversation. Use the chat template with llama.cpp's --jinja instead.",
+                    f"書式「{layout.name}」は Ollama の TEMPLATE では表せません（{who} の間が会話の途中で変わります）。"
+                    "llama.cpp の --jinja でチャットテンプレートを使ってください。",
+                )
+    bos = dict(layout.tokens).get("bos_token") or ""
+    for pair in before:
+        if pair[0] == START:  # Ollama puts it there by itself
+            before[pair] = before[pair].removeprefix(bos)
+    return Frame(before)
+
+
+def _pieces(layout: Layout, contract: PromptContract, roles: Sequence[str]) -> list[str]:
+    """What the layout prints before each of the messages, and before the reply."""
+    words = [f"w{number}w" for number in range(len(roles))]
+    messages = [layout.words(role, text) for role, text in zip(roles, words, strict=True)]
+    if roles[0] == "system" and not layout.takes_system:
+        described, first = (layout.words("user", text) for text in words[:2])
+        messages[:2] = [described.followed_by("\n\n", first)]
+    names = (contract.persona, contract.user)
+    text = "".join(stretch.text for stretch in layout.stretches(messages, names=names, reply=True))
+    pieces = []
+    for word in words:
+        piece, text = text.split(word, 1)
+        pieces.append(piece)
+    return [*pieces, text]
+
+
+def modelfile(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *, source: str = "./model") -> str:
+    """The Modelfile. `source` is the folder or GGUF file of the model, seen from where it lies.
+
+    Raises ModelError as `frame_of` does.
+    """
+    layout = layout_for(tokenizer, contract.template)
+    lines = [
+        f"# {' '.join(contract.persona.split())}, made with Omokage. In this folder: ollama create NAME -f Modelfile",
+        "# Where Ollama does not know the architecture, make a GGUF first (README.md) and write FROM ./model.gguf",
+        f"FROM {source}",
+        f"TEMPLATE {_quoted(go_template(frame_of(layout, contract)))}",
+    ]
+    if contract.description.strip():
+        lines.append(f"SYSTEM {_quoted(_printed(layout, contract, 'system', contract.description))}")
+    said = (
+        (turn.role, contract.separator.join(filter(None, map(str.strip, turn.messages)))) for turn in contract.examples
+    )
+    lines += [f"MESSAGE {role} {_quoted(_printed(layout, contract, role, text))}" for role, text in said]
+    lines += [f"PARAMETER stop {_quoted(stop)}" for stop in stops(contract, tokenizer)]
+    lines += [f"PARAMETER num_ctx {contract.context_window}", f"PARAMETER num_predict {contract.reply_reserve}"]
+    return "\n".join(lines) + "\n"
+
+
+def stops(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> list[str]:
+    """Every text that ends the persona's turn, for programs that know nothing of this one's layouts."""
+    ends = ending(contract, tokenizer)
+    return [*tokenizer.convert_ids_to_tokens(list(ends.token_ids)), *ends.strings]
+
+
+def go_template(frame: Frame) -> str:
+    """The frame in Go's text/template, over Ollama's .Messages; the white space between its tags prints nothing."""
+    lines = ['{{- $last := "" }}', "{{- range .Messages }}"]
+    spoken = [role for role in ("system", "user", "assistant") if any(now == role for _, now in frame.before)]
+    for number, role in enumerate(spoken):
+        lines.append(f'{{{{- {"else if" if number else "if"} eq .Role "{role}" }}}}')
+        lines += _by_last({last: text for (last, now), text in frame.before.items() if now == role})
+        lines.append("{{- .Content }}")
+    lines += ["{{- end }}", "{{- $last = .Role }}", "{{- end }}"]
+    lines += _by_last({last: text for (last, now), text in frame.before.items() if now == REPLY})
+    return "\n".join(lines)
+
+
+def _by_last(texts: dict[str, str]) -> list[str]:
+    """What to print by who spoke last."""
+    if len(set(texts.values())) == 1:
+        return [f"{{{{- {_string(next(iter(texts.values())))} }}}}"]
+    lines = []
+    for number, (last, text) in enumerate(texts.items()):
+        what = "else" if number == len(texts) - 1 else f'{"else if" if number else "if"} eq $last "{last}"'
+        lines.append(f"{{{{- {what} }}}}")
+        lines.append(f"{{{{- {_string(text)} }}}}")
+    return [*lines, "{{- end }}"]
+
+
+def _string(text: str) -> str:
+    """A string of Go: JSON's escapes are a part of Go's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _quoted(text: str) -> str:
+    """A value of a Modelfile, which knows no escapes; three quotes in a row cannot be said."""
+    return f'"""{text.replace(chr(34) * 3, chr(39) * 3)}"""'
+
+
+def _printed(layout: Layout, contract: PromptContract, role: str, words: str) -> str:
+    """Words as the layout prints them: rinna's writes <NL> for a newline, which no Ollama template can."""
+    spoken = role if role != "system" or layout.takes_system else "user"
+    talk = {"system": ("system", "user"), "user": ("user",), "assistant": ("user", "assistant")}[spoken]
+    messages = [layout.words(one, words if one == spoken else "u") for one in talk]
+    found = layout.stretches(messages, names=(contract.persona, contract.user), reply=False)
+    return next(stretch.text for stretch in found if stretch.words == talk.index(spoken)).strip()
+
+
+def write_modelfile(path: Path, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> str | None:
+    """Write the Modelfile; where the layout has none, write nothing and return the reason in English."""
+    try:
+        path.write_text(modelfile(contract, tokenizer), encoding="utf-8")
+    except ModelError as error:
+        return error.en
+    return None
