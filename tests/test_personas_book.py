@@ -3,7 +3,7 @@
 import pytest
 
 from core.folding import fold
-from core.personas.book import Book, Entry, book_from, book_to_json, rows_of, with_rows
+from core.personas.book import Book, Entry, book_from, book_to_json, edited, format_book
 
 
 def names(book: Book, *messages: str, replies: int = 0) -> list[str]:
@@ -71,12 +71,16 @@ def test_world_info_and_lorebook_files_are_read() -> None:
     ].keys == ("k",)
 
 
-def test_a_table_keeps_what_it_does_not_show() -> None:
-    raw = [{"keys": [k], "content": c, "extensions": {"n": n}} for n, (k, c) in enumerate((("a", "A"), ("b", "B")))]
+def test_editing_keeps_what_is_not_shown() -> None:
+    raw = [
+        {"keys": [k], "content": c, "extensions": {"n": n}} for n, (k, c) in enumerate((("a", "A\nmore"), ("b", "B")))
+    ]
     book = book_from({"entries": raw, "name": "N"})
-    assert book_to_json(with_rows(book, rows_of(book))) == book_to_json(book)
-    edited = with_rows(book, [("a", "A2", False), ("b", "B", False), ("", "new", False), ("x", " ", False)])
-    written = book_to_json(edited)
-    assert [entry["content"] for entry in written["entries"]] == ["A2", "B", "new"]
-    assert written["entries"][0]["extensions"] == {"n": 0} and edited.entries[2].constant
-    assert book_to_json(with_rows(book, [("b", "B", False)]))["entries"] == [raw[1]]
+    assert format_book(book) == "a: A\n  more\nb: B"
+    assert book_to_json(edited(book, format_book(book))) == book_to_json(book)
+    changed = edited(book, "a、aa: A2\n  more\n\nb: B\n: always this\nx:\nand this")
+    written = book_to_json(changed)
+    assert [entry["content"] for entry in written["entries"]] == ["A2\nmore", "B", "always this", "and this"]
+    assert written["entries"][0]["extensions"] == {"n": 0} and written["entries"][0]["keys"] == ["a", "aa"]
+    assert [entry.constant for entry in changed.entries] == [False, False, True, True]
+    assert book_to_json(edited(book, "b: B"))["entries"] == [raw[1]]

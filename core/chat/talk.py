@@ -38,7 +38,8 @@ class Talk:
     def open(self, owner: str, language: str, *, persona: str = "", adapter: str = "") -> Conversation:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
         chosen = self.persona(owner, persona, adapter, language)
-        return self.conversations.save(owner, self.conversations.new(chosen.id, adapter, chosen.greeting))
+        conversation = self.conversations.new(chosen.id, adapter)
+        return self.conversations.save(owner, conversation.said("assistant", chosen.told(conversation.id).greeting))
 
     def persona(self, owner: str, persona: str, adapter: str, language: str) -> Persona:
         """The persona talked with: the chosen one, else the adapter's own, else the first built-in."""
@@ -53,7 +54,7 @@ class Talk:
         """Raises ModelError while no model is loaded, InputError when persona or adapter are gone."""
         loaded = self.models.current()
         adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
-        persona = self.persona(owner, conversation.persona, conversation.adapter, language)
+        persona = self.persona(owner, conversation.persona, conversation.adapter, language).told(conversation.id)
         contract = persona.contract(loaded.context)
         differs = False
         if adapter and adapter.contract:

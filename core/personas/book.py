@@ -156,27 +156,35 @@ def book_to_json(book: Book) -> dict:
     return {"extensions": {}} | book.raw | {"entries": [entry_to_json(entry) for entry in book.entries]}
 
 
-Row = tuple[str, str, bool]  # an entry as a person edits it: keys with commas between them, content, always
+def format_book(book: Book) -> str:
+    """The entries as a person edits them: "words: what comes to mind", its further lines indented; no words: always."""
+    return "\n".join(_line(entry) for entry in book.entries)
 
 
-def rows_of(book: Book) -> list[Row]:
-    """The entries as rows of a table."""
-    return [(", ".join(entry.keys), entry.content, entry.constant) for entry in book.entries]
+def edited(book: Book, text: str) -> Book:
+    """The book as it was edited. An entry whose lines were not changed stays what it was, wherever it stands now.
 
-
-def with_rows(book: Book, rows: Sequence[Row]) -> Book:
-    """The book as its table was edited. A row that was not changed stays what it was, wherever it stands now."""
-    known = dict(zip(rows_of(book), book.entries, strict=True))
-    entries = []
-    for place, row in enumerate(rows):
-        keys, content, always = row
-        if not content.strip():
+    >>> [(e.keys, e.content) for e in edited(Book(), "むぎ、猫: 茶色い猫。\\n  鈴が鳴る。").entries]
+    [(('むぎ', '猫'), '茶色い猫。\\n鈴が鳴る。')]
+    """
+    known = {_line(entry): entry for entry in book.entries}
+    entries: list[Entry] = []
+    for place, lines in enumerate(re.findall(r"^[^\S\n]*\S.*(?:\n[ \t\u3000]+\S.*)*", text, re.MULTILINE)):
+        keys, colon, content = lines.strip().replace("：", ":", 1).partition(":")
+        keys, content = (keys, content) if colon and "\n" not in keys else ("", lines)
+        content = "\n".join(line.strip() for line in content.strip().split("\n"))
+        if not content:
             continue
         before = book.entries[place] if place < len(book.entries) else Entry((), "")
-        named = tuple(key.strip() for key in re.split("[,、，]", keys) if key.strip())
-        changed = replace(before, keys=named, content=content.strip(), constant=always or not named)
-        entries.append(known.get(row, changed))
+        named = _listed(keys.replace("、", ",").replace("，", ","))
+        constant = not named or (before.constant and bool(before.keys))
+        entries.append(known.get(lines.strip(), replace(before, keys=named, content=content, constant=constant)))
     return replace(book, entries=tuple(entries))
+
+
+def _line(entry: Entry) -> str:
+    first, *more = (line.strip() for line in entry.content.strip().split("\n"))
+    return "\n  ".join([f"{', '.join(entry.keys)}: {first}".strip(), *filter(None, more)])
 
 
 def _undecorated(content: str) -> tuple[str, dict[str, str]]:

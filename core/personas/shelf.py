@@ -57,6 +57,8 @@ class Personas:
         value = {name: v for name, v in asdict(stored).items() if name not in ("id", "built_in")}
         value["book"] = book_to_json(stored.book)
         write_json(self.workspace.place(owner, "personas", f"{own_id}.json"), value)
+        if own_id != persona.id and (picture := self.picture(owner, persona.id)):
+            self.save_picture(owner, own_id, picture.read_bytes())
         return stored
 
     def delete(self, owner: str, persona_id: str) -> None:

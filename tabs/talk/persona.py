@@ -6,14 +6,17 @@ import gradio as gr
 
 from core.chat.conversations import Conversation
 from core.personas import Persona, format_examples, parse_examples
+from core.personas.book import edited, format_book
 from tabs.frame.errors import shows_errors
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
+from tabs.frame.text import label, say, texts
 from tabs.frame.visitor import Visitor
-from tabs.talk import sampling
+from tabs.talk import persona_card, sampling
 
-FORM = ("name", "summary", "description", "greeting", "examples")
+FORM = ("name", "summary", "description", "greeting", "examples", "greetings", "book")
+KINDS = ("free", "historical", "fictional", "departed", "oneself")
+BETWEEN = "\n---\n"  # of greetings
 
 
 def choice(services: Services, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
@@ -34,22 +37,22 @@ class PersonaHandlers:
 
     @shows_errors
     def show(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
-        """Fill card and form from the conversation's persona: (picker, summary, *form, *sampling, delete button)."""
+        """Fill card and form from the conversation's persona: (picker, face, *form, *sampling, delete button)."""
         visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
             return (gr.skip(),) * (3 + len(FORM) + len(sampling.NAMES) + 1)
         persona = self.services.talk.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
-        form = [format_examples(persona.examples) if name == "examples" else getattr(persona, name) for name in FORM]
         own = bool(persona.id) and not persona.built_in
-        return (choice(self.services, visitor, talk), persona.summary or persona.description[:80], *form,
-                *sampling.shown(persona.sampling), gr.Button(visible=own))  # fmt: skip
+        face = persona_card.face(self.services, visitor, persona)
+        filled = (*_form_of(persona), *sampling.shown(persona.sampling))
+        return choice(self.services, visitor, talk), face, *filled, gr.Button(visible=own)
 
     @shows_errors
     def save(
         self, key: str, conversation: str, name: str, summary: str, description: str, greeting: str, examples: str,
-        preset: str, temperature: float, top_p: float, top_k: float, min_p: float, typical_p: float,
-        repetition_penalty: float, no_repeat_ngram: float, max_new_tokens: float, seed: float | None,
+        greetings: str, book: str, preset: str, temperature: float, top_p: float, top_k: float, min_p: float,
+        typical_p: float, repetition_penalty: float, no_repeat_ngram: float, max_new_tokens: float, seed: float | None,
         request: gr.Request, token: gr.OAuthToken | None = None,
     ) -> str:  # fmt: skip
         """Store the form: a built-in persona becomes one's own copy. Returns the id of a talk with it.
@@ -64,7 +67,12 @@ class PersonaHandlers:
         drawn = sampling.drawn(temperature, top_p, top_k, min_p, typical_p, repetition_penalty, no_repeat_ngram,
                                max_new_tokens, seed)  # fmt: skip
         form = {"name": name, "summary": summary, "description": description, "greeting": greeting}
-        changed = replace(before, **form, examples=parse_examples(examples), sampling=drawn)
+        same = examples == format_examples(before.examples)  # a message of several lines is no longer one in the form
+        changed = replace(
+            before, **form, sampling=drawn, examples=before.examples if same else parse_examples(examples),
+            greetings=tuple(filter(None, map(str.strip, greetings.split(BETWEEN.strip())))),
+            book=edited(before.book, book),
+        )  # fmt: skip
         persona = self.services.personas.save(visitor.owner, changed)
         gr.Info(say(visitor.language, "persona.saved", name=persona.name))
         if talk and before.id == persona.id:
@@ -73,10 +81,11 @@ class PersonaHandlers:
         return self.services.talk.open(visitor.owner, visitor.language, persona=persona.id, adapter=adapter).id
 
     @shows_errors
-    def make(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
-        """A new persona to be filled in. Returns the id of a talk with it."""
+    def make(self, key: str, kind: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+        """A new persona of a kind, to be filled in. Returns the id of a talk with it."""
         visitor = self.services.visitor(key, request, token)
-        fresh = Persona(say(visitor.language, "persona.new_name"), say(visitor.language, "persona.new_description"),
+        text = "persona.new_description" if kind not in KINDS[1:] else f"persona.text_{kind}"
+        fresh = Persona(say(visitor.language, "persona.new_name"), texts()[text][visitor.language],
                         user=say(visitor.language, "persona.you"))  # fmt: skip
         persona = self.services.personas.save(visitor.owner, fresh)
         return self.services.talk.open(visitor.owner, visitor.language, persona=persona.id).id
@@ -94,13 +103,20 @@ class PersonaHandlers:
         return self.services.talk.open(visitor.owner, visitor.language).id
 
 
+def _form_of(persona: Persona) -> list:
+    """The values of FORM."""
+    shown = {"examples": format_examples(persona.examples), "greetings": BETWEEN.join(persona.greetings),
+             "book": format_book(persona.book)}  # fmt: skip
+    return [shown[name] if name in shown else getattr(persona, name) for name in FORM]
+
+
 def build(services: Services, shared: Shared) -> gr.Dropdown:
     """The card; returns the picker."""
     handlers = PersonaHandlers(services)
     with gr.Column(elem_classes="card"):
         gr.Markdown(label("persona.title"), elem_classes="title")
         who = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="persona")
-        summary = gr.Markdown(elem_classes="muted")
+        face = gr.HTML(padding=False, elem_id="persona-face")
         with gr.Accordion(label("persona.edit"), open=False, elem_id="persona-edit"):
             form = [
                 gr.Textbox(label=label("persona.name"), max_length=60),
@@ -109,19 +125,38 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
                 gr.Textbox(label=label("persona.greeting"), info=label("persona.greeting_info"), lines=2),
                 gr.Textbox(label=label("persona.examples"), info=label("persona.examples_info"), lines=5, max_lines=14),
             ]
+            with gr.Accordion(label("persona.more"), open=False, elem_id="persona-book"):
+                form += _more()
             drawing = sampling.build()
             with gr.Row():
                 save = gr.Button(label("persona.save"), variant="primary", size="sm", elem_id="persona-save")
                 delete = gr.Button(label("persona.delete"), variant="stop", size="sm", visible=False)
-        make = gr.Button(label("persona.make"), size="sm")
+        card_parts = persona_card.build()
+        with gr.Accordion(label("persona.make"), open=False, elem_id="persona-new"):
+            kind = gr.Radio(
+                choices=[(label(f"persona.kind_{kind}"), kind) for kind in KINDS], value="free",
+                label=label("persona.kind"), elem_id="persona-kind",
+            )  # fmt: skip
+            gr.Markdown(label("persona.from_log"), elem_classes="muted")
+            make = gr.Button(label("persona.make"), size="sm", elem_id="persona-make")
 
     where = [shared.key, shared.conversation]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    card = [who, summary, *form, *drawing, delete]
+    card = [who, face, *form, *drawing, delete]
     shared.conversation.change(handlers.show, where, card, **quiet)
     save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **quiet).then(
         handlers.show, where, card, **quiet
     )
-    make.click(handlers.make, shared.key, shared.conversation, **quiet)
+    persona_card.wire(services, shared, card_parts).then(handlers.show, where, card, **quiet)
+    make.click(handlers.make, [shared.key, kind], shared.conversation, **quiet)
     delete.click(handlers.delete, where, shared.conversation, **quiet)
     return who
+
+
+def _more() -> list[gr.components.Component]:
+    """What few fill in: other greetings, and the character book."""
+    return [
+        gr.Textbox(label=label("persona.greetings"), info=label("persona.greetings_info"), lines=2, max_lines=8),
+        gr.Textbox(label=label("persona.book"), info=label("persona.book_info"), lines=4, max_lines=16,
+                   placeholder=label("persona.book_example"), elem_id="persona-book-text"),
+    ]  # fmt: skip

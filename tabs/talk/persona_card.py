@@ -1,0 +1,159 @@
+"""Character cards and the picture of a persona: opened, saved, changed."""
+
+import base64
+import io
+import tempfile
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from core.errors import InputError
+from core.personas import Persona
+from core.personas.picture import drawn, portrait
+from core.personas.tavern import card_json, card_png, read_card
+from core.workspace import safe_name
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
+
+CARD_FILES = [".png", ".json", ".charx"]
+THUMBNAIL = 144  # pixels: shown at half of that, sharp on dense screens
+CLICK = "() => setTimeout(() => document.querySelector('#persona-file')?.click(), 150)"
+
+
+@dataclass(frozen=True)
+class CardHandlers:
+    """What a card holds becomes a persona of the visitor, and the other way round."""
+
+    services: Services
+
+    @shows_errors
+    def open(self, key: str, cached: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[None, str]:
+        """(the empty upload, id of a new talk with the card's persona)."""
+        visitor = self.services.visitor(key, request, token)
+        card = read_card(self._uploaded(visitor, cached))
+        named = replace(card.persona, user=say(visitor.language, "persona.you"))
+        persona = self.services.personas.save(visitor.owner, named)
+        if card.picture:
+            self.services.personas.save_picture(visitor.owner, persona.id, card.picture)
+        entries = len(persona.book.entries)
+        gr.Info(
+            say(visitor.language, "persona.opened_book" if entries else "persona.opened", name=persona.name, n=entries)
+        )
+        return None, self.services.talk.open(visitor.owner, visitor.language, persona=persona.id).id
+
+    @shows_errors
+    def save_png(
+        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> gr.DownloadButton:
+        """The persona as a picture that carries its card."""
+        visitor = self.services.visitor(key, request, token)
+        persona = self._persona(visitor, conversation)
+        picture = _picture(self.services, visitor.owner, persona)
+        return _download(persona, "png", card_png(persona, picture))
+
+    @shows_errors
+    def save_json(
+        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> gr.DownloadButton:
+        """The persona as a card in JSON."""
+        persona = self._persona(self.services.visitor(key, request, token), conversation)
+        return _download(persona, "json", card_json(persona))
+
+    @shows_errors
+    def change_picture(
+        self, key: str, conversation: str, cached: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[None, str]:
+        """(the empty upload, id of the talk): a built-in persona becomes one's own copy with the picture."""
+        visitor = self.services.visitor(key, request, token)
+        picture = portrait(self._uploaded(visitor, cached))
+        if picture is None:
+            raise InputError(
+                *(say(language, "persona.picture_wrong", name=Path(cached).name) for language in ("en", "ja"))
+            )
+        before = self._persona(visitor, conversation)
+        persona = self.services.personas.save(visitor.owner, before) if before.built_in else before
+        self.services.personas.save_picture(visitor.owner, persona.id, picture)
+        if persona.id == before.id:
+            return None, conversation
+        return None, self.services.talk.open(visitor.owner, visitor.language, persona=persona.id).id
+
+    def _uploaded(self, visitor: Visitor, cached: str) -> bytes:
+        file = self.services.take_upload(visitor.owner, cached)
+        try:
+            return file.read_bytes()
+        finally:
+            file.unlink()
+
+    def _persona(self, visitor: Visitor, conversation: str) -> Persona:
+        talk = self.services.conversations.get(visitor.owner, conversation)
+        return self.services.talk.persona(
+            visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
+        )
+
+
+def face(services: Services, visitor: Visitor, persona: Persona) -> str:
+    """The persona's picture and its one line, as HTML."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(_picture(services, visitor.owner, persona)))
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    source = base64.b64encode(file.getvalue()).decode()
+    name = escape(say(visitor.language, "persona.picture_of", name=persona.name), quote=True)
+    line = escape(persona.summary or persona.description[:80])
+    return f'<div class="face"><img src="data:image/png;base64,{source}" alt="{name}"><span>{line}</span></div>'
+
+
+def _picture(services: Services, owner: str, persona: Persona) -> bytes:
+    path = services.personas.picture(owner, persona.id)
+    return path.read_bytes() if path else drawn(persona.name)
+
+
+def _download(persona: Persona, ending: str, data: bytes) -> gr.DownloadButton:
+    target = Path(tempfile.mkdtemp()) / f"{safe_name(persona.name, 'persona')}.{ending}"
+    target.write_bytes(data)
+    return gr.DownloadButton(value=str(target))
+
+
+@dataclass(frozen=True)
+class CardParts:
+    """The fold's components; `wire` joins them to the page once all of it is there."""
+
+    open: gr.UploadButton
+    png: gr.Button
+    json: gr.Button
+    picture: gr.UploadButton
+    file: gr.DownloadButton
+
+
+def build() -> CardParts:
+    """The fold with cards and picture."""
+    with gr.Accordion(label("persona.card"), open=False, elem_id="persona-card"):
+        gr.Markdown(label("persona.card_info"), elem_classes="muted")
+        opened = gr.UploadButton(label("persona.card_open"), file_types=CARD_FILES, size="sm", elem_id="card-open")
+        with gr.Row():
+            png = gr.Button(label("persona.card_png"), size="sm", elem_id="card-png", min_width=90)
+            plain = gr.Button(label("persona.card_json"), size="sm", elem_id="card-json", min_width=90)
+        picture = gr.UploadButton(
+            label("persona.picture_change"), file_types=["image"], size="sm", elem_id="card-picture"
+        )
+        file = gr.DownloadButton("file", elem_id="persona-file", elem_classes="unseen")
+    return CardParts(opened, png, plain, picture, file)
+
+
+def wire(services: Services, shared: Shared, parts: CardParts) -> gr.events.Dependency:
+    """The events; returns the one after which the picture is another."""
+    handlers, quiet = CardHandlers(services), {"show_progress": "hidden", "api_visibility": "private"}
+    where = [shared.key, shared.conversation]
+    opened = [parts.open, shared.conversation]
+    parts.open.upload(handlers.open, [shared.key, parts.open], opened, **quiet)
+    for press, handler in ((parts.png, handlers.save_png), (parts.json, handlers.save_json)):
+        press.click(handler, where, parts.file, **quiet).success(None, js=CLICK, api_visibility="private")
+    changed = [parts.picture, shared.conversation]
+    return parts.picture.upload(handlers.change_picture, [*where, parts.picture], changed, **quiet)
