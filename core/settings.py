@@ -44,12 +44,17 @@ class Settings:
     ephemeral: bool = False
     """What is written is gone when the server restarts (a Space without a bucket)."""
     max_upload_mb: int = 200
+    max_message: int = 8000
+    """Characters of one message."""
+    replies_per_minute: int = 30
+    """For each visitor."""
     host: str = "127.0.0.1"
     port: int = 7860
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MAX_UPLOAD_MB, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
+        """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MAX_UPLOAD_MB, _MAX_MESSAGE, _REPLIES_PER_MINUTE,
+        GRADIO_SERVER_NAME, _PORT and what Spaces sets.
 
         Raises InputError for a number that is none.
         """
@@ -65,6 +70,8 @@ class Settings:
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
             ephemeral=on_space and not kept,
             max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
+            max_message=_number(env, "OMOKAGE_MAX_MESSAGE", 8000),
+            replies_per_minute=_number(env, "OMOKAGE_REPLIES_PER_MINUTE", 30),
             host=env.get("GRADIO_SERVER_NAME") or "127.0.0.1",
             port=_number(env, "GRADIO_SERVER_PORT", 7860),
         )

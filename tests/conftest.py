@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="omokage-tests-"))
 FROM_THE_MACHINE = (
     "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "HF_HUB_CACHE", "TRANSFORMERS_OFFLINE",
-    "OMOKAGE_MODEL", "OMOKAGE_LOCK_MODEL", "OMOKAGE_MAX_UPLOAD_MB", "SPACE_ID",
+    "OMOKAGE_MODEL", "OMOKAGE_LOCK_MODEL", "OMOKAGE_MAX_UPLOAD_MB", "OMOKAGE_MAX_MESSAGE",
+    "OMOKAGE_REPLIES_PER_MINUTE", "SPACE_ID",
     "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT",
 )  # fmt: skip
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.chat.conversations import LONGEST_MESSAGE, Conversation, Conversations, check_message
+from core.chat.conversations import Conversation, Conversations
 from core.errors import InputError
 from core.messages import Turn
 from core.workspace import Workspace
@@ -107,10 +107,3 @@ def test_listing_while_others_are_deleted(conversations: Conversations) -> None:
         while not gone.done():
             conversations.list(ME)
     assert conversations.list(ME) == []
-
-
-def test_a_message_that_is_far_too_long_is_told() -> None:
-    assert check_message("  x ") == "x"
-    assert len(check_message("x" * LONGEST_MESSAGE)) == LONGEST_MESSAGE
-    with pytest.raises(InputError, match="50001 characters"):
-        check_message("x" * (LONGEST_MESSAGE + 1))

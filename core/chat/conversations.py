@@ -11,8 +11,6 @@ from core.errors import InputError
 from core.messages import Turn, from_chat_messages, to_chat_messages
 from core.workspace import Workspace, read_json, write_json
 
-LONGEST_MESSAGE = 50_000  # characters
-
 
 @dataclass(frozen=True)
 class Conversation:
@@ -109,13 +107,3 @@ class Conversations:
         if not re.fullmatch(r"[0-9a-f]{6,12}-[0-9a-f]{12}", conversation_id):
             raise InputError("There is no such conversation.", "その会話はありません。")
         return self.workspace.place(owner, "chats", f"{conversation_id}.json")
-
-
-def check_message(text: str) -> str:
-    """`text` as it may be said. Raises InputError when it is far too long for any window."""
-    if len(text) > LONGEST_MESSAGE:
-        raise InputError(
-            f"The message has {len(text)} characters; {LONGEST_MESSAGE} are allowed.",
-            f"メッセージが {len(text)} 文字あります。{LONGEST_MESSAGE} 文字までにしてください。",
-        )
-    return text.strip()

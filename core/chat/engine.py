@@ -4,7 +4,8 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from core.errors import AppError, ModelError
 from core.models.adapters import Adapter
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from transformers import LogitsProcessorList, StoppingCriteria
 
 
+Fault = Literal["", "loop", "again", "recited", "aside"]
+
+
 @dataclass(frozen=True)
 class Reply:
     """The reply so far. `finished` is False when it ran into its length limit or was stopped."""
@@ -25,6 +29,10 @@ class Reply:
     text: str
     tokens: int
     finished: bool = False
+    seed: int = -1
+    """What it was drawn with; -1 where nobody chose one."""
+    fault: Fault = ""
+    """What was wrong with it, or with those that were tried before it."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +60,19 @@ class Engine:
         Raises ModelError when the adapter does not fit or the device runs out of memory.
         """
         ids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        order = _Order(loaded, tuple(prompt), sampling, ending, adapter, stop, seed)
+        closed = threading.Event()
+        order = _Order(loaded, tuple(prompt), sampling, ending, adapter, (stop, closed), seed)
         done = self.store.run(_generate, order, ids, whose=owner)
         done.add_done_callback(lambda _: ids.put(None))
         written: list[int] = []
+        reply = partial(Reply, seed=-1 if seed is None else seed)
         try:
             while (token := ids.get()) is not None:
                 if token not in ending.token_ids:
                     written.append(token)
-                    yield Reply(_without_half_an_end(_said(order, written), ending.strings), len(written))
+                    yield reply(_without_half_an_end(_said(order, written), ending.strings), len(written))
         finally:
-            stop.set()
+            closed.set()
         try:
             finished = done.result()
         except AppError:
@@ -70,7 +80,7 @@ class Engine:
         except Exception as error:
             self.store.run(loaded.prefixes.clear, whose=owner)  # it may have been the memory that was missing
             raise _failed(error) from error
-        yield Reply(_said(order, written), len(written), finished)
+        yield reply(_said(order, written), len(written), finished)
 
 
 @dataclass(frozen=True)
@@ -82,8 +92,13 @@ class _Order:
     sampling: Sampling
     ending: Ending
     adapter: Adapter | None
-    stop: threading.Event
+    ends: tuple[threading.Event, ...]
+    """Any of them stops it."""
     seed: int | None
+
+    @property
+    def stopped(self) -> bool:
+        return any(end.is_set() for end in self.ends)
 
 
 def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
@@ -91,7 +106,7 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
     import torch
     from transformers import StoppingCriteriaList
 
-    if order.stop.is_set():
+    if order.stopped:
         return False
     model, ending, prefixes = order.loaded.model, order.ending, order.loaded.prefixes
     adapter = use(order.loaded, order.adapter)
@@ -114,7 +129,7 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
         )
     ids = output.sequences[0].tolist()
     prefixes.keep(adapter, ids, output.past_key_values)
-    return not order.stop.is_set() and (ids[-1] in ending.token_ids or ended.met)
+    return not order.stopped and (ids[-1] in ending.token_ids or ended.met)
 
 
 def _drawing(sampling: Sampling) -> dict[str, float | int | bool | None]:
@@ -170,7 +185,7 @@ def _ended_by_words(order: _Order) -> "StoppingCriteria":
                 written = input_ids[0, len(order.prompt) :]
                 text = order.loaded.tokenizer.decode(written, skip_special_tokens=True).lstrip()
                 self.met = self.met or any(string in text for string in order.ending.strings)
-            return torch.full((input_ids.shape[0],), self.met or order.stop.is_set(), device=input_ids.device)
+            return torch.full((input_ids.shape[0],), self.met or order.stopped, device=input_ids.device)
 
     return Ended()
 

@@ -1,15 +1,21 @@
 """A conversation meets a model: the contract it is held under, the prompt it makes, the reply it gets."""
 
+import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from core.chat.conversations import Conversation, Conversations
 from core.chat.engine import Engine, Reply
+from core.chat.guards import ASIDE, Hidden, line, wants_another_part
+from core.chat.limits import Limits
+from core.chat.watch import ATTEMPTS, Watch, hotter, watched
 from core.models.adapters import Adapter, Adapters
 from core.models.loading import LoadedModel, ModelStore
 from core.personas import Persona, Personas, Sampling
 from core.prompt import Prompt, PromptContract, ending, render
+
+LAST_REPLIES = 3  # which a new one is not to repeat
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Talk:
     personas: Personas
     adapters: Adapters
     conversations: Conversations
+    limits: Limits = field(default_factory=Limits)
 
     def open(self, owner: str, language: str, *, persona: str = "", adapter: str = "") -> Conversation:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
@@ -73,18 +80,42 @@ class Talk:
         """What the model is given for the next reply; with `draft`, as if that had been sent."""
         return render(setting.contract, conversation.said("user", draft).turns, setting.loaded.tokenizer)
 
-    def reply(self, setting: Setting, conversation: Conversation, stop: threading.Event) -> Iterator[Reply]:
-        """Stream the persona's next turn. The conversation is not changed; who shows it stores it."""
-        prompt = self.prompt(setting, conversation)
+    def reply(
+        self, setting: Setting, conversation: Conversation, stop: threading.Event, *, prompt: Prompt | None = None
+    ) -> Iterator[Reply]:
+        """Stream the persona's next turn. The conversation is not changed; who shows it stores it.
+
+        `prompt` is what `prompt` returned, where that is known already. What goes wrong is tried again
+        (`core.chat.watch`); who wants the persona to drop its part gets an answer without the model.
+        """
+        asked = _last_words(conversation)
+        if wants_another_part(asked):
+            yield Reply(line(ASIDE, asked, len(conversation.turns)), 0, finished=True, fault="aside")
+            return
+        prompt = prompt or self.prompt(setting, conversation)
         room = setting.contract.context_window - len(prompt.ids)
         sampling = replace(setting.sampling, max_new_tokens=max(1, min(setting.sampling.max_new_tokens, room)))
-        yield from self.engine.stream(
-            setting.loaded, prompt.ids, sampling, ending(setting.contract, setting.loaded.tokenizer),
-            adapter=setting.adapter, stop=stop, owner=setting.owner, seed=sampling.seed if sampling.seed >= 0 else None,
-        )  # fmt: skip
+        seed = sampling.seed if sampling.seed >= 0 else secrets.randbelow(2**31 - ATTEMPTS)
+        ends = ending(setting.contract, setting.loaded.tokenizer)
+
+        def draw(attempt: int) -> Iterator[Reply]:
+            return self.engine.stream(
+                setting.loaded, prompt.ids, hotter(sampling, attempt), ends,
+                adapter=setting.adapter, stop=stop, owner=setting.owner, seed=seed + attempt,
+            )  # fmt: skip
+
+        before = [turn for turn in conversation.turns if turn.role == "assistant"][-LAST_REPLIES:]
+        said = tuple(setting.contract.separator.join(turn.messages) for turn in before)
+        yield from watched(draw, Watch(said, Hidden(setting.contract.description), asked), stop)
 
     def messages_of(self, setting: Setting, reply: str) -> list[str]:
         """A reply as the messages it is meant to be."""
         plain, written = setting.contract.separator, ending(setting.contract, setting.loaded.tokenizer).separator
         parts = (reply.replace(written, plain) if written else reply).split(plain)
         return [part.strip() for part in parts if part.strip()]
+
+
+def _last_words(conversation: Conversation) -> str:
+    """What the user said last, if nothing was said since."""
+    last = conversation.turns[-1:]
+    return "\n".join(last[0].messages) if last and last[0].role == "user" else ""

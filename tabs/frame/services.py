@@ -7,6 +7,7 @@ import gradio as gr
 
 from core.chat.conversations import Conversations
 from core.chat.engine import Engine
+from core.chat.limits import Limits
 from core.chat.talk import Talk
 from core.data.store import DataSets
 from core.hub import whoami
@@ -64,7 +65,14 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         personas=personas,
         adapters=adapters,
         conversations=conversations,
-        talk=Talk(models, Engine(models), personas, adapters, conversations),
+        talk=Talk(
+            models,
+            Engine(models),
+            personas,
+            adapters,
+            conversations,
+            Limits(settings.max_message, settings.replies_per_minute),
+        ),
         datasets=DataSets(workspace),
         jobs=Jobs(workspace, start=True),
     )

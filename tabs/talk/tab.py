@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import gradio as gr
 
-from core.chat.conversations import Conversation, check_message
+from core.chat.conversations import Conversation
 from core.errors import AppError, InputError, ModelError
 from tabs.frame import parts
 from tabs.frame.errors import shows_errors
@@ -65,7 +65,7 @@ class TalkHandlers:
         """Say something and stream the answer."""
         visitor = self.services.visitor(key, request, token)
         talk = self._talk(visitor, conversation)
-        words = check_message(text)
+        words = self.services.talk.limits.check(text)
         if not words:
             if not talk.turns or talk.turns[-1].role == "user":
                 yield from self._reply(visitor, talk)  # nothing said: the persona speaks first, or goes on
@@ -101,7 +101,7 @@ class TalkHandlers:
         """Change a message; after one's own, the persona answers anew."""
         visitor = self.services.visitor(key, request, token)
         index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
-        words = check_message(str(event.value).replace(JOINER, ""))
+        words = self.services.talk.limits.check(str(event.value).replace(JOINER, ""))
         if not words:
             raise InputError("An empty message cannot be kept. Use undo to take it back.",
                              "空のメッセージにはできません。取り消すには「戻す」を使ってください。")  # fmt: skip
@@ -183,6 +183,7 @@ class TalkHandlers:
         """Stream the persona's turn: (transcript, message box, stop button, what the model sees) at each step."""
         services, place, writing = self.services, f"{visitor.owner}/{talk.id}", Writing()
         setting = services.talk.setting(visitor.owner, talk, visitor.language)
+        services.talk.limits.ask(visitor.owner)
         self.writing[place] = writing
         words: list[str] = []
         drawn = 0.0

@@ -1,0 +1,64 @@
+"""Replies that go round in circles: the same words again and again, or the same reply as before.
+
+Small models fall into loops that no penalty ends, so a loop is noticed while it is written and stopped.
+What people write on purpose is none: laughter, drawn-out vowels, rows of marks, a word said five times.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+LONGEST_PERIOD = 128  # characters
+LEAST_COPIES = 3
+LEAST_COVER = 40  # characters that the copies take together; 390,000 messages of people have none at 24
+# Laughter, vowels and marks may run on; past this nobody reads them.
+LEAST_COVER_OF_NOISE = 240
+NOISE = re.compile(r"[\W_ー~wWｗＷ笑草爆ぁ-ぉあ-おァ-オはひふへほハヒフヘホxXhHaAeEoO8５５5kK哈呵ㅋㅎㅠㅜ]+")
+
+ALIKE = 0.9
+SHORTEST_TO_COMPARE = 12  # characters: people do say うん and ok again
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The end of a text that repeats itself: where it begins, and how long one round is (characters)."""
+
+    start: int
+    period: int
+
+    def cut(self, text: str) -> str:
+        """`text` with one round left."""
+        return text[: self.start + self.period].rstrip()
+
+
+def find_loop(text: str) -> Loop | None:
+    """The loop that `text` ends in, or None. Looks at the end only: ask while the text grows."""
+    for period in range(1, min(LONGEST_PERIOD, len(text) // LEAST_COPIES) + 1):
+        unit = text[-period:]
+        cover = LEAST_COVER_OF_NOISE if NOISE.fullmatch(unit) else LEAST_COVER
+        most = max(LEAST_COPIES, -(-cover // period))
+        if len(text) >= period * most and text.endswith(unit * most):
+            start = len(text) - period * most
+            while text[max(0, start - period) : start] == unit:
+                start -= period
+            return Loop(start, period)
+    return None
+
+
+def says_again(text: str, before: Iterable[str]) -> bool:
+    """Whether `text` is nearly word for word one of the replies `before` it."""
+    words = _plain(text)
+    if len(words) < SHORTEST_TO_COMPARE:
+        return False
+    return any(_alike(words, other) for other in map(_plain, before))
+
+
+def _alike(one: str, other: str) -> bool:
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())

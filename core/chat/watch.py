@@ -1,0 +1,80 @@
+"""A reply that is watched while it is written: stopped when it loops or recites, and tried again, hotter."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from core.chat.engine import Reply
+from core.chat.guards import AT_A_LOSS, Hidden, line
+from core.chat.loops import find_loop, says_again
+from core.personas import Sampling
+
+ATTEMPTS = 3
+HOTTER = 0.2
+SENTENCE = 8  # characters: one round of a loop that is as long can stand as a reply
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a reply must not be."""
+
+    before: tuple[str, ...] = ()
+    """The persona's last replies, which it is not to say again."""
+    hidden: Hidden = field(default_factory=Hidden)
+    """The persona's text, which it is not to recite."""
+    asked: str = ""
+    """What the user said last: the language of the line that stands for a reply that would not come."""
+
+    def growing(self, reply: Reply) -> Reply:
+        """`reply` as it is, or cut before what is wrong with it, which is named."""
+        if loop := find_loop(reply.text):
+            return replace(reply, text=loop.cut(reply.text), fault="loop")
+        start = self.hidden.recited(reply.text)
+        return reply if start is None else replace(reply, text=reply.text[:start].rstrip(), fault="recited")
+
+    def whole(self, reply: Reply) -> Reply:
+        """The same of a reply that has ended."""
+        return replace(reply, fault="again") if says_again(reply.text, self.before) else reply
+
+
+def hotter(sampling: Sampling, attempt: int) -> Sampling:
+    """How to draw when the attempt before went wrong: warmer, with longer runs of tokens only once."""
+    if attempt == 0:
+        return sampling
+    return replace(
+        sampling,
+        temperature=min(2.0, max(sampling.temperature, 0.5) + HOTTER * attempt),
+        repetition_penalty=max(sampling.repetition_penalty, 1.1),
+        no_repeat_ngram=sampling.no_repeat_ngram or 6,
+    )
+
+
+def watched(draw: Callable[[int], Iterator[Reply]], watch: Watch, stop: threading.Event) -> Iterator[Reply]:
+    """Yield the reply of `draw(0)` as it grows; what goes wrong is drawn again, `draw(1)`, `draw(2)`.
+
+    When the last one is wrong, too, a loop of whole sentences is kept for one round, a reply of before stands,
+    and otherwise a line of the persona's says that it is at a loss. The last reply names its fault.
+    """
+    reply, fault = Reply("", 0), ""
+    for attempt in range(ATTEMPTS):
+        with closing(draw(attempt)) as stream:
+            for shown in stream:
+                reply = watch.growing(shown)
+                if reply.fault:
+                    break
+                yield replace(reply, fault=fault)
+        if not reply.fault and not stop.is_set():
+            reply = watch.whole(reply)
+        if not reply.fault or stop.is_set():
+            yield replace(reply, fault=reply.fault or fault)
+            return
+        fault = reply.fault
+    yield _at_last(reply, watch)
+
+
+def _at_last(reply: Reply, watch: Watch) -> Reply:
+    """What is said when every attempt went wrong."""
+    if reply.fault == "again" or (reply.fault == "loop" and len(reply.text) >= SENTENCE):
+        return replace(reply, finished=True)
+    return replace(reply, text=line(AT_A_LOSS, watch.asked, len(watch.before) + reply.tokens), finished=True)
