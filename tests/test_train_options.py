@@ -14,7 +14,7 @@ from core.train.spec import JobSpec, RunFolder
 
 PLAIN = replace(CONFIG, max_length=128, eval_every=2, save_every=2)
 # What else has to be so for a setting to show itself.
-WHEN = {"patience": {"learning_rate": 0.5}}
+WHEN = {"patience": {"learning_rate": 0.5}, "sample_every": {"samples": 1}}
 TIMED = ("time", "seconds", "seconds_left", "tokens_per_second", "peak_memory_bytes", "metrics")
 
 

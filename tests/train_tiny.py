@@ -12,7 +12,7 @@ from core.workspace import write_json
 
 CONTRACT = PromptContract(persona="Mika", description="You are Mika.", user="Ken", context_window=256)
 CONFIG = TrainConfig(learning_rate=0.01, epochs=2, rank=4, alpha=8, dropout=0.1, batch_size=4,
-                     max_length=256, save_every=2, eval_every=3, precision="fp32")  # fmt: skip
+                     max_length=256, samples=0, save_every=2, eval_every=3, precision="fp32")  # fmt: skip
 QUICK_STEPS = 12  # of CONFIG over `dataset`
 
 

@@ -60,6 +60,10 @@ class TrainConfig:
     """Start of all random choices: the same seed gives the same run."""
     eval_every: int = 0
     """Steps between two measures on the held-out rows; 0 measures up to ten times a run."""
+    samples: int = 3
+    """Openings of held-out rows that the model answers while it learns, to be read beside the curve."""
+    sample_every: int = 0
+    """Steps between two such looks; 0 has them as often as it measures."""
     save_every: int = 0
     """Steps between two checkpoints; 0 saves as often as it measures."""
     precision: Precision = "auto"
@@ -162,6 +166,8 @@ RULES = {
     "scheduler": _one_of(*get_args(Scheduler)),
     "seed": _whole(0, 2**32 - 1),
     "eval_every": _whole(0, 10**9),
+    "samples": _whole(0, 20),
+    "sample_every": _whole(0, 10**9),
     "save_every": _whole(0, 10**9),
     "precision": _one_of(*get_args(Precision)),
     "gradient_checkpointing": SWITCH,

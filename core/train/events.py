@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,19 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """What the model with the weights of this step answers to the opening of a held-out row."""
+
+    step: int
+    number: int
+    """Which opening, from 0 on; the same ones throughout the run."""
+    asked: str
+    said: str
+    real: str
+    """What the persona really answered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something a person should know; training goes on."""
 
@@ -104,8 +117,8 @@ class Failed:
     ja: str
 
 
-Event = Launched | Started | Step | HeldOut | Note | Saved | Done | Stopped | Failed
-KINDS = {kind.__name__.lower(): kind for kind in (Launched, Started, Step, HeldOut, Note, Saved, Done, Stopped, Failed)}
+Event = Launched | Started | Step | HeldOut | Sample | Note | Saved | Done | Stopped | Failed
+KINDS = {kind.__name__.lower(): kind for kind in get_args(Event)}
 
 
 def append(path: Path, event: Event) -> None:

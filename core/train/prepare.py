@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from core.train.base import Base
     from core.train.report import Report, Stop
+    from core.train.samples import Samples
     from core.train.trainer import PersonaTrainer
 
 
@@ -101,10 +102,24 @@ def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTr
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
     trainer = PersonaTrainer(
         model, args, data_collator=Collate(pad), train_dataset=examples, eval_dataset=work.heldout.examples,
-        callbacks=[report, *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else [])],
+        callbacks=[
+            report, _samples(folder, work, args),
+            *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else []),
+        ],
         asked=stop.asked, loraplus_ratio=config.loraplus_ratio,
     )  # fmt: skip
     return trainer, report
+
+
+def _samples(folder: RunFolder, work: Work, args: "TrainingArguments") -> "Samples":
+    """Openings of held-out rows, or of training rows where none are held out."""
+    from core.train.samples import Samples, openings
+
+    config, source, tokenizer = work.spec.config, rows_of(folder, work.spec), work.base.tokenizer
+    contract = replace(work.contract, context_window=min(config.max_length, work.base.window))
+    part = "heldout" if work.heldout.examples else "train"
+    asked = openings(read_rows(source / f"{part}.jsonl"), contract, tokenizer, count=config.samples)
+    return Samples(folder, tokenizer, contract, asked, every=config.sample_every or int(args.eval_steps))
 
 
 def _measures(work: Work) -> int:

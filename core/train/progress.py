@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from core.train.events import Done, Event, Failed, HeldOut, Launched, Note, Saved, Started, Step, Stopped, read
+from core.train.events import Done, Event, Failed, HeldOut, Launched, Note, Sample, Saved, Started, Step, Stopped, read
 from core.train.spec import RunFolder
 
 State = Literal["queued", "running", "stopping", "stopped", "done", "failed", "killed"]
@@ -24,6 +24,8 @@ class Progress:
     """(step, training loss in nats a token), by step."""
     heldout: tuple[tuple[int, float, float], ...] = ()
     """(step, bits a byte, loss in nats a token), by step."""
+    samples: tuple[Sample, ...] = ()
+    """Sample replies, by step and opening."""
     notes: tuple[tuple[str, str], ...] = ()
     """(English, Japanese), in order, none twice."""
     error: tuple[str, str] | None = None
@@ -61,6 +63,7 @@ class EventFollower:
     _latest: Step | None = None
     _losses: dict[int, float] = field(default_factory=dict)
     _heldout: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _samples: dict[tuple[int, int], Sample] = field(default_factory=dict)
     _notes: dict[tuple[str, str], None] = field(default_factory=dict)
     _error: tuple[str, str] | None = None
     _started: Started | None = None
@@ -94,6 +97,7 @@ class EventFollower:
                 tokens_per_second=latest.tokens_per_second if latest and running else None,
                 losses=tuple(sorted(self._losses.items())),
                 heldout=tuple((step, bpb, loss) for step, (bpb, loss) in sorted(self._heldout.items())),
+                samples=tuple(sample for _, sample in sorted(self._samples.items())),
                 notes=tuple(self._notes),
                 error=self._error,
                 started=self._started,
@@ -115,6 +119,8 @@ class EventFollower:
                 self._losses[event.step] = event.loss
             case HeldOut():
                 self._heldout[event.step] = (event.bpb, event.loss)
+            case Sample():
+                self._samples[event.step, event.number] = event
             case Note():
                 self._notes[event.en, event.ja] = None
             case Saved():

@@ -64,6 +64,8 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
     "measures": {
         "patience": _number(),
         "eval_every": _number(),
+        "samples": _number(),
+        "sample_every": _number(),
         "save_every": _number(),
     },
 }  # fmt: skip

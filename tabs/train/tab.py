@@ -18,7 +18,7 @@ from tabs.frame.kept import begin_talk, kept
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
 from tabs.frame.text import label, say
-from tabs.train import form, pull, run
+from tabs.train import form, pull, run, samples
 
 EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
@@ -141,6 +141,8 @@ def build(services: Services, shared: Shared) -> None:
                     with gr.Row(elem_classes="actions"):
                         yes = gr.Button(label("train.delete_yes"), variant="stop", size="sm", elem_id="delete-yes")
                         no = gr.Button(label("train.delete_no"), size="sm")
+            timer = gr.Timer(EVERY)
+            samples.build(services, shared, chosen, timer)
             with gr.Column(visible=False, elem_classes="card") as result:
                 gr.Markdown(label("publish.keep"), elem_classes="title")
                 with gr.Row(elem_classes="actions"):
@@ -156,7 +158,7 @@ def build(services: Services, shared: Shared) -> None:
     where = [shared.key, chosen]
     drawn = [chosen, runs, history, picture, stop, resume, delete, talk, result, model, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **quiet}
-    gr.Timer(EVERY).tick(**refreshing)
+    timer.tick(**refreshing)
     shared.arrived.then(**refreshing)
     runs.input(None, runs, chosen, js="(id) => id", **quiet).then(**refreshing)
     started.then(**refreshing)
