@@ -438,3 +438,24 @@ def test_other_ways_to_hold_the_base_learn_too(place: Place, change: dict) -> No
     assert worker.run(folder) == 0, events(folder)[-1]
     (done,) = events(folder, Done)
     assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"]
+
+
+def test_a_run_goes_on_from_an_adapter_as_it_was(place: Place) -> None:
+    first = place.run("first")
+    assert worker.run(first) == 0
+    second = place.run("second", replace(CONFIG, rank=8, epochs=1))
+    second.take_start(first.adapter)
+    assert worker.run(second) == 0
+    (before,), (after,) = events(first, Done), events(second, Done)
+    assert after.metrics["heldout_bpb_before"] == pytest.approx(before.metrics["heldout_bpb_after"], rel=1e-5)
+    config = read_json(second.adapter / "adapter_config.json")
+    assert config["r"] == CONFIG.rank and not same(weights(first), weights(second))
+
+
+def test_an_adapter_of_another_base_is_no_start(place: Place, tmp_path: Path) -> None:
+    other = replace(place, base=tiny_base(tmp_path / "other", hidden=48)).run("other", replace(CONFIG, epochs=1))
+    assert worker.run(other) == 0
+    folder = place.run("second")
+    folder.take_start(other.adapter)
+    assert worker.run(folder) == 1
+    assert "does not fit this model" in events(folder, Failed)[0].en

@@ -4,6 +4,7 @@ Only safetensors are read and no code of a model's repository is run. Imports to
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError, ModelError
@@ -66,8 +67,12 @@ def load_base(spec: JobSpec) -> Base:
     return Base(model, tokenizer, model.num_parameters(), window, precision, getattr(config, "_commit_hash", None))
 
 
-def with_adapter(base: Base, config: TrainConfig) -> "PeftModel":
-    """A fresh LoRA adapter on the frozen base. Its start depends on the seed alone."""
+def with_adapter(base: Base, config: TrainConfig, start: Path | None = None) -> "PeftModel":
+    """A LoRA adapter on the frozen base: fresh, depending on the seed alone, or the one in the folder `start`.
+
+    Of the latter, rank, scale and targets are its own; only the dropout is the config's. Raises InputError
+    when it does not fit the base.
+    """
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
     from transformers import set_seed
 
@@ -81,6 +86,8 @@ def with_adapter(base: Base, config: TrainConfig) -> "PeftModel":
         model.enable_input_require_grads()
     names = config.target.replace(" ", "").split(",")
     set_seed(config.seed)
+    if start is not None:
+        return _going_on(model, config, start)
     lora = LoraConfig(
         r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias="none", task_type="CAUSAL_LM",
         target_modules="all-linear" if config.target == "all-linear" else names,
@@ -92,6 +99,22 @@ def with_adapter(base: Base, config: TrainConfig) -> "PeftModel":
         raise InputError(
             f"target = {config.target!r} names layers that this model does not have. Use all-linear.",
             f"target = {config.target!r} という名前の層はこのモデルにありません。all-linear にしてください。",
+        ) from error
+
+
+def _going_on(model: "PreTrainedModel", config: TrainConfig, start: Path) -> "PeftModel":
+    from peft import LoraConfig, PeftModel
+
+    lora = LoraConfig.from_pretrained(start)
+    lora.lora_dropout, lora.inference_mode = config.dropout, False
+    try:
+        return PeftModel.from_pretrained(model, start, config=lora, is_trainable=True)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).strip().split("\n")[-1].strip()[:160]
+        raise InputError(
+            f"The adapter to go on from does not fit this model ({reason}). Choose the model it was trained on.",
+            f"続きから学習するアダプターがこのモデルに合いません（{reason}）。"
+            "そのアダプターを学習したモデルを選んでください。",
         ) from error
 
 

@@ -66,8 +66,11 @@ class Jobs:
         """Start no more runs. Those that run go on, and are found again by the next server."""
         self._dispatcher.close()
 
-    def submit(self, owner: str, spec: JobSpec) -> Job:
-        """Put a new run at the end of the queue. Raises InputError when its data set is not there."""
+    def submit(self, owner: str, spec: JobSpec, *, start: Path | None = None) -> Job:
+        """Put a new run at the end of the queue. Raises InputError when its data set is not there.
+
+        With `start`, the folder of an adapter of the same base, the run goes on from that.
+        """
         if not (spec.dataset / "train.jsonl").is_file():
             raise InputError(
                 f"The data set “{spec.dataset.name}” has no train.jsonl. Make or choose a data set first.",

@@ -95,7 +95,7 @@ def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTr
     from core.train.trainer import PersonaTrainer
 
     config, examples = work.spec.config, work.rows.examples
-    model = with_adapter(work.base, config)
+    model = with_adapter(work.base, config, folder.start if folder.start.is_dir() else None)
     args = _arguments(folder, work)
     report = Report(folder, stop)
     tokenizer = work.base.tokenizer

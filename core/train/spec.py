@@ -8,6 +8,8 @@ from core.prompt import PromptContract
 from core.train.config import TrainConfig
 from core.workspace import read_json, write_json
 
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+
 
 @dataclass(frozen=True)
 class JobSpec:
@@ -44,6 +46,7 @@ class RunFolder:
     meta.json      owner, queue, process          worker.log    what the libraries said, tracebacks
     stop           present when asked to stop     checkpoints/  to resume from
     dataset/       the rows as they were          adapter/      the result
+    start/         the adapter it goes on from    replies.jsonl what the adapter said by itself
     """
 
     path: Path
@@ -75,6 +78,20 @@ class RunFolder:
     @property
     def adapter(self) -> Path:
         return self.path / "adapter"
+
+    @property
+    def start(self) -> Path:
+        return self.path / "start"
+
+    @property
+    def replies(self) -> Path:
+        return self.path / "replies.jsonl"
+
+    def take_start(self, adapter: Path) -> None:
+        """Keep the adapter to go on from as it is now: it may be deleted, or trained again, before this is done."""
+        self.start.mkdir()
+        for name in ADAPTER:
+            shutil.copyfile(adapter / name, self.start / name)
 
     def take_rows(self, source: Path) -> None:
         """Keep the data set of now: a run that is resumed later must find the same rows."""
