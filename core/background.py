@@ -1,6 +1,6 @@
 """What a prompt may carry besides its persona and the conversation: lines that were looked up for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -13,3 +13,7 @@ class Background:
     """What happened when, dated, oldest first."""
     recalled: tuple[str, ...] = ()
     """Words of old turns that bear on what was just said, dated. Most relevant first."""
+
+
+BACKGROUND_PARTS = tuple(field.name for field in fields(Background))
+NO_BACKGROUND = Background()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import get_args
 
+from core.background import BACKGROUND_PARTS
 from core.errors import InputError
 from core.messages import Role, Turn
 
@@ -16,10 +17,14 @@ class PromptContract:
     """The persona's name."""
     description: str = ""
     """Who the persona is: the system text."""
+    reply_format: str = ""
+    """How a reply has to look; stands behind the description, and no more than it ever falls out."""
     user: str = "User"
     """The other side's name, for layouts that print names."""
     examples: tuple[Turn, ...] = ()
     """Exchanges that show how the persona talks; the first to go when the window is full."""
+    parts: tuple[str, ...] = ()
+    """Which parts of a `Background` a prompt may carry. A trained adapter's contract names those its rows had."""
     template: str = "auto"
     """The layout; see `core.layout.layout_for`. A trained adapter's contract names a definite one."""
     separator: str = "\n"
@@ -43,6 +48,7 @@ class PromptContract:
             known["examples"] = tuple(
                 Turn(turn["role"], tuple(turn["messages"]), turn.get("name")) for turn in value.get("examples", ())
             )
+            known["parts"] = tuple(value.get("parts", ()))
             contract = cls(**known)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise _no_contract(f"{type(error).__name__}: {error}") from error
@@ -63,9 +69,10 @@ def _is_turns(value: tuple[Turn, ...]) -> bool:
 
 # What each field may be: a contract can come from the Hub, or from somebody's editor.
 FITS: dict[str, Callable[..., bool]] = {
-    **dict.fromkeys(("persona", "description", "user", "template", "opening"), _is_text),
+    **dict.fromkeys(("persona", "description", "reply_format", "user", "template", "opening"), _is_text),
     "separator": lambda value: _is_text(value) and value != "",
     "examples": _is_turns,
+    "parts": lambda value: all(part in BACKGROUND_PARTS for part in value),
     "context_window": lambda value: type(value) is int and value > 0,
     "reply_reserve": lambda value: type(value) is int and value >= 0,
 }

@@ -3,7 +3,8 @@
 A layout renders chat messages to pieces of text that know where each message's words begin and end.
 To find them in any template, words are numbered and wrapped in noncharacters that no text may contain,
 the template is rendered as it is, and the wrapping is taken out again; so nothing here knows ChatML
-from Gemma. What a person typed that spells a special token is cut inside it, so that it stays letters.
+from Gemma. What a person typed that spells a special token is cut inside it, so that it stays letters;
+what spells a label that the template writes in plain letters ("Ken:", "### 応答:") gets a space before its end.
 """
 
 import itertools
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Noncharacters, never valid in exchanged text: OPEN number NUMBERED words CLOSE, and CUT within words.
 OPEN, NUMBERED, CLOSE, CUT = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 WRAPPING = re.compile(f"[{OPEN}{NUMBERED}{CLOSE}{CUT}]")
+NEWLINES = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 WORDS = re.compile(f"{OPEN}(\\d+){NUMBERED}(.*?){CLOSE}", re.DOTALL)
 # Llama 3's own default: with today's date a persona would be asked otherwise than it was trained.
 DATE = "26 Jul 2024"
@@ -94,6 +96,11 @@ class Layout:
         text = WRAPPING.sub("", text)
         marks = _any_of(self.marks)
         return marks.sub(rf"\1{CUT}", text) if marks else text
+
+    def said(self, text: str, names: tuple[str, str]) -> str:
+        """`text` as somebody may say it between `names` (persona, user): in it the template's labels are none."""
+        labels = _labels(self, names)
+        return labels.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text) if labels else text
 
     def starts_with_mark(self, text: str) -> str | None:
         """The longest mark at the beginning of `text`."""
@@ -166,6 +173,35 @@ def _any_of(marks: tuple[str, ...]) -> "re.Pattern[str] | None":
         return None
     first = "".join(sorted({re.escape(mark[0]) for mark in marks}))
     return re.compile(f"(?=[{first}])(?={'|'.join(map(re.escape, marks))})(.)", re.DOTALL)
+
+
+@lru_cache(maxsize=64)
+def _labels(layout: Layout, names: tuple[str, str]) -> "re.Pattern[str] | None":
+    """Finds what `layout` writes in plain letters around words to say who speaks, where a person types it.
+
+    What a special token leads in needs no care. Bare words ("user") are too common to be told from talk.
+    """
+    roles = ("system",) * layout.takes_system + ("user", "assistant") * 2
+    laid = layout.stretches([layout.words(role, "w\nw") for role in roles], names=names, reply=True)
+    newline = next(stretch.text.strip()[1:-1] for stretch in laid if stretch.words is not None)
+    around = "".join(stretch.text if stretch.words is None else OPEN for stretch in laid).replace(newline, "\n")
+    for mark in layout.marks:
+        around = around.replace(mark, CUT)
+    found = {
+        (match[2], match[1] in "\n") for match in re.finditer(rf"(^|[{OPEN}{CUT}\n])\s*([^{OPEN}{CUT}\n]+)", around)
+    }
+    labels = {
+        (label.strip(), starts) for label, starts in found if re.search(r"\w", label) and re.search(r"[^\w\s]", label)
+    }
+    first = {label for label, starts in labels if starts}
+    anywhere = {label for label, _ in labels} - first | ({newline} - {"\n", *layout.marks})
+    patterns = [rf"(?<![^{NEWLINES}])[^\S{NEWLINES}]*(?:{_either_colon(first)})"] if first else []
+    patterns += [_either_colon(anywhere)] if anywhere else []
+    return re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
+
+
+def _either_colon(labels: set[str]) -> str:
+    return "|".join(re.sub("[:：]$", "[:：]", re.escape(label)) for label in sorted(labels, key=len, reverse=True))
 
 
 def _unusable(name: str, reason: str) -> ModelError:

@@ -50,7 +50,7 @@ class TokenHandlers:
         setting = self.services.talk.setting(visitor.owner, talk, visitor.language)
         prompt = self.services.talk.prompt(setting, talk)
         shown = self._by_part(prompt, ids, visitor.language)
-        return shown, parts.budget(prompt, setting.contract.reply_reserve, visitor.language)
+        return shown, parts.budget(prompt, visitor.language)
 
     @shows_errors
     def row(

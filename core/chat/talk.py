@@ -68,7 +68,7 @@ class Talk:
             trained = adapter.contract
             differs = (persona.name, persona.description) != (trained.persona, trained.description)
             window = min(trained.context_window, loaded.context)
-            shape = {"template": trained.template, "separator": trained.separator, "opening": trained.opening}
+            shape = {name: getattr(trained, name) for name in ("template", "separator", "opening", "parts")}
             contract = replace(
                 replace(contract, **shape) if differs else trained,
                 context_window=window,

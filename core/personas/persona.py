@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from core.background import BACKGROUND_PARTS
 from core.messages import Turn
 from core.personas.book import Book
 from core.personas.macros import expand
@@ -56,6 +57,7 @@ class Persona:
             description=self.description,
             user=self.user,
             examples=self.examples,
+            parts=BACKGROUND_PARTS,
             template=template,
             context_window=context_window,
             reply_reserve=min(self.sampling.max_new_tokens, context_window // 2),

@@ -214,7 +214,7 @@ class TalkHandlers:
         except AppError as error:
             return f'<p class="warn">{error.text(language)}</p>'
         note = f'<p class="muted warn">{say(language, "talk.differs")}</p>' if setting.differs else ""
-        return note + parts.budget(prompt, setting.contract.reply_reserve, language)
+        return note + parts.budget(prompt, language)
 
     def _talks(self, visitor: Visitor, talk: Conversation) -> gr.Radio:
         found = list(self.services.conversations.list(visitor.owner))

@@ -1,0 +1,118 @@
+"""The one idea: a prompt is made here, for the chat, the inspector, training and evaluation alike.
+
+`render` turns a contract, the turns so far and a tokenizer into token ids that know which part of the
+prompt each token belongs to and, for a training row, which tokens are learned. What goes in when not
+everything does is decided in `packing`, how it is laid out and tokenised in `assembly`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.background import BACKGROUND_PARTS, NO_BACKGROUND, Background
+from core.codec import codec_of
+from core.contract import PromptContract
+from core.errors import InputError
+from core.layout import layout_for
+from core.messages import Turn
+from core.prompt.assembly import Contents, lay_out, text_of, tokenise
+from core.prompt.endings import Ending, ending
+from core.prompt.meter import Meter, meter
+from core.prompt.packing import budgets, choices
+from core.prompt.pieces import PARTS, Part, Piece, Prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = [
+    "PARTS", "Background", "Ending", "Meter", "Part", "Piece", "Prompt", "PromptContract", "budgets", "ending",
+    "meter", "render",
+]  # fmt: skip
+
+
+def render(
+    contract: PromptContract,
+    turns: Sequence[Turn],
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    background: Background = NO_BACKGROUND,
+    training: bool = False,
+) -> Prompt:
+    """The prompt for the persona's next reply; with `training`, the row that teaches the persona's turns.
+
+    A chat's prompt leaves the reply its reserve and holds what `packing` says; of `background`, the parts
+    that the contract names. A row may fill the window and has no background: where it is too long, the
+    examples go first, then the oldest turns, whole. Raises InputError when persona and the last message
+    alone do not fit, and ModelError when the template cannot hold the conversation.
+    """
+    if training:
+        return _row(contract, turns, tokenizer)
+    layout, prompt = layout_for(tokenizer, contract.template), None
+    room = contract.context_window - contract.reply_reserve
+    for contents in choices(contract, turns, tokenizer, background):
+        laid = lay_out(contract, contents, layout, reply=True)
+        prompt = tokenise(*laid, tokenizer, contract=contract, training=False)
+        if len(prompt.ids) <= room:
+            return replace(prompt, left_out=_left_out(contract, turns, background, contents))
+    raise _too_long(prompt, room)
+
+
+def _row(contract: PromptContract, turns: Sequence[Turn], tokenizer: "PreTrainedTokenizerBase") -> Prompt:
+    """A training row: as many of the last turns as fit."""
+    layout, room, least = layout_for(tokenizer, contract.template), contract.context_window, 2
+    kept = Contents(_last_that_may_fit(turns, least, contract, tokenizer), contract.examples)
+    while True:
+        laid = lay_out(contract, kept, layout, reply=False)
+        prompt = tokenise(*laid, tokenizer, contract=contract, training=True)
+        over = len(prompt.ids) - room
+        if over <= 0:
+            return replace(prompt, left_out=_left_out(contract, turns, NO_BACKGROUND, kept))
+        if kept.examples:
+            kept = replace(kept, examples=())
+        elif len(kept.turns) > least:
+            kept = replace(kept, turns=kept.turns[_turns_to_drop(prompt, over, len(kept.turns) - least) :])
+        else:
+            raise _too_long(prompt, room)
+
+
+def _last_that_may_fit(
+    turns: Sequence[Turn], least: int, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase"
+) -> Sequence[Turn]:
+    """The end of `turns` that takes more than the window, or all of them: the rest need not be laid out."""
+    codec, layout, size = codec_of(tokenizer), layout_for(tokenizer, contract.template), 0
+    for count, turn in enumerate(reversed(turns), start=1):
+        # In the prompt a word may share a token with what stands before it.
+        size += max(codec.size(text_of(contract, turn, layout)) - 1, 1)
+        if size > contract.context_window and count >= least:
+            return turns[-count:]
+    return turns
+
+
+def _turns_to_drop(prompt: Prompt, over: int, most: int) -> int:
+    """How many of the oldest turns to drop to be rid of `over` tokens, by a rendering that is too long."""
+    starts = [piece.start for piece in prompt.pieces if piece.part == "turns"]
+    needed = next((n for n, start in enumerate(starts) if start - starts[0] >= over), most)
+    return max(1, min(needed, most))
+
+
+def _left_out(
+    contract: PromptContract, turns: Sequence[Turn], background: Background, contents: Contents
+) -> dict[Part, int]:
+    """How much of each part is not among the contents; parts of which nothing is missing are not named."""
+    missing = {part: len(getattr(background, part)) - len(getattr(contents.background, part))
+               for part in BACKGROUND_PARTS if part in contract.parts}  # fmt: skip
+    missing["examples"] = len(contract.examples) - len(contents.examples)
+    missing["turns"] = len(turns) - len(contents.turns)
+    missing["new"] = len(turns[-1].messages) - len(contents.turns[-1].messages) if turns else 0
+    return {part: n for part, n in missing.items() if n}
+
+
+def _too_long(prompt: Prompt, room: int) -> InputError:
+    sizes = prompt.tokens_by_part()
+    persona, new, room = sizes["persona"], sizes["new"] + sizes["turns"], max(room, 0)
+    return InputError(
+        f"This does not fit: the persona takes {persona} tokens and the message {new}, but there is room for {room}. "
+        "Shorten one of them, or choose a model with a longer context.",
+        f"入りきりません。人格が {persona} トークン、発言が {new} トークンで、使えるのは {room} トークンです。"
+        "どちらかを短くするか、文脈の長いモデルを選んでください。",
+    )

@@ -1,0 +1,171 @@
+"""From what goes into a prompt to its tokens: roles and parts first, then the template, then the ids.
+
+Text is tokenised in stretches that end where a persona's words begin and end: what the chat asks with is
+then, token for token, the beginning of what a row trains on.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.background import NO_BACKGROUND, Background
+from core.codec import Codec, codec_of
+from core.contract import PromptContract
+from core.layout import Layout, Stretch, Words
+from core.messages import Turn
+from core.prompt.pieces import Part, Piece, Prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+SPEECH = ("examples", "turns", "new")
+JAPANESE = re.compile("[ぁ-ヿ一-鿿]")
+HEADINGS: dict[str, tuple[str, str]] = {
+    "knowledge": ("知っていること:", "What you know:"),
+    "timeline": ("これまでの出来事:", "What happened so far:"),
+    "recalled": ("以前の会話から:", "From earlier talks:"),
+}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What goes into one prompt besides what its contract always says."""
+
+    turns: Sequence[Turn]
+    examples: tuple[Turn, ...] = ()
+    background: Background = NO_BACKGROUND
+
+
+def text_of(contract: PromptContract, turn: Turn, layout: Layout) -> str:
+    """The words of a turn as the model reads them; "" when it has none."""
+    names = (contract.persona, contract.user)
+    texts = [layout.said(text.strip(), names) for text in turn.messages if text.strip()]
+    if turn.name and texts:
+        texts[0] = f"{' '.join(turn.name.split())}: {texts[0]}"
+    return contract.separator.join(texts)
+
+
+def section(contract: PromptContract, part: str, lines: Sequence[str], layout: Layout) -> str:
+    """Looked-up lines under their heading, each on one line: what they say is quoted, not said by anybody.
+
+    The headings are in the language of the persona.
+    """
+    if not lines:
+        return ""
+    names = (contract.persona, contract.user)
+    heading = HEADINGS[part][0 if JAPANESE.search(contract.description + contract.persona + contract.user) else 1]
+    return "\n".join((heading, *(f"- {layout.said(' '.join(line.split()), names)}" for line in lines)))
+
+
+def lay_out(
+    contract: PromptContract, contents: Contents, layout: Layout, *, reply: bool
+) -> tuple[list[Stretch], list[tuple[Part, str]]]:
+    """The rendered stretches, and for each words in them (part, role). With `reply`, the persona is asked.
+
+    What stays the same stands first: persona, format of a reply, knowledge, timeline, examples. Recalled
+    words change with every turn and stand before the newest words, said by the same side, so that no
+    template sees a role more.
+    """
+    script = _Script(contract, layout)
+    told, always = contents.background, "system" if layout.takes_system else "user"
+    script.add("persona", always, contract.description)
+    script.add("format", always, contract.reply_format)
+    script.add("knowledge", always, section(contract, "knowledge", told.knowledge, layout))
+    script.add("timeline", always, section(contract, "timeline", told.timeline, layout))
+    # Words of the persona that a row holds as context are shown like examples: without loss.
+    spoken: list[tuple[Part, Turn]] = [("examples", turn) for turn in contents.examples]
+    spoken += [("turns" if turn.learned else "examples", turn) for turn in contents.turns]
+    if reply and contents.turns and contents.turns[-1].role == "user":
+        spoken[-1] = ("new", contents.turns[-1])
+    for part, turn in spoken:
+        text = text_of(contract, turn, layout)
+        if text and part == "new":
+            script.add("recalled", "user", section(contract, "recalled", told.recalled, layout))
+        script.say(part, turn.role, text)
+    if reply and not any(part in ("turns", "new") for part, _ in script.parts):
+        script.let_persona_speak()
+    return layout.stretches(script.messages, names=(contract.persona, contract.user), reply=reply), script.parts
+
+
+class _Script:
+    """Chat messages as they are put together, and for each words in them (part, role)."""
+
+    def __init__(self, contract: PromptContract, layout: Layout) -> None:
+        self._contract, self._layout = contract, layout
+        self.messages: list[Words] = []
+        self.parts: list[tuple[Part, str]] = []
+
+    def say(self, part: Part, role: str, text: str) -> None:
+        """A turn of either side; before the persona's, somebody speaks where that is needed."""
+        if text and role == "assistant" and self.parts[-1:] != [(part, "assistant")]:
+            self.let_persona_speak()
+        self.add(part, role, text)
+
+    def add(self, part: Part, role: str, text: str) -> None:
+        """Words of `role`, in the message of those before where these have the same role; nothing for no words."""
+        if not text.strip():
+            return
+        words, before = self._layout.words(role, text), self.parts[-1] if self.parts else None
+        separator = self._layout.plain(self._contract.separator)
+        if before == (part, role):
+            self.messages[-1] = self.messages[-1].joined_with(separator, words)
+            return
+        self.parts.append((part, role))
+        if self.messages and self.messages[-1].role == role:
+            talk = before[0] in SPEECH and part in SPEECH
+            self.messages[-1] = self.messages[-1].followed_by(separator if talk else "\n\n", words)
+        else:
+            self.messages.append(words)
+
+    def let_persona_speak(self) -> None:
+        """Somebody speaks before the persona where the layout wants it, or its words would join an example's."""
+        before = self.messages[-1].role if self.messages else "system"
+        if before == "assistant" or (before == "system" and not self._layout.persona_may_open):
+            self.add("format", "user", self._contract.opening)
+
+
+def tokenise(
+    stretches: Sequence[Stretch],
+    words: Sequence[tuple[Part, str]],
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    contract: PromptContract,
+    training: bool,
+) -> Prompt:
+    """The prompt that these stretches spell; in a training row the persona's own turns and their ends are learned."""
+    codec = codec_of(tokenizer)
+    ids: list[int] = []
+    mask: list[bool] = []
+    pieces: list[Piece] = []
+    learning = False  # inside a persona's own turn of the conversation
+    for run in _runs(stretches, words):
+        for stretch, tokens in zip(run, _encoded(run, codec, begins=not ids), strict=True):
+            part, role = words[stretch.words] if stretch.words is not None else ("format", "")
+            if stretch.words is not None:
+                learning = training and role == "assistant" and part == "turns"
+            learned = learning and (stretch.words is not None or stretch.ends_turn)
+            pieces.append(Piece(part, stretch.text, len(ids), len(ids) + len(tokens)))
+            ids += tokens
+            mask += [learned] * len(tokens)
+    reserve = 0 if training else contract.reply_reserve
+    return Prompt(tuple(ids), tuple(mask), tuple(pieces), contract.context_window, reserve)
+
+
+def _runs(stretches: Sequence[Stretch], words: Sequence[tuple[Part, str]]) -> list[list[Stretch]]:
+    """Stretches that are tokenised together: borders stand around a persona's words, and around their end mark."""
+    runs: list[list[Stretch]] = [[]]
+    for stretch in stretches:
+        if stretch.ends_turn or (stretch.words is not None and words[stretch.words][1] == "assistant"):
+            runs += [[stretch], []]
+        else:
+            runs[-1].append(stretch)
+    return [run for run in runs if run]
+
+
+def _encoded(run: Sequence[Stretch], codec: Codec, *, begins: bool) -> list[list[int]]:
+    cuts, at = [], 0
+    for stretch in run:
+        cuts += [at + cut for cut in stretch.cuts]
+        at += len(stretch.text)
+    return codec.split([stretch.text for stretch in run], begins=begins, cuts=cuts)

@@ -1,0 +1,82 @@
+"""What a prompt is: token ids that know which part of the prompt each of them belongs to."""
+
+import base64
+import zlib
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Part = Literal["persona", "knowledge", "timeline", "examples", "turns", "recalled", "new", "format"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the prompt: its part, its text, and its tokens [start, end)."""
+
+    part: Part
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is given. `ids` and `mask` are as long as each other; mask marks the learned tokens."""
+
+    ids: tuple[int, ...]
+    mask: tuple[bool, ...]
+    pieces: tuple[Piece, ...]
+    window: int
+    """Tokens that this prompt and its reply share."""
+    reserve: int = 0
+    """Tokens of the window that are kept free for the reply."""
+    left_out: Mapping[Part, int] = field(default_factory=dict)
+    """What did not fit, by part: oldest turns, examples (turns), lines, and messages of the newest turn."""
+
+    @property
+    def text(self) -> str:
+        """Exactly what is tokenised."""
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def turns_left_out(self) -> int:
+        """Oldest turns that did not fit."""
+        return self.left_out.get("turns", 0)
+
+    @property
+    def next_out(self) -> Piece | None:
+        """What goes first when the talk grows: the examples, else its oldest words; None when there is neither."""
+        by_part = {piece.part: piece for piece in reversed(self.pieces)}
+        return by_part.get("examples") or by_part.get("turns")
+
+    def tokens_by_part(self) -> dict[Part, int]:
+        """Tokens of each part, in the order of PARTS; they add up to len(ids)."""
+        return {part: sum(p.end - p.start for p in self.pieces if p.part == part) for part in PARTS}
+
+    def to_json(self) -> dict:
+        """A chat's prompt as plain values, to be kept with its reply; the mask of a training row is not kept.
+
+        About 4 bytes a token: neighbouring pieces of one part are one, and the ids are packed.
+        """
+        pieces: list[list] = []
+        for piece in self.pieces:
+            size = piece.end - piece.start
+            if pieces and pieces[-1][0] == piece.part:
+                pieces[-1] = [piece.part, pieces[-1][1] + piece.text, pieces[-1][2] + size]
+            else:
+                pieces.append([piece.part, piece.text, size])
+        packed = base64.b85encode(zlib.compress(array("i", self.ids).tobytes())).decode("ascii")
+        return {"window": self.window, "reserve": self.reserve, "left_out": dict(self.left_out), "pieces": pieces,
+                "ids": packed}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, value: dict) -> "Prompt":
+        """A prompt that was kept: its text, parts and ids, all of it unlearned."""
+        ids = array("i", zlib.decompress(base64.b85decode(value["ids"])))
+        pieces, at = [], 0
+        for part, text, size in value["pieces"]:
+            pieces.append(Piece(part, text, at, at + size))
+            at += size
+        return cls(tuple(ids), (False,) * len(ids), tuple(pieces), value["window"], value["reserve"], value["left_out"])
