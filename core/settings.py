@@ -43,6 +43,8 @@ class Settings:
     """Sign-in with Hugging Face is configured (only ever on a Space)."""
     ephemeral: bool = False
     """What is written is gone when the server restarts (a Space without a bucket)."""
+    remote_servers: tuple[str, ...] = ()
+    """Bases of the OpenAI-compatible servers that may be talked with; empty: any, but none where strangers come."""
     max_upload_mb: int = 200
     max_message: int = 8000
     """Characters of one message."""
@@ -53,7 +55,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MAX_UPLOAD_MB, _MAX_MESSAGE, _REPLIES_PER_MINUTE,
+        """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MAX_UPLOAD_MB, _REMOTE_SERVERS, _MAX_MESSAGE, _REPLIES_PER_MINUTE,
         GRADIO_SERVER_NAME, _PORT and what Spaces sets.
 
         Raises InputError for a number that is none.
@@ -69,6 +71,7 @@ class Settings:
             on_space=on_space,
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
             ephemeral=on_space and not kept,
+            remote_servers=tuple(env.get("OMOKAGE_REMOTE_SERVERS", "").replace(",", " ").split()),
             max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
             max_message=_number(env, "OMOKAGE_MAX_MESSAGE", 8000),
             replies_per_minute=_number(env, "OMOKAGE_REPLIES_PER_MINUTE", 30),

@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from core.chat.guards import ASIDE
 from core.chat.loops import find_loop
 from core.chat.talk import Talk
 from core.errors import InputError, ModelError
-from core.memory.memory import Memory
-from core.memory.writing import write
 from core.messages import Turn
 from core.models.adapters import Adapters
 from core.models.loading import ModelStore
@@ -57,7 +54,7 @@ def store(base: Path) -> ModelStore:
 def talk(store: ModelStore, tmp_path: Path) -> Talk:
     workspace = Workspace(tmp_path)
     shelves = Personas(workspace), Adapters(workspace), Conversations(workspace)
-    return Talk(store, Engine(store), *shelves, Memory(workspace, partial(write, store)))
+    return Talk(store, Engine(store), *shelves)
 
 
 def test_a_greeting_opens_the_talk_word_for_word(talk: Talk) -> None:
@@ -217,3 +214,14 @@ def test_a_seed_of_the_persona_makes_replies_repeatable(talk: Talk) -> None:
     texts = [list(talk.reply(replace(setting, sampling=sampling), conversation, threading.Event()))[-1].text
              for sampling in (drawn, drawn, replace(drawn, seed=-1))]  # fmt: skip
     assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_prompt_is_also_chat_messages_for_a_server(talk: Talk) -> None:
+    examples = (Turn("user", ("a", "b")), Turn("assistant", ("c",)))
+    persona = talk.personas.save(ME, Persona("Soc", "Asks.", greeting="Hm?", examples=examples))
+    conversation = talk.open(ME, "en", persona=persona.id).said("user", "x\ny").said("user", "z")
+    setting = talk.setting(ME, conversation, "en")
+    setting = replace(setting, contract=replace(setting.contract, template="chatml"))
+    messages = talk.prompt(setting, conversation).messages
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert [message["content"] for message in messages] == ["Asks.", "a\nb", "c", "…", "Hm?", "x\ny\nz"]

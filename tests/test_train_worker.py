@@ -17,8 +17,6 @@ from core.train.events import Done, Event, Failed, HeldOut, Note, Saved, Started
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import read_json
 
-HELDOUT = 6  # rows
-
 
 @dataclass(frozen=True)
 class Place:
@@ -39,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
     torch.set_num_threads(1)
     home = tmp_path_factory.mktemp("train")
-    return Place(tiny_base(home / "base"), write_dataset(home / "talks", talks(24), talks(HELDOUT)), home / "runs")
+    return Place(tiny_base(home / "base"), write_dataset(home / "talks", talks(24), talks(6)), home / "runs")
 
 
 @pytest.fixture
@@ -165,18 +163,18 @@ def test_stop_before_the_first_step_keeps_nothing(place: Place) -> None:
 
 
 def test_stop_in_the_middle_of_a_measure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.train.loss import SummedLoss
+    from core.train import trainer
 
-    folder = place.run("a", replace(CONFIG, save_every=100, micro_tokens=16))  # one row at once
-    real, calls = SummedLoss.__call__, []
+    folder = place.run("a", replace(CONFIG, save_every=100))
+    real, calls = trainer.summed_loss, []
 
-    def counted(self, model, inputs):
+    def counted(model, inputs):
         calls.append(model.training)
-        if calls.count(False) == HELDOUT + 1:  # a measure at the start, then the first row of that at step 3
+        if calls.count(False) == 3:  # two batches at the start, then the first of the measure at step 3
             folder.stop.touch()
-        return real(self, model, inputs)
+        return real(model, inputs)
 
-    monkeypatch.setattr(SummedLoss, "__call__", counted)
+    monkeypatch.setattr(trainer, "summed_loss", counted)
     assert worker.run(folder) == 0
     assert events(folder)[-1] == Stopped(3) and (folder.adapter / "adapter_config.json").exists()
     assert [event.step for event in events(folder, HeldOut)] == [0]
@@ -199,16 +197,16 @@ def test_a_torn_checkpoint_is_skipped_and_the_run_ends_the_same(place: Place, mo
 def test_loss_that_is_no_number_ends_with_a_sentence_and_a_good_checkpoint(place: Place) -> None:
     folder = place.run("a", replace(CONFIG, learning_rate=1.0, alpha=4096, rank=1, warmup_ratio=0.0, save_every=1,
                                     weight_decay=1.0, epochs=200))  # fmt: skip
-    from core.train.loss import SummedLoss
+    from core.train import trainer
 
-    real, calls = SummedLoss.__call__, []
+    real, calls = trainer.summed_loss, []
 
-    def diverging(self, model, inputs):
+    def diverging(model, inputs):
         calls.append(model.training)
-        return real(self, model, inputs) * (float("nan") if calls.count(True) > 3 else 1.0)
+        return real(model, inputs) * (float("nan") if calls.count(True) > 3 else 1.0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SummedLoss, "__call__", diverging)
+        patch.setattr(trainer, "summed_loss", diverging)
         assert worker.run(folder) == 1
     failed = events(folder)[-1]
     assert isinstance(failed, Failed) and "no longer a number" in failed.en and "学習率" in failed.ja
@@ -295,12 +293,12 @@ def test_an_adapter_that_was_cut_short_leaves_the_one_before(place: Place) -> No
 
 
 def test_an_unexpected_error_is_a_sentence_without_a_traceback(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.train.loss import SummedLoss
+    from core.train import trainer
 
-    def broken(self, model, inputs):
+    def broken(model, inputs):
         raise IndexError("index 7 is out of bounds\nmore lines")
 
-    monkeypatch.setattr(SummedLoss, "__call__", broken)
+    monkeypatch.setattr(trainer, "summed_loss", broken)
     folder = place.run("a")
     assert worker.run(folder) == 1
     failed = events(folder)[-1]
@@ -363,8 +361,8 @@ def test_the_measure_that_is_told_is_that_of_the_adapter_that_is_kept(
 
     from core.train.base import load_base
     from core.train.batches import Collate
-    from core.train.loss import measure
     from core.train.prepare import load
+    from core.train.trainer import measure
 
     # Far too fast: the best step is an early one.
     config = replace(CONFIG, learning_rate=0.5, epochs=9, patience=50, eval_every=5, save_every=5)
@@ -373,7 +371,7 @@ def test_the_measure_that_is_told_is_that_of_the_adapter_that_is_kept(
     assert worker.run(folder) == 0
     metrics = read_json(folder.adapter / "training.json")["metrics"]
     tuned = PeftModel.from_pretrained(load_base(folder.read_spec()).model, folder.adapter)
-    found = measure(tuned, load(folder).heldout.examples, Collate(0), tokens=256, device=torch.device("cpu"))
+    found = measure(tuned, load(folder).heldout.examples, Collate(0), rows=2, device=torch.device("cpu"))
     told = {step: loss for step, loss, _ in metrics["history"]["heldout"]}
     if at_measure:  # asked in step 30's own measure: the weights are those of step 30, not measured yet
         assert metrics["kept_step"] == metrics["steps"] == 30 and 30 not in told
@@ -408,8 +406,8 @@ def test_a_measure_leaves_the_gradients_of_a_4_bit_base_as_they_were(place: Plac
 
     from core.train.base import load_base, with_adapter
     from core.train.batches import Collate
-    from core.train.loss import SummedLoss, measure
     from core.train.rows import encode
+    from core.train.trainer import measure, summed_loss
 
     config = replace(CONFIG, quantization="4bit", dropout=0.0)
     spec = JobSpec(str(tiny_base(tmp_path / "base", hidden=128)), place.dataset, CONTRACT, config, "mika")
@@ -423,11 +421,11 @@ def test_a_measure_leaves_the_gradients_of_a_4_bit_base_as_they_were(place: Plac
 
     def gradients() -> list[torch.Tensor]:
         model.zero_grad()
-        SummedLoss(model)(model, Collate(pad=0)(examples)).backward()
+        summed_loss(model, Collate(pad=0)(examples)).backward()
         return [weight.grad.clone() for weight in model.parameters() if weight.requires_grad]
 
     before = gradients()
-    measure(model, examples, Collate(pad=0), tokens=200, device=torch.device("cpu"))
+    measure(model, examples, Collate(pad=0), rows=2, device=torch.device("cpu"))
     after = gradients()
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(before, after, strict=True))
     assert all(gradient.abs().max() > 0 for gradient in before)

@@ -10,13 +10,13 @@ from core.chat.engine import Engine, Reply
 from core.chat.guards import ASIDE, Hidden, line, wants_another_part
 from core.chat.limits import Limits
 from core.chat.watch import ATTEMPTS, Watch, hotter, watched
-from core.memory.memory import Memory, Moment
-from core.memory.recall import Who
 from core.models.adapters import Adapter, Adapters
 from core.models.loading import LoadedModel, ModelStore
+from core.models.remote import RemoteModel, RemoteModels, stream
 from core.personas import Persona, Personas, Sampling
 from core.prompt import Prompt, PromptContract, ending, render
 
+REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
 LAST_REPLIES = 3  # which a new one is not to repeat
 
 
@@ -31,6 +31,8 @@ class Setting:
     adapter: Adapter | None
     differs: bool
     """The adapter was trained on another persona than the one talked with."""
+    remote: RemoteModel | None = None
+    """The server's model that answers; the tokenizer of this machine's then only estimates what fits."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Talk:
     personas: Personas
     adapters: Adapters
     conversations: Conversations
-    memory: Memory
     limits: Limits = field(default_factory=Limits)
+    remotes: RemoteModels = field(default_factory=RemoteModels)
 
     def open(self, owner: str, language: str, *, persona: str = "", adapter: str = "") -> Conversation:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
@@ -62,9 +64,12 @@ class Talk:
 
     def setting(self, owner: str, conversation: Conversation, language: str) -> Setting:
         """Raises ModelError while no model is loaded, InputError when persona or adapter are gone."""
-        loaded = self.models.current()
+        loaded, remote = self.models.current(), self.remotes.of(owner)
         adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
         persona = self.persona(owner, conversation.persona, conversation.adapter, language).told(conversation.id)
+        if remote:
+            plain = persona.contract(remote.context, template=REMOTE_TEMPLATE)
+            return Setting(owner, loaded, plain, persona.sampling, None, False, remote)
         contract = persona.contract(loaded.context)
         differs = False
         if adapter and adapter.contract:
@@ -102,24 +107,17 @@ class Talk:
         ends = ending(setting.contract, setting.loaded.tokenizer)
 
         def draw(attempt: int) -> Iterator[Reply]:
+            drawn = hotter(sampling, attempt)
+            if setting.remote:
+                return _from_afar(setting.remote, prompt, drawn, stop, sampling.seed)
             return self.engine.stream(
-                setting.loaded, prompt.ids, hotter(sampling, attempt), ends,
+                setting.loaded, prompt.ids, drawn, ends,
                 adapter=setting.adapter, stop=stop, owner=setting.owner, seed=seed + attempt,
             )  # fmt: skip
 
         before = [turn for turn in conversation.turns if turn.role == "assistant"][-LAST_REPLIES:]
         said = tuple(setting.contract.separator.join(turn.messages) for turn in before)
-        with self.memory.work.giving_way():
-            yield from watched(draw, Watch(said, Hidden(setting.contract.description), asked), stop)
-
-    def settle(self, setting: Setting, conversation: Conversation) -> None:
-        """To be called once a reply is stored: what was said is remembered."""
-        self.memory.look_back(moment_of(setting, conversation), setting.loaded, setting.contract)
-
-    def delete(self, owner: str, conversation: str) -> None:
-        """Remove a conversation for good, and its words from the memory."""
-        self.conversations.delete(owner, conversation)
-        self.memory.forget_conversation(owner, conversation)
+        yield from watched(draw, Watch(said, Hidden(setting.contract.description), asked), stop)
 
     def messages_of(self, setting: Setting, reply: str) -> list[str]:
         """A reply as the messages it is meant to be."""
@@ -128,18 +126,19 @@ class Talk:
         return [part.strip() for part in parts if part.strip()]
 
 
+def _from_afar(
+    model: RemoteModel, prompt: Prompt, sampling: Sampling, stop: threading.Event, seed: int
+) -> Iterator[Reply]:
+    """A server's reply as it grows, then once more when it is finished."""
+    text, ended, tokens = "", "", 0
+    for tokens, (text, ended) in enumerate(  # noqa: B007 - a chunk is a token with every server that was tried
+        stream(model, prompt.messages, sampling, (), stop=stop, seed=seed if seed >= 0 else None), start=1
+    ):
+        yield Reply(text.strip(), tokens)
+    yield Reply(text.strip(), tokens, finished=ended == "stop")
+
+
 def _last_words(conversation: Conversation) -> str:
     """What the user said last, if nothing was said since."""
     last = conversation.turns[-1:]
     return "\n".join(last[0].messages) if last and last[0].role == "user" else ""
-
-
-def remembered_as(conversation: Conversation) -> str:
-    """Whose talks the memory files a conversation with: its persona's, or its adapter's."""
-    return conversation.persona or f"adapter:{conversation.adapter}"
-
-
-def moment_of(setting: Setting, conversation: Conversation) -> Moment:
-    """A conversation as the memory sees it."""
-    who = Who(remembered_as(conversation), setting.contract.persona, setting.contract.user)
-    return Moment(setting.owner, who, conversation.id, conversation.turns)

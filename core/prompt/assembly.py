@@ -145,7 +145,7 @@ def tokenise(
             if stretch.words is not None:
                 learning = training and role == "assistant" and part == "turns"
             learned = learning and (stretch.words is not None or stretch.ends_turn)
-            pieces.append(Piece(part, stretch.text, len(ids), len(ids) + len(tokens)))
+            pieces.append(Piece(part, stretch.text, len(ids), len(ids) + len(tokens), role))
             ids += tokens
             mask += [learned] * len(tokens)
     reserve = 0 if training else contract.reply_reserve

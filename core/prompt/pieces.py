@@ -19,6 +19,8 @@ class Piece:
     text: str
     start: int
     end: int
+    role: str = ""
+    """Who says it ("system", "user", "assistant"); "" for what the template adds."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,21 @@ class Prompt:
     def text(self) -> str:
         """Exactly what is tokenised."""
         return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The same as chat messages, for servers with a template of their own: {"role": …, "content": …}."""
+        told: list[dict[str, str]] = []
+        between = ""
+        for piece in self.pieces:
+            if not piece.role:
+                between += piece.text
+            elif told and told[-1]["role"] == piece.role:
+                told[-1]["content"] += between + piece.text  # roles alternate: the same one again is the same message
+            else:
+                told.append({"role": piece.role, "content": piece.text})
+            between = "" if piece.role else between
+        return told
 
     @property
     def turns_left_out(self) -> int:

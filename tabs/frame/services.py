@@ -1,7 +1,6 @@
 """The things all tabs share, made once."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -12,10 +11,9 @@ from core.chat.limits import Limits
 from core.chat.talk import Talk
 from core.data.store import DataSets
 from core.hub import whoami
-from core.memory.memory import Memory
-from core.memory.writing import write
 from core.models.adapters import Adapters
 from core.models.loading import ModelStore
+from core.models.remote import RemoteModels
 from core.owners import Owners
 from core.personas import Personas
 from core.settings import Settings
@@ -38,7 +36,6 @@ class Services:
     adapters: Adapters
     conversations: Conversations
     talk: Talk
-    memory: Memory
     datasets: DataSets
     jobs: Jobs
 
@@ -60,7 +57,6 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
     local_folders = not (public or settings.on_space)
     models = ModelStore(settings.model, locked=settings.lock_model, local_folders=local_folders)
     personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
-    memory = Memory(workspace, partial(write, models))
     return Services(
         settings=settings,
         public=public or settings.on_space,
@@ -76,10 +72,9 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
             personas,
             adapters,
             conversations,
-            memory,
             Limits(settings.max_message, settings.replies_per_minute),
+            RemoteModels(settings.remote_servers, public or settings.on_space),
         ),
-        memory=memory,
         datasets=DataSets(workspace),
         jobs=Jobs(workspace, start=True),
     )

@@ -16,7 +16,7 @@ from tabs.frame.services import Services
 from tabs.frame.shared import Shared
 from tabs.frame.text import label, say
 from tabs.frame.visitor import Visitor
-from tabs.talk import model, persona
+from tabs.talk import model, persona, remote
 
 STORED_WITHIN = 10.0  # seconds that a stopped reply gets to end: a token of a large model on a CPU takes one
 REDRAW = 0.05  # seconds between two views of a growing reply: 20 a second look steady and cost little
@@ -154,7 +154,7 @@ class TalkHandlers:
     def delete(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
         """Remove this conversation for good and open the newest of the others, or a new one."""
         visitor = self.services.visitor(key, request, token)
-        self.services.talk.delete(visitor.owner, conversation)
+        self.services.conversations.delete(visitor.owner, conversation)
         others = self.services.conversations.list(visitor.owner, most=1)
         return (others[0] if others else self.services.talk.open(visitor.owner, visitor.language)).id
 
@@ -200,9 +200,7 @@ class TalkHandlers:
                 del self.writing[place]
             talk = services.conversations.save(visitor.owner, talk.said("assistant", *words))
             writing.stored.set()
-        if words:
-            services.talk.settle(setting, talk)
-        else:
+        if not words:
             gr.Info(say(visitor.language, "talk.silent"))
         yield view(talk), gr.skip(), gr.Button(visible=False), self._seen(visitor, talk)
 
@@ -260,6 +258,8 @@ def build(services: Services, shared: Shared) -> None:
                 gr.Markdown(label("talk.seen"), elem_classes="title")
                 seen = gr.HTML(padding=False, elem_id="seen")
             adapter, model_state = model.build(services, shared)
+            with gr.Column(elem_classes=["card", "fold"]):
+                afar = remote.build(services, shared)
 
     where = [shared.key, shared.conversation]
     page = [chat, talks, adapter, seen]
@@ -272,7 +272,8 @@ def build(services: Services, shared: Shared) -> None:
     chat.undo(handlers.undo, where, [chat, box, seen], **quiet)
     stop.click(handlers.stop, where, None, queue=False, **quiet)
     box.change(handlers.preview, [*where, box], seen, trigger_mode="always_last", **quiet)
-    model_state.change(handlers.preview, [*where, box], seen, **quiet)
+    for changed in (model_state, *([afar] if afar else ())):
+        changed.change(handlers.preview, [*where, box], seen, **quiet)
     talks.input(lambda chosen: chosen, talks, shared.conversation, **quiet)
     gr.on([new.click, who.input], handlers.begin, [shared.key, who, adapter], shared.conversation, **quiet)
     adapter.input(handlers.change_adapter, [*where, adapter], seen, **quiet)

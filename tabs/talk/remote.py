@@ -1,0 +1,91 @@
+"""A model elsewhere: the fold of the model card that connects a visitor to a server of OpenAI's kind."""
+
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+
+from core.models.remote import Server
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
+
+
+@dataclass(frozen=True)
+class RemoteHandlers:
+    """What is chosen here is one visitor's; the key is sent back to no page."""
+
+    services: Services
+
+    @shows_errors
+    def show(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, gr.Button]:
+        """(which remote model answers, as HTML; the way back)."""
+        return self._standing(self.services.visitor(key, request, token))
+
+    @shows_errors
+    def look(
+        self, key: str, url: str, secret: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> gr.Dropdown:
+        """The models that a server offers; where it does not tell, one is typed."""
+        visitor = self.services.visitor(key, request, token)
+        names = self.services.talk.remotes.names(Server(url, secret))
+        if not names:
+            gr.Info(say(visitor.language, "remote.no_list"))
+        return gr.Dropdown(choices=names, value=names[0] if names else None, interactive=True)
+
+    @shows_errors
+    def use(
+        self, key: str, url: str, secret: str, name: str | None, request: gr.Request,
+        token: gr.OAuthToken | None = None,
+    ) -> tuple[str, gr.Button]:  # fmt: skip
+        """Try the model, and talk with it from now on."""
+        visitor = self.services.visitor(key, request, token)
+        self.services.talk.remotes.choose(visitor.owner, Server(url, secret), name or "")
+        return self._standing(visitor)
+
+    @shows_errors
+    def leave(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, gr.Button]:
+        """Back to the model of this machine."""
+        visitor = self.services.visitor(key, request, token)
+        self.services.talk.remotes.leave(visitor.owner)
+        return self._standing(visitor)
+
+    def _standing(self, visitor: Visitor) -> tuple[str, gr.Button]:
+        model = self.services.talk.remotes.of(visitor.owner)
+        if model is None:
+            return "", gr.Button(visible=False)
+        told = say(visitor.language, "remote.in_use", name=model.name, url=model.server.url, n=f"{model.context:,}")
+        return f'<p class="muted num">{escape(told)}</p>', gr.Button(visible=True)
+
+
+def build(services: Services, shared: Shared) -> gr.HTML | None:
+    """The fold; returns what tells the model in use, which changes with it. None where no server may be used."""
+    remotes = services.talk.remotes
+    if remotes.public and not remotes.allowed:
+        return None
+    handlers = RemoteHandlers(services)
+    state = gr.HTML(padding=False, elem_id="remote-state")
+    leave = gr.Button(label("remote.leave"), size="sm", visible=False, elem_id="remote-leave")
+    with gr.Accordion(label("remote.title"), open=False, elem_id="remote"):
+        gr.Markdown(label("remote.what"), elem_classes="muted")
+        address = {"label": label("remote.url"), "elem_id": "remote-url"}
+        if remotes.allowed:
+            url = gr.Dropdown(choices=list(remotes.allowed), value=remotes.allowed[0], **address)
+        else:
+            url = gr.Textbox(placeholder="http://127.0.0.1:8000/v1", max_lines=1, **address)
+        secret = gr.Textbox(
+            label=label("remote.key"), info=label("remote.key_info"), type="password", max_lines=1,
+            elem_id="remote-key",
+        )  # fmt: skip
+        look = gr.Button(label("remote.look"), size="sm", elem_id="remote-look")
+        name = gr.Dropdown(choices=[], allow_custom_value=True, label=label("remote.model"), elem_id="remote-model")
+        use = gr.Button(label("remote.use"), size="sm", variant="primary", elem_id="remote-use")
+    quiet = {"api_visibility": "private"}
+    server, standing = [shared.key, url, secret], [state, leave]
+    look.click(handlers.look, server, name, **quiet)
+    use.click(handlers.use, [*server, name], standing, **quiet)
+    leave.click(handlers.leave, shared.key, standing, **quiet)
+    shared.arrived.then(handlers.show, shared.key, standing, show_progress="hidden", **quiet)
+    return state
