@@ -1,0 +1,74 @@
+"""Personas on the page: cards in and out, and one made of a chat log without training."""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import Page, expect
+from served import Server, Visit, open_tab
+
+CARD = {
+    "spec": "chara_card_v3", "spec_version": "3.0",
+    "data": {
+        "name": "Mugi", "description": "{{char}} is the cat of {{user}}.", "first_mes": "Nya, {{user}}.",
+        "mes_example": "<START>\n{{user}}: fish?\n{{char}}: nya", "extensions": {"kept": True},
+        "character_book": {"entries": [{"keys": ["sofa"], "content": "The sofa is red.", "enabled": True}]},
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    texts, path = PngInfo(), tmp_path / "mugi.png"
+    texts.add_text("ccv3", base64.b64encode(json.dumps(CARD).encode()).decode())
+    Image.new("RGB", (64, 64), "#d4502a").save(path, pnginfo=texts)
+    return path
+
+
+def choose(page: Page, button: str, file: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.locator(button).click()
+    chooser.value.set_files(file)
+
+
+def test_a_card_is_opened_changed_and_saved_again(server: Server, visit: Visit, card: Path, tmp_path: Path) -> None:
+    page = visit(server, language="en")
+    page.locator("#persona-card > button").click()
+    choose(page, "#card-open", card)
+    expect(page.locator("#persona input")).to_have_value("Mugi")
+    expect(page.locator("#chat .message.bot")).to_have_text("Nya, You.")
+    expect(page.locator("#persona-face img")).to_have_attribute("alt", re.compile("Mugi"))
+    page.locator("#persona-edit > button").click()
+    page.locator("#persona-book > button").click()
+    book = page.locator("#persona-book-text textarea")
+    expect(book).to_have_value("sofa: The sofa is red.")
+    book.fill("sofa: The sofa is red.\nfish, tuna: Tuna is best.")
+    page.locator("#persona-save").click()
+    expect(page.get_by_text("Saved “Mugi”")).to_be_visible()
+    with page.expect_download() as download:
+        page.locator("#card-png").click()
+    download.value.save_as(tmp_path / "again.png")
+    image = Image.open(io.BytesIO((tmp_path / "again.png").read_bytes()))
+    data = json.loads(base64.b64decode(image.text["ccv3"]))["data"]
+    assert data["extensions"] == {"kept": True} and data["first_mes"] == "Nya, {{user}}."
+    assert [entry["content"] for entry in data["character_book"]["entries"]] == ["The sofa is red.", "Tuna is best."]
+
+
+def test_a_log_becomes_a_persona_without_training(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    open_tab(page, "記録|Data")
+    page.locator("#data-sample").click()
+    expect(page.locator("#data-row .said.learned").first).to_be_visible()
+    page.locator("#data-talk").click()
+    expect(page.locator("#persona input")).to_have_value("葵")
+    page.locator("#persona-edit > button").click()
+    expect(page.get_by_label(re.compile("どんな人か"))).to_have_value(re.compile("あなたは「葵」です"))
+    page.locator("#talk-box textarea").fill("おはよう")
+    page.locator("#talk-box textarea").press("Enter")
+    expect(page.locator("#chat .message.bot")).not_to_have_count(0)
+    expect(page.locator("#talk-stop")).to_be_hidden()
