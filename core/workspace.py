@@ -1,7 +1,7 @@
 """Where each owner's things live on disk. Every name that becomes part of a path is checked here.
 
 home/
-  owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/
+  owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ memory/
   jobs/<job>/            training runs of all owners; meta.json names the owner
   models/                the embedded model, built on first start
   cache/                 Gradio's upload cache, emptied as soon as a handler has the file
@@ -23,7 +23,7 @@ from core.errors import InputError
 
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"}
 LONGEST_NAME = 180  # bytes: file systems take 255, and names get endings
-SHELVES = ("personas", "chats", "uploads", "datasets", "adapters", "preferences")
+SHELVES = ("personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory")
 
 
 def check_name(name: str) -> str:

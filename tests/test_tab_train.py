@@ -23,6 +23,7 @@ from tabs.train import run, settings
 from tabs.train.base import find_base
 from tabs.train.curve import curve, ticks
 from tabs.train.form import FormHandlers
+from tabs.train.queue import QueueHandlers
 from tabs.train.tab import RunHandlers
 
 
@@ -390,3 +391,31 @@ def test_events_of_a_log_become_the_same_picture(tmp_path: Path) -> None:
         follower.follow()
         shown.append(curve(follower.show("done"), "ja"))
     assert shown[0] == shown[1] != ""
+
+
+# The line
+
+
+def test_the_line_shows_places_and_changes_only_the_own_ones(services: Services) -> None:
+    keep_dataset(services)
+    first, second = start(services, name="aoi"), start(services, name="rin")
+    theirs = services.jobs.submit("key-other", services.jobs.get(owner(services), first).spec)
+    handlers = QueueHandlers(services)
+
+    def look(chosen: str, shown: tuple = ()) -> tuple:
+        return handlers.refresh(KEY, chosen, shown, visit("en"))
+
+    card, line, up, down, shown = look(second)
+    assert card.visible and (up.interactive, down.interactive) == (True, False)
+    assert re.findall(r"<li.*?>(.*?)</li>", line)[:2] == ["aoi", "rin"] and line.count("somebody else") == 1
+    assert "<li class=now>rin" in line
+    assert look(second, shown) == (gr.skip(),) * 5
+    handlers.up(KEY, second, visit())
+    assert [job and job.id for job in services.jobs.queue(owner(services))] == [second, first, None]
+    handlers.down(KEY, second, visit())
+    with pytest.raises(NotAllowedError):
+        handlers.up.__wrapped__(handlers, KEY, theirs.id, visit())
+    assert not look("")[0].visible and not look(theirs.id)[0].visible
+    services.jobs.stop(owner(services), second)
+    card, _, up, _, _ = look(first)
+    assert card.visible and not up.visible  # one's own alone: nothing to change

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from core.chat.guards import ASIDE
 from core.chat.loops import find_loop
 from core.chat.talk import Talk
 from core.errors import InputError, ModelError
+from core.memory.memory import Memory
+from core.memory.writing import write
 from core.messages import Turn
 from core.models.adapters import Adapters
 from core.models.loading import ModelStore
@@ -54,7 +57,7 @@ def store(base: Path) -> ModelStore:
 def talk(store: ModelStore, tmp_path: Path) -> Talk:
     workspace = Workspace(tmp_path)
     shelves = Personas(workspace), Adapters(workspace), Conversations(workspace)
-    return Talk(store, Engine(store), *shelves)
+    return Talk(store, Engine(store), *shelves, Memory(workspace, partial(write, store)))
 
 
 def test_a_greeting_opens_the_talk_word_for_word(talk: Talk) -> None:

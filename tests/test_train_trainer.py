@@ -2,12 +2,14 @@
 
 import math
 from array import array
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from core.train.batches import Collate, LengthBatches
+from core.train.batches import Collate, LengthBatches, micro_batches
+from core.train.loss import SummedLoss, measure
 from core.train.rows import IGNORED, Example
-from core.train.trainer import measure, summed_loss
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -34,6 +36,7 @@ def model(kind: str):
     size = {"vocab_size": 96, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
             "num_attention_heads": 2}  # fmt: skip
     special = {"qwen3": {"head_dim": 16, "num_key_value_heads": 1},
+               "granite": {"num_key_value_heads": 1, "logits_scaling": 2.0},
                "gemma2": {"head_dim": 16, "num_key_value_heads": 1, "final_logit_softcapping": 5.0},
                "llama": {"num_key_value_heads": 1, "tie_word_embeddings": True}}  # fmt: skip
     torch.manual_seed(0)
@@ -50,9 +53,9 @@ def test_loss_at_learned_positions_is_the_plain_loss_of_single_rows(kind: str) -
     for row in rows:
         ids, labels = torch.tensor([list(row.ids)]), torch.tensor([list(row.labels)])
         plain += one(input_ids=ids, labels=labels).loss.item() * row.learned
-    together = summed_loss(one, Collate(pad=0)(rows))
+    together = SummedLoss(one)(one, Collate(pad=0)(rows))
     assert together.item() == pytest.approx(plain, rel=1e-5)
-    found = measure(one, rows, Collate(pad=0), rows=2, device=torch.device("cpu"))
+    found = measure(one, rows, Collate(pad=0), tokens=20, device=torch.device("cpu"))
     assert found.loss == pytest.approx(plain / sum(row.learned for row in rows), rel=1e-5)
     assert found.bpb == pytest.approx(plain / sum(row.words for row in rows) / math.log(2), rel=1e-5)
 
@@ -63,7 +66,7 @@ def test_gradients_are_those_of_the_plain_loss() -> None:
     one, rows = model("llama"), examples()[:1]
     batch = Collate(pad=0)(rows)
     weights = one.model.layers[0].mlp.up_proj.weight
-    (ours,) = torch.autograd.grad(summed_loss(one, batch), weights)
+    (ours,) = torch.autograd.grad(SummedLoss(one)(one, batch), weights)
     (plain,) = torch.autograd.grad(one(**batch).loss * rows[0].learned, weights)
     assert torch.allclose(ours, plain, atol=1e-6) and plain.abs().max() > 1e-4
 
@@ -72,7 +75,7 @@ def test_measuring_leaves_the_model_as_it_was() -> None:
     import torch
 
     one = model("llama").train()
-    measure(one, examples(), Collate(pad=0), rows=2, device=torch.device("cpu"))
+    measure(one, examples(), Collate(pad=0), tokens=20, device=torch.device("cpu"))
     assert one.training and not one.get_output_embeddings()._forward_pre_hooks
 
 
@@ -105,3 +108,95 @@ def test_rows_of_a_batch_are_of_like_length() -> None:
     lengths = [(n * 7919) % 500 + 1 for n in range(256)]
     padded = sum(max(lengths[row] for row in batch) * len(batch) for batch in LengthBatches(lengths, rows=4, seed=0))
     assert padded < 1.1 * sum(lengths)
+
+
+@pytest.mark.parametrize(("kind", "chunks"), [("llama", True), ("gemma2", True), ("granite", False)])
+def test_logits_are_taken_a_chunk_at_a_time(kind: str, chunks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gemma caps the logits behind the output layer, which we know; Granite divides them, which we do not."""
+    import torch
+
+    from core.train import loss
+
+    one, batch, seen = model(kind), Collate(pad=0)(examples()), []
+    weights, head = one.model.layers[0].mlp.up_proj.weight, one.get_output_embeddings()
+    whole = SummedLoss(one)(one, batch)  # at once: the output layer is trained here
+    head.requires_grad_(False)
+    monkeypatch.setitem(loss.CHUNK, "cpu", 3 * 4 * 96)  # three positions
+    head.register_forward_hook(lambda *given: seen.append(given[2].shape[-2]))
+    parted = SummedLoss(one)
+    parted(one, batch)  # the first time, it tries what the model's logits are
+    seen.clear()
+    again = parted(one, batch)
+    assert (max(seen) == 3) == chunks
+    assert again.item() == pytest.approx(whole.item(), rel=1e-5)
+    gradients = [torch.autograd.grad(total, weights)[0] for total in (again, whole)]
+    assert torch.allclose(*gradients, atol=1e-6) and gradients[0].abs().max() > 1e-4
+
+
+def test_weights_of_tokens_count() -> None:
+    import torch
+
+    one, batch = model("llama"), Collate(pad=0)(examples())
+    one.get_output_embeddings().requires_grad_(False)
+    loss = SummedLoss(one)
+    for half in (0.5, 1.0):
+        weighed = loss(one, batch | {"weights": torch.full(batch["labels"].shape, half)})
+        assert weighed.item() == pytest.approx(half * loss(one, batch).item(), rel=1e-5)
+
+
+def test_a_step_is_cut_where_its_tokens_are_too_many() -> None:
+    assert micro_batches([9, 8, 5, 5, 2], 18) == [slice(0, 2), slice(2, 5)]
+    assert micro_batches([30, 8], 18) == [slice(0, 1), slice(1, 2)]
+    assert micro_batches([4], 1) == [slice(0, 1)]
+
+
+def trained(folder: Path, micro_tokens: int, forgets: Callable[[int], bool] = lambda call: False):
+    """(adapter weights after an epoch, losses, what was said of memory); `forgets` runs out of it at a call."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import TrainingArguments
+
+    from core.train.trainer import PersonaTrainer
+
+    torch.manual_seed(0)
+    lora = LoraConfig(r=4, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+    one, said, calls = get_peft_model(model("llama"), lora), [], []
+    arguments = TrainingArguments(
+        output_dir=str(folder), num_train_epochs=1, per_device_train_batch_size=6, learning_rate=0.01, seed=0,
+        logging_steps=1, report_to="none", disable_tqdm=True, use_cpu=True, remove_unused_columns=False,
+        save_strategy="no",
+    )  # fmt: skip
+    trainer = PersonaTrainer(
+        one, arguments, data_collator=Collate(0), train_dataset=[*examples(), *examples()] * 2, asked=lambda: False,
+        micro_tokens=micro_tokens, on_out_of_memory=said.append,
+    )  # fmt: skip
+    real = trainer.summed_loss
+
+    def forgetful(wrapped: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        calls.append(inputs["input_ids"].numel())
+        if forgets(len(calls)):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(wrapped, inputs)
+
+    trainer.summed_loss = forgetful
+    trainer.train()
+    weights = torch.cat([p.flatten() for p in one.parameters() if p.requires_grad])
+    return weights.detach(), [entry["loss"] for entry in trainer.state.log_history if "loss" in entry], said, calls
+
+
+def test_out_of_memory_halves_what_goes_at_once_and_changes_no_result(tmp_path: Path) -> None:
+    import torch
+
+    whole, losses, _, calls = trained(tmp_path / "whole", 1000)
+    assert len(calls) == 2 and max(calls) == calls[0]
+    found, again, said, sizes = trained(tmp_path / "again", 1000, lambda call: call in (1, 3))
+    assert said == [calls[0] // 2, sizes[2] // 2] and max(sizes[3:]) <= said[-1]
+    assert again == pytest.approx(losses, rel=1e-5)
+    assert torch.allclose(found, whole, atol=1e-5) and whole.abs().max() > 1e-3
+
+
+def test_out_of_memory_with_one_row_at_once_is_the_end(tmp_path: Path) -> None:
+    import torch
+
+    with pytest.raises(torch.OutOfMemoryError):
+        trained(tmp_path, 1000, lambda call: True)

@@ -17,6 +17,8 @@ from core.train.events import Done, Event, Failed, HeldOut, Note, Saved, Started
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import read_json
 
+HELDOUT = 6  # rows
+
 
 @dataclass(frozen=True)
 class Place:
@@ -37,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
     torch.set_num_threads(1)
     home = tmp_path_factory.mktemp("train")
-    return Place(tiny_base(home / "base"), write_dataset(home / "talks", talks(24), talks(6)), home / "runs")
+    return Place(tiny_base(home / "base"), write_dataset(home / "talks", talks(24), talks(HELDOUT)), home / "runs")
 
 
 @pytest.fixture
@@ -163,18 +165,18 @@ def test_stop_before_the_first_step_keeps_nothing(place: Place) -> None:
 
 
 def test_stop_in_the_middle_of_a_measure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.train import trainer
+    from core.train.loss import SummedLoss
 
-    folder = place.run("a", replace(CONFIG, save_every=100))
-    real, calls = trainer.summed_loss, []
+    folder = place.run("a", replace(CONFIG, save_every=100, micro_tokens=16))  # one row at once
+    real, calls = SummedLoss.__call__, []
 
-    def counted(model, inputs):
+    def counted(self, model, inputs):
         calls.append(model.training)
-        if calls.count(False) == 3:  # two batches at the start, then the first of the measure at step 3
+        if calls.count(False) == HELDOUT + 1:  # a measure at the start, then the first row of that at step 3
             folder.stop.touch()
-        return real(model, inputs)
+        return real(self, model, inputs)
 
-    monkeypatch.setattr(trainer, "summed_loss", counted)
+    monkeypatch.setattr(SummedLoss, "__call__", counted)
     assert worker.run(folder) == 0
     assert events(folder)[-1] == Stopped(3) and (folder.adapter / "adapter_config.json").exists()
     assert [event.step for event in events(folder, HeldOut)] == [0]
@@ -197,16 +199,16 @@ def test_a_torn_checkpoint_is_skipped_and_the_run_ends_the_same(place: Place, mo
 def test_loss_that_is_no_number_ends_with_a_sentence_and_a_good_checkpoint(place: Place) -> None:
     folder = place.run("a", replace(CONFIG, learning_rate=1.0, alpha=4096, rank=1, warmup_ratio=0.0, save_every=1,
                                     weight_decay=1.0, epochs=200))  # fmt: skip
-    from core.train import trainer
+    from core.train.loss import SummedLoss
 
-    real, calls = trainer.summed_loss, []
+    real, calls = SummedLoss.__call__, []
 
-    def diverging(model, inputs):
+    def diverging(self, model, inputs):
         calls.append(model.training)
-        return real(model, inputs) * (float("nan") if calls.count(True) > 3 else 1.0)
+        return real(self, model, inputs) * (float("nan") if calls.count(True) > 3 else 1.0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "summed_loss", diverging)
+        patch.setattr(SummedLoss, "__call__", diverging)
         assert worker.run(folder) == 1
     failed = events(folder)[-1]
     assert isinstance(failed, Failed) and "no longer a number" in failed.en and "学習率" in failed.ja
@@ -293,12 +295,12 @@ def test_an_adapter_that_was_cut_short_leaves_the_one_before(place: Place) -> No
 
 
 def test_an_unexpected_error_is_a_sentence_without_a_traceback(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.train import trainer
+    from core.train.loss import SummedLoss
 
-    def broken(model, inputs):
+    def broken(self, model, inputs):
         raise IndexError("index 7 is out of bounds\nmore lines")
 
-    monkeypatch.setattr(trainer, "summed_loss", broken)
+    monkeypatch.setattr(SummedLoss, "__call__", broken)
     folder = place.run("a")
     assert worker.run(folder) == 1
     failed = events(folder)[-1]
@@ -361,8 +363,8 @@ def test_the_measure_that_is_told_is_that_of_the_adapter_that_is_kept(
 
     from core.train.base import load_base
     from core.train.batches import Collate
+    from core.train.loss import measure
     from core.train.prepare import load
-    from core.train.trainer import measure
 
     # Far too fast: the best step is an early one.
     config = replace(CONFIG, learning_rate=0.5, epochs=9, patience=50, eval_every=5, save_every=5)
@@ -371,7 +373,7 @@ def test_the_measure_that_is_told_is_that_of_the_adapter_that_is_kept(
     assert worker.run(folder) == 0
     metrics = read_json(folder.adapter / "training.json")["metrics"]
     tuned = PeftModel.from_pretrained(load_base(folder.read_spec()).model, folder.adapter)
-    found = measure(tuned, load(folder).heldout.examples, Collate(0), rows=2, device=torch.device("cpu"))
+    found = measure(tuned, load(folder).heldout.examples, Collate(0), tokens=256, device=torch.device("cpu"))
     told = {step: loss for step, loss, _ in metrics["history"]["heldout"]}
     if at_measure:  # asked in step 30's own measure: the weights are those of step 30, not measured yet
         assert metrics["kept_step"] == metrics["steps"] == 30 and 30 not in told
@@ -406,8 +408,8 @@ def test_a_measure_leaves_the_gradients_of_a_4_bit_base_as_they_were(place: Plac
 
     from core.train.base import load_base, with_adapter
     from core.train.batches import Collate
+    from core.train.loss import SummedLoss, measure
     from core.train.rows import encode
-    from core.train.trainer import measure, summed_loss
 
     config = replace(CONFIG, quantization="4bit", dropout=0.0)
     spec = JobSpec(str(tiny_base(tmp_path / "base", hidden=128)), place.dataset, CONTRACT, config, "mika")
@@ -421,11 +423,11 @@ def test_a_measure_leaves_the_gradients_of_a_4_bit_base_as_they_were(place: Plac
 
     def gradients() -> list[torch.Tensor]:
         model.zero_grad()
-        summed_loss(model, Collate(pad=0)(examples)).backward()
+        SummedLoss(model)(model, Collate(pad=0)(examples)).backward()
         return [weight.grad.clone() for weight in model.parameters() if weight.requires_grad]
 
     before = gradients()
-    measure(model, examples, Collate(pad=0), rows=2, device=torch.device("cpu"))
+    measure(model, examples, Collate(pad=0), tokens=200, device=torch.device("cpu"))
     after = gradients()
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(before, after, strict=True))
     assert all(gradient.abs().max() > 0 for gradient in before)

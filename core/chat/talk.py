@@ -10,6 +10,8 @@ from core.chat.engine import Engine, Reply
 from core.chat.guards import ASIDE, Hidden, line, wants_another_part
 from core.chat.limits import Limits
 from core.chat.watch import ATTEMPTS, Watch, hotter, watched
+from core.memory.memory import Memory, Moment
+from core.memory.recall import Who
 from core.models.adapters import Adapter, Adapters
 from core.models.loading import LoadedModel, ModelStore
 from core.models.remote import RemoteModel, RemoteModels, stream
@@ -44,6 +46,7 @@ class Talk:
     personas: Personas
     adapters: Adapters
     conversations: Conversations
+    memory: Memory
     limits: Limits = field(default_factory=Limits)
     remotes: RemoteModels = field(default_factory=RemoteModels)
 
@@ -117,7 +120,17 @@ class Talk:
 
         before = [turn for turn in conversation.turns if turn.role == "assistant"][-LAST_REPLIES:]
         said = tuple(setting.contract.separator.join(turn.messages) for turn in before)
-        yield from watched(draw, Watch(said, Hidden(setting.contract.description), asked), stop)
+        with self.memory.work.giving_way():
+            yield from watched(draw, Watch(said, Hidden(setting.contract.description), asked), stop)
+
+    def settle(self, setting: Setting, conversation: Conversation) -> None:
+        """To be called once a reply is stored: what was said is remembered."""
+        self.memory.look_back(moment_of(setting, conversation), setting.loaded, setting.contract)
+
+    def delete(self, owner: str, conversation: str) -> None:
+        """Remove a conversation for good, and its words from the memory."""
+        self.conversations.delete(owner, conversation)
+        self.memory.forget_conversation(owner, conversation)
 
     def messages_of(self, setting: Setting, reply: str) -> list[str]:
         """A reply as the messages it is meant to be."""
@@ -142,3 +155,14 @@ def _last_words(conversation: Conversation) -> str:
     """What the user said last, if nothing was said since."""
     last = conversation.turns[-1:]
     return "\n".join(last[0].messages) if last and last[0].role == "user" else ""
+
+
+def remembered_as(conversation: Conversation) -> str:
+    """Whose talks the memory files a conversation with: its persona's, or its adapter's."""
+    return conversation.persona or f"adapter:{conversation.adapter}"
+
+
+def moment_of(setting: Setting, conversation: Conversation) -> Moment:
+    """A conversation as the memory sees it."""
+    who = Who(remembered_as(conversation), setting.contract.persona, setting.contract.user)
+    return Moment(setting.owner, who, conversation.id, conversation.turns)

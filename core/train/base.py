@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import InputError, ModelError
 from core.train.config import TrainConfig
+from core.train.failures import out_of_memory
 from core.train.spec import JobSpec
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def load_base(spec: JobSpec) -> Base:
             dtype=_dtype(precision), **_placement(spec.config, precision),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        if _out_of_memory(error):
+        if out_of_memory(error):
             raise
         raise _cannot_load(spec.base, error) from error
     _attend_fast(model, spec.config, precision)
@@ -199,10 +200,6 @@ def _keep_differentiable(model: "PreTrainedModel") -> None:
     for module in model.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
-
-
-def _out_of_memory(error: Exception) -> bool:
-    return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
 
 
 def _cannot_load(base: str, error: Exception) -> ModelError:

@@ -1,7 +1,7 @@
-"""Examples to batches: rows of like length together, in an order that only the seed and the epoch decide.
+"""Examples to the batch of one step, rows of like length together, and that batch to what goes through at once.
 
-That order is what makes a resume exact: the sampler draws from no global generator, and every epoch has
-the same number of batches.
+The order is the seed's and the epoch's alone. That makes a resume exact: the sampler draws from no global
+generator, and every epoch has the same number of batches.
 """
 
 import random
@@ -48,13 +48,14 @@ class LengthBatches:
 
 @dataclass(frozen=True)
 class Collate:
-    """Examples to tensors of one length, padded on the right."""
+    """Examples to tensors of one length, padded on the right, longest row first."""
 
     pad: int
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         """input_ids, attention_mask and labels, each (rows, longest row) of int64."""
-        size = (len(examples), max(len(example.ids) for example in examples))
+        examples = sorted(examples, key=lambda example: -len(example.ids))
+        size = (len(examples), len(examples[0].ids))
         ids, labels = torch.full(size, self.pad), torch.full(size, IGNORED)
         mask = torch.zeros(size, dtype=torch.long)
         for row, example in enumerate(examples):
@@ -63,3 +64,15 @@ class Collate:
             labels[row, :n] = torch.tensor(example.labels)
             mask[row, :n] = 1
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def micro_batches(lengths: Sequence[int], budget: int) -> list[slice]:
+    """Neighbours among rows of these lengths, longest first, of at most `budget` tokens with padding.
+
+    A row that is longer than the budget is alone.
+    """
+    cuts = [0]
+    for row in range(1, len(lengths)):
+        if (row + 1 - cuts[-1]) * lengths[cuts[-1]] > budget:
+            cuts.append(row)
+    return [slice(start, end) for start, end in zip(cuts, [*cuts[1:], len(lengths)], strict=True)]

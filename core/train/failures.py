@@ -24,7 +24,7 @@ def explain(error: Exception, folder: Path) -> tuple[str, str]:
     text = str(error)
     if disk_full(error, folder):
         return _disk_full(shutil.disk_usage(folder).free)
-    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
+    if out_of_memory(error):
         return (
             "Memory ran out. Set micro_tokens lower (to max_length, say), turn gradient_checkpointing on, "
             "lower max_length, or choose a smaller model; then resume.",
@@ -37,6 +37,13 @@ def explain(error: Exception, folder: Path) -> tuple[str, str]:
         "details are in worker.log.",
         f"予期しないエラーで学習が終わりました: {kind}: {line}。直前のチェックポイントは残っています。"
         "詳細は worker.log にあります。",
+    )
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether `error` says that the GPU's or the computer's memory ran out; torch has no one class for it."""
+    return isinstance(error, MemoryError) or any(
+        said in str(error).lower() for said in ("out of memory", "can't allocate memory")
     )
 
 

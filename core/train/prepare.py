@@ -106,7 +106,7 @@ def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTr
             report, _samples(folder, work, args),
             *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else []),
         ],
-        asked=stop.asked, loraplus_ratio=config.loraplus_ratio,
+        asked=stop.asked, micro_tokens=config.micro_tokens, loraplus_ratio=config.loraplus_ratio,
     )  # fmt: skip
     return trainer, report
 
@@ -151,7 +151,8 @@ def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
         max_grad_norm=config.max_grad_norm,
         neftune_noise_alpha=config.neftune_alpha or None,
         seed=config.seed,
-        bf16=gpu and work.base.precision == "bf16",
+        use_cpu=not gpu and not torch.backends.mps.is_available(),
+        bf16=work.base.precision == "bf16" and not torch.backends.mps.is_available(),
         fp16=gpu and work.base.precision == "fp16",
         logging_steps=max(1, steps // 400),
         logging_nan_inf_filter=False,  # it would hide that training has come apart

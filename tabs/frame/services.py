@@ -1,6 +1,7 @@
 """The things all tabs share, made once."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -11,6 +12,8 @@ from core.chat.limits import Limits
 from core.chat.talk import Talk
 from core.data.store import DataSets
 from core.hub import whoami
+from core.memory.memory import Memory
+from core.memory.writing import write
 from core.models.adapters import Adapters
 from core.models.loading import ModelStore
 from core.models.remote import RemoteModels
@@ -36,6 +39,7 @@ class Services:
     adapters: Adapters
     conversations: Conversations
     talk: Talk
+    memory: Memory
     datasets: DataSets
     jobs: Jobs
 
@@ -57,6 +61,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
     local_folders = not (public or settings.on_space)
     models = ModelStore(settings.model, locked=settings.lock_model, local_folders=local_folders)
     personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
+    memory = Memory(workspace, partial(write, models))
     return Services(
         settings=settings,
         public=public or settings.on_space,
@@ -72,9 +77,11 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
             personas,
             adapters,
             conversations,
+            memory,
             Limits(settings.max_message, settings.replies_per_minute),
             RemoteModels(settings.remote_servers, public or settings.on_space),
         ),
+        memory=memory,
         datasets=DataSets(workspace),
         jobs=Jobs(workspace, start=True),
     )

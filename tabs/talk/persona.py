@@ -97,9 +97,10 @@ class PersonaHandlers:
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk and talk.persona:
             self.services.personas.delete(visitor.owner, talk.persona)
+            self.services.memory.forget_persona(visitor.owner, talk.persona)
             for other in self.services.conversations.list(visitor.owner, most=10_000):
                 if other.persona == talk.persona:
-                    self.services.conversations.delete(visitor.owner, other.id)
+                    self.services.talk.delete(visitor.owner, other.id)
         return self.services.talk.open(visitor.owner, visitor.language).id
 
 

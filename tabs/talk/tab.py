@@ -154,7 +154,7 @@ class TalkHandlers:
     def delete(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
         """Remove this conversation for good and open the newest of the others, or a new one."""
         visitor = self.services.visitor(key, request, token)
-        self.services.conversations.delete(visitor.owner, conversation)
+        self.services.talk.delete(visitor.owner, conversation)
         others = self.services.conversations.list(visitor.owner, most=1)
         return (others[0] if others else self.services.talk.open(visitor.owner, visitor.language)).id
 
@@ -200,7 +200,9 @@ class TalkHandlers:
                 del self.writing[place]
             talk = services.conversations.save(visitor.owner, talk.said("assistant", *words))
             writing.stored.set()
-        if not words:
+        if words:
+            services.talk.settle(setting, talk)
+        else:
             gr.Info(say(visitor.language, "talk.silent"))
         yield view(talk), gr.skip(), gr.Button(visible=False), self._seen(visitor, talk)
 

@@ -18,7 +18,7 @@ from tabs.frame.kept import begin_talk, kept
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
 from tabs.frame.text import label, say
-from tabs.train import form, pull, run, samples
+from tabs.train import form, pull, queue, run, samples
 
 EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
@@ -131,6 +131,7 @@ def build(services: Services, shared: Shared) -> None:
             with gr.Column(elem_classes="card"):
                 gr.Markdown(label("train.loss"), elem_classes="title")
                 picture = gr.HTML(padding=False, elem_id="train-picture")
+                queue.build(services, shared, chosen)
                 with gr.Row(elem_classes="actions"):
                     stop = gr.Button(label("train.stop"), variant="stop", visible=False, elem_id="train-stop")
                     talk = gr.Button(label("train.talk"), variant="primary", visible=False, elem_id="train-talk")

@@ -1,0 +1,86 @@
+"""The line of trainings that wait: who is next, and changing places among one's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+import gradio as gr
+
+from core.train.jobs import Job
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+
+EVERY = 1.0  # seconds between two looks at the line
+
+
+@dataclass(frozen=True)
+class QueueHandlers:
+    """Shows the line around the chosen training, as long as it waits."""
+
+    services: Services
+
+    @shows_errors
+    def refresh(
+        self, key: str, chosen: str, shown: tuple, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple:
+        """(card, line, up, down, what is shown); nothing if unchanged. Hidden where there is nothing to wait for."""
+        visitor = self.services.visitor(key, request, token)
+        waiting = self.services.jobs.queue(visitor.owner)
+        state = (chosen, visitor.language, tuple(job and (job.id, job.name) for job in waiting))
+        if state == shown:
+            return (gr.skip(),) * 5
+        own = [job.id for job in waiting if job]
+        at = own.index(chosen) if chosen in own else None
+        return (
+            gr.Column(visible=at is not None and len(waiting) > 1),
+            line(waiting, chosen, visitor.language),
+            gr.Button(visible=len(own) > 1, interactive=bool(at)),
+            gr.Button(visible=len(own) > 1, interactive=at is not None and at < len(own) - 1),
+            state,
+        )
+
+    @shows_errors
+    def up(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+        """Before the own training that waits in front of it."""
+        self._move(key, chosen, "up", request, token)
+
+    @shows_errors
+    def down(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+        """Behind the own training that waits after it."""
+        self._move(key, chosen, "down", request, token)
+
+    def _move(
+        self, key: str, chosen: str, way: Literal["up", "down"], request: gr.Request, token: gr.OAuthToken | None
+    ) -> None:
+        self.services.jobs.move(self.services.visitor(key, request, token).owner, chosen, way)
+
+
+def line(waiting: Sequence[Job | None], chosen: str, language: str) -> str:
+    """The names of the visitor's own trainings in their places; others have none."""
+    others = f'<span class="muted">{escape(say(language, "train.queue_other"))}</span>'
+    places = "".join(
+        f"<li{' class=now' if job and job.id == chosen else ''}>{escape(job.name) if job else others}</li>"
+        for job in waiting
+    )
+    return f'<ol class="queue">{places}</ol>'
+
+
+def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
+    """The line and two buttons, for the training that is `chosen`."""
+    handlers = QueueHandlers(services)
+    with gr.Column(visible=False, elem_classes="bare", elem_id="train-queue") as card:
+        places = gr.HTML(padding=False)
+        with gr.Row(elem_classes="actions"):
+            up = gr.Button(label("train.queue_up"), size="sm", elem_id="queue-up")
+            down = gr.Button(label("train.queue_down"), size="sm", elem_id="queue-down")
+    shown = gr.State(())
+    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    where = [shared.key, chosen]
+    drawn = [card, places, up, down, shown]
+    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, **quiet}
+    gr.Timer(EVERY).tick(**refreshing)
+    up.click(handlers.up, where, None, **quiet).then(**refreshing)
+    down.click(handlers.down, where, None, **quiet).then(**refreshing)
