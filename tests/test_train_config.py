@@ -12,7 +12,8 @@ WRONG = {
     "micro_tokens": True, "max_length": 1, "warmup_ratio": float("nan"), "weight_decay": -0.1, "scheduler": "zigzag",
     "rslora": 1, "dora": "yes", "max_grad_norm": -1, "loraplus_ratio": 0.5, "neftune_alpha": -5,
     "seed": -1, "eval_every": -1, "save_every": "2",
-    "samples": -1, "sample_every": 1.5, "precision": "fp8", "gradient_checkpointing": 1,
+    "loss_on": "nothing", "prompt_loss_weight": 0.8, "samples": -1,
+    "sample_every": 1.5, "precision": "fp8", "gradient_checkpointing": 1,
     "quantization": "2bit", "patience": -3,
 }  # fmt: skip
 

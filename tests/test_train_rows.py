@@ -121,3 +121,28 @@ def test_words_that_are_context_only_are_read_but_not_learned(tokenizer) -> None
     assert learned_texts(part, tokenizer) == ["part two<|im_end|>", "new<|im_end|>"]
     assert part.examples[0].words == len("part twonew")
     assert "old words" in tokenizer.decode(part.examples[0].ids)
+
+
+def talk() -> list[Turn]:
+    return [Turn("user", ("one?",)), Turn("assistant", ("first", "and more")), Turn("user", ("two?",)),
+            Turn("assistant", ("second", "the end")), Turn("user", ("bye",))]  # fmt: skip
+
+
+def test_the_last_reply_alone_is_learned_where_that_is_asked_for(tokenizer) -> None:
+    encoded = encode([talk(), talks(1)[0]], CONTRACT, tokenizer, max_length=256, loss_on="last_reply")
+    assert learned_texts(encoded, tokenizer) == ["second\nthe end<|im_end|>", "うん、いるよ 0<|im_end|>"]
+    assert encoded.examples[0].words == len("second\nthe end")
+
+
+@pytest.mark.parametrize("loss_on", ["every_reply", "last_reply"])
+def test_the_context_counts_less_than_the_personas_words_and_the_rest_nothing(tokenizer, loss_on: str) -> None:
+    (plain,) = encode([talk()], CONTRACT, tokenizer, max_length=256, loss_on=loss_on).examples
+    (found,) = encode([talk()], CONTRACT, tokenizer, max_length=256, loss_on=loss_on, context_weight=0.2).examples
+    assert (found.learned, found.words) == (plain.learned, plain.words)
+    full = [token for token, weight in zip(found.ids, found.weights, strict=True) if weight == 1]
+    assert full == [label for label in plain.labels if label != IGNORED]
+    part = [token for token, weight in zip(found.ids, found.weights, strict=True) if 0 < weight < 0.5]
+    context = ["one?", *(["first\nand more"] if loss_on == "last_reply" else []), "two?", "bye"]
+    assert tokenizer.decode(part) == "".join(context)
+    for token, label, weight in zip(found.ids, found.labels, found.weights, strict=True):
+        assert label == (token if weight else IGNORED)

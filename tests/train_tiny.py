@@ -79,7 +79,8 @@ def run_folder(path: Path, spec: JobSpec) -> RunFolder:
 
 # Where another value cannot be had by a little arithmetic.
 OTHERS = {
-    "scheduler": "linear", "precision": "bf16", "quantization": "4bit", "target": "q_proj", "loraplus_ratio": 16.0,
+    "scheduler": "linear", "loss_on": "last_reply", "prompt_loss_weight": 0.2,
+    "precision": "bf16", "quantization": "4bit", "target": "q_proj", "loraplus_ratio": 16.0,
     "neftune_alpha": 5.0, "max_grad_norm": 0.01, "epochs": 1, "dropout": 0.3, "weight_decay": 0.5, "warmup_ratio": 0.5,
 }  # fmt: skip
 

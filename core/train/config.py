@@ -14,6 +14,7 @@ from core.errors import InputError
 
 Precision = Literal["auto", "bf16", "fp32", "fp16"]
 Quantization = Literal["none", "4bit", "8bit"]
+LossOn = Literal["every_reply", "last_reply"]
 Scheduler = Literal["linear", "cosine", "cosine_with_min_lr", "warmup_stable_decay", "constant"]
 
 
@@ -43,6 +44,11 @@ class TrainConfig:
     """Tokens, padding included, that go through the model at once; 0 lets memory decide. Changes no result."""
     max_length: int = 1024
     """Tokens of a row. Longer ones are cut into several by whole turns."""
+    loss_on: LossOn = "every_reply"
+    """Which of the persona's replies in a row are learned; the others are context."""
+    prompt_loss_weight: float = 0.0
+    """What a token of the conversation around them counts, where one of the persona's counts 1. It can help where
+    rows are few and replies short (Shi et al. 2024), and it teaches the other side's words a little."""
     warmup_ratio: float = 0.05
     """Share of the steps in which the learning rate rises from 0."""
     scheduler: Scheduler = "cosine"
@@ -154,6 +160,8 @@ RULES = {
     "batch_size": _whole(1, 1024),
     "micro_tokens": _whole(0, 10_000_000),
     "max_length": _whole(16, 1_000_000),
+    "loss_on": _one_of(*get_args(LossOn)),
+    "prompt_loss_weight": _number(0, 0.5),
     "warmup_ratio": _number(0, 0.9),
     "weight_decay": _number(0, 1),
     "rslora": SWITCH,

@@ -52,9 +52,10 @@ def load(folder: RunFolder) -> Work:
             f"モデルが一度に読めるのは {window} トークンなので、{spec.config.max_length} ではなくそこで区切ります。",
         ))  # fmt: skip
     source = rows_of(folder, spec)
+    learned = {"loss_on": spec.config.loss_on, "context_weight": spec.config.prompt_loss_weight}
     rows, heldout = (
-        encode(read_rows(source / f"{part}.jsonl"), contract, base.tokenizer, max_length=window)
-        for part in ("train", "heldout")
+        encode(read_rows(source / f"{part}.jsonl"), contract, base.tokenizer, max_length=window, **how)
+        for part, how in (("train", learned), ("heldout", {}))
     )
     _tell_rows(folder, rows, window)
     return Work(spec, contract, base, rows, heldout)

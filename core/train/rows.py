@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core.errors import InputError
 from core.messages import Turn, from_chat_messages
 from core.prompt import Meter, Prompt, PromptContract, meter, render
+from core.train.config import LossOn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -29,13 +30,17 @@ class Example:
     ids: array
     """Token ids, as 32-bit integers: a list of Python integers would take nine times the memory."""
     labels: array
-    """`ids` where a token is learned, IGNORED elsewhere."""
+    """`ids` where a token carries loss, IGNORED elsewhere."""
     words: int
     """UTF-8 bytes of the learned words, for bits per byte."""
+    weights: array | None = None
+    """What the loss of each token counts, 32-bit floats; None where it is 1 for every label."""
 
     @property
     def learned(self) -> int:
-        """How many tokens carry loss. The first token of a row never does: nothing comes before it."""
+        """How many tokens are learned in full. The first token of a row never is: nothing comes before it."""
+        if self.weights is not None:
+            return sum(weight == 1 for weight in self.weights[1:])
         return sum(label != IGNORED for label in self.labels[1:])
 
 
@@ -77,29 +82,46 @@ def read_rows(path: Path) -> Iterator[list[Turn]]:
 
 
 def encode(
-    rows: Iterable[Sequence[Turn]], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *, max_length: int
-) -> Encoded:
-    """Rows as examples of at most `max_length` tokens; rows without words of the persona are left out."""
+    rows: Iterable[Sequence[Turn]], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *,
+    max_length: int, loss_on: LossOn = "every_reply", context_weight: float = 0.0,
+) -> Encoded:  # fmt: skip
+    """Rows as examples of at most `max_length` tokens; rows without words of the persona are left out.
+
+    Held-out rows are measured on every reply and on nothing else, whatever is trained on.
+    """
     contract = replace(contract, context_window=max_length)
     measure = meter(contract, tokenizer)
     examples: list[Example] = []
     cut = too_long = 0
     for turns in rows:
         prompts, lost = _fit(list(turns), contract, tokenizer, measure)
-        examples += (example for prompt in prompts if (example := _example(prompt)).learned)
+        examples += (e for prompt in prompts if (e := example(prompt, loss_on, context_weight)).learned)
         cut += len(prompts) > 1
         too_long += lost
     return Encoded(tuple(examples), cut, too_long)
 
 
-def _example(prompt: Prompt) -> Example:
-    labels = (token if learned else IGNORED for token, learned in zip(prompt.ids, prompt.mask, strict=True))
-    words = sum(
-        len(piece.text.encode())
-        for piece in prompt.pieces
-        if piece.part == "turns" and piece.end > piece.start and prompt.mask[piece.start]
-    )
-    return Example(array("i", prompt.ids), array("i", labels), words)
+def example(prompt: Prompt, loss_on: LossOn = "every_reply", context_weight: float = 0.0) -> Example:
+    """A rendered row with what each of its tokens counts."""
+    weights = [float(learned) for learned in prompt.mask]
+    if loss_on == "last_reply":
+        start = _last_reply(prompt)
+        weights[:start] = [0.0] * start
+    said = [piece for piece in prompt.pieces if piece.part in ("turns", "examples") and piece.end > piece.start]
+    words = sum(len(piece.text.encode()) for piece in said if piece.part == "turns" and weights[piece.start])
+    for piece in said if context_weight else ():
+        if not weights[piece.start]:
+            weights[piece.start : piece.end] = [context_weight] * (piece.end - piece.start)
+    labels = array("i", (token if weight else IGNORED for token, weight in zip(prompt.ids, weights, strict=True)))
+    return Example(array("i", prompt.ids), labels, words, array("f", weights) if context_weight else None)
+
+
+def _last_reply(prompt: Prompt) -> int:
+    """Where the persona's last reply begins: behind the last words before it that are not learned."""
+    words = [p for p in prompt.pieces if p.part in ("turns", "examples") and p.end > p.start]
+    while words and not prompt.mask[words[-1].start]:
+        words.pop()
+    return next((piece.end for piece in reversed(words) if not prompt.mask[piece.start]), 0)
 
 
 def _fit(

@@ -47,6 +47,8 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
         "dora": _switch,
     },
     "learning": {
+        "loss_on": _choice(config.LossOn),
+        "prompt_loss_weight": _number(step=0.05),
         "scheduler": _choice(config.Scheduler),
         "warmup_ratio": _number(step=0.01),
         "weight_decay": _number(step=0.01),
