@@ -3,6 +3,7 @@
 import math
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,11 @@ def test_out_of_memory_with_one_row_at_once_is_the_end(tmp_path: Path) -> None:
 
     with pytest.raises(torch.OutOfMemoryError):
         trained(tmp_path, 1000, lambda call: True)
+
+
+def test_a_batch_of_weighed_rows_is_padded_with_nothing() -> None:
+    rows = [replace(row, weights=array("f", [0.0] + [0.5] * (len(row.ids) - 1))) for row in examples()]
+    batch = Collate(pad=0)(rows)
+    assert batch["weights"].shape == batch["labels"].shape
+    assert batch["weights"].sum(1).tolist() == [0.5 * (len(row.ids) - 1) for row in reversed(rows)]
+    assert "weights" not in Collate(pad=0)(examples())

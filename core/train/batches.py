@@ -53,7 +53,8 @@ class Collate:
     pad: int
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
-        """input_ids, attention_mask and labels, each (rows, longest row) of int64."""
+        """input_ids, attention_mask and labels, each (rows, longest row) of int64; weights of float32 where rows
+        have them."""
         examples = sorted(examples, key=lambda example: -len(example.ids))
         size = (len(examples), len(examples[0].ids))
         ids, labels = torch.full(size, self.pad), torch.full(size, IGNORED)
@@ -63,7 +64,13 @@ class Collate:
             ids[row, :n] = torch.tensor(example.ids)
             labels[row, :n] = torch.tensor(example.labels)
             mask[row, :n] = 1
-        return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        if examples[0].weights is None:
+            return batch
+        weights = torch.zeros(size)
+        for row, example in enumerate(examples):
+            weights[row, : len(example.ids)] = torch.tensor(example.weights)
+        return batch | {"weights": weights}
 
 
 def micro_batches(lengths: Sequence[int], budget: int) -> list[slice]:
