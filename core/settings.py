@@ -45,6 +45,8 @@ class Settings:
     """What is written is gone when the server restarts (a Space without a bucket)."""
     remote_servers: tuple[str, ...] = ()
     """Bases of the OpenAI-compatible servers that may be talked with; empty: any, but none where strangers come."""
+    monitors: tuple[str, ...] | None = None
+    """What shows the curves of trainings beside the page (`core.train.monitors`); None is what is installed."""
     max_upload_mb: int = 200
     max_message: int = 8000
     """Characters of one message."""
@@ -55,8 +57,8 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
-        """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MAX_UPLOAD_MB, _REMOTE_SERVERS, _MAX_MESSAGE, _REPLIES_PER_MINUTE,
-        GRADIO_SERVER_NAME, _PORT and what Spaces sets.
+        """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MONITORS, _MAX_UPLOAD_MB, _REMOTE_SERVERS, _MAX_MESSAGE,
+        _REPLIES_PER_MINUTE, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
 
         Raises InputError for a number that is none.
         """
@@ -72,12 +74,18 @@ class Settings:
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
             ephemeral=on_space and not kept,
             remote_servers=tuple(env.get("OMOKAGE_REMOTE_SERVERS", "").replace(",", " ").split()),
+            monitors=_words(env["OMOKAGE_MONITORS"]) if env.get("OMOKAGE_MONITORS") else None,
             max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
             max_message=_number(env, "OMOKAGE_MAX_MESSAGE", 8000),
             replies_per_minute=_number(env, "OMOKAGE_REPLIES_PER_MINUTE", 30),
             host=env.get("GRADIO_SERVER_NAME") or "127.0.0.1",
             port=_number(env, "GRADIO_SERVER_PORT", 7860),
         )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """What is written between commas; "none" is nothing."""
+    return tuple(word for part in text.split(",") if (word := part.strip()) not in ("", "none"))
 
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:
@@ -103,15 +111,21 @@ WORKER = (
     "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HUB_DISABLE_XET",
     "OMP_NUM_THREADS", "MKL_NUM_THREADS",
 )  # fmt: skip
+MONITOR_PREFIXES = ("WANDB_", "TRACKIO_")
 WORKER_PREFIXES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "PYTORCH_")
 
 
 def visible_gpus() -> tuple[str, ...]:
     """The GPUs that this server was given, by the names it was given them; () when it has them all."""
-    return tuple(name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "").split(",") if name)
+    return _words(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
 
 
 def worker_environment() -> dict[str, str]:
     """The environment of a training process: what it needs to run, and no secret."""
     kept = {k: v for k, v in os.environ.items() if k in WORKER or k.startswith(WORKER_PREFIXES)}
     return kept | PINNED | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
+
+
+def monitor_environment() -> dict[str, str]:
+    """The same, and what trackio and wandb read: where to, and as whom."""
+    return worker_environment() | {k: v for k, v in os.environ.items() if k.startswith(MONITOR_PREFIXES)}

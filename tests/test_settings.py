@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.settings import PINNED, REFUSED, ROOT, Settings, pin_environment, worker_environment
+from core.settings import PINNED, REFUSED, ROOT, Settings, monitor_environment, pin_environment, worker_environment
 
 
 @pytest.fixture
@@ -32,6 +32,21 @@ def test_everything_can_be_named(tmp_path: Path) -> None:
     assert Settings.from_env(env) == named
     empty = dict.fromkeys(env, "")
     assert Settings.from_env(empty) == Settings.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("", None), ("none", ()), ("tensorboard", ("tensorboard",)), ("wandb, trackio,", ("wandb", "trackio"))],
+)
+def test_monitors_are_named_with_commas(given: str, read: tuple[str, ...] | None) -> None:
+    assert Settings.from_env({"OMOKAGE_MONITORS": given}).monitors == read
+
+
+def test_a_monitor_learns_its_own_settings_and_no_other_secret(environment: dict[str, str]) -> None:
+    environment |= {"WANDB_API_KEY": "key", "TRACKIO_DIR": "d", "HF_TOKEN": "hf_secret"}
+    told = monitor_environment()
+    assert (told["WANDB_API_KEY"], told["TRACKIO_DIR"]) == ("key", "d") and "HF_TOKEN" not in told
+    assert "WANDB_API_KEY" not in worker_environment()
 
 
 def test_sign_in_only_counts_on_a_space(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 from train_tiny import CONFIG, CONTRACT, QUICK_STEPS, run_folder, talks, tiny_base, write_dataset
 
@@ -13,7 +14,7 @@ from core.prompt import PromptContract
 from core.train import adapter, worker
 from core.train.checkpoints import last_checkpoint
 from core.train.config import TrainConfig
-from core.train.events import Done, Event, Failed, HeldOut, Note, Saved, Started, Step, Stopped, read
+from core.train.events import Done, Event, Failed, HeldOut, Note, Saved, Started, Step, Stopped, read, schema
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import read_json
 
@@ -97,6 +98,8 @@ def test_a_run_lowers_held_out_loss_and_leaves_a_whole_adapter(place: Place) -> 
     contract = PromptContract.from_json(read_json(folder.adapter / "contract.json"))
     assert contract == replace(CONTRACT, template="model")
     assert no_rest(folder)
+    for line in folder.events.read_bytes().splitlines():
+        jsonschema.validate(json.loads(line), schema())
 
 
 def test_what_ends_a_turn_is_told_to_other_programs(place: Place) -> None:

@@ -16,6 +16,7 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +24,11 @@ from core.contract import PromptContract
 from core.errors import AppError, InputError
 from core.models.embedded import FOLDER
 from core.models.embedded import NAME as EMBEDDED
+from core.settings import Settings
 from core.train.config import TrainConfig
 from core.train.devices import devices
-from core.train.process import launch
+from core.train.monitors import usable
+from core.train.process import launch, launch_monitor
 from core.train.progress import EventFollower, Progress
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import read_json, write_json
@@ -50,10 +53,11 @@ def main(arguments: list[str]) -> int:
     try:
         order = read_order(parser.parse_args(arguments).config)
         folder = prepare(order)
+        monitors = usable(Settings.from_env().monitors)
     except AppError as error:
         print(error.en, file=sys.stderr)
         return 1
-    ending = follow(folder)
+    ending = follow(folder, monitors)
     if ending.state == "failed" and ending.error:
         print(ending.error[0], file=sys.stderr)
     if folder.adapter.is_dir():
@@ -109,8 +113,8 @@ def prepare(order: Order) -> RunFolder:
     return folder
 
 
-def follow(folder: RunFolder, *, every: float = 0.5) -> Progress:
-    """Start the training process and print how it goes, until it ends."""
+def follow(folder: RunFolder, monitors: Sequence[str] = (), *, every: float = 0.5) -> Progress:
+    """Start the training process and what feeds the monitors, and print how it goes, until it ends."""
 
     def stop(*_: object) -> None:
         folder.stop.touch()
@@ -122,6 +126,8 @@ def follow(folder: RunFolder, *, every: float = 0.5) -> Progress:
     follower.ending = None  # of an earlier launch
     told: set[object] = set()
     process = launch(folder, devices()[0])
+    for name in monitors:
+        launch_monitor(folder, name, process)
     while True:
         alive = process.alive()
         follower.follow()

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from core.errors import AppError
 from core.train.events import Launched, Note, append
-from core.train.process import launch
+from core.train.process import launch, launch_monitor
 from core.train.runs import Meta, Runs
 
 log = logging.getLogger(__name__)
@@ -25,12 +25,15 @@ TICK = 0.5  # seconds between two looks at the queue
 class Dispatcher:
     """Runs in a thread between `start` and `close`; what it started goes on after that."""
 
-    def __init__(self, runs: Runs, devices: Callable[[], Sequence[str]], *, grace: float) -> None:
+    def __init__(
+        self, runs: Runs, devices: Callable[[], Sequence[str]], *, grace: float, monitors: Sequence[str]
+    ) -> None:
         self._runs = runs
         self._find_devices = devices
         self.devices: Sequence[str] = ("",)
         """One is assumed until the first run waits: finding them takes the import of torch."""
         self._grace = grace
+        self._monitors = monitors
         self._wake, self._closed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._go, name="training queue", daemon=True)
 
@@ -87,6 +90,8 @@ class Dispatcher:
         except BaseException:  # nobody would know of it
             process.kill()
             raise
+        for name in self._monitors:
+            launch_monitor(folder, name, process)
 
     def _queue_again_if_lost(self, meta: Meta) -> None:
         """A run whose process died, or was told to end by a shutdown, goes on without being asked."""

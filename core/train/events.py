@@ -3,7 +3,8 @@
     {"event": "step", "time": 1760000000.0, "step": 12, "loss": 2.31, …}
 
 The process that trains writes; the page reads. A line that a kill cut short is skipped by the reader,
-and the next writer starts on a line of its own.
+and the next writer starts on a line of its own. `python -m core.train.events` prints a line's JSON Schema,
+which is docs/events.schema.json.
 """
 
 import json
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import BinaryIO, get_args
+from typing import BinaryIO, get_args, get_type_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,25 @@ Event = Launched | Started | Step | HeldOut | Sample | Note | Saved | Done | Sto
 KINDS = {kind.__name__.lower(): kind for kind in get_args(Event)}
 
 
+JSON_TYPES = {int: "integer", float: "number", str: "string", dict: "object"}
+
+
+def schema() -> dict[str, object]:
+    """The JSON Schema of a line. A later version may have more kinds and fields: readers leave those aside."""
+
+    def of(name: str, kind: type) -> dict[str, object]:
+        hints = get_type_hints(kind)
+        own = {f.name: {"type": JSON_TYPES[hints[f.name]]} for f in fields(kind)}
+        told = {"event": {"const": name}, "time": {"type": "number", "description": "Seconds since 1970."}} | own
+        return {"description": kind.__doc__, "type": "object", "properties": told, "required": list(told)}
+
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of events.jsonl",
+        "oneOf": [of(name, kind) for name, kind in KINDS.items()],
+    }
+
+
 def append(path: Path, event: Event) -> None:
     """Add `event` to the log as a whole line. Raises OSError when it cannot be written."""
     value = {"event": type(event).__name__.lower(), "time": round(time.time(), 3)} | asdict(event)
@@ -138,6 +158,12 @@ def _ends_line(file: BinaryIO) -> bool:
 
 def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     """The whole lines from byte `offset` on, and the offset to go on from. No file is an empty log."""
+    timed, offset = read_timed(path, offset)
+    return [event for _, event in timed], offset
+
+
+def read_timed(path: Path, offset: int = 0) -> tuple[list[tuple[float, Event]], int]:
+    """The same, each event with its time in seconds since 1970."""
     try:
         with path.open("rb") as file:
             file.seek(offset)
@@ -148,11 +174,15 @@ def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     return list(_parsed(whole)), offset + len(whole)
 
 
-def _parsed(lines: bytes) -> Iterator[Event]:
+def _parsed(lines: bytes) -> Iterator[tuple[float, Event]]:
     for line in lines.splitlines():
         try:
             value = json.loads(line)
             kind: Callable[..., Event] = KINDS[value["event"]]
-            yield kind(**{f.name: value[f.name] for f in fields(kind)})
+            yield value["time"], kind(**{f.name: value[f.name] for f in fields(kind)})
         except (ValueError, KeyError, TypeError):
             continue  # cut short by a kill, or of a later version
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=1, ensure_ascii=False))

@@ -46,7 +46,8 @@ class Jobs:
     """All training runs under a workspace. Every method that names a run checks its owner.
 
     With `start`, a thread starts queued runs; `close` ends it (the runs go on). A run that was asked to
-    stop and does not is killed `grace` seconds later, or three steps later if that is longer.
+    stop and does not is killed `grace` seconds later, or three steps later if that is longer. What happens is
+    told to the `monitors`, too.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class Jobs:
         start: bool = True,
         grace: float = 90.0,
         devices: Callable[[], Sequence[str]] = machine.devices,
+        monitors: Sequence[str] = (),
     ) -> None:
         self._runs = Runs(workspace.jobs())
-        self._dispatcher = Dispatcher(self._runs, devices, grace=grace)
+        self._dispatcher = Dispatcher(self._runs, devices, grace=grace, monitors=monitors)
         if start:
             self._dispatcher.start()
 

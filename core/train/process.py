@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
-from core.settings import ROOT, worker_environment
+from core.settings import ROOT, monitor_environment, worker_environment
 from core.train.devices import CPU
 from core.train.spec import RunFolder
 
 COMMAND = [sys.executable, "-m", "core.train.worker"]  # and the run's folder
+MONITOR = [sys.executable, "-m", "core.train.monitors"]  # and the run's folder, and which
 
 _children: dict[int, subprocess.Popen] = {}  # started by this server: to be reaped when they end
 
@@ -56,17 +58,27 @@ class Process:
 
 def launch(folder: RunFolder, device: str) -> Process:
     """Start a training process on one device; it outlives this server and knows none of its secrets."""
+    # Trainer would spread over all GPUs that it sees.
+    environment = worker_environment() | ({"CUDA_VISIBLE_DEVICES": device} if device != CPU else {})
+    return _start([*COMMAND, str(folder.path)], folder.log, environment)
+
+
+def launch_monitor(folder: RunFolder, name: str, training: Process) -> Process:
+    """Start the process that feeds a monitor (`core.train.monitors`) as long as `training` runs."""
+    follow = ["--to", name, "--process", str(training.pid), str(training.created)]
+    return _start([*MONITOR, str(folder.path), *follow], folder.path / f"{name}.log", monitor_environment())
+
+
+def _start(command: list[str], log: Path, environment: dict[str, str]) -> Process:
     import psutil
 
     detached = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    # Trainer would spread over all GPUs that it sees.
-    environment = worker_environment() | ({"CUDA_VISIBLE_DEVICES": device} if device != CPU else {})
-    with folder.log.open("ab") as log:
+    with log.open("ab") as output:
         child = subprocess.Popen(
-            [*COMMAND, str(folder.path)],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **detached,
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            **detached,
         )  # fmt: skip
     _children[child.pid] = child
     return Process(child.pid, psutil.Process(child.pid).create_time())

@@ -21,6 +21,7 @@ from core.owners import Owners
 from core.personas import Personas
 from core.settings import Settings
 from core.train.jobs import Jobs
+from core.train.monitors import usable
 from core.workspace import Workspace
 from tabs.frame.visitor import Visitor, language_of
 
@@ -83,5 +84,5 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         ),
         memory=memory,
         datasets=DataSets(workspace),
-        jobs=Jobs(workspace, start=True),
+        jobs=Jobs(workspace, start=True, monitors=usable(settings.monitors)),
     )
