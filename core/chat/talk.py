@@ -5,7 +5,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from core.chat.conversations import Conversation, Conversations
+from core.chat.conversation import Conversation
+from core.chat.conversations import Conversations
 from core.chat.engine import Engine, Reply
 from core.chat.guards import ASIDE, Hidden, line, wants_another_part
 from core.chat.limits import Limits
@@ -54,7 +55,8 @@ class Talk:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
         chosen = self.persona(owner, persona, adapter, language)
         conversation = self.conversations.new(chosen.id, adapter)
-        return self.conversations.save(owner, conversation.said("assistant", chosen.told(conversation.id).greeting))
+        told = chosen.told(conversation.id)
+        return self.conversations.save(owner, conversation.opened(told.greeting, *told.greetings))
 
     def persona(self, owner: str, persona: str, adapter: str, language: str) -> Persona:
         """The persona talked with: the chosen one, else the adapter's own, else the first built-in."""
