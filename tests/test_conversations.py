@@ -86,8 +86,8 @@ def test_greetings_are_versions_of_the_beginning() -> None:
 
 def test_a_reply_is_continued_in_its_place() -> None:
     whole = talk((B, "x"), (A, "y", "zed"))
-    longer = whole.continued(" and on", Made(seed=3))
-    assert longer.turns[1].messages == ("y", "zed and on") and longer.path[1].made.seed == 3
+    longer = whole.continued(["y", "zed", "on"], Made(seed=3))
+    assert longer.turns[1].messages == ("y", "zed", "on") and longer.path[1].made.seed == 3
     assert longer.versions(1) == (1, 1)
 
 

@@ -4,7 +4,7 @@ A node is what one side said in a row. Its children are the ways it went on; the
 `leaf` is the conversation on the page. Every change makes a new value.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
@@ -140,12 +140,10 @@ class Conversation:
         first = node.original or node.messages
         return self._put(replace(node, messages=words, original=first if words != first else ()))
 
-    def continued(self, text: str, made: Made | None) -> "Conversation":
-        """With the persona's last message longer by `text`."""
-        last = self.path[-1]
-        words = (*last.messages[:-1], last.messages[-1] + text)
-        longer = replace(last, messages=words, made=made or last.made)
-        return self._with(replace(longer, id=self._free_id)) if self.children(last.id) else self._put(longer)
+    def continued(self, messages: Sequence[str], made: Made | None) -> "Conversation":
+        """With the persona's last turn grown to `messages`."""
+        longer = replace(self.path[-1], messages=tuple(messages), made=made or self.path[-1].made)
+        return self._with(replace(longer, id=self._free_id)) if self.children(longer.id) else self._put(longer)
 
     def versions(self, index: int) -> tuple[int, int]:
         """Which version of its node is shown at message number `index`, from 1, and how many there are."""
@@ -200,7 +198,7 @@ class Conversation:
             return replace(bare.of_turns(from_chat_messages(value["messages"])), changed=value["changed"])
         return replace(bare, nodes=tuple(map(_node, value["nodes"])), leaf=value["leaf"])
 
-    def of_turns(self, turns: "list[Turn]") -> "Conversation":
+    def of_turns(self, turns: Sequence[Turn]) -> "Conversation":
         """With these turns in place of what was said."""
         nodes = tuple(Node(n, n - 1, turn.role, turn.messages) for n, turn in enumerate(turns))
         return replace(self, nodes=nodes, leaf=len(nodes) - 1)
