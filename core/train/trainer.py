@@ -18,6 +18,7 @@ from transformers import PrinterCallback, Trainer
 from core.errors import JobError
 from core.train import checkpoints
 from core.train.batches import LengthBatches, micro_batches
+from core.train.dropout import quicken
 from core.train.failures import check_room, out_of_memory
 from core.train.loss import HeldOutLoss, Inputs, SummedLoss, measure
 from core.train.rows import IGNORED
@@ -54,6 +55,8 @@ class PersonaTrainer(Trainer):
         self.micro_tokens = micro_tokens or AT_ONCE.get(self.args.device.type, AT_ONCE["cuda"])
         self.on_out_of_memory = on_out_of_memory
         self.summed_loss = SummedLoss(self.model)
+        if self.args.device.type == "cpu":
+            quicken(self.model)
         self.loraplus_ratio = loraplus_ratio
         self.seconds = 0.0
         """Time in training before this process, from the checkpoint it goes on from."""
