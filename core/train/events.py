@@ -90,6 +90,15 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Halved:
+    """Memory ran out: less goes through the model at once from here on. A step learns from the same rows as before."""
+
+    step: int
+    micro_tokens: int
+    """Padded tokens at once, now and after every resume."""
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """A checkpoint is complete on disk."""
 
@@ -118,7 +127,7 @@ class Failed:
     ja: str
 
 
-Event = Launched | Started | Step | HeldOut | Sample | Note | Saved | Done | Stopped | Failed
+Event = Launched | Started | Step | HeldOut | Sample | Note | Halved | Saved | Done | Stopped | Failed
 KINDS = {kind.__name__.lower(): kind for kind in get_args(Event)}
 
 
