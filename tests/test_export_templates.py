@@ -19,7 +19,7 @@ CONTRACT = PromptContract(persona="Mi'ka \"M\"", description="You are Mika.\n{{ 
                           context_window=100_000)  # fmt: skip
 CONTRACTS = {
     "plain": CONTRACT,
-    "with examples": replace(CONTRACT, examples=EXAMPLES, separator=" / "),
+    "with examples": replace(CONTRACT, examples=EXAMPLES, separator=" / ", reply_format="In one line."),
     "nobody described": replace(CONTRACT, description="", opening="(…)"),
 }
 

@@ -12,7 +12,7 @@ from core.settings import ROOT
 from core.train.events import Event, Saved, append, read, schema
 
 KINDS = get_args(Event)
-PLAIN = {int: 3, float: 0.5, str: "静か\u2028\n", dict: {"steps": 3}}
+PLAIN = {bool: True, int: 3, float: 0.5, str: "静か\u2028\n", dict: {"steps": 3}}
 
 
 def example(kind: type[Event]) -> Event:

@@ -71,7 +71,7 @@ def chat_template(layout: Layout, contract: PromptContract) -> str:
         persona_comment=re.sub(r"[#{}%\n\r]", " ", contract.persona),
         user=_literal(" ".join(contract.user.split())),
         date=_literal(DATE),
-        description=_literal(contract.description.strip()),
+        description=_literal(described(contract)),
         system="system" if layout.takes_system else "user",
         examples=json.dumps(examples, ensure_ascii=False),
         must_open=f"(before == 'assistant'{may_open})",
@@ -79,6 +79,11 @@ def chat_template(layout: Layout, contract: PromptContract) -> str:
         separator=_literal(contract.separator),
     )
     return prelude + MARKED.sub(_plain, layout.template)
+
+
+def described(contract: PromptContract) -> str:
+    """The system text: who the persona is, and how a reply has to look."""
+    return "\n\n".join(filter(None, (contract.description.strip(), contract.reply_format.strip())))
 
 
 def _entries(turn: Turn) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.contract import PromptContract
 from core.errors import ModelError
+from core.export.chat_template import described
 from core.layout import Layout, layout_for
 from core.prompt import ending
 
@@ -40,9 +41,9 @@ class Frame:
 def frame_of(layout: Layout, contract: PromptContract) -> Frame:
     """The layout as Ollama can say it. Raises ModelError when it depends on more than its neighbours."""
     before: dict[tuple[str, str], str] = {}
-    described = ("system",) if contract.description.strip() else ()
+    system = ("system",) if described(contract) else ()
     for turns in (1, 3, 5):
-        roles = (*described, *TALK[:turns])
+        roles = (*system, *TALK[:turns])
         pieces = _pieces(layout, contract, roles)
         for pair, text in zip(pairwise([START, *roles, REPLY]), pieces, strict=True):
             if before.setdefault(pair, text) != text:
@@ -65,8 +66,8 @@ def _pieces(layout: Layout, contract: PromptContract, roles: Sequence[str]) -> l
     words = [f"w{number}w" for number in range(len(roles))]
     messages = [layout.words(role, text) for role, text in zip(roles, words, strict=True)]
     if roles[0] == "system" and not layout.takes_system:
-        described, first = (layout.words("user", text) for text in words[:2])
-        messages[:2] = [described.followed_by("\n\n", first)]
+        told, first = (layout.words("user", text) for text in words[:2])
+        messages[:2] = [told.followed_by("\n\n", first)]
     names = (contract.persona, contract.user)
     text = "".join(stretch.text for stretch in layout.stretches(messages, names=names, reply=True))
     pieces = []
@@ -88,8 +89,8 @@ def modelfile(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *,
         f"FROM {source}",
         f"TEMPLATE {_quoted(go_template(frame_of(layout, contract)))}",
     ]
-    if contract.description.strip():
-        lines.append(f"SYSTEM {_quoted(_printed(layout, contract, 'system', contract.description))}")
+    if system := described(contract):
+        lines.append(f"SYSTEM {_quoted(_printed(layout, contract, 'system', system))}")
     said = (
         (turn.role, contract.separator.join(filter(None, map(str.strip, turn.messages)))) for turn in contract.examples
     )

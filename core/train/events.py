@@ -82,20 +82,32 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Answering:
+    """Before preference tuning, the adapter answers by itself: so many of so many replies are there."""
+
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preferred:
+    """How clearly the better replies are preferred with the weights of this step."""
+
+    step: int
+    heldout: bool
+    """Over all pairs that were held out, or over those learned from since the last such event."""
+    accuracy: float
+    """Share of the pairs whose better reply gained more than the worse one since the start."""
+    margin: float
+    """Mean of β times what the better reply gained more, in nats."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something a person should know; training goes on."""
 
     en: str
     ja: str
-
-
-@dataclass(frozen=True, slots=True)
-class Halved:
-    """Memory ran out: less goes through the model at once from here on. A step learns from the same rows as before."""
-
-    step: int
-    micro_tokens: int
-    """Padded tokens at once, now and after every resume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +139,11 @@ class Failed:
     ja: str
 
 
-Event = Launched | Started | Step | HeldOut | Sample | Note | Halved | Saved | Done | Stopped | Failed
+Event = Launched | Started | Step | HeldOut | Sample | Answering | Preferred | Note | Saved | Done | Stopped | Failed
 KINDS = {kind.__name__.lower(): kind for kind in get_args(Event)}
 
 
-JSON_TYPES = {int: "integer", float: "number", str: "string", dict: "object"}
+JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object"}
 
 
 def schema() -> dict[str, object]:

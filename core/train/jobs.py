@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from core.data.preferences import Pair
 from core.errors import InputError, JobError, NotAllowedError
 from core.train import devices as machine
 from core.train.dispatch import Dispatcher
@@ -68,10 +69,11 @@ class Jobs:
         """Start no more runs. Those that run go on, and are found again by the next server."""
         self._dispatcher.close()
 
-    def submit(self, owner: str, spec: JobSpec, *, start: Path | None = None) -> Job:
+    def submit(self, owner: str, spec: JobSpec, *, start: Path | None = None, pairs: Sequence[Pair] = ()) -> Job:
         """Put a new run at the end of the queue. Raises InputError when its data set is not there.
 
-        With `start`, the folder of an adapter of the same base, the run goes on from that.
+        With `start`, the folder of an adapter of the same base, the run goes on from that. `pairs` are what
+        preference tuning learns from beside the adapter's own replies.
         """
         if not (spec.dataset / "train.jsonl").is_file():
             raise InputError(

@@ -1,5 +1,6 @@
 """Everything a run needs, loaded and set: base, rows, adapter, trainer. Imports the heavy libraries late."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,15 @@ from core.train.rows import Encoded, encode, read_rows
 from core.train.spec import JobSpec, RunFolder
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import TrainingArguments
 
     from core.train.base import Base
+    from core.train.dpo import PreferenceTrainer
+    from core.train.pairs import Pairs
+    from core.train.preference import PairExample
     from core.train.report import Report, Stop
+    from core.train.rows import Example
     from core.train.samples import Samples
     from core.train.trainer import PersonaTrainer
 
@@ -28,19 +34,36 @@ class Work:
     spec: JobSpec
     contract: PromptContract
     base: "Base"
+    model: "PeftModel"
+    """The base with the adapter as the run begins it."""
     rows: Encoded
+    """Of a preference run, none: it learns from `pairs`."""
     heldout: Encoded
+    pairs: "Pairs | None" = None
+
+    @property
+    def examples(self) -> "Sequence[Example | PairExample]":
+        """What is learned from."""
+        return self.pairs.train if self.pairs else self.rows.examples
+
+    @property
+    def learned(self) -> int:
+        """Tokens with loss in one epoch."""
+        return sum(example.learned for example in self.examples)
 
     @property
     def steps(self) -> int:
         """Optimizer steps of the whole run, as Trainer counts them."""
         config = self.spec.config
-        return -(-len(self.rows.examples) // config.batch_size) * config.epochs
+        return -(-len(self.examples) // config.batch_size) * config.epochs
 
 
-def load(folder: RunFolder) -> Work:
-    """Base and rows of the run. Raises AppError when one of them cannot be used."""
-    from core.train.base import load_base
+def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> Work:
+    """Base, adapter and rows of the run; for a preference run the pairs, which are made here.
+
+    Raises AppError when one of them cannot be used, StopAsked when `asked` while pairs are made.
+    """
+    from core.train.base import load_base, with_adapter
 
     spec = folder.read_spec()
     base = load_base(spec)
@@ -51,14 +74,32 @@ def load(folder: RunFolder) -> Work:
             f"The model reads {window} tokens at once: rows are cut to that instead of {spec.config.max_length}.",
             f"モデルが一度に読めるのは {window} トークンなので、{spec.config.max_length} ではなくそこで区切ります。",
         ))  # fmt: skip
+    model = with_adapter(base, spec.config, folder.start if folder.start.is_dir() else None)
     source = rows_of(folder, spec)
-    learned = {"loss_on": spec.config.loss_on, "context_weight": spec.config.prompt_loss_weight}
-    rows, heldout = (
-        encode(read_rows(source / f"{part}.jsonl"), contract, base.tokenizer, max_length=window, **how)
-        for part, how in (("train", learned), ("heldout", {}))
-    )
+
+    def encoded(part: str, **how: object) -> Encoded:
+        return encode(read_rows(source / f"{part}.jsonl"), contract, base.tokenizer, max_length=window, **how)
+
+    if spec.preference:
+        pairs = _pairs(folder, spec, replace(contract, context_window=window), base, model, asked)
+        return Work(spec, contract, base, model, Encoded(()), encoded("heldout"), pairs)
+    rows = encoded("train", loss_on=spec.config.loss_on, context_weight=spec.config.prompt_loss_weight)
     _tell_rows(folder, rows, window)
-    return Work(spec, contract, base, rows, heldout)
+    return Work(spec, contract, base, model, rows, encoded("heldout"))
+
+
+def _pairs(
+    folder: RunFolder, spec: JobSpec, contract: PromptContract, base: "Base", model: "PeftModel",
+    asked: Callable[[], bool],
+) -> "Pairs":  # fmt: skip
+    import torch
+
+    from core.train.pairs import PairMaker
+
+    if torch.cuda.is_available() and spec.config.quantization == "none":
+        model.cuda()
+    source = rows_of(folder, spec)
+    return PairMaker(folder, source, contract, model, base.tokenizer, spec.preference, spec.config, asked).make()
 
 
 def rows_of(folder: RunFolder, spec: JobSpec) -> Path:
@@ -87,29 +128,41 @@ def _tell_rows(folder: RunFolder, rows: Encoded, window: int) -> None:
 
 
 def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTrainer, Report]":
-    """A fresh adapter on the base, in a trainer that tells its progress through the report."""
+    """The run's trainer, which tells its progress through the report.
+
+    Raises StopAsked when the run should stop while the reference of a preference run is taken.
+    """
     from transformers import EarlyStoppingCallback
 
-    from core.train.base import with_adapter
     from core.train.batches import Collate
     from core.train.report import Report
     from core.train.trainer import PersonaTrainer
 
-    config, examples = work.spec.config, work.rows.examples
-    model = with_adapter(work.base, config, folder.start if folder.start.is_dir() else None)
-    args = _arguments(folder, work)
-    report = Report(folder, stop)
+    config, args, report = work.spec.config, _arguments(folder, work), Report(folder, stop)
     tokenizer = work.base.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
-    trainer = PersonaTrainer(
-        model, args, data_collator=Collate(pad), train_dataset=examples, eval_dataset=work.heldout.examples,
-        callbacks=[
+    settings = {
+        "data_collator": Collate(pad), "train_dataset": work.examples, "eval_dataset": work.heldout.examples,
+        "callbacks": [
             report, _samples(folder, work, args),
             *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else []),
         ],
-        asked=stop.asked, micro_tokens=config.micro_tokens, loraplus_ratio=config.loraplus_ratio,
+        "asked": stop.asked, "micro_tokens": config.micro_tokens, "loraplus_ratio": config.loraplus_ratio,
+    }  # fmt: skip
+    if work.pairs is None:
+        return PersonaTrainer(work.model, args, **settings), report
+    return _preference_trainer(work, args, settings, pad), report
+
+
+def _preference_trainer(work: Work, args: "TrainingArguments", settings: dict, pad: int) -> "PreferenceTrainer":
+    from core.train.dpo import CollatePairs, PreferenceTrainer
+
+    trainer = PreferenceTrainer(
+        work.model, args, beta=work.spec.preference.beta, collate_pairs=CollatePairs(pad),
+        heldout_pairs=work.pairs.heldout, **settings,
     )  # fmt: skip
-    return trainer, report
+    trainer.take_reference()
+    return trainer
 
 
 def _samples(folder: RunFolder, work: Work, args: "TrainingArguments") -> "Samples":
@@ -128,7 +181,7 @@ def _measures(work: Work) -> int:
 
     A measure is a forward pass, about a third of what training on as many tokens takes.
     """
-    learned, held_out = (sum(len(e.ids) for e in rows.examples) for rows in (work.rows, work.heldout))
+    learned, held_out = (sum(len(e.ids) for e in some) for some in (work.examples, work.heldout.examples))
     return max(4, min(10, round(0.6 * work.spec.config.epochs * learned / max(held_out, 1))))
 
 

@@ -3,7 +3,22 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from core.train.events import Done, Event, Failed, HeldOut, Launched, Note, Sample, Saved, Started, Step, Stopped, read
+from core.train.events import (
+    Answering,
+    Done,
+    Event,
+    Failed,
+    HeldOut,
+    Launched,
+    Note,
+    Preferred,
+    Sample,
+    Saved,
+    Started,
+    Step,
+    Stopped,
+    read,
+)
 from core.train.spec import RunFolder
 
 State = Literal["queued", "running", "stopping", "stopped", "done", "failed", "killed"]
@@ -26,6 +41,10 @@ class Progress:
     """(step, bits a byte, loss in nats a token), by step."""
     samples: tuple[Sample, ...] = ()
     """Sample replies, by step and opening."""
+    answering: tuple[int, int] | None = None
+    """Before preference tuning: (own replies made, all of them)."""
+    preferred: tuple[Preferred, ...] = ()
+    """Of preference tuning, by step; held-out ones after the others of a step."""
     notes: tuple[tuple[str, str], ...] = ()
     """(English, Japanese), in order, none twice."""
     error: tuple[str, str] | None = None
@@ -64,6 +83,8 @@ class EventFollower:
     _losses: dict[int, float] = field(default_factory=dict)
     _heldout: dict[int, tuple[float, float]] = field(default_factory=dict)
     _samples: dict[tuple[int, int], Sample] = field(default_factory=dict)
+    _answering: tuple[int, int] | None = None
+    _preferred: dict[tuple[int, bool], Preferred] = field(default_factory=dict)
     _notes: dict[tuple[str, str], None] = field(default_factory=dict)
     _error: tuple[str, str] | None = None
     _started: Started | None = None
@@ -98,6 +119,8 @@ class EventFollower:
                 losses=tuple(sorted(self._losses.items())),
                 heldout=tuple((step, bpb, loss) for step, (bpb, loss) in sorted(self._heldout.items())),
                 samples=tuple(sample for _, sample in sorted(self._samples.items())),
+                answering=self._answering if not self.step else None,
+                preferred=tuple(event for _, event in sorted(self._preferred.items())),
                 notes=tuple(self._notes),
                 error=self._error,
                 started=self._started,
@@ -121,6 +144,10 @@ class EventFollower:
                 self._heldout[event.step] = (event.bpb, event.loss)
             case Sample():
                 self._samples[event.step, event.number] = event
+            case Answering():
+                self._answering = (event.done, event.of)
+            case Preferred():
+                self._preferred[event.step, event.heldout] = event
             case Note():
                 self._notes[event.en, event.ja] = None
             case Saved():

@@ -12,7 +12,7 @@ from transformers import TrainerControl as Control
 from transformers import TrainerState as State
 from transformers import TrainingArguments as Args
 
-from core.train.events import HeldOut, Saved, Step, append
+from core.train.events import HeldOut, Preferred, Saved, Step, append
 from core.train.spec import RunFolder
 
 
@@ -87,6 +87,12 @@ class Report(TrainerCallback):
             seconds_left=round((state.max_steps - state.global_step) * pace, 1),
         ))  # fmt: skip
         self._tokens, self._step_seconds = state.num_input_tokens_seen, 0.0
+        self._tell_preferred(state.global_step, logs, "", heldout=False)
+
+    def _tell_preferred(self, step: int, found: dict[str, float], prefix: str, *, heldout: bool) -> None:
+        if f"{prefix}accuracy" in found:
+            told = Preferred(step, heldout, found[f"{prefix}accuracy"], found[f"{prefix}margin"])
+            append(self.folder.events, told)
 
     def on_evaluate(
         self,
@@ -97,6 +103,7 @@ class Report(TrainerCallback):
         **_: object,
     ) -> None:
         append(self.folder.events, HeldOut(state.global_step, metrics["eval_loss"], metrics["eval_bpb"]))
+        self._tell_preferred(state.global_step, metrics, "eval_", heldout=True)
 
     def on_save(self, args: Args, state: State, control: Control, **_: object) -> None:
         append(self.folder.events, Saved(state.global_step))

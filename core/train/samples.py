@@ -66,21 +66,32 @@ def _answers(turn: Turn) -> bool:
 
 @torch.no_grad()
 def answers(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", contract: PromptContract, asked: Sequence[Opening]
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    contract: PromptContract,
+    asked: Sequence[Opening],
+    *,
+    longest: int = LONGEST,
+    temperature: float = 0.0,
 ) -> list[str]:
-    """What the model says to each opening. Draws no random number and leaves the model as it was."""
+    """What the model says to each opening, in at most `longest` tokens. Leaves the model as it was.
+
+    At temperature 0 it draws no random number.
+    """
+    drawn = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
     ends = ending(contract, tokenizer)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (ends.token_ids or (0,))[0]
     how = GenerationConfig(
-        max_new_tokens=LONGEST, do_sample=False, eos_token_id=list(ends.token_ids) or None, pad_token_id=pad,
+        max_new_tokens=longest, eos_token_id=list(ends.token_ids) or None, pad_token_id=pad,
         repetition_penalty=1.0, no_repeat_ngram_size=0, stop_strings=list(ends.strings) or None,
+        **({"do_sample": False} | drawn),
     )  # fmt: skip
-    longest = max(len(opening.prompt) for opening in asked)
-    ids = torch.tensor([[pad] * (longest - len(o.prompt)) + list(o.prompt) for o in asked], device=model.device)
-    mask = torch.tensor([[0] * (longest - len(o.prompt)) + [1] * len(o.prompt) for o in asked], device=model.device)
+    width = max(len(opening.prompt) for opening in asked)
+    ids = torch.tensor([[pad] * (width - len(o.prompt)) + list(o.prompt) for o in asked], device=model.device)
+    mask = torch.tensor([[0] * (width - len(o.prompt)) + [1] * len(o.prompt) for o in asked], device=model.device)
     with _answering(model):
         said = model.generate(input_ids=ids, attention_mask=mask, generation_config=how, tokenizer=tokenizer)
-    return [_words(tokenizer.decode(row[longest:], skip_special_tokens=True), ends.strings) for row in said]
+    return [_words(tokenizer.decode(row[width:], skip_special_tokens=True), ends.strings) for row in said]
 
 
 @contextmanager

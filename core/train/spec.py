@@ -6,9 +6,11 @@ from pathlib import Path
 
 from core.prompt import PromptContract
 from core.train.config import TrainConfig
+from core.train.preference import PreferenceConfig
 from core.workspace import read_json, write_json
 
-ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+NEEDED = ("adapter_config.json", "adapter_model.safetensors")
+ADAPTER = (*NEEDED, "training.json")
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,14 @@ class JobSpec:
     config: TrainConfig
     adapter_name: str
     base_revision: str | None = None
+    preference: PreferenceConfig | None = None
+    """Set where the run prefers one reply to another; else it learns the rows of the data set."""
 
     def to_json(self) -> dict[str, object]:
         return {
             "base": self.base, "base_revision": self.base_revision, "dataset": str(self.dataset),
             "contract": self.contract.to_json(), "config": self.config.to_json(), "adapter_name": self.adapter_name,
+            "preference": self.preference.to_json() if self.preference else None,
         }  # fmt: skip
 
     @classmethod
@@ -35,6 +40,7 @@ class JobSpec:
         return cls(
             value["base"], Path(value["dataset"]), PromptContract.from_json(value["contract"]),
             TrainConfig.from_json(value["config"]), value["adapter_name"], value.get("base_revision"),
+            PreferenceConfig.from_json(value["preference"]) if value.get("preference") else None,
         )  # fmt: skip
 
 
@@ -91,7 +97,12 @@ class RunFolder:
         """Keep the adapter to go on from as it is now: it may be deleted, or trained again, before this is done."""
         self.start.mkdir()
         for name in ADAPTER:
-            shutil.copyfile(adapter / name, self.start / name)
+            if name in NEEDED or (adapter / name).is_file():
+                shutil.copyfile(adapter / name, self.start / name)
+
+    @property
+    def corrections(self) -> Path:
+        return self.dataset / "preferences.jsonl"
 
     def take_rows(self, source: Path) -> None:
         """Keep the data set of now: a run that is resumed later must find the same rows."""

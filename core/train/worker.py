@@ -20,7 +20,7 @@ from core.errors import AppError
 from core.prompt import ending
 from core.train.adapter import tidy, write_adapter
 from core.train.checkpoints import last_checkpoint
-from core.train.events import Done, Failed, Halved, HeldOut, Note, Started, Step, Stopped, append, read
+from core.train.events import Done, Failed, HeldOut, Note, Preferred, Started, Step, Stopped, append, read
 from core.train.failures import check_room, explain, make_room
 from core.train.prepare import Work, load, rows_of, trainer_for
 from core.train.spec import RunFolder
@@ -71,12 +71,14 @@ def train(folder: RunFolder, stop: "Stop") -> None:
 
     tidy(folder.adapter)
     checkpoint = last_checkpoint(folder.checkpoints)
-    work = load(folder)
-    if stop.asked() and not checkpoint:
+    try:
+        work = load(folder, stop.asked)
+        if stop.asked() and not checkpoint:
+            raise StopAsked
+        trainer, report = trainer_for(folder, work, stop)
+    except StopAsked:  # before a model to keep is there
         append(folder.events, Stopped(0))
         return
-    trainer, report = trainer_for(folder, work, stop)
-    _fit_into_memory(folder, trainer)
     _tell_start(folder, work, trainer, step=checkpoint.step if checkpoint else 0)
     try:
         if checkpoint:
@@ -104,31 +106,14 @@ def _tell_start(folder: RunFolder, work: Work, trainer: "PersonaTrainer", *, ste
     append(folder.events, Started(
         step=step,
         steps=work.steps,
-        rows=len(work.rows.examples),
+        rows=len(work.examples),
         heldout_rows=len(work.heldout.examples),
-        learned_tokens=work.rows.learned,
+        learned_tokens=work.learned,
         parameters=work.base.parameters,
         trainable=trainer.model.num_parameters(only_trainable=True),
         device=str(trainer.args.device),
         precision=work.base.precision,
     ))  # fmt: skip
-
-
-def _fit_into_memory(folder: RunFolder, trainer: "PersonaTrainer") -> None:
-    """Begin with what went through at once at last; tell when that has to be less."""
-    halved = [event.micro_tokens for event in read(folder.events)[0] if isinstance(event, Halved)]
-    trainer.micro_tokens = min([trainer.micro_tokens, *halved])
-
-    def tell(tokens: int) -> None:
-        append(folder.events, Halved(trainer.state.global_step, tokens))
-        append(folder.events, Note(
-            f"Memory ran out: {tokens:,} tokens go through the model at once from now on. Every step still learns "
-            "from the same rows.",
-            f"メモリーが足りなくなったので、一度に通すのを {tokens:,} トークンに減らして続けます。"
-            "1 ステップで学ぶ行は変わりません。",
-        ))  # fmt: skip
-
-    trainer.on_out_of_memory = tell
 
 
 def _measure_start(folder: RunFolder, trainer: "PersonaTrainer") -> None:
@@ -150,8 +135,10 @@ def _measure_end(folder: RunFolder, trainer: "PersonaTrainer") -> None:
     """See that the weights that are kept are measured; on the way they may not have been."""
     kept = trainer.kept_step
     if trainer.args.eval_strategy != "no" and kept not in _heldout(folder):
-        found = trainer.measured()
-        append(folder.events, HeldOut(kept, found.loss, found.bpb))
+        found = trainer.figures()
+        append(folder.events, HeldOut(kept, found["loss"], found["bpb"]))
+        if "accuracy" in found:
+            append(folder.events, Preferred(kept, True, found["accuracy"], found["margin"]))
 
 
 def _heldout(folder: RunFolder) -> dict[int, HeldOut]:
@@ -161,7 +148,10 @@ def _heldout(folder: RunFolder) -> dict[int, HeldOut]:
 
 def _metrics(folder: RunFolder, trainer: "PersonaTrainer") -> dict:
     """Figures of the run, and its curves. A stopped run's "after" is its last measure."""
-    steps = {event.step: event.loss for event in read(folder.events)[0] if isinstance(event, Step)}
+    events = read(folder.events)[0]
+    steps = {event.step: event.loss for event in events if isinstance(event, Step)}
+    preferred = {event.step: event for event in events if isinstance(event, Preferred) and event.heldout}
+    found = preferred.get(trainer.kept_step) or preferred.get(max(preferred, default=0))
     heldout = _heldout(folder)
     before, after = heldout.get(0), heldout.get(trainer.kept_step) or heldout.get(max(heldout, default=0))
     last = [loss for _, loss in sorted(steps.items())][-max(1, len(steps) // 10) :]
@@ -178,9 +168,11 @@ def _metrics(folder: RunFolder, trainer: "PersonaTrainer") -> dict:
         "heldout_loss_after": after and after.loss,
         "heldout_bpb_before": before and before.bpb,
         "heldout_bpb_after": after and after.bpb,
+        **({"heldout_pair_accuracy": found.accuracy, "heldout_pair_margin": found.margin} if found else {}),
         "history": {
             "loss": sorted(steps.items()),
             "heldout": [[event.step, event.loss, event.bpb] for _, event in sorted(heldout.items())],
+            **({"preferred": [[e.step, e.accuracy, e.margin] for _, e in sorted(preferred.items())]} if found else {}),
         },
     }
 
@@ -208,6 +200,20 @@ def _stops(work: Work) -> list[str]:
     return [*tokenizer.convert_ids_to_tokens(marks), *ends.strings]
 
 
+def _provenance(folder: RunFolder, work: Work) -> dict:
+    """What a run that goes on from an adapter, or that prefers replies, has to say beside its settings."""
+    about: dict[str, object] = {}
+    if (folder.start / "training.json").is_file():
+        before = read_json(folder.start / "training.json")
+        about["started_from"] = {
+            k: before.get(k) for k in ("created", "dataset", "config", "started_from") if k in before
+        }
+    if work.spec.preference and work.pairs:
+        counts = {"pairs": len(work.pairs.train), "heldout_pairs": len(work.pairs.heldout)}
+        about["preference"] = work.spec.preference.to_json() | counts
+    return about
+
+
 def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> None:
     described = rows_of(folder, work.spec) / "dataset.json"
     revision = work.spec.base_revision or work.base.revision
@@ -216,6 +222,7 @@ def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> 
         "base_revision": revision,
         "dataset": read_json(described) if described.exists() else {},
         "config": asdict(work.spec.config),
+        **_provenance(folder, work),
         "metrics": metrics,
         "stops": _stops(work),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
