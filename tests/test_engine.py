@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 from train_tiny import CONTRACT, tiny_base
 
 from core.chat.engine import Engine
@@ -209,6 +210,27 @@ def test_a_reply_that_is_stopped_while_it_waits_never_runs(engine: Engine, loade
     stop.set()
     (reply,) = engine.stream(loaded, PROMPT, LONG, NEVER, stop=stop)
     assert (reply.text, reply.tokens, reply.finished) == ("", 0, False)
+
+
+def test_who_is_stopped_while_others_are_served_leaves_the_queue_at_once(engine: Engine, loaded: LoadedModel) -> None:
+    first = engine.stream(loaded, PROMPT, LONG, NEVER, stop=threading.Event(), owner="other")
+    next(first)
+    stop = threading.Event()
+    threading.Timer(0.2, stop.set).start()
+    began = time.monotonic()
+    assert [reply.tokens for reply in engine.stream(loaded, PROMPT, LONG, NEVER, stop=stop, owner="me")] == [0]
+    assert time.monotonic() - began < 2
+    next(first)  # still being served
+    first.close()
+
+
+def test_a_reply_goes_on_from_where_it_was_cut(engine: Engine, loaded: LoadedModel) -> None:
+    whole = say(engine, loaded, replace(GREEDY, max_new_tokens=10))[-1]
+    ids = loaded.model.generate(
+        input_ids=torch.tensor([PROMPT]), max_new_tokens=10, do_sample=False, eos_token_id=None, pad_token_id=0
+    )[0, len(PROMPT) :].tolist()
+    on = say(engine, loaded, replace(GREEDY, max_new_tokens=6), begun=ids[:4])
+    assert on[-1].text == whole.text and on[-1].tokens == 6
 
 
 def test_a_seed_makes_a_drawn_reply_repeatable(engine: Engine, loaded: LoadedModel) -> None:

@@ -21,7 +21,7 @@ from core.messages import Turn
 from core.models.adapters import Adapters
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, Sampling, built_in
-from core.prompt import PromptContract, render
+from core.prompt import PromptContract, begun, render
 from core.workspace import Workspace, write_json
 
 ME = "key-me"
@@ -228,3 +228,19 @@ def test_a_prompt_is_also_chat_messages_for_a_server(talk: Talk) -> None:
     messages = talk.prompt(setting, conversation).messages
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert [message["content"] for message in messages] == ["Asks.", "a\nb", "c", "…", "Hm?", "x\ny\nz"]
+
+
+def test_a_cut_reply_is_continued_as_if_it_had_not_been(talk: Talk, trained: Path) -> None:
+    talk.adapters.keep(ME, "mine", trained)
+    conversation = talk.open(ME, "en", adapter="mine").said("user", "hi")
+    setting = talk.setting(ME, conversation, "en")
+    greedy = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=20)
+    whole = list(talk.reply(replace(setting, sampling=greedy), conversation, threading.Event()))[-1]
+    row = render(setting.contract, [*conversation.turns, Turn("assistant", ("うん、い",))], setting.loaded.tokenizer,
+                 training=True)  # fmt: skip
+    cut = begun(setting.contract, Turn("assistant", ("うん、い",)), setting.loaded.tokenizer)
+    prompt = talk.prompt(setting, conversation)
+    assert row.ids[: len(prompt.ids) + len(cut)] == prompt.ids + cut
+    said = conversation.said("assistant", "うん、い", made=talk.made(setting, whole))
+    replies = list(talk.reply(replace(setting, sampling=greedy), said, threading.Event(), go_on=True))
+    assert all(reply.text.startswith("うん、い") for reply in replies) and len(replies[-1].text) > 4

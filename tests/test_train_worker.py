@@ -14,7 +14,7 @@ from core.prompt import PromptContract
 from core.train import adapter, worker
 from core.train.checkpoints import last_checkpoint
 from core.train.config import TrainConfig
-from core.train.events import Done, Event, Failed, HeldOut, Note, Saved, Started, Step, Stopped, read, schema
+from core.train.events import Done, Event, Failed, Halved, HeldOut, Note, Saved, Started, Step, Stopped, read, schema
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import read_json
 
@@ -235,6 +235,59 @@ def test_weights_that_are_no_numbers_are_never_saved(place: Place, monkeypatch: 
     assert worker.run(folder) == 1
     assert "no longer a number" in events(folder)[-1].en
     assert last_checkpoint(folder.checkpoints).step == 2
+
+
+def remember_at_most(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
+    """A computer that runs out of memory when more than so many padded tokens go through the model at once."""
+    import torch
+
+    from core.train.loss import SummedLoss
+
+    real = SummedLoss.__call__
+
+    def limited(self: SummedLoss, model: torch.nn.Module, inputs: dict) -> torch.Tensor:
+        if inputs["input_ids"].numel() > tokens:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return real(self, model, inputs)
+
+    monkeypatch.setattr(SummedLoss, "__call__", limited)
+
+
+def longest_row(folder: RunFolder) -> int:
+    from core.train.prepare import load
+
+    work = load(folder)
+    return max(len(example.ids) for example in (*work.rows.examples, *work.heldout.examples))
+
+
+def test_out_of_memory_halves_what_goes_at_once_for_good(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, folder = (place.run(name, replace(CONFIG, dropout=0.0)) for name in ("whole", "folder"))
+    worker.run(whole)
+    limit = longest_row(folder)
+    remember_at_most(monkeypatch, limit)
+    with monkeypatch.context() as patch:
+        after_step(patch, 5, folder.stop.touch)
+        assert worker.run(folder) == 0
+    halved = events(folder, Halved)
+    assert halved[0].step == 0 and halved[-1].micro_tokens <= limit < 2 * halved[-1].micro_tokens
+    assert any(f"{halved[-1].micro_tokens} tokens go through" in note.en for note in events(folder, Note))
+    folder.stop.unlink()
+    assert worker.run(folder) == 0
+    assert len(events(folder, Halved)) == len(halved)  # the second process began with what the first had found
+    losses = [[event.loss for event in events(run, Step)] for run in (whole, folder)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)  # the same rows a step
+    measured = [events(run, HeldOut)[-1].loss for run in (whole, folder)]
+    assert measured[1] == pytest.approx(measured[0], rel=1e-4)
+
+
+def test_a_row_that_does_not_fit_alone_ends_with_what_can_be_done(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = place.run("a")
+    remember_at_most(monkeypatch, longest_row(folder) - 1)
+    assert worker.run(folder) == 1
+    failed = events(folder)[-1]
+    assert "Memory ran out" in failed.en and "max_length" in failed.en and "4 ビット" in failed.ja
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"),

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import LogitsProcessorList, StoppingCriteria
 
+
+LOOK = 0.1  # seconds between looks at whether a reply that waits was stopped
 
 Fault = Literal["", "loop", "again", "recited", "aside"]
 
@@ -52,22 +55,24 @@ class Engine:
         stop: threading.Event,
         seed: int | None = None,
         owner: str = "",
+        begun: Sequence[int] = (),
     ) -> Iterator[Reply]:
         """Yield the reply as it grows, then once more when it is finished.
 
-        `prompt` are token ids; what the model has read of them before is not read again. Owners who
-        wait are served in turn. Setting `stop`, or closing the generator, ends it within a token.
+        `prompt` are token ids, and `begun` those of a reply to be continued, which its text begins with; what
+        the model has read of them before is not read again. Owners who wait are served in turn. Setting
+        `stop`, or closing the generator, ends it within a token.
         Raises ModelError when the adapter does not fit or the device runs out of memory.
         """
         ids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         closed = threading.Event()
-        order = _Order(loaded, tuple(prompt), sampling, ending, adapter, (stop, closed), seed)
+        order = _Order(loaded, (*prompt, *begun), len(begun), sampling, ending, adapter, (stop, closed), seed)
         done = self.store.run(_generate, order, ids, whose=owner)
         done.add_done_callback(lambda _: ids.put(None))
         written: list[int] = []
         reply = partial(Reply, seed=-1 if seed is None else seed)
         try:
-            while (token := ids.get()) is not None:
+            for token in _until_none(ids, order, done):
                 if token not in ending.token_ids:
                     written.append(token)
                     yield reply(_without_half_an_end(_said(order, written), ending.strings), len(written))
@@ -75,6 +80,8 @@ class Engine:
             closed.set()
         try:
             finished = done.result()
+        except CancelledError:
+            finished = False
         except AppError:
             raise
         except Exception as error:
@@ -89,6 +96,8 @@ class _Order:
 
     loaded: LoadedModel
     prompt: tuple[int, ...]
+    begun: int
+    """Tokens at its end that are the reply's already."""
     sampling: Sampling
     ending: Ending
     adapter: Adapter | None
@@ -99,6 +108,20 @@ class _Order:
     @property
     def stopped(self) -> bool:
         return any(end.is_set() for end in self.ends)
+
+
+def _until_none(ids: "queue.SimpleQueue[int | None]", order: _Order, done: "Future[bool]") -> Iterator[int]:
+    """The tokens as they come. Who is stopped while others are served leaves the queue at once."""
+    while True:
+        try:
+            token = ids.get(timeout=LOOK)
+        except queue.Empty:
+            if order.stopped:
+                done.cancel()
+            continue
+        if token is None:
+            return
+        yield token
 
 
 def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
@@ -125,6 +148,7 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
             logits_processor=_only_once(order),
             stopping_criteria=StoppingCriteriaList([ended]),
             streamer=_Ids(ids),
+            min_new_tokens=1 if order.begun else None,
             **_drawing(order.sampling),
         )
     ids = output.sequences[0].tolist()
@@ -158,6 +182,7 @@ def _only_once(order: _Order) -> "LogitsProcessorList":
 
 def _said(order: _Order, ids: Sequence[int]) -> str:
     """The words of a reply: up to a stop string, and without characters whose bytes are not all there."""
+    ids = [*order.prompt[len(order.prompt) - order.begun :], *ids]
     text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     text = text.replace("\ufffd", "").lstrip()
     cuts = [at for string in order.ending.strings if (at := text.find(string)) >= 0]

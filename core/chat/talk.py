@@ -3,20 +3,22 @@
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
-from core.chat.conversations import Conversation, Conversations
+from core.chat.conversation import Conversation, Made
+from core.chat.conversations import Conversations
 from core.chat.engine import Engine, Reply
 from core.chat.guards import ASIDE, Hidden, line, wants_another_part
 from core.chat.limits import Limits
 from core.chat.watch import ATTEMPTS, Watch, hotter, watched
+from core.errors import InputError
 from core.memory.memory import Memory, Moment
 from core.memory.recall import Who
 from core.models.adapters import Adapter, Adapters
 from core.models.loading import LoadedModel, ModelStore
 from core.models.remote import RemoteModel, RemoteModels, stream
 from core.personas import Persona, Personas, Sampling
-from core.prompt import Prompt, PromptContract, ending, render
+from core.prompt import Prompt, PromptContract, begun, ending, render
 
 REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
 LAST_REPLIES = 3  # which a new one is not to repeat
@@ -54,7 +56,8 @@ class Talk:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
         chosen = self.persona(owner, persona, adapter, language)
         conversation = self.conversations.new(chosen.id, adapter)
-        return self.conversations.save(owner, conversation.said("assistant", chosen.told(conversation.id).greeting))
+        told = chosen.told(conversation.id)
+        return self.conversations.save(owner, conversation.opened(told.greeting, *told.greetings))
 
     def persona(self, owner: str, persona: str, adapter: str, language: str) -> Persona:
         """The persona talked with: the chosen one, else the adapter's own, else the first built-in."""
@@ -92,22 +95,39 @@ class Talk:
         return render(setting.contract, conversation.said("user", draft).turns, setting.loaded.tokenizer)
 
     def reply(
-        self, setting: Setting, conversation: Conversation, stop: threading.Event, *, prompt: Prompt | None = None
+        self,
+        setting: Setting,
+        conversation: Conversation,
+        stop: threading.Event,
+        *,
+        prompt: Prompt | None = None,
+        go_on: bool = False,
     ) -> Iterator[Reply]:
         """Stream the persona's next turn. The conversation is not changed; who shows it stores it.
 
-        `prompt` is what `prompt` returned, where that is known already. What goes wrong is tried again
-        (`core.chat.watch`); who wants the persona to drop its part gets an answer without the model.
+        `prompt` is what `prompt` returned, where that is known already. With `go_on` the persona's last turn
+        is continued: the texts begin with it, and the prompt is that of what was said before. What goes wrong
+        is tried again (`core.chat.watch`); who wants the persona to drop its part gets an answer without the
+        model. Raises InputError where a server would have to go on: it can only answer.
         """
+        if go_on and setting.remote:
+            raise InputError(
+                "A model on another server cannot go on with a reply. Ask for another one instead.",
+                "ほかのサーバーのモデルは返事を続けられません。代わりにもう一度返事をもらってください。",
+            )
+        last = conversation.turns[-1] if go_on else None
+        conversation = conversation.without_reply() if go_on else conversation
         asked = _last_words(conversation)
         if wants_another_part(asked):
             yield Reply(line(ASIDE, asked, len(conversation.turns)), 0, finished=True, fault="aside")
             return
+        tokenizer = setting.loaded.tokenizer
         prompt = prompt or self.prompt(setting, conversation)
-        room = setting.contract.context_window - len(prompt.ids)
+        said = begun(setting.contract, last, tokenizer) if last else ()
+        room = setting.contract.context_window - len(prompt.ids) - len(said)
         sampling = replace(setting.sampling, max_new_tokens=max(1, min(setting.sampling.max_new_tokens, room)))
         seed = sampling.seed if sampling.seed >= 0 else secrets.randbelow(2**31 - ATTEMPTS)
-        ends = ending(setting.contract, setting.loaded.tokenizer)
+        ends = ending(setting.contract, tokenizer)
 
         def draw(attempt: int) -> Iterator[Reply]:
             drawn = hotter(sampling, attempt)
@@ -116,12 +136,13 @@ class Talk:
             return self.engine.stream(
                 setting.loaded, prompt.ids, drawn, ends,
                 adapter=setting.adapter, stop=stop, owner=setting.owner, seed=seed + attempt,
+                begun=said,
             )  # fmt: skip
 
         before = [turn for turn in conversation.turns if turn.role == "assistant"][-LAST_REPLIES:]
-        said = tuple(setting.contract.separator.join(turn.messages) for turn in before)
+        texts = tuple(setting.contract.separator.join(turn.messages) for turn in before)
         with self.memory.work.giving_way():
-            yield from watched(draw, Watch(said, Hidden(setting.contract.description), asked), stop)
+            yield from watched(draw, Watch(texts, Hidden(setting.contract.description), asked), stop)
 
     def settle(self, setting: Setting, conversation: Conversation) -> None:
         """To be called once a reply is stored: what was said is remembered."""
@@ -131,6 +152,12 @@ class Talk:
         """Remove a conversation for good, and its words from the memory."""
         self.conversations.delete(owner, conversation)
         self.memory.forget_conversation(owner, conversation)
+
+    def made(self, setting: Setting, reply: Reply) -> Made:
+        """How a reply came about, to be kept with it."""
+        adapter = setting.adapter.name if setting.adapter else ""
+        name = setting.remote.name if setting.remote else setting.loaded.name
+        return Made(name, adapter, reply.seed, asdict(setting.sampling), reply.fault, reply.finished)
 
     def messages_of(self, setting: Setting, reply: str) -> list[str]:
         """A reply as the messages it is meant to be."""

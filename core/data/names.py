@@ -15,6 +15,8 @@ KANJI, HIRAGANA, KATAKANA = "一-龯々〆ヶ", "ぁ-んー", "ァ-ヴー"
 # What may follow a name in hiragana; anything else there and it is a part of another word.
 FOLLOWS = "さん|ちゃん|くん|さま|たん|っち|せんせい|は|が|を|も|って"
 FOLLOWS_LONG = FOLLOWS + "|に|の|と|へ|や|から|まで|より|だ|です|ね|よ|か|な"  # of three letters and more
+# What may stand before a name of three letters and more, of the same script: particles, and ends of sentences.
+PRECEDES_LONG = "のはがをにでともてたへよねかな"
 GIVEN = re.compile("[子美香奈菜花恵乃紗咲愛衣結葵翔太郎介輝樹斗也人真哉平吾]$")
 MOST_NAMES = 500
 
@@ -74,7 +76,8 @@ def _pattern(name: str) -> re.Pattern[str]:
     first, last, word = name[0], name[-1], re.escape(name)
     if re.fullmatch(f"[{HIRAGANA}]+", name):
         follows = FOLLOWS if len(name) < 3 else FOLLOWS_LONG
-        return re.compile(rf"(?<![{HIRAGANA}]){word}(?=(?:{follows})|[^{HIRAGANA}]|\Z)")
+        before = f"(?<![{HIRAGANA}])" if len(name) < 3 else f"(?:(?<![{HIRAGANA}])|(?<=[{PRECEDES_LONG}]))"
+        return re.compile(rf"{before}{word}(?=(?:{follows})|[^{HIRAGANA}]|\Z)")
     before = after = ""
     if re.match(f"[{KATAKANA}]", first):
         before = f"(?<![{KATAKANA}])"

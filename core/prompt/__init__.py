@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 __all__ = [
-    "PARTS", "Background", "Ending", "Meter", "Part", "Piece", "Prompt", "PromptContract", "budgets", "ending",
-    "meter", "render",
+    "PARTS", "Background", "Ending", "Meter", "Part", "Piece", "Prompt", "PromptContract", "begun", "budgets",
+    "ending", "meter", "render",
 ]  # fmt: skip
 
 
@@ -55,6 +55,14 @@ def render(
         if len(prompt.ids) <= room:
             return replace(prompt, left_out=_left_out(contract, turns, background, contents))
     raise _too_long(prompt, room)
+
+
+def begun(contract: PromptContract, reply: Turn, tokenizer: "PreTrainedTokenizerBase") -> tuple[int, ...]:
+    """The token ids of a reply that is to be continued, as they follow its prompt in a row; its end is left off."""
+    bare = replace(contract, description="", examples=(), context_window=1 << 30)
+    row = _row(bare, (Turn("user", ("a",)), reply), tokenizer)
+    words = [piece for piece in row.pieces if piece.part == "turns"][-1]
+    return row.ids[words.start : words.end]
 
 
 def _row(contract: PromptContract, turns: Sequence[Turn], tokenizer: "PreTrainedTokenizerBase") -> Prompt:

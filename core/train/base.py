@@ -126,7 +126,7 @@ def _attend_fast(model: "PreTrainedModel", config: TrainConfig, precision: str) 
     from core.train import attention
 
     on_cpu = config.quantization == "none" and not torch.cuda.is_available()
-    if on_cpu and precision == "bf16" and model.num_parameters() < attention.BELOW and attention.suits(model.config):
+    if on_cpu and precision == "bf16" and attention.suits(model.config):
         model.set_attn_implementation(attention.NAME)
 
 

@@ -111,6 +111,15 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Halved:
+    """Memory ran out: less goes through the model at once from here on. A step learns from the same rows as before."""
+
+    step: int
+    micro_tokens: int
+    """Padded tokens at once, now and after every resume."""
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """A checkpoint is complete on disk."""
 
@@ -139,7 +148,10 @@ class Failed:
     ja: str
 
 
-Event = Launched | Started | Step | HeldOut | Sample | Answering | Preferred | Note | Saved | Done | Stopped | Failed
+Event = (
+    Launched | Started | Step | HeldOut | Sample | Answering | Preferred
+    | Note | Halved | Saved | Done | Stopped | Failed
+)  # fmt: skip
 KINDS = {kind.__name__.lower(): kind for kind in get_args(Event)}
 
 

@@ -26,10 +26,11 @@ def explain(error: Exception, folder: Path) -> tuple[str, str]:
         return _disk_full(shutil.disk_usage(folder).free)
     if out_of_memory(error):
         return (
-            "Memory ran out. Set micro_tokens lower (to max_length, say), turn gradient_checkpointing on, "
-            "lower max_length, or choose a smaller model; then resume.",
-            "メモリーが足りなくなりました。micro_tokens を小さくする（max_length と同じ値など）、"
-            "gradient_checkpointing を有効にする、max_length を小さくする、または小さいモデルを選んでください。",
+            "Memory ran out, and one row at a time is the least. Close what else needs memory and resume; or start "
+            "again with a shorter max_length, gradient_checkpointing on, the base in 4 bits, or a smaller model.",
+            "メモリーが足りません。1 行ずつにしても入りませんでした。ほかにメモリーを使っているものを閉じて再開するか、"
+            "max_length を短くする、gradient_checkpointing を有効にする、もとのモデルを 4 ビットにする、"
+            "小さいモデルを選ぶ、のどれかで始め直してください。",
         )
     kind, line = type(error).__name__, next(iter(text.splitlines()), "")[:200]
     return (

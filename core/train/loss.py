@@ -76,7 +76,7 @@ class SummedLoss:
     def _hidden(self, model: torch.nn.Module, inputs: Inputs, keep: torch.Tensor) -> torch.Tensor:
         """(kept positions, width): what the output layer would read."""
         caught: list[torch.Tensor] = []
-        with self._before_head(lambda hidden: caught.append(hidden[keep]) or hidden[:1, :1]):
+        with self._before_head(lambda hidden: caught.append(hidden[keep]) or hidden[:, :0]):
             _logits(model, inputs)
         return caught[0]
 

@@ -18,6 +18,7 @@ from transformers import PrinterCallback, Trainer
 from core.errors import JobError
 from core.train import checkpoints
 from core.train.batches import LengthBatches, micro_batches
+from core.train.dropout import quicken
 from core.train.failures import check_room, out_of_memory
 from core.train.loss import HeldOutLoss, Inputs, SummedLoss, measure
 from core.train.rows import IGNORED
@@ -54,6 +55,8 @@ class PersonaTrainer(Trainer):
         self.micro_tokens = micro_tokens or AT_ONCE.get(self.args.device.type, AT_ONCE["cuda"])
         self.on_out_of_memory = on_out_of_memory
         self.summed_loss = SummedLoss(self.model)
+        if self.args.device.type == "cpu":
+            quicken(self.model)
         self.loraplus_ratio = loraplus_ratio
         self.seconds = 0.0
         """Time in training before this process, from the checkpoint it goes on from."""
@@ -107,17 +110,24 @@ class PersonaTrainer(Trainer):
         try:
             return self._gradients(model, inputs, lengths)
         except (RuntimeError, MemoryError) as error:
-            parts = micro_batches(lengths, self.micro_tokens)
-            most = max(lengths[at.start] * (at.stop - at.start) for at in parts)
-            if not out_of_memory(error) or len(parts) == len(lengths) or self.args.world_size > 1:
+            if not self._halving_helps(error, lengths):
                 raise
         # Beyond the except block: until here the error held the tensors of the step.
         model.zero_grad()
         _random_state(random)
-        torch.cuda.empty_cache()
-        self.micro_tokens = most // 2
-        self.on_out_of_memory(self.micro_tokens)
+        self._halve(lengths)
         return None
+
+    def _halving_helps(self, error: Exception, lengths: Sequence[int]) -> bool:
+        parts = micro_batches(lengths, self.micro_tokens)
+        return out_of_memory(error) and len(parts) < len(lengths) and self.args.world_size == 1
+
+    def _halve(self, lengths: Sequence[int]) -> None:
+        """Let half as many tokens through at once as of rows of these lengths, longest first, went until now."""
+        parts = micro_batches(lengths, self.micro_tokens)
+        torch.cuda.empty_cache()
+        self.micro_tokens = max(lengths[at.start] * (at.stop - at.start) for at in parts) // 2
+        self.on_out_of_memory(self.micro_tokens)
 
     def _gradients(self, model: torch.nn.Module, inputs: Inputs, lengths: Sequence[int]) -> torch.Tensor:
         """Backward passes over the batch in parts; the summed loss divided by the learned tokens of the step."""
@@ -157,12 +167,24 @@ class PersonaTrainer(Trainer):
 
     def measured(self) -> HeldOutLoss:
         """The held-out loss of the weights as they are. Raises StopAsked when the run should stop."""
-        with self.computing():
-            found = measure(self.model, self.eval_dataset, self.data_collator, tokens=self.micro_tokens,
-                            device=self.args.device, between=self._stop_if_asked)  # fmt: skip
+        while (found := self._try_measure()) is None:
+            pass
         if not math.isfinite(found.loss):
             raise _not_finite(None)
         return found
+
+    def _try_measure(self) -> HeldOutLoss | None:
+        """As `measured`; None where memory ran out and less is tried next time."""
+        lengths = sorted((len(example.ids) for example in self.eval_dataset), reverse=True)
+        try:
+            with self.computing():
+                return measure(self.model, self.eval_dataset, self.data_collator, tokens=self.micro_tokens,
+                               device=self.args.device, between=self._stop_if_asked)  # fmt: skip
+        except (RuntimeError, MemoryError) as error:
+            if not self._halving_helps(error, lengths):
+                raise
+        self._halve(lengths)
+        return None
 
     def _stop_if_asked(self) -> None:
         if self.asked():

@@ -20,7 +20,7 @@ from core.errors import AppError
 from core.prompt import ending
 from core.train.adapter import tidy, write_adapter
 from core.train.checkpoints import last_checkpoint
-from core.train.events import Done, Failed, HeldOut, Note, Preferred, Started, Step, Stopped, append, read
+from core.train.events import Done, Failed, Halved, HeldOut, Note, Preferred, Started, Step, Stopped, append, read
 from core.train.failures import check_room, explain, make_room
 from core.train.prepare import Work, load, rows_of, trainer_for
 from core.train.spec import RunFolder
@@ -79,6 +79,7 @@ def train(folder: RunFolder, stop: "Stop") -> None:
     except StopAsked:  # before a model to keep is there
         append(folder.events, Stopped(0))
         return
+    _fit_into_memory(folder, trainer)
     _tell_start(folder, work, trainer, step=checkpoint.step if checkpoint else 0)
     try:
         if checkpoint:
@@ -114,6 +115,23 @@ def _tell_start(folder: RunFolder, work: Work, trainer: "PersonaTrainer", *, ste
         device=str(trainer.args.device),
         precision=work.base.precision,
     ))  # fmt: skip
+
+
+def _fit_into_memory(folder: RunFolder, trainer: "PersonaTrainer") -> None:
+    """Begin with what went through at once at last; tell when that has to be less."""
+    halved = [event.micro_tokens for event in read(folder.events)[0] if isinstance(event, Halved)]
+    trainer.micro_tokens = min([trainer.micro_tokens, *halved])
+
+    def tell(tokens: int) -> None:
+        append(folder.events, Halved(trainer.state.global_step, tokens))
+        append(folder.events, Note(
+            f"Memory ran out: {tokens:,} tokens go through the model at once from now on. Every step still learns "
+            "from the same rows.",
+            f"メモリーが足りなくなったので、一度に通すのを {tokens:,} トークンに減らして続けます。"
+            "1 ステップで学ぶ行は変わりません。",
+        ))  # fmt: skip
+
+    trainer.on_out_of_memory = tell
 
 
 def _measure_start(folder: RunFolder, trainer: "PersonaTrainer") -> None:

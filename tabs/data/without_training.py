@@ -1,12 +1,14 @@
 """Talk at once: a persona made of the open log, without any training."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gradio as gr
 
 from core.codec import codec_of
 from core.data.profile import profile
+from core.memory.turns import Dated, Turns
 from core.messages import Kind
 from core.personas.from_log import persona_of
 from tabs.data.desk import Desk
@@ -39,9 +41,22 @@ class WithoutTraining:
             language=visitor.language, room=int(EXAMPLES_SHARE * loaded.context), size=codec.size,
         )  # fmt: skip
         persona = services.personas.save(visitor.owner, made)
+        remembered = Turns(services.memory.store(visitor.owner))
+        remembered.keep_log(persona.id, f"log {opened.log.file_name}", dated_turns(opened))
         gr.Info(say(visitor.language, "data.talk_made", name=persona.name))
         conversation = services.talk.open(visitor.owner, visitor.language, persona=persona.id)
         return conversation.id, gr.Tabs(selected="talk")
+
+
+def dated_turns(opened: OpenLog) -> Iterator[Dated]:
+    """What was said, as the rows have it (with stand-ins where they have them), each turn once, with its time."""
+    prepared, seen = opened.prepared, set()
+    for row in (*prepared.train, *prepared.heldout, *prepared.test):
+        for turn, positions in zip(row.turns, row.positions, strict=True):
+            said = opened.log.messages[positions[0]].time
+            if said and positions[0] not in seen:
+                seen.add(positions[0])
+                yield turn.role, "\n".join(turn.messages), said
 
 
 def _other(opened: OpenLog) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
-from core.chat.conversations import Conversation
+from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
 from core.personas.book import edited, format_book
 from tabs.frame.errors import shows_errors

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import gradio as gr
 
-from core.chat.conversations import Conversation
+from core.chat.conversation import Conversation
 from core.errors import AppError, InputError, ModelError
 from tabs.frame import parts
 from tabs.frame.errors import shows_errors

@@ -1,0 +1,246 @@
+"""A conversation as a tree: another reply is another branch, and nothing that was said is lost.
+
+A node is what one side said in a row. Its children are the ways it went on; the path from the beginning to
+`leaf` is the conversation on the page. Every change makes a new value.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from itertools import groupby
+from typing import Literal
+
+from core.errors import InputError
+from core.messages import Role, Turn, from_chat_messages
+
+Thumb = Literal["", "up", "down"]
+NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a reply came about."""
+
+    model: str = ""
+    adapter: str = ""
+    seed: int = -1
+    sampling: Mapping[str, float | int] = field(default_factory=dict)
+    """The persona's settings at that time, by name."""
+    fault: str = ""
+    """What was wrong with the attempts before it; see `core.chat.engine.Reply`."""
+    finished: bool = True
+    """False where it was stopped or ran into its limit: it can be continued."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one side said in a row. `parent` is NOWHERE where a conversation begins."""
+
+    id: int
+    parent: int
+    role: Role
+    messages: tuple[str, ...]
+    made: Made | None = None
+    """None for the user's words, a greeting, and what was said before this was kept."""
+    thumb: Thumb = ""
+    original: tuple[str, ...] = ()
+    """The persona's own words, where a person corrected them."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One talk of one owner with one persona; `core.chat.conversations` stores it."""
+
+    id: str
+    persona: str
+    """Id of the persona, or "" for the one in the adapter's contract."""
+    adapter: str = ""
+    """Name of the owner's adapter, or "" for the base model."""
+    nodes: tuple[Node, ...] = ()
+    leaf: int = NOWHERE
+    changed: float = 0.0
+    """Seconds since the epoch."""
+
+    @cached_property
+    def path(self) -> tuple[Node, ...]:
+        """The nodes on the page, from the first."""
+        return self.path_to(self.leaf)
+
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """What the page shows and the prompt is made from."""
+        return turns_of(self.path)
+
+    @property
+    def title(self) -> str:
+        """The first words of the user, or of the persona, or ""."""
+        first = next((t for t in self.turns if t.role == "user"), self.turns[0] if self.turns else None)
+        return first.messages[0].split("\n")[0][:24] if first else ""
+
+    def path_to(self, node_id: int) -> tuple[Node, ...]:
+        """The nodes from the beginning to this one."""
+        found: list[Node] = []
+        while node_id != NOWHERE:
+            found.append(self._by_id[node_id])
+            node_id = found[-1].parent
+        return tuple(reversed(found))
+
+    def children(self, node_id: int) -> list[Node]:
+        """The ways it went on after this node, oldest first."""
+        return self._children.get(node_id, [])
+
+    def node_at(self, index: int) -> tuple[Node, int]:
+        """The node that holds message number `index` of the page, and which of its messages that is."""
+        at = 0
+        for node in self.path:
+            if 0 <= index - at < len(node.messages):
+                return node, index - at
+            at += len(node.messages)
+        raise InputError("That message is no longer there.", "そのメッセージはもうありません。")
+
+    def opened(self, *greetings: str) -> "Conversation":
+        """With the persona's first words, of which the first of `greetings` is shown; the rest are its versions."""
+        kept = [text.strip() for text in greetings if text.strip()]
+        nodes = tuple(Node(n, NOWHERE, "assistant", (text,)) for n, text in enumerate(kept))
+        return replace(self, nodes=nodes, leaf=0 if nodes else NOWHERE)
+
+    def said(self, role: Role, *texts: str, made: Made | None = None) -> "Conversation":
+        """With more words at the end; those of the side that spoke last join its node."""
+        kept = tuple(text.strip() for text in texts if text.strip())
+        if not kept:
+            return self
+        last = self.path[-1] if self.path else None
+        if last is None or last.role != role:
+            return self._with(Node(self._free_id, self.leaf, role, kept, made))
+        longer = replace(last, messages=last.messages + kept)
+        if self.children(last.id):  # what went on from the shorter one stays as it was
+            return self._with(replace(longer, id=self._free_id))
+        return self._put(longer)
+
+    def without_reply(self) -> "Conversation":
+        """As it was before the persona's last turn, for another version of it."""
+        last = self.path[-1] if self.path else None
+        return replace(self, leaf=last.parent) if last and last.role == "assistant" else self
+
+    def without_exchange(self) -> "Conversation":
+        """As it was before the user's last turn and what answered it."""
+        asked = self.without_reply()
+        return replace(asked, leaf=asked.path[-1].parent) if asked.path else asked
+
+    def edited(self, index: int, text: str) -> "Conversation":
+        """With message number `index` of the page changed.
+
+        One's own words begin a new branch there; the persona's are corrected in their place, and its own kept.
+        """
+        node, at = self.node_at(index)
+        words = (*node.messages[:at], text.strip())
+        if node.role == "user":
+            return self._with(Node(self._free_id, node.parent, "user", words))
+        words += node.messages[at + 1 :]
+        first = node.original or node.messages
+        return self._put(replace(node, messages=words, original=first if words != first else ()))
+
+    def continued(self, messages: Sequence[str], made: Made | None) -> "Conversation":
+        """With the persona's last turn grown to `messages`."""
+        longer = replace(self.path[-1], messages=tuple(messages), made=made or self.path[-1].made)
+        return self._with(replace(longer, id=self._free_id)) if self.children(longer.id) else self._put(longer)
+
+    def versions(self, index: int) -> tuple[int, int]:
+        """Which version of its node is shown at message number `index`, from 1, and how many there are."""
+        node, _ = self.node_at(index)
+        same = self._versions_of(node)
+        return same.index(node) + 1, len(same)
+
+    def turned(self, index: int, step: int) -> "Conversation":
+        """With another version of the node at `index`, `step` places on, and what was said last after it."""
+        node, _ = self.node_at(index)
+        same = self._versions_of(node)
+        leaf = same[(same.index(node) + step) % len(same)]
+        while below := self.children(leaf.id):
+            leaf = below[-1]
+        return replace(self, leaf=leaf.id)
+
+    def without_message(self, index: int) -> "Conversation":
+        """With message number `index` gone; what followed it stays."""
+        node, at = self.node_at(index)
+        left = node.messages[:at] + node.messages[at + 1 :]
+        if left:
+            return self._put(replace(node, messages=left))
+        nodes = tuple(
+            replace(one, parent=node.parent) if one.parent == node.id else one for one in self.nodes if one is not node
+        )
+        return replace(self, nodes=nodes, leaf=node.parent if self.leaf == node.id else self.leaf)
+
+    def until(self, index: int) -> "Conversation":
+        """Only what leads to message number `index`, itself included: how a branch of its own begins."""
+        node, at = self.node_at(index)
+        return replace(
+            self, nodes=(*self.path_to(node.parent), replace(node, messages=node.messages[: at + 1])), leaf=node.id
+        )
+
+    def thumbed(self, index: int, thumb: Thumb) -> "Conversation":
+        """With the persona's turn at `index` liked, disliked, or neither."""
+        node, _ = self.node_at(index)
+        return self._put(replace(node, thumb=thumb)) if node.role == "assistant" else self
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, as they are stored; what is empty is left out."""
+        nodes = [{name: value for name, value in asdict(node).items() if value not in ("", (), None)}
+                 for node in self.nodes]  # fmt: skip
+        return {"persona": self.persona, "adapter": self.adapter, "changed": self.changed, "leaf": self.leaf,
+                "nodes": nodes}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, conversation_id: str, value: Mapping) -> "Conversation":
+        """The inverse of `to_json`; reads what was stored before there were branches, too."""
+        bare = cls(conversation_id, value["persona"], value["adapter"], changed=value["changed"])
+        if "nodes" not in value:
+            return replace(bare.of_turns(from_chat_messages(value["messages"])), changed=value["changed"])
+        return replace(bare, nodes=tuple(map(_node, value["nodes"])), leaf=value["leaf"])
+
+    def of_turns(self, turns: Sequence[Turn]) -> "Conversation":
+        """With these turns in place of what was said."""
+        nodes = tuple(Node(n, n - 1, turn.role, turn.messages) for n, turn in enumerate(turns))
+        return replace(self, nodes=nodes, leaf=len(nodes) - 1)
+
+    @cached_property
+    def _by_id(self) -> dict[int, Node]:
+        return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def _children(self) -> dict[int, list[Node]]:
+        found: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.parent, []).append(node)
+        return found
+
+    @property
+    def _free_id(self) -> int:
+        return max(self._by_id, default=-1) + 1
+
+    def _versions_of(self, node: Node) -> list[Node]:
+        return [other for other in self.children(node.parent) if other.role == node.role]
+
+    def _with(self, node: Node) -> "Conversation":
+        return replace(self, nodes=(*self.nodes, node), leaf=node.id)
+
+    def _put(self, node: Node) -> "Conversation":
+        return replace(self, nodes=tuple(node if one.id == node.id else one for one in self.nodes))
+
+
+def turns_of(path: tuple[Node, ...]) -> tuple[Turn, ...]:
+    """A path as turns; neighbours of one side, as a deleted message leaves them, are one turn."""
+
+    def runs() -> Iterator[Turn]:
+        for role, nodes in groupby(path, key=lambda node: node.role):
+            yield Turn(role, tuple(text for node in nodes for text in node.messages))
+
+    return tuple(runs())
+
+
+def _node(value: Mapping) -> Node:
+    made = value.get("made")
+    return Node(
+        value["id"], value["parent"], value["role"], tuple(value["messages"]), Made(**made) if made else None,
+        value.get("thumb", ""), tuple(value.get("original", ())),
+    )  # fmt: skip
