@@ -6,9 +6,11 @@ Thinking Machines' Tinker cookbook puts the last into a formula, 5e-4 · (2000 /
 at 128 rows a step. For the smallest the rate is a measurement of ours: see TINY.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from core.train.config import TrainConfig
+from core.train.estimate import FREE, GB, Device, Shape, memory
 
 FEWEST_STEPS = 100
 MOST_EPOCHS = 5
@@ -23,7 +25,6 @@ class Size:
     below: float
     learning_rate: float
     epochs: int
-    quantization: str = "none"
 
 
 # The embedded model (6.8 M), Plato's Socrates, 4 rows a step, one seed: at 4e-3 held-out bits a byte fall from
@@ -35,8 +36,8 @@ SIZES = (
     Size(750e6, 3e-4, 5),
     Size(2.5e9, 2e-4, 4),
     Size(5e9, 2e-4, 3),
-    Size(10e9, 1.5e-4, 3, "4bit"),
-    Size(float("inf"), 1e-4, 2, "4bit"),
+    Size(10e9, 1.5e-4, 3),
+    Size(float("inf"), 1e-4, 2),
 )
 
 
@@ -62,11 +63,59 @@ def recommend(parameters: int, rows: int, tokens: int | None = None) -> Recommen
         rank=8 if few else 16,
         dropout=0.05 if rows < 2000 else 0.0,
         batch_size=together,
-        gradient_checkpointing=parameters >= 1e9,
-        quantization=size.quantization,
         patience=3,
     )
     return Recommendation(config, tuple(_reasons(config, parameters, rows, tokens)))
+
+
+def fit(found: Recommendation, shape: Shape, device: Device) -> Recommendation:
+    """`found` made to fit the device's memory, with as little loss of speed as that takes, and the reason.
+
+    What does not fit however it is held is recommended as small as it gets, and the reason says so.
+    """
+    config = replace(found.config, max_length=max(16, min(found.config.max_length, shape.window)))
+    room = FREE * device.memory
+    ways = list(_smaller_and_smaller(config))
+    tried = next((way for way in ways if memory(shape, way, device) <= room), ways[-1])
+    return Recommendation(tried, (*found.reasons, *_reasons_of_memory(tried, shape, device)))
+
+
+def _smaller_and_smaller(config: TrainConfig) -> Iterator[TrainConfig]:
+    yield config
+    for quantization in ("none", "4bit"):
+        saving = replace(config, quantization=quantization, gradient_checkpointing=True)
+        yield saving
+        yield replace(saving, micro_tokens=config.max_length)
+    if config.max_length > 512:
+        yield replace(saving, micro_tokens=512, max_length=512)
+
+
+def _reasons_of_memory(config: TrainConfig, shape: Shape, device: Device) -> Iterator[tuple[str, str]]:
+    need, there = memory(shape, config, device) / GB, device.memory / GB
+    sizes = f"{need:.1f} GB", f"{there:.1f} GB"
+    if need > FREE * there:
+        yield (f"It takes about {sizes[0]}, and there are {sizes[1]}: it will hardly fit here. Choose a smaller model.",
+               f"約 {sizes[0]} 必要で、ここには {sizes[1]} しかないため、収まりそうにありません。"
+               "もっと小さいモデルを選んでください。")  # fmt: skip
+        return
+    ways = [
+        (config.quantization == "4bit", "the base is held in 4 bits", "もとのモデルを 4 ビットで持ち"),
+        (config.gradient_checkpointing, "activations are computed twice", "途中の値を計算し直し"),
+        (bool(config.micro_tokens), "few tokens go through at once", "一度に通すトークンを減らし"),
+        (config.max_length == 512, "rows are short", "行を短くし"),
+    ]
+    en, ja = ([way[which] for way in ways if way[0]] for which in (1, 2))
+    how = (f"; for that, {' and '.join(en)}", "そのために、" + "、".join(ja) + "ます。") if en else ("", "")
+    yield (f"It takes about {sizes[0]} of {sizes[1]}{how[0]}.",
+           f"{sizes[1]} のうち約 {sizes[0]} を使います。{how[1]}")  # fmt: skip
+    if device.gpu and not device.bf16:
+        whole = device.bits(shape, config) == 32
+        yield (
+            "This GPU has no bfloat16, and this model overflows in float16: it computes in float32."
+            if whole else "This GPU has no bfloat16: it computes in float16.",
+            "この GPU には bfloat16 がなく、このモデルは float16 では値があふれるので、float32 で計算します。"
+            if whole else "この GPU には bfloat16 がないので、float16 で計算します。",
+        )  # fmt: skip
 
 
 def _pace(size: Size, rows: int) -> tuple[int, int]:
@@ -105,11 +154,6 @@ def _reasons(config: TrainConfig, parameters: int, rows: int, tokens: int | None
         reasons.append((
             f"{tokens:,} tokens of the persona: under about {STYLE_TOKENS:,} the style comes through only in part.",
             f"人格の発言は {tokens:,} トークンです。約 {STYLE_TOKENS:,} より少ないと、口調は一部しか移りません。",
-        ))  # fmt: skip
-    if config.quantization != "none":
-        reasons.append((
-            "The base is held in 4 bits, so that it fits a card of 12 GB.",
-            "12 GB の GPU に収まるよう、ベースモデルを 4 ビットで持ちます。",
         ))  # fmt: skip
     reasons.append((
         f"It ends after {config.patience} measures without a better one, and keeps the best.",

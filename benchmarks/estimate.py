@@ -1,0 +1,133 @@
+"""How far the estimate of memory and time is from what trainings take on this machine.
+
+    python -m benchmarks.estimate
+
+Trains the embedded model, and random Qwen3-shaped ones, for a few steps on rows of one length, with and without
+gradient checkpointing. The estimate is `core.train.estimate`; the measured memory is the peak of the training
+process, the measured time that of the steps after the first. Writes results/estimate.json.
+"""
+
+import itertools
+import json
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.contract import PromptContract
+from core.messages import Turn, to_chat_messages
+from core.models.embedded import FOLDER
+from core.settings import ROOT
+from core.train.base import load_tokenizer
+from core.train.config import TrainConfig
+from core.train.estimate import Rows, Shape, matmul_rate, memory, operations, this_device
+from core.train.events import Done, Step, read
+from core.train.rows import encode, read_rows
+from core.train.spec import JobSpec, RunFolder
+from core.workspace import read_json
+
+RESULTS = Path(__file__).parent / "results" / "estimate.json"
+CONTRACT = PromptContract("A", "You are A.", context_window=1024)
+STEPS, ROWS = 4, 8
+PLAIN = TrainConfig(epochs=STEPS, batch_size=ROWS, max_length=512, samples=0, eval_every=10**6, save_every=10**6)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training and what is to be held against the estimate."""
+
+    name: str
+    base: Path
+    config: TrainConfig
+
+
+def random_model(folder: Path, *, width: int, layers: int, inner: int, vocabulary: int) -> Path:
+    """A random Qwen3 with the embedded model's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
+
+    config = Qwen3Config(
+        vocab_size=vocabulary, hidden_size=width, num_hidden_layers=layers, intermediate_size=inner, head_dim=64,
+        num_attention_heads=width // 64, num_key_value_heads=width // 128, max_position_embeddings=2048,
+        tie_word_embeddings=True, eos_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(FOLDER).save_pretrained(folder)
+    return folder
+
+
+def write_rows(folder: Path) -> Path:
+    """Talks of about 500 tokens, half of them the persona's."""
+    folder.mkdir()
+    chance = random.Random(0)
+    words = "今日は朝から雨が降っていて駅まで歩いたけど友だちに会えてうれしかった"
+
+    def said(count: int) -> str:
+        return "".join(chance.choices(words, k=count))
+
+    lines = []
+    for _ in range(ROWS):
+        turns = [Turn(role, (said(42),)) for _ in range(6) for role in ("user", "assistant")]
+        lines.append(json.dumps({"messages": to_chat_messages(turns)}, ensure_ascii=False))
+    (folder / "train.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return folder
+
+
+def measure(trial: Trial, rows: Path, folder: Path) -> dict[str, object]:
+    """Train in a process of its own, and compare."""
+    run = RunFolder(folder)
+    folder.mkdir()
+    run.write_spec(JobSpec(str(trial.base), rows, CONTRACT, trial.config, "estimate"))
+    subprocess.run([sys.executable, "-m", "core.train.worker", str(folder)], cwd=ROOT, check=True)
+    events = read(run.events)[0]
+    metrics = next(event.metrics for event in events if isinstance(event, Done))
+    steps = [event for event in events if isinstance(event, Step)][1:]
+    taken = min((s.tokens - before.tokens) / s.tokens_per_second for before, s in itertools.pairwise(steps))
+    from core.models.auto import AutoConfig
+
+    about = read_json(run.adapter / "training.json")
+    started = next(event for event in events if type(event).__name__ == "Started")
+    shape = Shape.of_config(AutoConfig.from_pretrained(trial.base), started.parameters)
+    examples = encode(read_rows(rows / "train.jsonl"), CONTRACT, load_tokenizer(str(trial.base)),
+                      max_length=trial.config.max_length).examples  # fmt: skip
+    sizes = Rows.of(examples, len(examples))
+    device, once = this_device(), replace(trial.config, epochs=1)
+    rate = matmul_rate(shape.width, shape.inner, 32 if started.precision == "fp32" else 16)
+    return {
+        "trial": trial.name, "parameters": started.parameters, "precision": started.precision,
+        "memory_estimated": memory(shape, trial.config, device), "memory_measured": metrics["peak_memory_bytes"],
+        "matmul_gflops": round(rate / 1e9), "step_seconds": round(taken, 3),
+        "reached_gflops": round(operations(shape, once, sizes) / taken / 1e9),
+        "tokens_a_step": round(sizes.mean * sizes.count), "torch": about["versions"]["torch"],
+    }  # fmt: skip
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        place = Path(home)
+        rows = write_rows(place / "rows")
+        middle = random_model(place / "90m", width=640, layers=10, inner=1920, vocabulary=65_536)
+        large = random_model(place / "300m", width=1024, layers=18, inner=3072, vocabulary=65_536)
+        saved = replace(PLAIN, gradient_checkpointing=True)
+        trials = [
+            Trial("embedded", FOLDER, PLAIN),
+            Trial("embedded, 4096 at once", FOLDER, replace(PLAIN, micro_tokens=4096)),
+            Trial("90 M", middle, PLAIN),
+            Trial("90 M, no dropout", middle, replace(PLAIN, dropout=0.0)),
+            Trial("90 M, 4096 at once", middle, replace(PLAIN, micro_tokens=4096)),
+            Trial("90 M, gradient checkpointing, 4096 at once", middle, replace(saved, micro_tokens=4096)),
+            Trial("300 M", large, PLAIN),
+            Trial("300 M, gradient checkpointing", large, saved),
+        ]
+        found = []
+        for number, trial in enumerate(trials):
+            found.append(measure(trial, rows, place / f"run-{number}"))
+            print(json.dumps(found[-1], ensure_ascii=False), flush=True)
+    RESULTS.write_text(json.dumps({"machine": platform.processor() or platform.machine(), "trials": found}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""What a training will take, before it starts: memory and time, from the model's shape and the settings.
+
+Nothing is loaded for it, so it can be asked for every model of the catalogue. How far it is from what runs
+then take is measured by `benchmarks/estimate.py`. Imports torch late.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from core.models.catalogue import ADAPTER_BYTES, WEIGHT_BYTES, Entry, adapter_parameters, this_machine
+from core.train.config import TrainConfig
+from core.train.rows import Example
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+GB = 1e9
+# Python with torch, transformers, peft and the Trainer, before a model is loaded (measured on a CPU). CUDA's share
+# of a card is of that order.
+RUNTIME = 0.75 * GB
+SCORING = {False: 0.1 * GB, True: 0.8 * GB}  # on a CPU, on a GPU: a chunk of logits, their gradient, the optimizer
+# Padded tokens at once where the trainer decides (core.train.trainer.AT_ONCE), by whether there is a GPU.
+AT_ONCE = {False: 1024, True: 8192}
+FREE = 0.9  # share of the memory that a training may fill
+# Share of a bare matrix product's speed that a whole training step reaches.
+EFFICIENCY = 0.4
+IN_FLOAT32 = ("gemma", "recurrent_gemma")  # overflow in float16, see core.models.precision
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a model decides how much it takes."""
+
+    parameters: int
+    layers: int
+    width: int
+    inner: int
+    """Width inside the MLP."""
+    kv_width: int
+    vocabulary: int
+    tied: bool
+    architecture: str = ""
+    window: int = 1 << 20
+
+    @property
+    def embeddings(self) -> int:
+        """Parameters outside the layers."""
+        return self.vocabulary * self.width * (1 if self.tied else 2)
+
+    @classmethod
+    def of_entry(cls, entry: Entry) -> "Shape | None":
+        """Of a model of the catalogue; None where it does not know enough, or the model cannot be trained."""
+        known = (entry.parameters, entry.layers, entry.width, entry.vocabulary, entry.context)
+        if any(value is None for value in known) or entry.stored_bits or entry.loading == "remote":
+            return None
+        body = entry.parameters - entry.vocabulary * entry.width * (1 if entry.tied else 2)
+        inner = int(max(entry.width, (body / entry.layers - 4 * entry.width**2) / (3 * entry.width)))
+        return cls(entry.parameters, entry.layers, entry.width, inner, entry.kv_width or entry.width,
+                   entry.vocabulary, bool(entry.tied), entry.architecture or "", entry.context)  # fmt: skip
+
+    @classmethod
+    def of_config(cls, config: "PretrainedConfig", parameters: int) -> "Shape":
+        """Of a model's configuration."""
+        text = config.get_text_config()
+        width, heads = text.hidden_size, text.num_attention_heads
+        head = getattr(text, "head_dim", None) or width // heads
+        inner = getattr(text, "intermediate_size", None) or 4 * width
+        kv_heads = getattr(text, "num_key_value_heads", None) or heads
+        window = getattr(text, "max_position_embeddings", None) or cls.window
+        return cls(parameters, text.num_hidden_layers, width, inner, kv_heads * head, text.vocab_size,
+                   bool(text.tie_word_embeddings), text.model_type, window)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where it will be trained."""
+
+    memory: int
+    """Bytes of the GPU, or of the machine where there is none."""
+    gpu: bool
+    bf16: bool
+    """It computes in bfloat16 itself."""
+
+    def bits(self, shape: Shape, config: TrainConfig) -> int:
+        """Bits of the numbers that it computes in under `precision`."""
+        if config.precision == "fp32":
+            return 32
+        if config.precision == "auto" and not self.bf16:
+            return 16 if self.gpu and not shape.architecture.startswith(IN_FLOAT32) else 32
+        return 16
+
+
+@lru_cache(maxsize=1)
+def this_device() -> Device:
+    """The device that trainings run on here."""
+    import torch
+
+    machine = this_machine()
+    if torch.cuda.is_available():
+        memory = machine.vram or torch.cuda.get_device_properties(0).total_memory
+        return Device(memory, True, torch.cuda.is_bf16_supported(including_emulation=False))
+    fast = {"avx512_bf16", "amx_bf16"} & {name for name, has in torch.cpu.get_capabilities().items() if has is True}
+    return Device(machine.ram, False, bool(fast))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How long the rows are, in tokens."""
+
+    count: int
+    mean: float
+    longest: int
+    learned: float
+    """Mean of the tokens that carry loss."""
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], count: int) -> "Rows":
+        """Of a data set of `count` rows, by some of them."""
+        lengths = [len(example.ids) for example in examples] or [1]
+        learned = sum(example.learned for example in examples)
+        return cls(count, sum(lengths) / len(lengths), max(lengths), learned / len(lengths))
+
+
+def memory(shape: Shape, config: TrainConfig, device: Device) -> int:
+    """Bytes at the peak of a training.
+
+    The frozen weights; the adapter with its gradient and AdamW's moments in float32; what the layers keep for the
+    backward pass, or with gradient checkpointing their inputs and one layer; a chunk of logits.
+    """
+    bits = device.bits(shape, config)
+    number = bits // 8
+    held = {"none": bits, "8bit": 8, "4bit": 4}[config.quantization]
+    kept = shape.embeddings if held < 16 else 0
+    weights = (shape.parameters - kept) * WEIGHT_BYTES[held] + kept * number
+    if held < 16:  # a layer's matrix is unpacked to compute with it
+        weights += 2 * shape.width * shape.inner * number
+    rank = config.rank * (1.2 if config.dora else 1.0)
+    body = shape.parameters - shape.embeddings
+    adapter = rank * adapter_parameters(body, shape.layers, shape.width, rank=1) * ADAPTER_BYTES
+    tokens = max(config.micro_tokens or AT_ONCE[device.gpu], min(config.max_length, shape.window))
+    layer = _kept_by_a_layer(shape, config, number)
+    if config.gradient_checkpointing:
+        activations = tokens * (shape.layers * shape.width * number + layer)
+    else:
+        activations = tokens * shape.layers * layer
+    return int(weights + adapter + activations + SCORING[device.gpu] + RUNTIME)
+
+
+def _kept_by_a_layer(shape: Shape, config: TrainConfig, number: int) -> float:
+    """Bytes a token that one layer keeps: inputs of norms in float32, of every linear layer, of the attention."""
+    width, inner = shape.width, shape.inner
+    kept = 8 * width + number * (6 * width + 2 * shape.kv_width + 4 * inner)
+    dropped = (number + 1) * (6 * width + inner) if config.dropout else 0  # each linear layer's own, and its mask
+    return kept + dropped
+
+
+def operations(
+    shape: Shape, config: TrainConfig, rows: Rows, heldout: Rows | None = None, *, measures: int = 10
+) -> float:
+    """Floating point operations of a whole training: forward, backward to the inputs, and the held-out measures."""
+    body, head = shape.parameters - shape.embeddings, shape.vocabulary * shape.width
+    passes = 6 if config.gradient_checkpointing else 4
+    learned = rows.learned * (0.5 if config.loss_on == "last_reply" else 1.0)
+    total = config.epochs * rows.count * (passes * body * rows.mean + 4 * head * learned)
+    if heldout:
+        total += measures * heldout.count * 2 * (body * heldout.mean + head * heldout.learned)
+    return total
+
+
+def seconds(shape: Shape, config: TrainConfig, device: Device, rows: Rows, heldout: Rows | None = None) -> float:
+    """About how long a training takes on this machine, by the speed of a matrix product of the model's width."""
+    rate = matmul_rate(shape.width, shape.inner, device.bits(shape, config))
+    return operations(shape, config, rows, heldout) / (EFFICIENCY * rate)
+
+
+@lru_cache(maxsize=16)
+def matmul_rate(width: int, inner: int, bits: int, *, tokens: int = 1024) -> float:
+    """Operations a second of a bare matrix product on this machine's device, the best of a few tries."""
+    import time
+
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    kind = torch.float32 if bits == 32 else torch.bfloat16 if device == "cpu" else torch.float16
+    x, w = (torch.randn(size, device=device, dtype=kind) for size in ((tokens, width), (width, inner)))
+    best = float("inf")
+    for _ in range(8):
+        if device == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        for _ in range(4):
+            x @ w
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, (time.perf_counter() - began) / 4)
+    return 2 * tokens * width * inner / best
