@@ -26,8 +26,9 @@ Progress = Callable[[str], None]
 
 # All that travels, in either direction: no pickle, no code, no template, nothing that a run left behind.
 ADAPTER_FILES = (
-    "adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json", "tokenizer.json",
-    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "README.md",
+    "adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json", "config.yaml",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+    "README.md",
 )  # fmt: skip
 DATASET_FILES = ("train.jsonl", "heldout.jsonl", "test.jsonl", "README.md")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")

@@ -89,7 +89,13 @@ def test_a_run_lowers_held_out_loss_and_leaves_a_whole_adapter(place: Place) -> 
     assert done.metrics["steps"] == QUICK_STEPS == len(events(folder, Step))
     assert done.metrics["tokens"] == events(folder, Step)[-1].tokens > events(folder, Started)[0].learned_tokens
     names = {path.name for path in folder.adapter.iterdir()}
-    assert names == {"adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json"}
+    assert names == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "contract.json",
+        "training.json",
+        "config.yaml",
+    }
     training = read_json(folder.adapter / "training.json")
     assert training["base"] == str(place.base) and training["dataset"]["rows"] == 24
     assert training["config"] == CONFIG.to_json() and set(training["versions"]) == {"torch", "transformers", "peft"}

@@ -14,7 +14,7 @@ from core.workspace import Workspace, full_disk_told, read_json
 
 log = logging.getLogger(__name__)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-FILES = (CONFIG, WEIGHTS, "contract.json", "training.json", "README.md")
+FILES = (CONFIG, WEIGHTS, "contract.json", "training.json", "config.yaml", "README.md")
 
 
 @dataclass(frozen=True)

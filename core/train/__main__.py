@@ -1,58 +1,35 @@
-"""Train without the page: `python -m core.train CONFIG.yaml`.
+"""Train without the page: `python -m core.train CONFIG.yaml`, or the same as options.
 
-    base: omokage-mini          # a folder, a Hub id, or the model that comes with the app
-    dataset: path/to/dataset    # train.jsonl, heldout.jsonl (may be absent), dataset.json (may be absent)
-    output: path/to/run         # new, or a run to go on with
-    persona: 葵                 # name and description: by default as dataset.json says
-    description: …
-    settings:                   # core.train.config.TrainConfig; what is left out is advised
-      learning_rate: 0.001
+    python -m core.train --dataset path/to/dataset --output path/to/run learning_rate=0.001 rank=8
 
-Paths are taken from where the file stands. The output holds adapter/ (with contract.json), config.yaml (all
-settings as they were), events.jsonl and metrics.json. Ctrl-C or SIGTERM saves and ends; the same command goes on.
+The keys of the file are the names of the options; settings stand behind them as name=value. What stands on the
+command line counts, then the file, then what is advised. The output holds adapter/ (with contract.json),
+config.yaml (all settings as they were), events.jsonl and metrics.json. Ctrl-C or SIGTERM saves and ends; the same
+command goes on.
 """
 
 import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.contract import PromptContract
 from core.errors import AppError, InputError
-from core.models.embedded import FOLDER
-from core.models.embedded import NAME as EMBEDDED
 from core.settings import Settings
-from core.train.config import TrainConfig
 from core.train.devices import devices
 from core.train.monitors import usable
+from core.train.order import KEYS, Order, checked_settings, order_of, read_yaml, to_yaml
 from core.train.process import launch, launch_monitor
 from core.train.progress import EventFollower, Progress
-from core.train.spec import JobSpec, RunFolder
+from core.train.spec import RunFolder
 from core.workspace import read_json, write_json
 
-KEYS = ("base", "dataset", "output", "persona", "description", "user", "window", "settings")
 
-
-@dataclass(frozen=True)
-class Order:
-    """What a config file asks for."""
-
-    spec: JobSpec
-    output: Path
-
-
-def main(arguments: list[str]) -> int:
-    """0: done; 1: it failed, or the file cannot be used (a sentence says why); 3: stopped before the end."""
-    parser = argparse.ArgumentParser(
-        prog="python -m core.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", type=Path)
+def main(arguments: Sequence[str]) -> int:
+    """0: done; 1: it failed, or the order cannot be used (a sentence says why); 3: stopped before the end."""
     try:
-        order = read_order(parser.parse_args(arguments).config)
-        folder = prepare(order)
+        folder = prepare(read_order(arguments))
         monitors = usable(Settings.from_env().monitors)
     except AppError as error:
         print(error.en, file=sys.stderr)
@@ -66,33 +43,36 @@ def main(arguments: list[str]) -> int:
     return {"done": 0, "stopped": 3}.get(ending.state, 1)
 
 
-def read_order(path: Path) -> Order:
-    """The order in a YAML file. Raises InputError that names what is wrong in it."""
-    value = _yaml(path)
-    here = path.resolve().parent
-    missing = [key for key in ("dataset", "output") if not isinstance(value.get(key), str)]
-    unknown = [str(key) for key in value if key not in KEYS]
-    if missing or unknown:
-        wrong = [f"{key} is missing" for key in missing] + [f"{key} is not known" for key in unknown]
-        raise InputError(
-            f"{path.name} cannot be used: {'; '.join(wrong)}. It may hold {', '.join(KEYS)}.",
-            f"{path.name} は使えません（{'; '.join(wrong)}）。書けるのは {'、'.join(KEYS)} です。",
-        )
-    dataset, output = here / Path(value["dataset"]).expanduser(), here / Path(value["output"]).expanduser()
-    if not (dataset / "train.jsonl").is_file():
-        raise InputError(f"There is no train.jsonl in {dataset}.", f"{dataset} に train.jsonl がありません。")
-    base = str(value.get("base") or EMBEDDED)
-    local = here / Path(base).expanduser()
-    base = str(FOLDER) if base == EMBEDDED else str(local) if (local / "config.json").is_file() else base
-    about = read_json(dataset / "dataset.json") if (dataset / "dataset.json").is_file() else {}
-    config = _settings(value.get("settings") or {}, base, dataset)
-    contract = PromptContract(
-        persona=str(value.get("persona") or about.get("persona") or "Persona"),
-        description=str(value.get("description", about.get("description", ""))),
-        user=str(value.get("user") or "User"),
-        context_window=int(value.get("window") or config.max_length),
+def read_order(arguments: Sequence[str]) -> Order:
+    """The order of a command line. Raises InputError that names what is wrong in it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m core.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    return Order(JobSpec(base, dataset, contract, config, adapter_name=output.name), output)
+    parser.add_argument("given", nargs="*", metavar="CONFIG.yaml | name=value")
+    for key in KEYS:
+        if key != "settings":
+            parser.add_argument(f"--{key.replace('_', '-')}")
+    options = vars(parser.parse_args(arguments))
+    given: list[str] = options.pop("given")
+    files = [Path(word) for word in given if "=" not in word]
+    if len(files) > 1:
+        names = ", ".join(map(str, files))
+        raise InputError(f"One CONFIG.yaml at most, not {names}.", f"CONFIG.yaml は 1 つまでです（{names}）。")
+    here, value = (files[0].resolve().parent, _read(files[0])) if files else (Path.cwd(), {})
+    settings = value.get("settings") or {}
+    if isinstance(settings, Mapping):
+        value["settings"] = settings | checked_settings(dict(word.split("=", 1) for word in given if "=" in word))
+    for key, said in options.items():
+        if said is not None:
+            value[key] = str(Path.cwd() / said) if key in ("dataset", "output", "start_from") else said
+    return order_of(value, here)
+
+
+def _read(path: Path) -> dict:
+    try:
+        return read_yaml(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}", f"{path} を読めません: {error}") from error
 
 
 def prepare(order: Order) -> RunFolder:
@@ -107,9 +87,11 @@ def prepare(order: Order) -> RunFolder:
             )
     else:
         folder.take_rows(order.spec.dataset)
+        if order.start:
+            folder.take_start(order.start)
         folder.write_spec(order.spec)
     folder.stop.unlink(missing_ok=True)
-    _write_yaml(folder.path / "config.yaml", order)
+    (folder.path / "config.yaml").write_text(to_yaml(order), encoding="utf-8")
     return folder
 
 
@@ -151,47 +133,6 @@ def _tell(shown: Progress, told: set[object]) -> None:
         if measure not in told:
             print(f"step {measure[0]}: held out {measure[1]:.4f} bits a byte", flush=True)
     told |= {english for english, _ in shown.notes} | set(shown.losses) | set(shown.heldout)
-
-
-def _settings(given: object, base: str, dataset: Path) -> TrainConfig:
-    """The advised settings with those that were given. Raises InputError for unknown or unusable ones."""
-    from core.train.advice import recommend
-    from core.train.base import parameters_of
-
-    known = TrainConfig.__dataclass_fields__
-    if not isinstance(given, dict) or any(key not in known for key in given):
-        odd = ", ".join(str(key) for key in given if key not in known) if isinstance(given, dict) else repr(given)
-        raise InputError(
-            f"settings holds what is no setting: {odd}. There are {', '.join(known)}.",
-            f"settings に知らない項目があります: {odd}。使えるのは {'、'.join(known)} です。",
-        )
-    with (dataset / "train.jsonl").open(encoding="utf-8") as lines:
-        rows = sum(1 for line in lines if line.strip())
-    return TrainConfig.from_json(recommend(parameters_of(base), rows).config.to_json() | given)
-
-
-def _yaml(path: Path) -> dict:
-    import yaml
-
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} cannot be read: {error}", f"{path} を読めません: {error}") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path} holds no settings.", f"{path} に設定がありません。")
-    return value
-
-
-def _write_yaml(path: Path, order: Order) -> None:
-    import yaml
-
-    spec = order.spec
-    value = {
-        "base": spec.base, "dataset": str(spec.dataset), "output": str(order.output),
-        "persona": spec.contract.persona, "description": spec.contract.description, "user": spec.contract.user,
-        "window": spec.contract.context_window, "settings": spec.config.to_json(),
-    }  # fmt: skip
-    path.write_text(yaml.safe_dump(value, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

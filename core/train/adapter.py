@@ -3,6 +3,7 @@
 - adapter_config.json, adapter_model.safetensors: as peft reads them
 - contract.json: core.prompt.PromptContract, with a definite template
 - training.json: base, data set, config, metrics, versions
+- config.yaml: the settings as `python -m core.train` and the page's form read them
 """
 
 import os
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
 def write_adapter(
     folder: Path, model: "PeftModel", contract: PromptContract | None, *,
-    training: dict, base: str, revision: str | None, name: str = "default",
+    training: dict, base: str, revision: str | None, name: str = "default", config: str | None = None,
 ) -> None:  # fmt: skip
     """Write `folder` anew: it appears whole or stays as it was, also when the disk is full or the power fails.
 
-    `name` is the adapter's in the model: others that are in it are not written.
+    `name` is the adapter's in the model: others that are in it are not written. `config` is a config.yaml.
     """
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     lora = model.peft_config[name]
@@ -37,6 +38,8 @@ def write_adapter(
         if contract is not None:
             write_json(aside / "contract.json", contract.to_json())
         write_json(aside / "training.json", training)
+        if config is not None:
+            (aside / "config.yaml").write_text(config, encoding="utf-8")
         sync_folder(aside)
         _swap(aside, folder)
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import InputError, ModelError
 from core.train.config import TrainConfig
+from core.train.estimate import Shape
 from core.train.failures import out_of_memory
 from core.train.spec import JobSpec
 
@@ -148,12 +149,16 @@ def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
     return "bf16" if fast and _rough_size(model) >= SMALL else "fp32"
 
 
-def parameters_of(base: str, revision: str | None = None) -> int:
-    """About how many parameters `base` has, from its configuration alone. Raises ModelError when there is none."""
+def shape_of(base: str, revision: str | None = None, parameters: int | None = None) -> Shape:
+    """The shape of `base`, from its configuration alone, with its number of parameters where that is not known yet.
+
+    Raises ModelError when there is no such model.
+    """
     from core.models.auto import AutoConfig
 
     try:
-        return _rough_size(AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False))
+        config = AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False)
+        return Shape.of_config(config, parameters or _rough_size(config))
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise _cannot_load(base, error) from error
 

@@ -8,7 +8,7 @@ that a second start on the same folder ends at once.
 
 import logging
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from core.cards import public_name
 from core.errors import AppError
 from core.prompt import ending
 from core.train.adapter import tidy, write_adapter
 from core.train.checkpoints import last_checkpoint
 from core.train.events import Done, Failed, Halved, HeldOut, Note, Preferred, Started, Step, Stopped, append, read
 from core.train.failures import check_room, explain, make_room
+from core.train.order import Order, to_yaml
 from core.train.prepare import Work, load, rows_of, trainer_for
 from core.train.spec import RunFolder
 from core.workspace import read_json
@@ -205,10 +207,12 @@ def _peak_memory() -> int:
         import psutil
 
         return psutil.Process().memory_info().peak_wset
+    if sys.platform == "linux":  # getrusage tells the parent's peak where that was higher: exec does not reset it
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     import resource
 
-    kept = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kept if sys.platform == "darwin" else 1024 * kept
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _stops(work: Work) -> list[str]:
@@ -247,7 +251,11 @@ def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> 
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
     }
     check_room(folder.path, sum(p.nbytes for p in model.parameters() if p.requires_grad))
-    write_adapter(folder.adapter, model, work.contract, training=training, base=work.spec.base, revision=revision)
+    # It may travel: no path of this machine.
+    spec = replace(work.spec, base=public_name(work.spec.base), dataset=Path(work.spec.dataset.name))
+    config = to_yaml(Order(spec, Path(spec.adapter_name)))
+    write_adapter(folder.adapter, model, work.contract, training=training, base=work.spec.base, revision=revision,
+                  config=config)  # fmt: skip
 
 
 if __name__ == "__main__":
