@@ -1,0 +1,202 @@
+"""What happens when a person talks: send, retry, go on, edit, undo, stop, begin and delete."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import gradio as gr
+
+from core.chat.conversation import Conversation
+from core.errors import InputError
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.text import say
+from tabs.frame.visitor import Visitor
+from tabs.talk.replies import Replies, seen_of
+from tabs.talk.view import JOINER, NOTHING_CHOSEN, drawn, shown, versions
+
+
+def stored(services: Services, visitor: Visitor, conversation: str) -> Conversation:
+    """The visitor's conversation. Raises InputError when it is gone."""
+    talk = services.conversations.get(visitor.owner, conversation) if conversation else None
+    if talk is None:
+        raise InputError(
+            "This conversation is not here any more. Begin a new one.",
+            "この会話はもうありません。新しい会話を始めてください。",
+        )
+    return talk
+
+
+@dataclass(frozen=True)
+class TalkHandlers:
+    """The transcript lives on the server; what the page sends is words and which conversation."""
+
+    services: Services
+    replies: Replies
+
+    @shows_errors
+    def open(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+        """Draw a conversation: (list of talks, adapter choice, *OUTPUTS)."""
+        visitor = self.services.visitor(key, request, token)
+        talk = stored(self.services, visitor, conversation)
+        return self.titles(visitor, talk), self._adapters(visitor, talk), *self._whole(visitor, talk)
+
+    @shows_errors
+    def send(
+        self, key: str, conversation: str, text: str, human: bool, request: gr.Request,
+        token: gr.OAuthToken | None = None,
+    ) -> Iterator[tuple]:  # fmt: skip
+        """Say something and stream the answer, once the person has paused. Nothing said: the persona speaks first."""
+        visitor = self.services.visitor(key, request, token)
+        words = self.services.talk.limits.check(text)
+        with self.replies.lock(visitor, conversation):
+            talk = self._quiet(visitor, conversation)
+            if not words and talk.path and talk.path[-1].role == "assistant":
+                yield shown()
+                return
+            if words:
+                self._check_fits(visitor, talk, words)
+            self.services.talk.limits.ask(visitor.owner)
+            talk = self.services.conversations.save(visitor.owner, talk.said("user", words))
+            writing = self.replies.begin(visitor, talk)
+        yield from self.replies.stream(visitor, talk, writing, human=human and bool(words))
+
+    @shows_errors
+    def retry(
+        self, key: str, conversation: str, human: bool, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> Iterator[tuple]:
+        """Another version of the last reply; the one that was there stays beside it."""
+        visitor = self.services.visitor(key, request, token)
+        with self.replies.lock(visitor, conversation):
+            talk = self._quiet(visitor, conversation).without_reply()
+            self.services.talk.limits.ask(visitor.owner)
+            writing = self.replies.begin(visitor, talk)
+        yield from self.replies.stream(visitor, talk, writing, human=False)
+
+    @shows_errors
+    def go_on(
+        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> Iterator[tuple]:
+        """Let the persona say more: its last reply grows."""
+        visitor = self.services.visitor(key, request, token)
+        with self.replies.lock(visitor, conversation):
+            talk = self._quiet(visitor, conversation)
+            self.services.talk.limits.ask(visitor.owner)
+            writing = self.replies.begin(visitor, talk)
+        answered = bool(talk.path) and talk.path[-1].role == "assistant"
+        yield from self.replies.stream(visitor, talk, writing, human=False, go_on=answered)
+
+    @shows_errors
+    def undo(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+        """Take the last exchange back; the words return to the message box."""
+        visitor = self.services.visitor(key, request, token)
+        with self.replies.lock(visitor, conversation):
+            talk = self._quiet(visitor, conversation)
+            asked = talk.without_reply()
+            words = "\n".join(asked.path[-1].messages) if asked.path else ""
+            talk = self.services.conversations.save(visitor.owner, talk.without_exchange())
+        return self._whole(visitor, talk, box=words)
+
+    @shows_errors
+    def edit(
+        self, key: str, conversation: str, human: bool, event: gr.EditData, request: gr.Request,
+        token: gr.OAuthToken | None = None,
+    ) -> Iterator[tuple]:  # fmt: skip
+        """Change a message. After one's own the persona answers anew; the persona's is a correction to learn from."""
+        visitor = self.services.visitor(key, request, token)
+        index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
+        words = self.services.talk.limits.check(str(event.value).replace(JOINER, ""))
+        if not words:
+            raise InputError("An empty message cannot be kept. Use undo to take it back.",
+                             "空のメッセージにはできません。取り消すには「戻す」を使ってください。")  # fmt: skip
+        with self.replies.lock(visitor, conversation):
+            talk = self._quiet(visitor, conversation).edited(int(index), words)
+            answered = talk.path[-1].role == "assistant"
+            if not answered:
+                self.services.talk.limits.ask(visitor.owner)
+            talk = self.services.conversations.save(visitor.owner, talk)
+            writing = None if answered else self.replies.begin(visitor, talk)
+        if writing:
+            yield from self.replies.stream(visitor, talk, writing, human=False)
+        else:
+            yield self._whole(visitor, talk)
+
+    @shows_errors
+    def stop(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+        """End the reply that is being written; what is there stays."""
+        self.replies.stop(self.services.visitor(key, request, token), conversation)
+
+    @shows_errors
+    def preview(
+        self, key: str, conversation: str, text: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """What the model would see if this were sent; and a sign that the person is still writing."""
+        visitor = self.services.visitor(key, request, token)
+        if text:
+            self.replies.typed(visitor, conversation)
+        return seen_of(self.services, visitor, stored(self.services, visitor, conversation), text)
+
+    @shows_errors
+    def begin(
+        self, key: str, persona: str, adapter: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """A new conversation with this persona and adapter; the old one stays in the list."""
+        visitor = self.services.visitor(key, request, token)
+        talk = self.services.talk.open(visitor.owner, visitor.language, persona=persona or "", adapter=adapter or "")
+        return talk.id
+
+    @shows_errors
+    def change_adapter(
+        self, key: str, conversation: str, adapter: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """Go on with another adapter, or with the base model: what the model sees then."""
+        visitor = self.services.visitor(key, request, token)
+        with self.replies.lock(visitor, conversation):
+            talk = self._quiet(visitor, conversation)
+            persona = talk.persona
+            if not persona and not adapter:  # it was the adapter's own
+                persona = self.services.personas.list(visitor.owner, visitor.language)[0].id
+            changed = replace(talk, adapter=adapter or "", persona=persona)
+            talk = self.services.conversations.save(visitor.owner, changed)
+        return seen_of(self.services, visitor, talk)
+
+    @shows_errors
+    def delete(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+        """Remove this conversation for good and open the newest of the others, or a new one."""
+        visitor = self.services.visitor(key, request, token)
+        self.replies.give_up(visitor, conversation)
+        self.services.talk.delete(visitor.owner, conversation)
+        others = self.services.conversations.list(visitor.owner, most=1)
+        return (others[0] if others else self.services.talk.open(visitor.owner, visitor.language)).id
+
+    @shows_errors
+    def list_talks(
+        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> gr.Radio:
+        """The list of talks, with the title that a talk has by now."""
+        visitor = self.services.visitor(key, request, token)
+        return self.titles(visitor, stored(self.services, visitor, conversation))
+
+    def titles(self, visitor: Visitor, talk: Conversation) -> gr.Radio:
+        """The list of talks, standing on this one."""
+        found = self.services.conversations.list(visitor.owner)
+        choices = [(c.title or say(visitor.language, "talk.untitled"), c.id) for c in found]
+        return gr.Radio(choices=choices, value=talk.id)
+
+    def _quiet(self, visitor: Visitor, conversation: str) -> Conversation:
+        """The stored conversation, with no reply being written into it any more."""
+        self.replies.give_up(visitor, conversation)
+        return stored(self.services, visitor, conversation)
+
+    def _check_fits(self, visitor: Visitor, talk: Conversation, words: str) -> None:
+        """Raise before anything is stored, so that the words stay in the message box."""
+        setting = self.services.talk.setting(visitor.owner, talk, visitor.language)
+        self.services.talk.prompt(setting, talk, words)
+
+    def _whole(self, visitor: Visitor, talk: Conversation, **more: object) -> tuple:
+        return shown(chat=drawn(talk), stop=gr.Button(visible=False), seen=seen_of(self.services, visitor, talk),
+                     **versions(talk, NOTHING_CHOSEN, visitor.language), **more)  # fmt: skip
+
+    def _adapters(self, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
+        choices = [(say(visitor.language, "talk.base_only"), "")]
+        choices += [(adapter.name, adapter.name) for adapter in self.services.adapters.list(visitor.owner)]
+        return gr.Dropdown(choices=choices, value=talk.adapter)

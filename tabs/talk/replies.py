@@ -1,0 +1,180 @@
+"""A reply on its way to the page: held while a person still writes, shown at a human pace, given up when they go on."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import gradio as gr
+
+from core.chat.conversation import Conversation
+from core.chat.engine import Reply
+from core.chat.rhythm import Pacing, Rhythm
+from core.chat.talk import Setting
+from core.errors import AppError, ModelError
+from core.prompt import Prompt
+from tabs.frame import parts
+from tabs.frame.services import Services
+from tabs.frame.text import say
+from tabs.frame.visitor import Visitor
+from tabs.talk.view import NOTHING_CHOSEN, TYPING, drawn, shown, versions, view
+
+PAUSE = 1.2  # seconds without a new message or a keystroke after which a person has finished
+LONGEST_WAIT = 20.0  # seconds: words left standing in the box hold nothing for ever
+STORED_WITHIN = 10.0  # seconds that a stopped reply gets to end: a token of a large model on a CPU takes one
+REDRAW = 0.05  # seconds between two views of a growing reply: 20 a second look steady and cost little
+
+
+@dataclass
+class Writing:
+    """A reply under way. Another one in its place makes it the older one, which then gives up."""
+
+    began: float = field(default_factory=time.monotonic)
+    quiet_since: float = field(default_factory=time.monotonic)
+    stop: threading.Event = field(default_factory=threading.Event)
+    given_up: bool = False
+    stored: threading.Event = field(default_factory=threading.Event)
+
+    def held(self, wait: bool) -> bool:
+        """Whether the person may still be writing."""
+        now = time.monotonic()
+        return wait and now < min(self.quiet_since + PAUSE, self.began + LONGEST_WAIT)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One view of a growing reply."""
+
+    seen: tuple[str, ...]
+    whole: int
+    """How many of the messages that are seen are complete."""
+    typing: bool
+    """Whether a sign says that more is coming."""
+    reply: Reply
+
+
+NOTHING_YET = Frame((), 0, True, Reply("", 0))
+
+
+@dataclass(frozen=True)
+class Replies:
+    """Every reply that is being written on this server, by owner and conversation."""
+
+    services: Services
+    writing: dict[str, Writing] = field(default_factory=dict)
+    _locks: tuple[threading.Lock, ...] = field(default_factory=lambda: tuple(threading.Lock() for _ in range(64)))
+
+    def lock(self, visitor: Visitor, conversation: str) -> threading.Lock:
+        """Held while words are added, so that two sends in one moment do not lose each other's."""
+        return self._locks[hash(_place(visitor, conversation)) % len(self._locks)]
+
+    def typed(self, visitor: Visitor, conversation: str) -> None:
+        """The person pressed a key: what has not been shown yet waits a little longer."""
+        if writing := self.writing.get(_place(visitor, conversation)):
+            writing.quiet_since = time.monotonic()
+
+    def stop(self, visitor: Visitor, conversation: str) -> None:
+        """End the reply; what is to be seen of it stays."""
+        if writing := self.writing.get(_place(visitor, conversation)):
+            writing.stop.set()
+
+    def give_up(self, visitor: Visitor, conversation: str) -> None:
+        """End the reply because the person went on; of what is to be seen, whole messages stay. Waits for it."""
+        if writing := self.writing.get(_place(visitor, conversation)):
+            writing.given_up = True
+            writing.stop.set()
+            writing.stored.wait(STORED_WITHIN)
+
+    def begin(self, visitor: Visitor, talk: Conversation) -> Writing:
+        """Announce a reply to `talk`, which `stream` then writes."""
+        writing = self.writing[_place(visitor, talk.id)] = Writing()
+        return writing
+
+    def stream(
+        self, visitor: Visitor, talk: Conversation, writing: Writing, *, human: bool, go_on: bool = False
+    ) -> Iterator[tuple]:
+        """The persona's turn as values of OUTPUTS. `human`: wait for a pause and show messages at a person's pace."""
+        services, language, frame, setting, prompt = self.services, visitor.language, NOTHING_YET, None, None
+        try:
+            setting = services.talk.setting(visitor.owner, talk, language)
+            prompt = services.talk.prompt(setting, talk.without_reply() if go_on else talk)
+            yield shown(chat=view(talk) if go_on else view(talk, [TYPING]), box="", stop=gr.Button(visible=True),
+                        seen=budget(setting, prompt, language), chosen=NOTHING_CHOSEN)  # fmt: skip
+            replies = services.talk.reply(setting, talk, writing.stop, prompt=prompt, go_on=go_on)
+            before, at = None, 0.0
+            for frame in _frames(services, setting, replies, writing, human and not go_on):
+                if (frame.seen, frame.typing) != before and time.monotonic() - at > REDRAW:
+                    before, at = (frame.seen, frame.typing), time.monotonic()
+                    words = [*frame.seen, *[TYPING] * frame.typing]
+                    yield shown(chat=view(talk, words, replaces=go_on and bool(frame.seen)))
+        finally:
+            writing.stop.set()
+            talk = self._store(visitor, talk, writing, setting, prompt, frame, go_on)
+        if writing.given_up:
+            yield shown()  # the last values are set once more when an event ends: they must change nothing
+            return
+        if not frame.seen:
+            gr.Info(say(language, "talk.silent"))
+        yield shown(chat=drawn(talk), stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),
+                    **versions(talk, NOTHING_CHOSEN, language))  # fmt: skip
+
+    def _store(
+        self, visitor: Visitor, talk: Conversation, writing: Writing, setting: Setting | None, prompt: Prompt | None,
+        frame: Frame, go_on: bool,
+    ) -> Conversation:  # fmt: skip
+        """Keep what was seen, and let go of the place. A reply that was given up unseen leaves no trace."""
+        conversations, place = self.services.conversations, _place(visitor, talk.id)
+        seen = frame.seen[: frame.whole] if writing.given_up else frame.seen
+        if self.writing.get(place) is writing:
+            del self.writing[place]
+            if seen and setting and prompt:
+                made = self.services.talk.made(setting, frame.reply)
+                talk = talk.continued(seen, made) if go_on else talk.said("assistant", *seen, made=made)
+                talk = conversations.save(visitor.owner, talk)
+                conversations.keep_prompt(visitor.owner, talk, prompt.to_json())
+                self.services.talk.settle(setting, talk)
+        writing.stored.set()
+        return talk
+
+
+def _place(visitor: Visitor, conversation: str) -> str:
+    return f"{visitor.owner}/{conversation}"
+
+
+def _frames(
+    services: Services, setting: Setting, replies: Iterator[Reply], writing: Writing, human: bool
+) -> Iterator[Frame]:
+    """What is to be seen, again and again while the reply is made and after it, until all of it is there."""
+    pacing = Pacing(Rhythm()) if human else None
+    reply, messages = Reply("", 0), []
+
+    def frame(done: bool) -> Frame:
+        if writing.held(human):
+            return NOTHING_YET
+        seen = pacing.shown(messages, done=done, now=time.monotonic()) if pacing else messages
+        whole = min(len(seen), len(messages) - (not done))
+        return Frame(tuple(seen), whole, len(seen) < len(messages) or not (seen or done), reply)
+
+    for reply in replies:
+        messages = services.talk.messages_of(setting, reply.text)
+        yield frame(done=False)
+    while (last := frame(done=True)).typing and not writing.stop.wait(REDRAW):
+        yield last
+    yield frame(done=True)
+
+
+def budget(setting: Setting, prompt: Prompt, language: str) -> str:
+    """The bar of what the model sees."""
+    note = f'<p class="muted warn">{say(language, "talk.differs")}</p>' if setting.differs else ""
+    return note + parts.budget(prompt, language)
+
+
+def seen_of(services: Services, visitor: Visitor, talk: Conversation, draft: str = "") -> str:
+    """What the model would see for the next reply, or why that cannot be said."""
+    try:
+        setting = services.talk.setting(visitor.owner, talk, visitor.language)
+        return budget(setting, services.talk.prompt(setting, talk, draft), visitor.language)
+    except ModelError:
+        return f'<p class="muted">{say(visitor.language, "talk.model_waits")}</p>'
+    except AppError as error:
+        return f'<p class="warn">{parts.escape(error.text(visitor.language))}</p>'

@@ -1,0 +1,83 @@
+"""Chats as files: the one on the page to be downloaded, others to be brought in."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from core.chat.transfer import FORMS, Form, export, read
+from core.workspace import safe_name
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
+from tabs.talk.handlers import stored
+
+FILES = [f".{form}" for form in FORMS]
+CLICK = "() => setTimeout(() => document.querySelector('#talk-file')?.click(), 150)"
+
+
+@dataclass(frozen=True)
+class TransferHandlers:
+    """Files of the visitor's own conversations."""
+
+    services: Services
+
+    @shows_errors
+    def as_text(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+        """The file of the conversation as plain text."""
+        return self._save(self.services.visitor(key, request, token), conversation, "txt")
+
+    @shows_errors
+    def as_lines(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+        """The file of the conversation in SillyTavern's form."""
+        return self._save(self.services.visitor(key, request, token), conversation, "jsonl")
+
+    @shows_errors
+    def as_messages(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+        """The file of the conversation as chat messages."""
+        return self._save(self.services.visitor(key, request, token), conversation, "json")
+
+    @shows_errors
+    def bring(
+        self, key: str, conversation: str, cached: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """A chat of a file becomes a new conversation with the persona on the page; its id."""
+        visitor = self.services.visitor(key, request, token)
+        talk = stored(self.services, visitor, conversation)
+        path = self.services.take_upload(visitor.owner, cached)
+        try:
+            fresh = self.services.conversations.new(talk.persona, talk.adapter)
+            found = read(path.read_bytes(), fresh, **self._names(visitor, talk.persona, talk.adapter))
+        finally:
+            path.unlink(missing_ok=True)
+        count = sum(len(turn.messages) for turn in found.turns)
+        gr.Info(say(visitor.language, "talk.brought", n=count))
+        return self.services.conversations.save(visitor.owner, found).id
+
+    def _save(self, visitor: Visitor, conversation: str, form: Form) -> str:
+        talk = stored(self.services, visitor, conversation)
+        names = self._names(visitor, talk.persona, talk.adapter)
+        target = Path(tempfile.mkdtemp()) / f"{safe_name(names['persona'], 'chat')}.{form}"
+        target.write_text(export(talk, form, **names), encoding="utf-8")
+        return str(target)
+
+    def _names(self, visitor: Visitor, persona: str, adapter: str) -> dict[str, str]:
+        chosen = self.services.talk.persona(visitor.owner, persona, adapter, visitor.language)
+        return {"persona": chosen.name, "user": chosen.user}
+
+
+def build(services: Services, shared: Shared) -> None:
+    """A fold with three downloads and an upload."""
+    handlers = TransferHandlers(services)
+    where, quiet = [shared.key, shared.conversation], {"show_progress": "hidden", "api_visibility": "private"}
+    with gr.Accordion(label("talk.files"), open=False, elem_id="talk-files"):
+        file = gr.DownloadButton("file", elem_id="talk-file", elem_classes="unseen")
+        with gr.Row():
+            for form, write in zip(FORMS, (handlers.as_lines, handlers.as_messages, handlers.as_text), strict=True):
+                button = gr.Button(label(f"talk.form_{form}"), size="sm", min_width=60, elem_id=f"talk-{form}")
+                button.click(write, where, file, **quiet).then(None, js=CLICK, **quiet)
+        bring = gr.UploadButton(label("talk.bring"), file_types=FILES, size="sm", elem_id="talk-bring")
+    bring.upload(handlers.bring, [*where, bring], shared.conversation, **quiet)

@@ -1,0 +1,96 @@
+"""The row of buttons below the chat: other versions of a message, a branch of its own, taking it out, thumbs."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from core.chat.conversation import Conversation
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.text import say
+from tabs.frame.visitor import Visitor
+from tabs.talk.handlers import stored
+from tabs.talk.replies import Replies, seen_of
+from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, shown, versions
+
+
+@dataclass(frozen=True)
+class VersionHandlers:
+    """Each acts on the message that was clicked, or else on the last one."""
+
+    services: Services
+    replies: Replies
+
+    @shows_errors
+    def choose(
+        self, key: str, conversation: str, chosen: int, event: gr.SelectData, request: gr.Request,
+        token: gr.OAuthToken | None = None,
+    ) -> tuple:  # fmt: skip
+        """A message was clicked: the buttons are about it; about the last one again when it is clicked twice."""
+        visitor = self.services.visitor(key, request, token)
+        index = int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
+        talk = stored(self.services, visitor, conversation)
+        return shown(**versions(talk, NOTHING_CHOSEN if index == chosen else index, visitor.language))
+
+    @shows_errors
+    def older(
+        self, key: str, conversation: str, chosen: int, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple:
+        """The version before."""
+        return self._turn(self.services.visitor(key, request, token), conversation, chosen, -1)
+
+    @shows_errors
+    def newer(
+        self, key: str, conversation: str, chosen: int, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple:
+        """The version after."""
+        return self._turn(self.services.visitor(key, request, token), conversation, chosen, 1)
+
+    @shows_errors
+    def branch(
+        self, key: str, conversation: str, chosen: int, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """A conversation of its own that begins like this one up to the message; the id of it."""
+        visitor = self.services.visitor(key, request, token)
+        self.replies.give_up(visitor, conversation)
+        talk = stored(self.services, visitor, conversation)
+        begun = self.services.conversations.branch(visitor.owner, talk, acted_on(talk, chosen))
+        gr.Info(say(visitor.language, "talk.branched"))
+        return begun.id
+
+    @shows_errors
+    def remove(
+        self, key: str, conversation: str, chosen: int, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple:
+        """Take a message out; what followed it stays."""
+        visitor = self.services.visitor(key, request, token)
+        with self.replies.lock(visitor, conversation):
+            self.replies.give_up(visitor, conversation)
+            talk = stored(self.services, visitor, conversation)
+            talk = self.services.conversations.save(visitor.owner, talk.without_message(acted_on(talk, chosen)))
+        return self._drawn(visitor, talk, NOTHING_CHOSEN)
+
+    @shows_errors
+    def thumb(
+        self, key: str, conversation: str, event: gr.LikeData, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> None:
+        """A reply was liked, disliked, or neither any more."""
+        visitor = self.services.visitor(key, request, token)
+        index = int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
+        given = {True: "up", "Like": "up", False: "down", "Dislike": "down"}.get(event.liked, "")
+        with self.replies.lock(visitor, conversation):
+            talk = stored(self.services, visitor, conversation)
+            self.services.conversations.save(visitor.owner, talk.thumbed(index, given))
+
+    def _turn(self, visitor: Visitor, conversation: str, chosen: int, step: int) -> tuple:
+        with self.replies.lock(visitor, conversation):
+            self.replies.give_up(visitor, conversation)
+            talk = stored(self.services, visitor, conversation)
+            index = acted_on(talk, chosen)
+            first = index - talk.node_at(index)[1]  # another version may have fewer messages
+            talk = self.services.conversations.save(visitor.owner, talk.turned(index, step))
+        return self._drawn(visitor, talk, first if chosen == index else NOTHING_CHOSEN)
+
+    def _drawn(self, visitor: Visitor, talk: Conversation, chosen: int) -> tuple:
+        return shown(chat=drawn(talk), seen=seen_of(self.services, visitor, talk),
+                     **versions(talk, chosen, visitor.language))  # fmt: skip
