@@ -25,6 +25,7 @@ class Models:
     local_folders: bool = True
     ready: bool = True
     started: list[str] = field(default_factory=list)
+    window: int = 256
 
     @property
     def status(self) -> ModelStatus:
@@ -36,7 +37,7 @@ class Models:
 
         if not self.ready:
             raise ModelError("The model is still being loaded.", "モデルを読み込んでいます。")
-        return LoadedModel(self.folder.name, self.folder, None, self.tokenizer, 256)
+        return LoadedModel(self.folder.name, self.folder, None, self.tokenizer, self.window)
 
     def start(self, name: str) -> None:
         self.started.append(name)

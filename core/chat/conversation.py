@@ -119,13 +119,17 @@ class Conversation:
 
     def without_reply(self) -> "Conversation":
         """As it was before the persona's last turn, for another version of it."""
-        last = self.path[-1] if self.path else None
-        return replace(self, leaf=last.parent) if last and last.role == "assistant" else self
+        kept = self.path
+        while kept and kept[-1].role == "assistant":
+            kept = kept[:-1]
+        return replace(self, leaf=kept[-1].id if kept else NOWHERE)
 
     def without_exchange(self) -> "Conversation":
         """As it was before the user's last turn and what answered it."""
-        asked = self.without_reply()
-        return replace(asked, leaf=asked.path[-1].parent) if asked.path else asked
+        kept = self.without_reply().path
+        while kept and kept[-1].role == "user":
+            kept = kept[:-1]
+        return replace(self, leaf=kept[-1].id if kept else NOWHERE)
 
     def edited(self, index: int, text: str) -> "Conversation":
         """With message number `index` of the page changed.
@@ -155,6 +159,8 @@ class Conversation:
         """With another version of the node at `index`, `step` places on, and what was said last after it."""
         node, _ = self.node_at(index)
         same = self._versions_of(node)
+        if len(same) == 1:
+            return self
         leaf = same[(same.index(node) + step) % len(same)]
         while below := self.children(leaf.id):
             leaf = below[-1]

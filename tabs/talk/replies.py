@@ -113,7 +113,9 @@ class Replies:
         if writing.given_up:
             yield shown()  # the last values are set once more when an event ends: they must change nothing
             return
-        if not frame.seen:
+        if frame.seen:
+            services.talk.settle(setting, talk)
+        else:
             gr.Info(say(language, "talk.silent"))
         yield shown(chat=drawn(talk), stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),
                     **versions(talk, NOTHING_CHOSEN, language))  # fmt: skip
@@ -125,15 +127,16 @@ class Replies:
         """Keep what was seen, and let go of the place. A reply that was given up unseen leaves no trace."""
         conversations, place = self.services.conversations, _place(visitor, talk.id)
         seen = frame.seen[: frame.whole] if writing.given_up else frame.seen
-        if self.writing.get(place) is writing:
-            del self.writing[place]
-            if seen and setting and prompt:
-                made = self.services.talk.made(setting, frame.reply)
-                talk = talk.continued(seen, made) if go_on else talk.said("assistant", *seen, made=made)
-                talk = conversations.save(visitor.owner, talk)
-                conversations.keep_prompt(visitor.owner, talk, prompt.to_json())
-                self.services.talk.settle(setting, talk)
-        writing.stored.set()
+        try:
+            if self.writing.get(place) is writing:
+                del self.writing[place]
+                if seen and setting and prompt:
+                    made = self.services.talk.made(setting, frame.reply)
+                    talk = talk.continued(seen, made) if go_on else talk.said("assistant", *seen, made=made)
+                    talk = conversations.save(visitor.owner, talk)
+                    conversations.keep_prompt(visitor.owner, talk, prompt.to_json())
+        finally:
+            writing.stored.set()
         return talk
 
 
@@ -160,7 +163,7 @@ def _frames(
         yield frame(done=False)
     while (last := frame(done=True)).typing and not writing.stop.wait(REDRAW):
         yield last
-    yield frame(done=True)
+    yield frame(done=reply.finished or not writing.given_up)
 
 
 def budget(setting: Setting, prompt: Prompt, language: str) -> str:
