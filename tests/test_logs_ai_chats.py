@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 from log_files import said, save, save_lines, zipped
 
+from core.logs.ai_chats.sillytavern import moment
 from core.logs.detect import read_log
-from core.logs.sillytavern import moment
 
 TAVERN = [
     {"user_name": "太郎", "character_name": "ミカ", "create_date": "2024-5-1 @10h 20m 30s 123ms", "chat_metadata": {}},

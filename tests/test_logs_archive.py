@@ -10,8 +10,8 @@ import pytest
 from log_files import zipped
 
 from core.errors import InputError
-from core.logs.archive import opened
 from core.logs.detect import read_log
+from core.logs.sources.archive import opened
 
 LINE = "[LINE] {0}とのトーク履歴\n保存日時：2024/01/02 10:00\n\n2024/01/01(月)\n10:00\t{0}\tやあ\n10:01\t私\tうん\n"
 WHATSAPP = "25/07/2026, 13:32 - A: x\n25/07/2026, 13:33 - B: y\n25/07/2026, 13:34 - A: z\n"
@@ -99,7 +99,7 @@ def test_all_files_together_have_a_limit(tmp_path):
 
 
 def test_too_many_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.logs.archive.MOST_FILES", 3)
+    monkeypatch.setattr("core.logs.sources.archive.MOST_FILES", 3)
     with pytest.raises(InputError, match="more than 3 files"):
         read_log(zipped(tmp_path / "x.zip", {f"{n}.txt": "x" for n in range(5)}))
 

@@ -6,7 +6,7 @@ import pytest
 from log_files import said, save, zipped
 
 from core.logs.detect import read_log
-from core.logs.google_chat import moment
+from core.logs.messengers.google_chat import moment
 
 
 def google(name: str, text: str | None, message: str, **more: object) -> dict[str, object]:

@@ -7,8 +7,8 @@ import tracemalloc
 import pytest
 
 from core.logs.clock import Clock, utc, written
-from core.logs.json_source import JsonSource
-from core.logs.json_text import CHUNK
+from core.logs.sources.json_source import JsonSource
+from core.logs.sources.json_text import CHUNK
 
 
 def source(data: bytes) -> JsonSource:

@@ -8,7 +8,7 @@ from log_files import said, save, zipped
 
 from core.logs.detect import read_log
 from core.logs.log import Log
-from core.logs.meta import repair
+from core.logs.messengers.meta import repair
 from core.messages import Kind
 
 

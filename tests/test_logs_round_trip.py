@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.logs import line_desktop, line_phone, whatsapp
 from core.logs.decode import decode, edges
 from core.logs.detect import FALLBACK, READERS
+from core.logs.line import desktop as line_desktop
+from core.logs.line import phone as line_phone
 from core.logs.log import Hints, Log
+from core.logs.whatsapp import chat as whatsapp
 from core.messages import Kind
 
 Written = Sequence[tuple[str, datetime, str]]

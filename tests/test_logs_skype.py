@@ -4,7 +4,7 @@ import pytest
 from log_files import save
 
 from core.logs.detect import read_log
-from core.logs.skype import text_of
+from core.logs.messengers.skype import text_of
 
 
 def test_skype(tmp_path):

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.logs.json_source import Item, Value, as_json
 from core.logs.log import Format, Guess, Hints, LineCount, Log, Note
+from core.logs.sources.json_source import Item, Value, as_json
 from core.messages import Kind, Message
 
 

@@ -13,28 +13,25 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from core.errors import InputError
-from core.logs import (
-    csv_columns,
-    csv_known,
-    discord_text,
-    imessage,
-    irc,
-    json_messages,
-    kakaotalk,
-    line_desktop,
-    line_phone,
-    plain,
-    qq,
-    signal_fields,
-    signal_text,
-    whatsapp,
-)
-from core.logs.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
+from core.logs.ai_chats import json_messages
 from core.logs.decode import SAMPLE_BYTES, decode, edges
-from core.logs.json_source import JsonSource, looks_like_json
+from core.logs.discord import text as discord_text
+from core.logs.kakaotalk import chat as kakaotalk
+from core.logs.line import desktop as line_desktop
+from core.logs.line import phone as line_phone
 from core.logs.log import DateOrder, Format, Hints, Log
+from core.logs.messengers import imessage, qq
+from core.logs.plain import dialogue as plain
+from core.logs.plain import irc
 from core.logs.several import joined
+from core.logs.signal import fields as signal_fields
+from core.logs.signal import text as signal_text
+from core.logs.sources.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
+from core.logs.sources.json_source import JsonSource, looks_like_json
 from core.logs.structured import ARCHIVE_READERS, JSON_READERS
+from core.logs.tables import guess as csv_columns
+from core.logs.tables import known as csv_known
+from core.logs.whatsapp import chat as whatsapp
 from core.messages import Kind
 
 MAX_BYTES = 200_000_000

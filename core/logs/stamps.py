@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from core.logs.line_dates import WEEKDAY
+from core.logs.line.dates import WEEKDAY
 from core.logs.log import DateOrder, Guess
-from core.logs.whatsapp_dates import Stamp, date_order, stamp
+from core.logs.whatsapp.dates import Stamp, date_order, stamp
 
 HALF = "午前|午後|上午|下午|오전|오후"
 DATE = r"\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}年\s?\d{1,2}月\s?\d{1,2}日"

@@ -2,28 +2,14 @@
 
 from typing import Protocol
 
-from core.logs import (
-    agnai,
-    character_ai,
-    chatgpt,
-    claude,
-    discord_json,
-    discord_package,
-    google_chat,
-    hangouts,
-    meta,
-    ooba,
-    signal_json,
-    sillytavern,
-    skype,
-    slack,
-    telegram,
-    wechat_json,
-    x_archive,
-)
-from core.logs.archive import Archive
-from core.logs.json_source import JsonSource, Top
+from core.logs.ai_chats import agnai, character_ai, chatgpt, claude, ooba, sillytavern
+from core.logs.discord import json_export as discord_json
+from core.logs.discord import package as discord_package
 from core.logs.log import Format, Hints, Log
+from core.logs.messengers import google_chat, hangouts, meta, skype, slack, telegram, wechat_json, x_archive
+from core.logs.signal import json_export as signal_json
+from core.logs.sources.archive import Archive
+from core.logs.sources.json_source import JsonSource, Top
 
 
 class JsonReader(Protocol):

@@ -1,0 +1,1 @@
+"""Chats with an AI, and rows that were made for training."""

@@ -1,0 +1,1 @@
+"""Discord: DiscordChatExporter's JSON and text, and the package Discord sends itself."""

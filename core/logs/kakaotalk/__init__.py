@@ -1,0 +1,1 @@
+"""KakaoTalk: the text and the table that it exports."""

@@ -1,0 +1,1 @@
+"""Messengers whose export one file reads."""

@@ -1,0 +1,1 @@
+"""Dialogue as people write it: `Name: text`, plays, IRC."""

@@ -1,0 +1,1 @@
+"""Signal: sigtop, signal-cli and the text of a phone."""

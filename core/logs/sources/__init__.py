@@ -1,0 +1,1 @@
+"""Files that are streamed instead of parsed whole: JSON, and archives of many files."""

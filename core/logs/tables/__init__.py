@@ -1,0 +1,1 @@
+"""Tables (CSV, TSV): those of known programs, and any other by a look at its columns."""

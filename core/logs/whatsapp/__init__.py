@@ -1,0 +1,1 @@
+"""WhatsApp: the text that a phone exports."""
