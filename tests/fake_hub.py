@@ -17,7 +17,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    import pytest
 
 LFS_SUFFIXES = (".safetensors", ".bin", ".parquet", ".zip")
 WRITER, READER, STRANGER = "hf_aliceWRITES0001", "hf_aliceREADS0002", "hf_bobWRITES0003"
@@ -111,6 +116,21 @@ class FakeHub:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def plug_in(self, monkeypatch: "pytest.MonkeyPatch", cache: Path) -> None:
+        """Make this the Hub of the client in this process, with its own cache. Needs the fixture `hub_online`."""
+        from huggingface_hub import constants
+        from huggingface_hub.utils import close_session
+
+        monkeypatch.setattr(constants, "ENDPOINT", self.url)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.url + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", self.url)
+        monkeypatch.setattr("transformers.utils.hub._hf_api", None)  # it keeps the Hub that it met first
+        close_session()
 
     @property
     def url(self) -> str:

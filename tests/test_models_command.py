@@ -73,24 +73,24 @@ def test_a_tokenizer_that_is_read_wrongly_is_told(tmp_path: Path) -> None:
 def test_sizes_are_found_in_any_architecture(model_type: str) -> None:
     from transformers import CONFIG_MAPPING
 
-    from core.models.__main__ import _architecture
+    from core.models.shape import shape_of
 
     sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 300}
     if model_type != "gpt2":
         sizes |= {"num_key_value_heads": 2, "intermediate_size": 96, "head_dim": 16, "max_position_embeddings": 128}
-    found = _architecture("tiny", CONFIG_MAPPING[model_type](**sizes))
-    assert (found["layers"], found["width"], found["vocabulary"]) == (2, 64, 300)
-    assert found["kv_width"] == (64 if model_type == "gpt2" else 32)
-    assert found["parameters"] > 300 * 64 and found["window"] == (1024 if model_type == "gpt2" else 128)
+    found = shape_of(CONFIG_MAPPING[model_type](**sizes))
+    assert (found.layers, found.width, found.vocabulary) == (2, 64, 300)
+    assert found.kv_width == (64 if model_type == "gpt2" else 32)
+    assert found.parameters > 300 * 64 and found.window == (1024 if model_type == "gpt2" else 128)
 
 
 @pytest.mark.parametrize(
     ("config", "said"),
     [
         ({"model_type": "alien"}, "alien"),
-        ({"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config"}}, "cannot be used"),
-        ({"model_type": "t5"}, "cannot be used"),
-        (None, "cannot be used"),
+        ({"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config"}}, "code of its own"),
+        ({"model_type": "t5"}, "could not be loaded"),
+        (None, "could not be loaded"),
     ],
 )
 def test_what_cannot_be_used_is_a_sentence(
@@ -108,7 +108,7 @@ def test_another_model_is_named_where_there_is_one(tmp_path: Path, capsys: pytes
     folder.mkdir()
     with_config(folder, {"model_type": "stablelm_epoch", "auto_map": {"AutoConfig": "mine.Config"}})
     assert main([str(folder)]) == 2
-    assert "stabilityai/japanese-stablelm-instruct-gamma-7b can be used instead" in capsys.readouterr().err
+    assert "stabilityai/japanese-stablelm-instruct-gamma-7b is close to it and works here" in capsys.readouterr().err
 
 
 def test_a_name_that_is_neither_id_nor_folder(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,19 +34,11 @@ def store(tmp_path: Path, base: Path) -> ModelStore:
 @pytest.fixture
 def hub(base: Path, hub_online: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
     """A Hub that holds the tiny model, and an empty cache."""
-    from huggingface_hub import constants
     from huggingface_hub.utils import close_session
 
     with FakeHub() as hub:
         hub.add_repo(REPO, {path.name: path.read_bytes() for path in base.iterdir()})
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", hub.url)
-        close_session()
+        hub.plug_in(monkeypatch, tmp_path / "cache")
         yield hub
         close_session()
 
@@ -100,7 +92,7 @@ def test_strangers_may_not_name_folders(base: Path, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(base.parent.parent)
     as_if_an_id = f"{base.parent.name}/base"
 
-    def asked(repo: str, report: object) -> Path:
+    def asked(repo: str, report: object, trust: object) -> Path:
         raise HubError(f"{repo} was asked for", "")
 
     monkeypatch.setattr("core.models.download.download", asked)
@@ -205,17 +197,17 @@ def test_the_old_model_leaves_memory(store: ModelStore) -> None:
     )
     old = weakref.ref(store.current().model)
     gone_before_the_new_one: list[bool] = []
-    read = store._swap.__globals__["_read"]
+    read = store._swap.__globals__["read_model"]
 
     def watched(*args):
         gone_before_the_new_one.append(old() is None)
         return read(*args)
 
-    store._swap.__globals__["_read"] = watched
+    store._swap.__globals__["read_model"] = watched
     try:
         load(store)
     finally:
-        store._swap.__globals__["_read"] = read
+        store._swap.__globals__["read_model"] = read
     gc.collect()
     assert gone_before_the_new_one == [True] and old() is None
 

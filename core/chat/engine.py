@@ -136,7 +136,7 @@ def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
     if order.seed is not None:
         torch.manual_seed(order.seed)
     ended = _ended_by_words(order)
-    inputs = torch.tensor([order.prompt], device=model.device)
+    inputs = torch.tensor([order.prompt], device=order.loaded.device)
     with torch.inference_mode():
         output = model.generate(
             input_ids=inputs,

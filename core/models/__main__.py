@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.contract import PromptContract
-from core.errors import AppError, InputError, ModelError
-from core.models.catalogue import BITS, Entry, entry_of, fits, memory_for, this_machine
+from core.errors import AppError
+from core.models.catalogue import BITS, Entry, entry_of, fits, this_machine
 from core.models.embedded import FOLDER, NAME
-from core.models.loading import HUB_ID, context_of
+from core.models.loading import HUB_ID
+from core.models.reading import config_of
+from core.models.refusals import cannot_load, neither_id_nor_folder
+from core.models.shape import Shape, shape_of
 from core.models.tokenizer_check import UNREADABLE, CheckedTokenizer, load_checked
 from core.models.tokenizer_files import from_hub
 
@@ -51,78 +54,58 @@ def describe(model: str, *, context: int | None = None) -> dict:
     """The facts about `model` as plain values; bytes and tokens are whole numbers. Raises AppError."""
     base = FOLDER if model == NAME else Path(model).expanduser()
     if not base.is_dir() and not HUB_ID.fullmatch(model):
-        raise InputError(
-            f"“{model[:120]}” is neither a Hub id such as Qwen/Qwen3-0.6B nor a folder with a model.",
-            f"「{model[:120]}」は Hub の ID（例: Qwen/Qwen3-0.6B）でも、モデルのフォルダーでもありません。",
-        )
+        raise neither_id_nor_folder(model)
     folder = base if base.is_dir() else from_hub(model)
     entry, config = entry_of(model), _config(model, folder)
-    architecture = _architecture(model, config)
+    shape = _shape(model, config)
     checked = _tokenizer(model, folder)
     return {
         "model": model,
         "in_catalogue": entry.id if entry else None,
-        "architecture": architecture,
-        "memory": _memory(architecture, entry, context),
+        "architecture": _architecture(shape),
+        "memory": _memory(shape, entry, context),
         "tokenizer": {"tokens": len(checked.tokenizer), **asdict(checked.check)},
         "format": _format(checked.tokenizer),
     }
 
 
 def _config(model: str, folder: Path) -> "PreTrainedConfig":
-    from core.models.auto import AutoConfig
-
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        return config_of(folder)
     except UNREADABLE as error:
-        raise _unusable(model, error) from error
+        raise cannot_load(model, error, folder) from error
 
 
-def _architecture(name: str, config: "PreTrainedConfig") -> dict:
-    """Sizes by the names of `Entry`; parameters are counted, not taken from a card."""
-    import torch
-
-    from core.models.auto import AutoModelForCausalLM
-
-    text = config.get_text_config()
+def _shape(name: str, config: "PreTrainedConfig") -> Shape:
+    """Sizes; parameters are counted, not taken from a card."""
     try:
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        return shape_of(config)
     except UNREADABLE as error:
-        raise _unusable(name, error) from error
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        raise cannot_load(name, error) from error
+
+
+def _architecture(shape: Shape) -> dict:
+    sizes = ("parameters", "layers", "width", "kv_width", "vocabulary", "tied", "context", "window")
     return {
-        "type": config.model_type,
-        "class": type(model).__name__,
-        "implementation": "transformers" if type(model).__module__.startswith("transformers.") else "omokage",
-        "parameters": model.num_parameters(),
-        "layers": text.num_hidden_layers,
-        "width": text.hidden_size,
-        "kv_width": heads * size,
-        "vocabulary": text.vocab_size,
-        "tied": bool(getattr(text, "tie_word_embeddings", False)),
-        "context": getattr(text, "max_position_embeddings", None),
-        "window": context_of(config),
+        "type": shape.type,
+        "class": shape.model_class,
+        "implementation": "transformers" if shape.native else "omokage",
+        **{name: getattr(shape, name) for name in sizes},
     }
 
 
-def _memory(architecture: dict, entry: Entry | None, context: int | None) -> dict:
+def _memory(shape: Shape, entry: Entry | None, context: int | None) -> dict:
     """Estimated bytes to chat and to train with a full window, and whether this machine has room for them."""
-    window = min(context or architecture["window"], architecture["context"] or architecture["window"])
+    window = min(context or shape.window, shape.context or shape.window)
     stored = entry.stored_bits if entry else None
     machine = this_machine()
-    sizes = {name: architecture[name] for name in ("kv_width", "vocabulary", "tied")}
     found: dict = {"window": window, "machine": asdict(machine)}
     for use in ("chat", "training"):
         found[use] = {}
         for bits in BITS:
             need = None
             if not (stored and use == "training"):  # what is published in fewer bits is not trained
-                need = memory_for(
-                    architecture["parameters"], architecture["layers"], architecture["width"],
-                    context=window, bits=stored or bits, training=use == "training", **sizes,
-                )  # fmt: skip
+                need = shape.memory(bits=stored or bits, training=use == "training", context=window)
             found[use][BIT_NAMES[bits]] = {"bytes": need, "here": fits(need, machine)}
     return found
 
@@ -131,7 +114,7 @@ def _tokenizer(model: str, folder: Path) -> CheckedTokenizer:
     try:
         return load_checked(folder)
     except UNREADABLE as error:
-        raise _unusable(model, error) from error
+        raise cannot_load(model, error) from error
 
 
 def _format(tokenizer: "PreTrainedTokenizerBase") -> dict:
@@ -150,15 +133,6 @@ def _format(tokenizer: "PreTrainedTokenizerBase") -> dict:
         "bos_token": tokenizer.bos_token,
         "eos_token": tokenizer.eos_token,
     }
-
-
-def _unusable(model: str, error: Exception) -> ModelError:
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
-    entry = entry_of(model)
-    en, ja = "Choose another model, or fetch its files again.", "別のモデルを選ぶか、ファイルを取り直してください。"
-    if entry and entry.instead:
-        en, ja = f"{entry.instead} can be used instead.", f"代わりに {entry.instead} を使えます。"
-    return ModelError(f"“{model}” cannot be used: {reason} {en}", f"「{model}」は使えません: {reason} {ja}")
 
 
 if __name__ == "__main__":

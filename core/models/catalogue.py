@@ -34,6 +34,7 @@ LAYER_BYTES = 34
 # Bytes per token and word of the vocabulary at the loss: logits and their gradient in 16 bits, and in float32 with
 # their logarithms (measured: 15.9).
 LOGIT_BYTES = 16
+LARGEST_WINDOW = 4096  # tokens: more of a context is rarely worth the memory of a small machine
 # Of the memory there is, what a model may take without a care, and what it may take at all.
 EASY, MOST = 0.8, 0.95
 
@@ -75,8 +76,6 @@ class Entry:
 
         What is published in fewer bits is held in these, and is not trained.
         """
-        from core.models.loading import LARGEST_WINDOW
-
         known = (self.parameters, self.layers, self.width, self.context)
         if any(value is None for value in known) or (training and self.stored_bits):
             return None

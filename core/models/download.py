@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
@@ -9,20 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import HubError, ModelError
+from core.models import refusals
+from core.models.options import NO_TRUST, Trust
+from core.models.reading import PICKLES
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 TEXTS = ("*.json", "*.model", "*.txt", "*.jinja")
-# What transformers loads, best first. Others are copies for other programs ("consolidated", "onnx/model"),
-# or pickles that no model needs ("optimizer.bin").
-WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin")
+# What transformers loads, best first. Others are copies for other programs ("consolidated", "onnx/model").
+WEIGHTS = ("model*.safetensors", "*.safetensors")
 FOLDERS = "*/*"
 
 
-def download(repo: str, report: Callable[[float | None], None]) -> Path:
+def download(repo: str, report: Callable[[float | None], None], trust: Trust = NO_TRUST) -> Path:
     """Fetch what is needed to run `repo` into the Hub's cache and return its folder.
+
+    Weights in .bin files, and the repository's own code, only where `trust` says so.
 
     `report(fraction)` is called as bytes arrive; what it raises ends the download. Files that are
     already there are not fetched again; all of them there, the Hub need not be reached. Raises HubError
@@ -30,16 +35,16 @@ def download(repo: str, report: Callable[[float | None], None]) -> Path:
     """
     report(None)
     try:
-        return _fetch(repo, report)
+        return _fetch(repo, report, trust)
     except HubError as error:
-        folder = _in_cache(repo) if _out_of_reach(error) else None
+        folder = _in_cache(repo, trust) if _out_of_reach(error) else None
         if folder is None:
             raise
         log.warning("%s: the Hub cannot be reached, using the files in its cache", repo)
         return folder
 
 
-def _fetch(repo: str, report: Callable[[float | None], None]) -> Path:
+def _fetch(repo: str, report: Callable[[float | None], None], trust: Trust) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     from core.hub import login_token
@@ -48,17 +53,37 @@ def _fetch(repo: str, report: Callable[[float | None], None]) -> Path:
     token = login_token() or False
     with hub_errors(repo):
         files = [sibling.rfilename for sibling in HfApi().model_info(repo, token=token).siblings or ()]
-        wanted = {"allow_patterns": [*TEXTS, _weights(repo, files)], "ignore_patterns": FOLDERS}
+        texts = [*TEXTS, "*.py"] if trust.code else TEXTS
+        wanted = {"allow_patterns": [*texts, _weights(repo, files, trust)], "ignore_patterns": FOLDERS}
         plan = snapshot_download(repo, token=token, dry_run=True, **wanted)
         total = sum(file.file_size or 0 for file in plan if file.will_download)
+        _check_room(repo, total)
         bar = _reporting_bar(report, total)
         return Path(snapshot_download(repo, token=token, tqdm_class=bar, max_workers=4, **wanted))
 
 
-def _weights(repo: str, files: Iterable[str]) -> str:
+def _check_room(repo: str, size: int) -> None:
+    """Raises ModelError where the disk has no room for `size` bytes more."""
+    from huggingface_hub import constants
+
+    there = next(p for p in (Path(constants.HF_HUB_CACHE), *Path(constants.HF_HUB_CACHE).parents) if p.is_dir())
+    free = shutil.disk_usage(there).free
+    if size > free:
+        raise ModelError(
+            f"“{repo}” is {size / 1e9:.1f} GB to download, and the disk has {free / 1e9:.1f} GB left ({there}). "
+            "Free some space, or choose a smaller model.",
+            f"「{repo}」のダウンロードは {size / 1e9:.1f} GB ですが、ディスクの空きは {free / 1e9:.1f} GB です"
+            f"（{there}）。空きを作るか、もっと小さいモデルを選んでください。",
+        )
+
+
+def _weights(repo: str, files: Iterable[str], trust: Trust) -> str:
     """The pattern of the weights to fetch. Raises ModelError when `files` are no transformers model."""
     names = [name for name in files if "/" not in name]
-    found = next((pattern for pattern in WEIGHTS if any(fnmatch(name, pattern) for name in names)), None)
+    patterns = (*WEIGHTS, PICKLES)
+    found = next((pattern for pattern in patterns if any(fnmatch(name, pattern) for name in names)), None)
+    if found == PICKLES and not trust.pickles:
+        raise refusals.pickles_only(repo)
     if "config.json" not in names or found is None:
         lacking, ja = ("weights", "重み") if "config.json" in names else ("config.json", "config.json")
         raise ModelError(
@@ -79,7 +104,7 @@ def _out_of_reach(error: HubError) -> bool:
     return True
 
 
-def _in_cache(repo: str) -> Path | None:
+def _in_cache(repo: str, trust: Trust) -> Path | None:
     """The folder of `repo` in the Hub's cache if everything that it needs is there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -87,7 +112,7 @@ def _in_cache(repo: str) -> Path | None:
     try:
         folder = Path(snapshot_download(repo, local_files_only=True))
         files = [path.name for path in folder.iterdir()]
-        pattern = _weights(repo, files)
+        pattern = _weights(repo, files, trust)
         needed = {path.name for path in folder.glob(pattern)}
         for index in folder.glob(f"{pattern}.index.json"):
             needed |= set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())

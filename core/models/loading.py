@@ -4,7 +4,6 @@ Everything that touches the weights runs in that thread (`ModelStore.run`): swit
 generating from two threads gives wrong answers without any error.
 """
 
-import gc
 import logging
 import os
 import re
@@ -13,14 +12,19 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from core.errors import AppError, InputError, ModelError, NotAllowedError
+from core.errors import AppError, ModelError
+from core.models import refusals
+from core.models.catalogue import LARGEST_WINDOW
 from core.models.embedded import FOLDER
 from core.models.embedded import NAME as EMBEDDED
+from core.models.options import AS_IT_IS, LoadOptions, Quantization
 from core.models.prefixes import Prefixes
+from core.models.reading import check_weights, config_of, free_memory, offloaded, read_model
+from core.models.status import ModelStatus, Pace, State
 from core.models.thread import ModelThread
-from core.models.tokenizer_check import NOT_CHECKED, CheckedTokenizer, TokenizerCheck, load_checked
+from core.models.tokenizer_check import NOT_CHECKED, TokenizerCheck, load_checked
 
 if TYPE_CHECKING:
     import torch
@@ -30,28 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 HUB_ID = re.compile(r"[\w][\w.\-]{0,95}/[\w][\w.\-]{0,95}")
-LARGEST_WINDOW = 4096  # tokens: more of a context is rarely worth the memory of a small machine
-FLOAT32_BELOW = 300e6  # parameters; above it bfloat16 halves the memory and doubles the speed on a CPU too
-
-State = Literal["empty", "downloading", "loading", "ready", "failed"]
-
-
-@dataclass(frozen=True)
-class ModelStatus:
-    """What the page shows of the model."""
-
-    state: State = "empty"
-    name: str = ""
-    """What is loaded, or what was to be."""
-    fraction: float | None = None
-    """Of the download; None where it is not known."""
-    device: str = ""
-    parameters: int = 0
-    context: int = 0
-    """Tokens of the window that chats and training may use."""
-    error: AppError | None = None
-    in_use: str = ""
-    """After a failure: the model that is still there to talk with, "" for none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +51,23 @@ class LoadedModel:
     """What it has read before; it goes with the model, too."""
     tokenizer_check: TokenizerCheck = NOT_CHECKED
     """What was found about the tokenizer, for the page."""
+    options: LoadOptions = AS_IT_IS
+    """How it was loaded, to do the same again."""
 
     @property
-    def checked(self) -> CheckedTokenizer:
-        """The tokenizer with its check, as it was loaded."""
-        return CheckedTokenizer(self.tokenizer, self.tokenizer_check)
+    def device(self) -> "torch.device":
+        """Where token ids go: also right where a part of the weights waits elsewhere."""
+        return next((p.device for p in self.model.parameters() if p.device.type == "cuda"), self.model.device)
+
+    @property
+    def quantization(self) -> Quantization:
+        """How the weights are held: what was asked for has no say in a model that is published quantised."""
+        from transformers.utils.quantization_config import BitsAndBytesConfig
+
+        how = getattr(self.model.config, "quantization_config", None)
+        if not isinstance(how, BitsAndBytesConfig):
+            return "none"
+        return "4bit" if how.load_in_4bit else "8bit"
 
 
 class _Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -116,29 +110,27 @@ class ModelStore:
             )
         return self._loaded
 
-    def start(self, name: str | None = None) -> None:
+    def start(self, name: str | None = None, options: LoadOptions = AS_IT_IS) -> None:
         """Begin to load a model in the background: a Hub id, a folder, "" or None for the default.
 
-        Raises InputError at once for a name that is neither, and NotAllowedError where the model is locked.
-        The model in use stays until the new one's files are there.
+        Raises InputError at once for a name that is neither, and NotAllowedError where the model is locked or
+        `options` trust what nobody may trust on this server. The model in use stays until the new one's files
+        are there.
         """
-        if self.locked and (name or "").strip():
-            raise NotAllowedError(
-                "On this server the model cannot be changed. Run Omokage on your own machine to use another.",
-                "このサーバーではモデルを変えられません。別のモデルは、手元で Omokage を動かして使ってください。",
-            )
+        chosen = bool((name or "").strip())
+        if self.locked and (chosen or options != AS_IT_IS):
+            raise refusals.locked()
+        if options.trust and not self.local_folders:
+            raise refusals.no_trust_here()
         wanted = (name or "").strip() or self.default or EMBEDDED
-        folder = self._check(wanted, chosen=bool((name or "").strip()))
+        order = _Order(wanted, self._check(wanted, chosen=chosen), options)
         with self._lock:
             if self._busy and not self._busy.done():
-                raise ModelError(
-                    f"“{self._status.name}” is being loaded. Wait for it, or cancel it first.",
-                    f"「{self._status.name}」を読み込んでいます。終わるのを待つか、先に取り消してください。",
-                )
-            self._cancel = threading.Event()
-            self._status = ModelStatus("loading", _short(wanted))
+                raise refusals.busy(self._status.name)
+            self._status = ModelStatus("loading", order.name)
             self._busy = Future()
-        threading.Thread(target=self._load, args=(wanted, folder, self._cancel, self._busy), daemon=True).start()
+            self._cancel = order.cancel
+        threading.Thread(target=self._load, args=(order, self._busy), daemon=True).start()
 
     def cancel(self) -> None:
         """Take the running load back; the model that was in use stays."""
@@ -158,116 +150,100 @@ class ModelStore:
             return Path(folder)
         if wanted == EMBEDDED or HUB_ID.fullmatch(wanted):
             return None
-        raise InputError(
-            f"“{wanted[:120]}” is neither a Hub id such as Qwen/Qwen3-0.6B nor a folder with a model.",
-            f"「{wanted[:120]}」は Hub の ID（例: Qwen/Qwen3-0.6B）でも、モデルのフォルダーでもありません。",
-        )
+        raise refusals.neither_id_nor_folder(wanted)
 
-    def _load(self, wanted: str, folder: Path | None, cancel: threading.Event, done: Future) -> None:
+    def _load(self, order: "_Order", done: Future) -> None:
+        folder = None
         try:
-            found = self._find(wanted, folder, cancel)
-            self._status = ModelStatus("loading", _short(wanted))
-            self.run(self._swap, _short(wanted), found, cancel).result()
+            folder = self._find(order)
+            self.run(self._swap, order, folder).result()
             self._status = self._status_of_loaded()
         except _Cancelled:
             self._status = self._status_of_loaded()
-        except AppError as error:
-            self._fail(wanted, error)
         except Exception as error:  # the edge of a thread: whatever a strange model raises becomes a sentence
-            log.exception("loading %s failed", wanted)
-            self._fail(wanted, _broken(wanted, error))
+            if not isinstance(error, AppError):
+                log.exception("loading %s failed", order.wanted)
+            self._fail(order, refusals.cannot_load(order.name, error, folder, order.options.trust))
         finally:
             done.set_result(None)
 
-    def _fail(self, wanted: str, error: AppError) -> None:
-        self._status = replace(self._status_of_loaded(), state="failed", name=_short(wanted), error=error,
-                               in_use=self._loaded.name if self._loaded else "")  # fmt: skip
+    def _fail(self, order: "_Order", error: AppError) -> None:
+        in_use = self._loaded.name if self._loaded else ""
+        self._status = replace(self._status_of_loaded(), state="failed", name=order.name, error=error, in_use=in_use)
 
     def _status_of_loaded(self) -> ModelStatus:
         loaded = self._loaded
         if loaded is None:
             return ModelStatus()
-        device, parameters = str(loaded.model.device), loaded.model.num_parameters()
-        return ModelStatus("ready", loaded.name, device=device, parameters=parameters, context=loaded.context)
+        return ModelStatus(
+            "ready", loaded.name, device=str(loaded.device), parameters=loaded.model.num_parameters(),
+            context=loaded.context, quantization=loaded.quantization, offloaded=offloaded(loaded.model),
+            tokenizer_check=loaded.tokenizer_check,
+        )  # fmt: skip
 
-    def _find(self, wanted: str, folder: Path | None, cancel: threading.Event) -> Path:
-        from core.models.download import download
+    def _report(self, state: State, order: "_Order") -> Callable[[float | None], None]:
+        """Tells how far `state` has come, and ends it where the person took the load back."""
+        pace = Pace()
 
         def report(fraction: float | None) -> None:
-            if cancel.is_set():
+            if order.cancel.is_set():
                 raise _Cancelled
-            self._status = ModelStatus("downloading", wanted, fraction=fraction)
+            left = pace.seconds_left(fraction)
+            self._status = ModelStatus(state, order.name, fraction=fraction, seconds_left=left)
 
-        if folder is None:
-            return FOLDER if wanted == EMBEDDED else download(wanted, report)
-        if not (folder / "config.json").is_file():
-            raise ModelError(
-                f"“{wanted}” is not a model's folder: it has no config.json. Choose the folder that holds it.",
-                f"「{wanted}」はモデルのフォルダーではありません（config.json がありません）。"
-                "config.json のあるフォルダーを選んでください。",
-            )
-        return folder
+        return report
 
-    def _swap(self, name: str, folder: Path, cancel: threading.Event) -> None:
+    def _find(self, order: "_Order") -> Path:
+        from core.models.download import download
+
+        if order.folder is None:
+            if order.wanted == EMBEDDED:
+                return FOLDER
+            return download(order.wanted, self._report("downloading", order), order.options.trust)
+        if not (order.folder / "config.json").is_file():
+            raise refusals.no_config(order.wanted)
+        return order.folder
+
+    def _swap(self, order: "_Order", folder: Path) -> None:
         """Runs in the model's thread: the old model goes first, so that memory holds one at a time.
 
-        What can be checked is checked before that; where loading fails all the same, the old one is
-        loaded again from its files.
+        What can be checked is checked before that; where loading fails all the same, or is taken back, the
+        old one is loaded again from its files.
         """
-        from core.models.auto import AutoConfig
-
-        if cancel.is_set():
-            raise _Cancelled
-        AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        checked = load_checked(folder)
-        _check_weights(folder)
-        before = (self._loaded.name, self._loaded.folder, self._loaded.checked) if self._loaded else None
+        report = self._report("loading", order)
+        report(None)
+        trust = order.options.trust
+        config_of(folder, trust)
+        checked = load_checked(folder, code=trust.code)
+        check_weights(order.name, folder, trust)
+        before = replace(self._loaded, model=None, adapters=[], prefixes=Prefixes()) if self._loaded else None
         self._loaded = None
-        _free_memory()
+        free_memory()
         try:
-            self._loaded = _read(name, folder, checked)
+            model = read_model(order.name, folder, order.options, report)
+            self._loaded = LoadedModel(order.name, folder, model, checked.tokenizer, context_of(model.config),
+                                       tokenizer_check=checked.check, options=order.options)  # fmt: skip
         except Exception:
             if before:
-                _free_memory()
-                self._loaded = _read(*before)
+                free_memory()
+                self._loaded = replace(before, model=read_model(before.name, before.folder, before.options))
             raise
 
 
-def _read(name: str, folder: Path, checked: CheckedTokenizer) -> LoadedModel:
-    """The model in `folder`, in memory. Raises ModelError when weights are missing, which would be random."""
-    from core.models.auto import AutoModelForCausalLM
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """A load that was asked for."""
 
-    device = _device()
-    model, found = AutoModelForCausalLM.from_pretrained(
-        folder, trust_remote_code=False, dtype=dtype_for(folder, device), output_loading_info=True
-    )
-    if missing := sorted(found["missing_keys"]):
-        raise ModelError(
-            f"“{name}” lacks {len(missing)} of its weights ({missing[0]}, …). It may be no text model, or cut short: "
-            "choose another one, or fetch its files again.",
-            f"「{name}」には重みが {len(missing)} 個足りません（{missing[0]} など）。"
-            "テキストモデルではないか、ファイルが欠けています。別のモデルを選ぶか、ファイルを取り直してください。",
-        )
-    model.to(device).requires_grad_(False).eval()
-    context = context_of(model.config)
-    return LoadedModel(name, folder, model, checked.tokenizer, context, tokenizer_check=checked.check)
+    wanted: str
+    folder: Path | None
+    options: LoadOptions
+    cancel: threading.Event = field(default_factory=threading.Event)
 
-
-def _check_weights(folder: Path) -> None:
-    """Raises where the weights cannot be read; only looks at their beginnings."""
-    from safetensors import safe_open
-
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, framework="pt"):
-            pass
-
-
-def _free_memory() -> None:
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    @property
+    def name(self) -> str:
+        """What `wanted` is called on the page: a Hub id, or a folder's last name."""
+        wanted = self.wanted
+        return wanted if HUB_ID.fullmatch(wanted) and not Path(wanted).is_dir() else Path(wanted).name
 
 
 def context_of(config: object) -> int:
@@ -275,35 +251,3 @@ def context_of(config: object) -> int:
     text = getattr(config, "text_config", None) or config
     known = getattr(text, "max_position_embeddings", None) or getattr(text, "n_positions", None)
     return min(known or 1024, LARGEST_WINDOW)
-
-
-def dtype_for(folder: Path, device: str) -> "torch.dtype":
-    """float32 for small models on a CPU; bfloat16 where the device knows it; else float16."""
-    import torch
-
-    if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    weights = sum(p.stat().st_size for p in folder.glob("*.safetensors")) or sum(
-        p.stat().st_size for p in folder.glob("*.bin")
-    )
-    return torch.float32 if weights < 2 * FLOAT32_BELOW else torch.bfloat16
-
-
-def _device() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _short(wanted: str) -> str:
-    return wanted if HUB_ID.fullmatch(wanted) and not Path(wanted).is_dir() else Path(wanted).name
-
-
-def _broken(wanted: str, error: Exception) -> ModelError:
-    reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-    return ModelError(
-        f"“{_short(wanted)}” could not be loaded ({reason}). Choose another model, or check its files.",
-        f"「{_short(wanted)}」を読み込めませんでした（{reason}）。別のモデルを選ぶか、ファイルを確かめてください。",
-    )

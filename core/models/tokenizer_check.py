@@ -70,22 +70,24 @@ def load_tokenizer(base: str | Path, revision: str | None = None) -> "PreTrained
     return load_checked(base, revision).tokenizer
 
 
-def load_checked(base: str | Path, revision: str | None = None) -> CheckedTokenizer:
+def load_checked(base: str | Path, revision: str | None = None, *, code: bool = False) -> CheckedTokenizer:
     """The tokenizer of the model `base`, a folder or a Hub id, rebuilt where transformers reads it wrongly.
+
+    `code`: the person allowed the repository's own code (`core.models.options.Trust`).
 
     Raises AppError with what to do, and what AutoTokenizer raises where there is no SentencePiece model.
     """
     files = find(base, revision)
-    checked = _load(files)
+    checked = _load(files, code)
     checked.tokenizer.name_or_path = str(base)  # the layout goes by the model's name
     log.info("tokenizer of %s: %s", base, checked.check.en)
     return checked
 
 
-def _load(files: TokenizerFiles) -> CheckedTokenizer:
+def _load(files: TokenizerFiles, code: bool) -> CheckedTokenizer:
     found = _sentencepiece(files)
     try:
-        loaded = _load_as_it_is(files)
+        loaded = _load_as_it_is(files, code)
     except UNREADABLE as error:
         if found is None:
             raise
@@ -149,10 +151,10 @@ def _checked(
     return CheckedTokenizer(made, _rebuilt(files, path.name, before, left, loaded=loaded is not None))
 
 
-def _load_as_it_is(files: TokenizerFiles) -> "PreTrainedTokenizerBase":
+def _load_as_it_is(files: TokenizerFiles, code: bool) -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+    return AutoTokenizer.from_pretrained(files.folder, trust_remote_code=code)
 
 
 def _sentencepiece(files: TokenizerFiles) -> "tuple[Path, SentencePieceProcessor] | None":

@@ -1,6 +1,7 @@
 """The frozen base model and the adapter on it, loaded for training.
 
-Only safetensors are read and no code of a model's repository is run. Imports torch late.
+Only safetensors are read and no code of a model's repository is run, unless the person allowed it when loading the
+model to talk with. Imports torch late.
 """
 
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError, ModelError
+from core.models.precision import bfloat16_on_gpu, bitsandbytes_config, keep_unpacked, overflows_in_float16
 from core.train.config import TrainConfig
 from core.train.estimate import Shape
 from core.train.failures import out_of_memory
@@ -54,11 +56,12 @@ def load_base(spec: JobSpec) -> Base:
 
     tokenizer = load_tokenizer(spec.base, spec.base_revision)
     try:
-        config = AutoConfig.from_pretrained(spec.base, revision=spec.base_revision, trust_remote_code=False)
+        where = {"revision": spec.base_revision, "trust_remote_code": spec.trust.code}
+        config = AutoConfig.from_pretrained(spec.base, **where)
         precision = _precision(spec.config, config)
         model = AutoModelForCausalLM.from_pretrained(
-            spec.base, config=config, revision=spec.base_revision, trust_remote_code=False, use_safetensors=True,
-            dtype=_dtype(precision), **_placement(spec.config, precision),
+            spec.base, config=config, use_safetensors=None if spec.trust.pickles else True, dtype=_dtype(precision),
+            **where, **_placement(spec.config, precision),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         if out_of_memory(error):
@@ -80,7 +83,7 @@ def with_adapter(base: Base, config: TrainConfig, start: Path | None = None) -> 
 
     model = base.model
     if config.quantization == "4bit":
-        _keep_differentiable(model)
+        keep_unpacked(model)
     if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=config.gradient_checkpointing)
     elif config.gradient_checkpointing:
@@ -141,10 +144,18 @@ def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
             "precision = 'fp16' には GPU が必要です（CPU では何倍も遅くなります）。"
             "auto、bf16、fp32 のどれかにしてください。",
         )
+    if config.precision == "fp16" and overflows_in_float16(model):
+        raise InputError(
+            f"precision = 'fp16' is too narrow for {model.model_type}: it would learn nothing but NaN. "
+            "Choose auto, bf16 or fp32.",
+            f"{model.model_type} は precision = 'fp16' では桁あふれして学習できません。"
+            "auto、bf16、fp32 のどれかにしてください。",
+        )
     if config.precision != "auto":
         return config.precision
     if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        narrow = "fp32" if overflows_in_float16(model) else "fp16"
+        return "bf16" if bfloat16_on_gpu() else narrow
     fast = {"avx512_bf16", "amx_bf16"} & {name for name, has in torch.cpu.get_capabilities().items() if has is True}
     return "bf16" if fast and _rough_size(model) >= SMALL else "fp32"
 
@@ -185,26 +196,8 @@ def _placement(config: TrainConfig, precision: str) -> dict[str, object]:
 
     if config.quantization == "none":
         return {}
-    from transformers import BitsAndBytesConfig
-
-    if config.quantization == "8bit":
-        how = BitsAndBytesConfig(load_in_8bit=True)
-    else:
-        how = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=_dtype(precision))
+    how = bitsandbytes_config(config.quantization, _dtype(precision))
     return {"quantization_config": how, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
-
-
-def _keep_differentiable(model: "PreTrainedModel") -> None:
-    """Keep 4-bit layers in the layout that gradients go through.
-
-    On CPUs with AVX-512 BF16, the first forward in eval mode repacks them for inference for good; after
-    a held-out measure, gradients to all layers but the last would be lost, with no more than a warning.
-    """
-    from bitsandbytes.nn import Linear4bit
-
-    for module in model.modules():
-        if isinstance(module, Linear4bit):
-            module.support_avx512bf16_for_cpu = False
 
 
 def _cannot_load(base: str, error: Exception) -> ModelError:

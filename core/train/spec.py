@@ -1,9 +1,10 @@
 """What a training run is asked to do: `spec.json` in its folder, and the files around it."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.models.options import NO_TRUST, Trust
 from core.prompt import PromptContract
 from core.train.config import TrainConfig
 from core.train.preference import PreferenceConfig
@@ -27,12 +28,15 @@ class JobSpec:
     base_revision: str | None = None
     preference: PreferenceConfig | None = None
     """Set where the run prefers one reply to another; else it learns the rows of the data set."""
+    trust: Trust = NO_TRUST
+    """What the person allowed when they loaded the base."""
 
     def to_json(self) -> dict[str, object]:
         return {
             "base": self.base, "base_revision": self.base_revision, "dataset": str(self.dataset),
             "contract": self.contract.to_json(), "config": self.config.to_json(), "adapter_name": self.adapter_name,
             "preference": self.preference.to_json() if self.preference else None,
+            "trust": asdict(self.trust),
         }  # fmt: skip
 
     @classmethod
@@ -41,6 +45,7 @@ class JobSpec:
             value["base"], Path(value["dataset"]), PromptContract.from_json(value["contract"]),
             TrainConfig.from_json(value["config"]), value["adapter_name"], value.get("base_revision"),
             PreferenceConfig.from_json(value["preference"]) if value.get("preference") else None,
+            Trust(**value.get("trust", {})),
         )  # fmt: skip
 
 

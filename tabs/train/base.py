@@ -7,6 +7,7 @@ from core.errors import InputError
 from core.models.embedded import FOLDER
 from core.models.embedded import NAME as EMBEDDED
 from core.models.loading import HUB_ID, LARGEST_WINDOW, LoadedModel
+from core.models.options import NO_TRUST, Trust
 from tabs.frame.services import Services
 
 
@@ -21,13 +22,16 @@ class BaseModel:
     window: int
     """Tokens of context; the most there can be for a model that is not loaded."""
     parameters: int | None = None
+    trust: Trust = NO_TRUST
+    """What the person allowed when they loaded it."""
 
 
 def base_of(loaded: LoadedModel, parameters: int | None = None) -> BaseModel:
     """The loaded model as a base: by its Hub id and commit where it has them, else by its folder."""
     on_hub = HUB_ID.fullmatch(loaded.name)
     revision = loaded.folder.name if on_hub and loaded.folder.parent.name == "snapshots" else None
-    return BaseModel(loaded.name, loaded.name if on_hub else str(loaded.folder), revision, loaded.context, parameters)
+    source = loaded.name if on_hub else str(loaded.folder)
+    return BaseModel(loaded.name, source, revision, loaded.context, parameters, loaded.options.trust)
 
 
 def find_base(services: Services, typed: str) -> BaseModel:

@@ -121,7 +121,7 @@ class FormHandlers:
             reply_reserve=min(plain.reply_reserve, found.window // 2),
         )
         wanted = check_name(name) if (name or "").strip() else self._free_name(visitor.owner, dataset)
-        spec = JobSpec(found.source, saved.folder, contract, config, wanted, found.revision)
+        spec = JobSpec(found.source, saved.folder, contract, config, wanted, found.revision, trust=found.trust)
         job = self.services.jobs.submit(visitor.owner, spec)
         return job.id, self._free_name(visitor.owner, dataset)
 
