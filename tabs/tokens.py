@@ -1,15 +1,13 @@
 """Tokens: how much fits, what becomes a token, and which tokens a row teaches."""
 
 from dataclasses import dataclass
-from html import escape
-from itertools import groupby
 
 import gradio as gr
 
 from core.errors import InputError
-from core.prompt import Prompt, PromptContract, render
+from core.prompt import PromptContract, render
 from core.tokens import count, spell, split
-from tabs.frame import parts
+from tabs.frame import parts, prompt_view
 from tabs.frame.errors import shows_errors
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
@@ -49,8 +47,8 @@ class TokenHandlers:
                              "まだ会話がありません。先に「話す」で話しかけてください。")  # fmt: skip
         setting = self.services.talk.setting(visitor.owner, talk, visitor.language)
         prompt = self.services.talk.prompt(setting, talk)
-        shown = self._by_part(prompt, ids, visitor.language)
-        return shown, parts.budget(prompt, visitor.language)
+        shown = prompt_view.tokens(prompt, setting.loaded.tokenizer, visitor.language, ids=ids)
+        return shown, prompt_view.budget(prompt, visitor.language)
 
     @shows_errors
     def row(
@@ -77,18 +75,6 @@ class TokenHandlers:
         visitor = self.services.visitor(key, request, token)
         names = [saved.folder.name for saved in self.services.datasets.list(visitor.owner)]
         return gr.Dropdown(choices=names, value=names[0] if names else None)
-
-    def _by_part(self, prompt: Prompt, ids: bool, language: str) -> str:
-        """The prompt's tokens in order, in blocks that carry the colour and the name of their part."""
-        tokenizer = self.services.models.current().tokenizer
-        blocks = []
-        for part, pieces in groupby(prompt.pieces, key=lambda piece: piece.part):
-            items = [token for p in pieces for token in spell(prompt.ids[p.start : p.end], tokenizer)]
-            name = escape(say(language, f"prompt.{part}"))
-            title = f'<small class="muted num">{name} {len(items)}</small>'
-            coloured = parts.tokens(items, ids=ids)
-            blocks.append(f'<section class="part"><i class="part-{part}"></i><div>{title}{coloured}</div></section>')
-        return "".join(blocks)
 
     def _figures(self, text: str, tokens: int, context: int, language: str) -> str:
         measured = count(text, range(tokens))

@@ -212,7 +212,7 @@ def test_a_kept_prompt_comes_back_whole_and_small(tokenizers) -> None:
     back = Prompt.from_json(json.loads(stored))
     assert (back.ids, back.text, back.window, back.reserve, back.left_out) == (
         prompt.ids, prompt.text, prompt.window, prompt.reserve, prompt.left_out)  # fmt: skip
-    assert back.tokens_by_part() == prompt.tokens_by_part()
+    assert back.tokens_by_part() == prompt.tokens_by_part() and back.messages == prompt.messages
     assert len(stored) < len(prompt.text) + 4 * len(prompt.ids)
 
 

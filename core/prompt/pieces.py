@@ -75,25 +75,25 @@ class Prompt:
     def to_json(self) -> dict:
         """A chat's prompt as plain values, to be kept with its reply; the mask of a training row is not kept.
 
-        About 4 bytes a token: neighbouring pieces of one part are one, and the ids are packed.
+        Little more than its text: neighbouring pieces of one part and role are one, and the ids are packed.
         """
         pieces: list[list] = []
         for piece in self.pieces:
             size = piece.end - piece.start
-            if pieces and pieces[-1][0] == piece.part:
-                pieces[-1] = [piece.part, pieces[-1][1] + piece.text, pieces[-1][2] + size]
+            if pieces and pieces[-1][:2] == [piece.part, piece.role]:
+                pieces[-1] = [piece.part, piece.role, pieces[-1][2] + piece.text, pieces[-1][3] + size]
             else:
-                pieces.append([piece.part, piece.text, size])
+                pieces.append([piece.part, piece.role, piece.text, size])
         packed = base64.b85encode(zlib.compress(array("i", self.ids).tobytes())).decode("ascii")
         return {"window": self.window, "reserve": self.reserve, "left_out": dict(self.left_out), "pieces": pieces,
                 "ids": packed}  # fmt: skip
 
     @classmethod
     def from_json(cls, value: dict) -> "Prompt":
-        """A prompt that was kept: its text, parts and ids, all of it unlearned."""
+        """A prompt that was kept: its text, parts and ids, nothing of it learned."""
         ids = array("i", zlib.decompress(base64.b85decode(value["ids"])))
         pieces, at = [], 0
-        for part, text, size in value["pieces"]:
-            pieces.append(Piece(part, text, at, at + size))
+        for part, role, text, size in value["pieces"]:
+            pieces.append(Piece(part, text, at, at + size, role))
             at += size
         return cls(tuple(ids), (False,) * len(ids), tuple(pieces), value["window"], value["reserve"], value["left_out"])

@@ -13,7 +13,7 @@ from core.chat.rhythm import Pacing, Rhythm
 from core.chat.talk import Setting
 from core.errors import AppError, ModelError
 from core.prompt import Prompt
-from tabs.frame import parts
+from tabs.frame import parts, prompt_view
 from tabs.frame.services import Services
 from tabs.frame.text import say
 from tabs.frame.visitor import Visitor
@@ -169,7 +169,7 @@ def _frames(
 def budget(setting: Setting, prompt: Prompt, language: str) -> str:
     """The bar of what the model sees."""
     note = f'<p class="muted warn">{say(language, "talk.differs")}</p>' if setting.differs else ""
-    return note + parts.budget(prompt, language)
+    return note + prompt_view.budget(prompt, language)
 
 
 def seen_of(services: Services, visitor: Visitor, talk: Conversation, draft: str = "") -> str:
