@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.startup import cpu_model
 from core.models.embedded import FOLDER
-from core.train.rows import IGNORED, Encoded, Example
+from core.train.rows import IGNORED, Encoded, Example, Examples
 
 if TYPE_CHECKING:
     import torch
@@ -126,7 +126,7 @@ def measure(asked: Asked) -> dict[str, float]:
 def _omokage(asked: Asked, rows: list[Example], folder: Path) -> "Trainer":
     """The product's way, from the loaded base to the trainer with its report."""
     from core.contract import PromptContract
-    from core.train.base import load_base
+    from core.train.base import load_base, with_adapter
     from core.train.config import TrainConfig
     from core.train.prepare import Work, trainer_for
     from core.train.report import Stop
@@ -140,7 +140,8 @@ def _omokage(asked: Asked, rows: list[Example], folder: Path) -> "Trainer":
     contract = PromptContract(persona="P", description="", user="U", context_window=1024)
     spec = JobSpec(asked.model, folder, contract, config, adapter_name="p")
     run = RunFolder(folder)
-    work = Work(spec, contract, load_base(spec), Encoded(tuple(rows)), Encoded(()))
+    base = load_base(spec)
+    work = Work(spec, contract, base, with_adapter(base, config), Encoded(Examples(rows)), Encoded(Examples()))
     return trainer_for(run, work, Stop(run))[0]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.train.batches import Collate, LengthBatches, micro_batches
 from core.train.loss import SummedLoss, measure
-from core.train.rows import IGNORED, Example
+from core.train.rows import IGNORED, Example, Examples
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -20,14 +20,14 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def examples() -> list[Example]:
+def examples() -> Examples:
     """Rows of different lengths with learned stretches in the middle and at the end."""
     found = []
     for n in (5, 9, 14):
         ids = [(7 * n + i) % 90 + 3 for i in range(n)]
         labels = [token if i % 5 in (2, 3) or i == n - 1 else IGNORED for i, token in enumerate(ids)]
         found.append(Example(array("i", ids), array("i", labels), words=10 * n))
-    return found
+    return Examples(found)
 
 
 def model(kind: str):
@@ -168,8 +168,8 @@ def trained(folder: Path, micro_tokens: int, forgets: Callable[[int], bool] = la
         save_strategy="no",
     )  # fmt: skip
     trainer = PersonaTrainer(
-        one, arguments, data_collator=Collate(0), train_dataset=[*examples(), *examples()] * 2, asked=lambda: False,
-        micro_tokens=micro_tokens, on_out_of_memory=said.append,
+        one, arguments, data_collator=Collate(0), train_dataset=Examples([*examples(), *examples()] * 2),
+        asked=lambda: False, micro_tokens=micro_tokens, on_out_of_memory=said.append,
     )  # fmt: skip
     real = trainer.summed_loss
 

@@ -25,6 +25,15 @@ class Launched:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """Rows are turned into tokens. Told only where it takes a while."""
+
+    rows: int
+    """Done so far."""
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The model is loaded and the first step begins."""
 
@@ -149,7 +158,7 @@ class Failed:
 
 
 Event = (
-    Launched | Started | Step | HeldOut | Sample | Answering | Preferred
+    Launched | Reading | Started | Step | HeldOut | Sample | Answering | Preferred
     | Note | Halved | Saved | Done | Stopped | Failed
 )  # fmt: skip
 KINDS = {kind.__name__.lower(): kind for kind in get_args(Event)}

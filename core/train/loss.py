@@ -6,14 +6,15 @@ imports this module.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from core.train.batches import Collate, micro_batches
-from core.train.rows import IGNORED, Example
+from core.train.encoded import StoredExamples
+from core.train.rows import IGNORED, Examples
 
 # Bytes of float32 logits that are held at once. On a CPU, larger pieces come from the system anew each time:
 # scoring 128 positions of 65,536 words together takes 1.4 times as long as twice 64 (2 cores, glibc 2.36).
@@ -153,7 +154,7 @@ def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor, weights: torch.T
 @torch.no_grad()
 def measure(
     model: torch.nn.Module,
-    examples: Sequence[Example],
+    examples: Examples | StoredExamples,
     collate: Collate,
     *,
     tokens: int,
@@ -164,14 +165,17 @@ def measure(
     loss = SummedLoss(model)
     training = model.training
     model.eval()
-    total, learned, words = 0.0, 0, sum(example.words for example in examples)
-    near = sorted(examples, key=lambda example: -len(example.ids))
+    total, learned, words = 0.0, 0, 0
+    lengths = examples.lengths
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     try:
-        for at in micro_batches([len(example.ids) for example in near], tokens):
+        for at in micro_batches([lengths[row] for row in order], tokens):
             between()
-            inputs = {name: tensor.to(device) for name, tensor in collate(near[at]).items()}
+            batch = [examples[row] for row in order[at]]
+            inputs = {name: tensor.to(device) for name, tensor in collate(batch).items()}
             total += loss(model, inputs).item()
-            learned += sum(example.learned for example in near[at])
+            learned += sum(example.learned for example in batch)
+            words += sum(example.words for example in batch)
     finally:
         model.train(training)
     return HeldOutLoss(total / max(learned, 1), total / max(words, 1) / math.log(2))

@@ -1,5 +1,6 @@
 """Everything a run needs, loaded and set: base, rows, adapter, trainer. Imports the heavy libraries late."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from core.errors import InputError
 from core.layout import layout_for
 from core.prompt import PromptContract
 from core.train.config import Scheduler
-from core.train.events import Note, append
-from core.train.rows import Encoded, encode, read_rows
+from core.train.encoded import encode_file
+from core.train.events import Note, Reading, append
+from core.train.rows import Encoded, Encoder, Examples, read_rows
 from core.train.spec import JobSpec, RunFolder
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from core.train.rows import Example
     from core.train.samples import Samples
     from core.train.trainer import PersonaTrainer
+
+TELL_SECONDS = 1.0  # between two words on how far the reading of rows is
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,12 @@ class Work:
     @property
     def learned(self) -> int:
         """Tokens with loss in one epoch."""
-        return sum(example.learned for example in self.examples)
+        return sum(pair.learned for pair in self.pairs.train) if self.pairs else self.rows.learned
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of one epoch."""
+        return sum(len(pair.ids) for pair in self.pairs.train) if self.pairs else sum(self.rows.examples.lengths)
 
     @property
     def steps(self) -> int:
@@ -61,7 +70,7 @@ class Work:
 def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> Work:
     """Base, adapter and rows of the run; for a preference run the pairs, which are made here.
 
-    Raises AppError when one of them cannot be used, StopAsked when `asked` while pairs are made.
+    Raises AppError when one of them cannot be used, StopAsked when `asked` while rows are read or pairs are made.
     """
     from core.train.base import load_base, with_adapter
 
@@ -78,11 +87,12 @@ def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> Work:
     source = rows_of(folder, spec)
 
     def encoded(part: str, **how: object) -> Encoded:
-        return encode(read_rows(source / f"{part}.jsonl"), contract, base.tokenizer, max_length=window, **how)
+        encoder = Encoder(contract, base.tokenizer, max_length=window, **how)
+        return encode_file(source / f"{part}.jsonl", encoder, folder.encoded, _telling(folder, asked))
 
     if spec.preference:
         pairs = _pairs(folder, spec, replace(contract, context_window=window), base, model, asked)
-        return Work(spec, contract, base, model, Encoded(()), encoded("heldout"), pairs)
+        return Work(spec, contract, base, model, Encoded(Examples()), encoded("heldout"), pairs)
     rows = encoded("train", loss_on=spec.config.loss_on, context_weight=spec.config.prompt_loss_weight)
     _tell_rows(folder, rows, window)
     return Work(spec, contract, base, model, rows, encoded("heldout"))
@@ -100,6 +110,23 @@ def _pairs(
         model.cuda()
     source = rows_of(folder, spec)
     return PairMaker(folder, source, contract, model, base.tokenizer, spec.preference, spec.config, asked).make()
+
+
+def _telling(folder: RunFolder, asked: Callable[[], bool]) -> Callable[[int, int], None]:
+    """Hears how far the reading of rows is, and says so where it takes a while. Raises StopAsked when `asked`."""
+    from core.train.trainer import StopAsked
+
+    told = time.monotonic()
+
+    def hear(rows: int, of: int) -> None:
+        nonlocal told
+        if asked():
+            raise StopAsked
+        if time.monotonic() - told > TELL_SECONDS:
+            told = time.monotonic()
+            append(folder.events, Reading(rows, of))
+
+    return hear
 
 
 def rows_of(folder: RunFolder, spec: JobSpec) -> Path:
@@ -181,8 +208,8 @@ def _measures(work: Work) -> int:
 
     A measure is a forward pass, about a third of what training on as many tokens takes.
     """
-    learned, held_out = (sum(len(e.ids) for e in some) for some in (work.examples, work.heldout.examples))
-    return max(4, min(10, round(0.6 * work.spec.config.epochs * learned / max(held_out, 1))))
+    held_out = sum(work.heldout.examples.lengths)
+    return max(4, min(10, round(0.6 * work.spec.config.epochs * work.tokens / max(held_out, 1))))
 
 
 def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":

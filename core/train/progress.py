@@ -12,6 +12,7 @@ from core.train.events import (
     Launched,
     Note,
     Preferred,
+    Reading,
     Sample,
     Saved,
     Started,
@@ -55,6 +56,8 @@ class Progress:
     """Final figures, when done."""
     ahead: int = 0
     """Runs before it, while it is queued."""
+    reading: tuple[int, int] | None = None
+    """(rows read, of), while that takes a while."""
 
     @property
     def fraction(self) -> float:
@@ -79,6 +82,7 @@ class EventFollower:
     step: int = 0
     """Steps done, as far as told."""
     _offset: int = 0
+    _reading: tuple[int, int] | None = None
     _latest: Step | None = None
     _losses: dict[int, float] = field(default_factory=dict)
     _heldout: dict[int, tuple[float, float]] = field(default_factory=dict)
@@ -114,6 +118,7 @@ class EventFollower:
                 state=state,
                 step=self.step,
                 steps=self._started.steps if self._started else 0,
+                reading=self._reading,
                 seconds_left=latest.seconds_left if latest and running else None,
                 tokens_per_second=latest.tokens_per_second if latest and running else None,
                 losses=tuple(sorted(self._losses.items())),
@@ -134,9 +139,11 @@ class EventFollower:
             case Launched():
                 self.launches, self.tries = self.launches + 1, event.tries
                 self.ending = self._error = self._latest = None
-                self.saved_at_launch = self.saved
+                self.saved_at_launch, self._reading = self.saved, None
+            case Reading():
+                self._reading = (event.rows, event.of)
             case Started():
-                self._started, self.step = event, event.step
+                self._started, self.step, self._reading = event, event.step, None
             case Step():
                 self._latest, self.step = event, event.step
                 self._losses[event.step] = event.loss

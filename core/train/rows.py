@@ -20,6 +20,8 @@ from core.train.config import LossOn
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from core.train.encoded import StoredExamples
+
 IGNORED = -100  # the label that PyTorch's cross entropy leaves out
 
 
@@ -44,11 +46,24 @@ class Example:
         return sum(label != IGNORED for label in self.labels[1:])
 
 
+class Examples(tuple[Example, ...]):
+    """Rows in memory."""
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each row."""
+        return [len(example.ids) for example in self]
+
+    @property
+    def learned(self) -> int:
+        return sum(example.learned for example in self)
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A file of rows, encoded."""
 
-    examples: tuple[Example, ...]
+    examples: "Examples | StoredExamples"
     cut: int = 0
     """Rows that were longer than the window and became several."""
     too_long: int = 0
@@ -56,7 +71,7 @@ class Encoded:
 
     @property
     def learned(self) -> int:
-        return sum(example.learned for example in self.examples)
+        return self.examples.learned
 
 
 def read_rows(path: Path) -> Iterator[list[Turn]]:
@@ -81,24 +96,38 @@ def read_rows(path: Path) -> Iterator[list[Turn]]:
                 ) from error
 
 
+class Encoder:
+    """Rows to examples of at most `max_length` tokens; rows without words of the persona give none.
+
+    Counts what it cuts. Held-out rows are measured on every reply and on nothing else, whatever is trained on.
+    """
+
+    def __init__(
+        self, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *,
+        max_length: int, loss_on: LossOn = "every_reply", context_weight: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.contract, self.tokenizer = replace(contract, context_window=max_length), tokenizer
+        self.loss_on, self.context_weight = loss_on, context_weight
+        self.cut = self.too_long = 0
+        """As Encoded says it, of the rows so far."""
+        self._measure = meter(self.contract, tokenizer)
+
+    def __call__(self, turns: Sequence[Turn]) -> list[Example]:
+        prompts, lost = _fit(list(turns), self.contract, self.tokenizer, self._measure)
+        self.cut += len(prompts) > 1
+        self.too_long += lost
+        found = (example(prompt, self.loss_on, self.context_weight) for prompt in prompts)
+        return [one for one in found if one.learned]
+
+
 def encode(
     rows: Iterable[Sequence[Turn]], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *,
     max_length: int, loss_on: LossOn = "every_reply", context_weight: float = 0.0,
 ) -> Encoded:  # fmt: skip
-    """Rows as examples of at most `max_length` tokens; rows without words of the persona are left out.
-
-    Held-out rows are measured on every reply and on nothing else, whatever is trained on.
-    """
-    contract = replace(contract, context_window=max_length)
-    measure = meter(contract, tokenizer)
-    examples: list[Example] = []
-    cut = too_long = 0
-    for turns in rows:
-        prompts, lost = _fit(list(turns), contract, tokenizer, measure)
-        examples += (e for prompt in prompts if (e := example(prompt, loss_on, context_weight)).learned)
-        cut += len(prompts) > 1
-        too_long += lost
-    return Encoded(tuple(examples), cut, too_long)
+    """All of `rows` as an Encoder gives them, in memory."""
+    encoder = Encoder(contract, tokenizer, max_length=max_length, loss_on=loss_on, context_weight=context_weight)
+    examples = Examples(example for turns in rows for example in encoder(turns))
+    return Encoded(examples, encoder.cut, encoder.too_long)
 
 
 def example(prompt: Prompt, loss_on: LossOn = "every_reply", context_weight: float = 0.0) -> Example:

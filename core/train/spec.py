@@ -56,7 +56,8 @@ class RunFolder:
     spec.json      what to do                     events.jsonl  what happened (`core.train.events`)
     meta.json      owner, queue, process          worker.log    what the libraries said, tracebacks
     stop           present when asked to stop     checkpoints/  to resume from
-    dataset/       the rows as they were          adapter/      the result
+    dataset/       the rows as they were          encoded/      the same as token ids
+    adapter/       the result
     start/         the adapter it goes on from    replies.jsonl what the adapter said by itself
     """
 
@@ -85,6 +86,11 @@ class RunFolder:
     @property
     def dataset(self) -> Path:
         return self.path / "dataset"
+
+    @property
+    def encoded(self) -> Path:
+        """Rows as token ids (`core.train.encoded`)."""
+        return self.path / "encoded"
 
     @property
     def adapter(self) -> Path:

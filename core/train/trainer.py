@@ -68,7 +68,7 @@ class PersonaTrainer(Trainer):
         return self.seconds + time.monotonic() - self._began
 
     def get_train_dataloader(self) -> DataLoader:
-        batches = LengthBatches([len(e.ids) for e in self.train_dataset], self.args.train_batch_size, self.args.seed)
+        batches = LengthBatches(self.train_dataset.lengths, self.args.train_batch_size, self.args.seed)
         return self.accelerator.prepare(
             DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
         )

@@ -86,6 +86,9 @@ def _figures(progress: Progress, language: str) -> list[str]:
     state = progress.state
     if state == "queued":
         return [say(language, "train.head_ahead" if progress.ahead else "train.head_next", n=progress.ahead)]
+    if state == "running" and progress.reading:
+        rows, of = progress.reading
+        return [say(language, "train.head_reading", rows=f"{rows:,}", of=f"{of:,}")]
     if state == "running" and not progress.step:
         return [say(language, "train.head_loading")]
     if state == "stopped" and not progress.step:
