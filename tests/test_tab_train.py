@@ -14,8 +14,10 @@ from tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
 from train_tiny import CONFIG, another, tiny_base
 
 from core.errors import InputError, NotAllowedError
-from core.train.advice import recommend
+from core.models.catalogue import entry_of
+from core.train.advice import fit, recommend
 from core.train.config import TrainConfig
+from core.train.estimate import Shape, this_device
 from core.train.events import Done, HeldOut, Launched, Note, Started, Step, append
 from core.train.progress import Progress
 from tabs.frame.services import Services
@@ -54,7 +56,7 @@ def start(
 ) -> str:  # fmt: skip
     """Press the button: the run's id."""
     form, values = FormHandlers(services), settings.values_of(config)
-    return form.start(KEY, dataset, "", name, persona, description, user, visit(), None, *values)[0]
+    return form.start(KEY, visit(), None, dataset, "", "", name, persona, description, user, *values)[0]
 
 
 def refreshed(services: Services, chosen: str = "", shown: tuple = (), key: str = KEY, language: str = "en") -> tuple:
@@ -87,7 +89,7 @@ def test_an_emptied_control_is_named_and_nothing_starts(services: Services) -> N
     values = settings.values_of(TrainConfig())
     values[list(settings.CONTROLS).index("epochs")] = None
     with pytest.raises(gr.Error, match="epochs = None"):
-        FormHandlers(services).start(KEY, "mika-talk", "", "", "", "", "", visit(), None, *values)
+        FormHandlers(services).start(KEY, visit(), None, "mika-talk", "", "", "", "", "", "", *values)
     assert services.jobs.list(owner(services)) == []
 
 
@@ -131,7 +133,8 @@ def test_the_advice_is_the_advisors_for_these_rows_and_this_model(services: Serv
     keep_dataset(services)
     line, shown, advice, button, *values = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
     config = settings.config_of(values)
-    assert config == replace(recommend(1_300_000, 24).config, max_length=256)
+    wanted = fit(recommend(1_300_000, 24), Shape.of_entry(entry_of("omokage-mini")), this_device()).config
+    assert config == replace(wanted, max_length=256)
     assert (
         button.interactive
         and "base" in line
@@ -148,7 +151,7 @@ def test_the_advice_says_what_was_changed(services: Services) -> None:
     _, _, advice, _, *values = form.advise(KEY, "mika-talk", "", visit())
     assert "変えた" not in form.review(KEY, advice, visit(), None, *values)
     values[list(settings.CONTROLS).index("rank")] = 64
-    assert "rank" in form.review(KEY, advice, visit(), None, *values)
+    assert "rank <del>8</del> <ins>64</ins>" in form.review(KEY, advice, visit(), None, *values)
     values[list(settings.CONTROLS).index("rank")] = 0
     assert "rank = 0" in form.review(KEY, advice, visit(), None, *values)
 
@@ -158,7 +161,7 @@ def test_a_model_of_unknown_size_gets_plain_settings_and_is_told_so(services: Se
     line, shown, advice, button, *values = FormHandlers(services).advise(
         KEY, "mika-talk", "someone/model-9b", visit("en")
     )
-    assert settings.config_of(values) == TrainConfig() and not advice.fitted and button.interactive
+    assert settings.config_of(values) == TrainConfig() and advice.shape is None and button.interactive
     assert "someone/model-9b" in line and "not known" in shown
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from core.models.catalogue import ADAPTER_BYTES, WEIGHT_BYTES, Entry, adapter_parameters, this_machine
+from core.models.precision import OVERFLOW
 from core.train.config import TrainConfig
 from core.train.rows import Example
 
@@ -26,7 +27,6 @@ AT_ONCE = {False: 1024, True: 8192}
 FREE = 0.9  # share of the memory that a training may fill
 # Share of a bare matrix product's speed that a whole training step reaches.
 EFFICIENCY = 0.4
-IN_FLOAT32 = ("gemma", "recurrent_gemma")  # overflow in float16, see core.models.precision
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Device:
         if config.precision == "fp32":
             return 32
         if config.precision == "auto" and not self.bf16:
-            return 16 if self.gpu and not shape.architecture.startswith(IN_FLOAT32) else 32
+            return 16 if self.gpu and not shape.architecture.startswith(OVERFLOW) else 32
         return 16
 
 

@@ -88,6 +88,8 @@ class Jobs:
         try:
             with full_disk_told():
                 folder.take_rows(spec.dataset)
+                if start is not None:
+                    folder.take_start(start)
             folder.write_spec(spec)
             self._runs.write(Meta(job_id, owner, now, queued=now))  # last: a folder without meta.json is no run yet
         except BaseException:

@@ -160,7 +160,8 @@ def to_command(order: Order, settings: Mapping[str, object]) -> str:
 def _written(order: Order, settings: Mapping[str, object] | None) -> dict[str, object]:
     spec = order.spec
     value = {
-        "base": spec.base, "revision": spec.base_revision, "dataset": str(spec.dataset), "output": str(order.output),
+        "base": EMBEDDED if spec.base == str(FOLDER) else spec.base, "revision": spec.base_revision,
+        "dataset": str(spec.dataset), "output": str(order.output),
         "start_from": str(order.start) if order.start else None, "persona": spec.contract.persona,
         "description": spec.contract.description, "user": spec.contract.user, "window": spec.contract.context_window,
         "settings": dict(spec.config.to_json() if settings is None else settings),

@@ -20,16 +20,23 @@ def empty(title: str, hint: str) -> str:
     return f'<div class="empty"><b>{escape(title)}</b>{escape(hint)}</div>'
 
 
-def tokens(items: Sequence[Token], *, learned: Sequence[bool] | None = None, ids: bool = True, most: int = 4000) -> str:
-    """Coloured tokens with their ids. With `learned`, only those that carry loss are coloured and underlined."""
+def tokens(
+    items: Sequence[Token], *, learned: Sequence[float] | None = None, ids: bool = True, most: int = 4000
+) -> str:
+    """Coloured tokens with their ids. With `learned`, only those that carry loss are coloured, and underlined
+    where they do so in full."""
     spans = []
     for index, token in enumerate(items[:most]):
-        shade = f"t{index % 5}" if learned is None else ("t2 learned" if learned[index] else "plain")
+        shade = f"t{index % 5}" if learned is None else _shade(learned[index])
         text = escape(token.shown) or "·"
         lines = "<br>" * (token.text.count("\n") if not token.continues else 0)
         spans.append(f'<span class="{shade}" title="id {token.id}">{text}<sub>{token.id}</sub></span>{lines}')
     more = f' <span class="muted">… +{len(items) - most:,}</span>' if len(items) > most else ""
     return f'<div class="tokens{"" if ids else " without-ids"}">{"".join(spans)}{more}</div>'
+
+
+def _shade(weight: float) -> str:
+    return "t2 learned" if weight >= 1 else "t2 partly" if weight else "plain"
 
 
 def bubbles(turns: Iterable[Turn], persona_class: str = "learned") -> str:

@@ -1,35 +1,32 @@
 """What to learn and how: the form that starts a training, with the settings recommended for it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
 
-from core.data.store import SavedDataSet
 from core.errors import AppError, InputError, ModelError
-from core.personas import LONGEST_DESCRIPTION
-from core.prompt import PromptContract
-from core.train.advice import Recommendation, recommend
-from core.train.config import TrainConfig
-from core.train.spec import JobSpec
-from core.workspace import check_name, safe_name
+from core.train.order import going_on
 from tabs.frame.errors import shows_errors
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
 from tabs.frame.text import label, say
 from tabs.frame.visitor import Visitor
-from tabs.train import settings
+from tabs.train import files, settings
+from tabs.train.advice_view import Advice, advice_for, advised
+from tabs.train.asked import Asked, free_name, order_of
 from tabs.train.base import BaseModel, find_base
 
 
 @dataclass(frozen=True)
-class Advice:
-    """What was recommended, for the base and the data set that stand in the form."""
+class Form:
+    """What the rest of the tab needs of the form."""
 
-    recommendation: Recommendation
-    rows: int
-    fitted: bool
-    """Whether the model's size was known."""
+    model: gr.Textbox
+    """Unseen; names the loaded model, and a change asks for advice anew."""
+    started: gr.events.Dependency
+    asked: list[gr.components.Component]
+    """The components in the order of `Asked`."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class FormHandlers:
         if not dataset:
             return ("",) * 4
         info = self.services.datasets.get(visitor.owner, dataset).info
-        name = self._free_name(visitor.owner, dataset)
+        name = free_name(self.services, visitor.owner, dataset)
         return name, info.persona, info.description, say(visitor.language, "persona.you")
 
     @shows_errors
@@ -76,7 +73,7 @@ class FormHandlers:
             return f'<p class="warn">{escape(error.text(language))}</p>', "", *nothing
         if not dataset:
             return _base_line(found, language), _muted(say(language, "train.advice_first")), *nothing
-        advice = self._advice(visitor, found, self.services.datasets.get(visitor.owner, dataset))
+        advice = advice_for(self.services, found, self.services.datasets.get(visitor.owner, dataset))
         config = advice.recommendation.config
         shown = advised(advice, config, language)
         return _base_line(found, language), shown, advice, _start(True), *settings.values_of(config)
@@ -95,58 +92,39 @@ class FormHandlers:
             return f'<p class="warn">{escape(error.text(visitor.language))}</p>'
 
     @shows_errors
+    def adapters(
+        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> gr.Dropdown:
+        """The owner's adapters, to go on from one."""
+        visitor = self.services.visitor(key, request, token)
+        names = [adapter.name for adapter in self.services.adapters.list(visitor.owner)]
+        choices = [(say(visitor.language, "train.start_fresh"), ""), *((name, name) for name in names)]
+        return gr.Dropdown(choices=choices, value=chosen if chosen in names else "")
+
+    @shows_errors
+    def going_on(
+        self, key: str, start_from: str | None, base: str, request: gr.Request, token: gr.OAuthToken | None,
+        *values: settings.Value,
+    ) -> tuple:  # fmt: skip
+        """An adapter's own shape and names in the form: (persona, description, other side's name, *values)."""
+        visitor = self.services.visitor(key, request, token)
+        if not start_from:
+            return (gr.skip(),) * (3 + len(values))
+        adapter = self.services.adapters.get(visitor.owner, start_from)
+        config = going_on(settings.config_of(values), adapter.folder, find_base(self.services, base).source)
+        held = adapter.contract
+        names = (held.persona, held.description, held.user) if held else (gr.skip(),) * 3
+        return *names, *settings.values_of(config)
+
+    @shows_errors
     def start(
-        self, key: str, dataset: str | None, base: str, name: str, persona: str, description: str, user: str,
-        request: gr.Request, token: gr.OAuthToken | None, *values: settings.Value,
-    ) -> tuple[str, str]:  # fmt: skip
+        self, key: str, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.Value
+    ) -> tuple[str, str]:
         """Put a training in the queue: (its id, a name for the next one)."""
         visitor = self.services.visitor(key, request, token)
-        if not dataset:
-            raise InputError("Choose a data set first. You can make one from a chat log in Data.",
-                             "データセットを選んでください。なければ「記録」でトーク履歴から作れます。")  # fmt: skip
-        saved = self.services.datasets.get(visitor.owner, dataset)
-        config = settings.config_of(values)
-        found = find_base(self.services, base)
-        if len(description or "") > LONGEST_DESCRIPTION:
-            raise InputError(
-                f"The description has {len(description)} characters; {LONGEST_DESCRIPTION} are allowed.",
-                f"説明が {len(description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
-            )
-        plain = PromptContract("")
-        contract = PromptContract(
-            persona=(persona or "").strip() or saved.info.persona,
-            description=(description or "").strip(),
-            user=(user or "").strip() or say(visitor.language, "persona.you"),
-            context_window=found.window,
-            reply_reserve=min(plain.reply_reserve, found.window // 2),
-        )
-        wanted = check_name(name) if (name or "").strip() else self._free_name(visitor.owner, dataset)
-        spec = JobSpec(found.source, saved.folder, contract, config, wanted, found.revision, trust=found.trust)
-        job = self.services.jobs.submit(visitor.owner, spec)
-        return job.id, self._free_name(visitor.owner, dataset)
-
-    def _free_name(self, owner: str, dataset: str) -> str:
-        """A name that neither a training nor a kept adapter of this owner has: "hanako-line-01", "-02", …"""
-        taken = {job.name for job in self.services.jobs.list(owner)}
-        taken |= set(self.services.workspace.names(owner, "adapters"))
-        stem = safe_name(dataset, "adapter")
-        return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}-{n:02d}") not in taken)
-
-    def _advice(self, visitor: Visitor, base: BaseModel, saved: SavedDataSet) -> Advice:
-        rows = saved.info.train_rows
-        if base.parameters is None:
-            return Advice(Recommendation(TrainConfig(), ()), rows, fitted=False)
-        tokens = self._learned_tokens(visitor, saved)
-        found = recommend(base.parameters, rows, tokens)
-        config = replace(found.config, max_length=min(found.config.max_length, base.window))
-        return Advice(Recommendation(config, found.reasons), rows, fitted=True)
-
-    def _learned_tokens(self, visitor: Visitor, saved: SavedDataSet) -> int:
-        """Tokens of the persona's words in the rows, with the loaded model's tokenizer."""
-        rows = self.services.datasets.read_rows(visitor.owner, saved.folder.name, "train")
-        said = [text for row in rows for turn in row.turns if turn.role == "assistant" for text in turn.messages]
-        tokenizer = self.services.models.current().tokenizer
-        return sum(map(len, tokenizer(said, add_special_tokens=False)["input_ids"])) if said else 0
+        order = order_of(self.services, visitor, Asked.of(asked))
+        job = self.services.jobs.submit(visitor.owner, order.spec, start=order.start)
+        return job.id, free_name(self.services, visitor.owner, order.spec.dataset.name)
 
 
 def dataset_choices(services: Services, visitor: Visitor) -> list[tuple[str, str]]:
@@ -155,23 +133,6 @@ def dataset_choices(services: Services, visitor: Visitor) -> list[tuple[str, str
         (say(visitor.language, "train.rows", name=saved.folder.name, n=f"{saved.info.train_rows:,}"), saved.folder.name)
         for saved in services.datasets.list(visitor.owner)
     ]
-
-
-def advised(advice: Advice, config: TrainConfig, language: str) -> str:
-    """The settings in one line, the steps they make, what was changed, and the reasons behind a fold."""
-    recommended = advice.recommendation
-    steps = say(language, "train.steps", rows=f"{advice.rows:,}", together=config.batch_size,
-                steps=f"{settings.steps_of(config, advice.rows):,}")  # fmt: skip
-    lines = [f'<p class="num"><b>{escape(settings.summary(config, language))}</b></p>', _muted(steps)]
-    if changed := settings.changed(settings.values_of(config), recommended.config):
-        names = "、".join(changed) if language == "ja" else ", ".join(changed)
-        lines.append(f'<p class="now">{escape(say(language, "train.changed", names=names))}</p>')
-    if not advice.fitted:
-        lines.append(_muted(say(language, "train.advice_plain")))
-    if recommended.reasons:
-        reasons = "".join(f"<li>{escape(ja if language == 'ja' else en)}</li>" for en, ja in recommended.reasons)
-        lines.append(f"<details><summary>{escape(say(language, 'train.why'))}</summary><ul>{reasons}</ul></details>")
-    return f'<div class="advice">{"".join(lines)}</div>'
 
 
 def _base_line(base: BaseModel, language: str) -> str:
@@ -190,12 +151,10 @@ def _muted(text: str) -> str:
     return f'<p class="muted">{escape(text)}</p>'
 
 
-def build(services: Services, shared: Shared, chosen: gr.Textbox) -> tuple[gr.Textbox, gr.events.Dependency]:
-    """The form's cards; a training that is started has its id put into `chosen`.
-
-    Returns a hidden field that names the loaded model (a change asks for advice anew), and the start event.
-    """
+def build(services: Services, shared: Shared, chosen: gr.Textbox) -> Form:
+    """The form's cards; a training that is started has its id put into `chosen`."""
     handlers = FormHandlers(services)
+    advice = gr.State(None)
     with gr.Column(elem_classes="card"):
         gr.Markdown(label("train.what"), elem_classes="title")
         dataset = gr.Dropdown(choices=[], label=label("train.dataset"), elem_id="train-dataset")
@@ -207,6 +166,9 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> tuple[gr.Te
             info = "train.base_info" if services.models.local_folders else "train.base_info_public"
             base = gr.Textbox(label=label("train.base"), info=label(info), placeholder="Qwen/Qwen3-0.6B", max_lines=1,
                               elem_id="train-base")  # fmt: skip
+        with gr.Accordion(label("train.go_on"), open=False, elem_id="train-go-on") as go_on:
+            start_from = gr.Dropdown(choices=[], value="", label=label("train.start_from"), allow_custom_value=False,
+                                     info=label("train.start_from_info"), elem_id="train-start-from")  # fmt: skip
         with gr.Accordion(label("train.persona_details"), open=False, elem_id="train-persona"):
             named = [
                 gr.Textbox(label=label("train.name"), max_lines=1, elem_id="train-name"),
@@ -221,9 +183,10 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> tuple[gr.Te
         with gr.Accordion(label("train.details"), open=False, elem_id="train-details"):
             values = settings.controls()
             again = gr.Button(label("train.again"), size="sm", elem_id="train-again")
+            asked = [dataset, base, start_from, *named, *values]
+            read = files.build(services, shared.key, advice, asked)
     start = gr.Button(label("train.start"), variant="primary", interactive=False, elem_id="train-start")
     model = gr.Textbox(elem_id="train-model", elem_classes="unseen")
-    advice = gr.State(None)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     picked = [shared.key, dataset]
@@ -240,7 +203,12 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> tuple[gr.Te
         **quiet,
     )
     reviewing = {"trigger_mode": "always_last", **quiet}
-    gr.on([v.input for v in values], handlers.review, [shared.key, advice, *values], shown, **reviewing)
+    review = {"fn": handlers.review, "inputs": [shared.key, advice, *values], "outputs": shown, **reviewing}
+    gr.on([v.input for v in values], **review)
+    read.then(**review)
+    go_on.expand(handlers.adapters, [shared.key, start_from], start_from, **quiet)
+    taking = ([shared.key, start_from, base, *values], [*named[1:], *values])
+    start_from.input(handlers.going_on, *taking, **quiet).then(**review)
     to_data.click(lambda: gr.Tabs(selected="data"), None, shared.tabs, queue=False, api_visibility="private")
-    started = start.click(handlers.start, [*picked, base, *named, *values], [chosen, named[0]], **quiet)
-    return model, started
+    started = start.click(handlers.start, [shared.key, *asked], [chosen, named[0]], **quiet)
+    return Form(model, started, asked)

@@ -18,7 +18,7 @@ from tabs.frame.kept import begin_talk, kept
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
 from tabs.frame.text import label, say
-from tabs.train import form, pull, queue, run, samples
+from tabs.train import form, preview, pull, queue, run, samples
 
 EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
@@ -122,7 +122,7 @@ def build(services: Services, shared: Shared) -> None:
     chosen = gr.Textbox(elem_id="train-chosen", elem_classes="unseen")
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=260):
-            model, started = form.build(services, shared, chosen)
+            made = form.build(services, shared, chosen)
             with gr.Column(elem_classes="card", visible=False) as history:
                 gr.Markdown(label("train.runs"), elem_classes="title")
                 runs = gr.Radio(choices=[], show_label=False, container=False, elem_id="runs")
@@ -142,6 +142,7 @@ def build(services: Services, shared: Shared) -> None:
                     with gr.Row(elem_classes="actions"):
                         yes = gr.Button(label("train.delete_yes"), variant="stop", size="sm", elem_id="delete-yes")
                         no = gr.Button(label("train.delete_no"), size="sm")
+            preview.build(services, shared.key, made.asked)
             timer = gr.Timer(EVERY)
             samples.build(services, shared, chosen, timer)
             with gr.Column(visible=False, elem_classes="card") as result:
@@ -157,12 +158,12 @@ def build(services: Services, shared: Shared) -> None:
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     where = [shared.key, chosen]
-    drawn = [chosen, runs, history, picture, stop, resume, delete, talk, result, model, shown]
+    drawn = [chosen, runs, history, picture, stop, resume, delete, talk, result, made.model, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **quiet}
     timer.tick(**refreshing)
     shared.arrived.then(**refreshing)
     runs.input(None, runs, chosen, js="(id) => id", **quiet).then(**refreshing)
-    started.then(**refreshing)
+    made.started.then(**refreshing)
     stop.click(handlers.stop, where, None, queue=False, **quiet).then(**refreshing)
     resume.click(handlers.resume, where, None, queue=False, **quiet).then(**refreshing)
     delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)

@@ -1,0 +1,77 @@
+"""A row as it will be learned with the settings of the form, before anything is started."""
+
+from dataclasses import dataclass, replace
+from html import escape
+from itertools import islice
+
+import gradio as gr
+
+from core.tokens import spell
+from core.train.rows import IGNORED, Example, encode, read_rows
+from tabs.frame import parts
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.text import label, say
+from tabs.train import settings
+from tabs.train.asked import Asked, chosen_dataset, contract_of
+from tabs.train.base import find_base
+
+
+@dataclass(frozen=True)
+class PreviewHandlers:
+    """Walks over the rows of the chosen data set."""
+
+    services: Services
+
+    @shows_errors
+    def row(
+        self, key: str, number: float, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.Value
+    ) -> tuple[gr.Slider, str]:
+        """(slider over the rows, the row with what it teaches)."""
+        visitor = self.services.visitor(key, request, token)
+        language, filled = visitor.language, Asked.of(asked)
+        hidden = gr.Slider(visible=False)
+        if not filled.dataset:
+            return hidden, parts.empty(say(language, "tokens.no_rows"), say(language, "tokens.no_rows_hint"))
+        base = find_base(self.services, filled.base)
+        if base.parameters is None:
+            return hidden, f'<p class="muted">{escape(say(language, "train.preview_unloaded", name=base.name))}</p>'
+        saved, config = chosen_dataset(self.services, visitor, filled), settings.config_of(filled.values)
+        count = saved.info.train_rows
+        at = max(1, min(int(number or 1), count))
+        turns = next(islice(read_rows(saved.file("train")), at - 1, None))
+        contract = contract_of(filled, saved, base, language)
+        tokenizer = self.services.models.current().tokenizer
+        found = encode(
+            [turns], replace(contract, template="auto"), tokenizer, max_length=min(config.max_length, base.window),
+            loss_on=config.loss_on, context_weight=config.prompt_loss_weight,
+        )  # fmt: skip
+        slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)
+        blocks = [_block(example, tokenizer, language) for example in found.examples]
+        return slider, "".join(blocks) or f'<p class="warn">{escape(say(language, "train.preview_nothing"))}</p>'
+
+
+def _block(example: Example, tokenizer: object, language: str) -> str:
+    learned = say(language, "tokens.learned", n=f"{example.learned:,}", all=f"{len(example.ids):,}")
+    weights = example.weights or [float(label != IGNORED) for label in example.labels]
+    drawn = parts.tokens(spell(example.ids, tokenizer), learned=list(weights), ids=False)
+    return f'<p class="muted num">{escape(learned)}</p>{drawn}'
+
+
+def build(services: Services, shared_key: gr.State, asked: list[gr.components.Component]) -> None:
+    """A fold under the curve."""
+    handlers = PreviewHandlers(services)
+    with (
+        gr.Column(elem_classes="card fold"),
+        gr.Accordion(label("train.preview"), open=False, elem_id="train-preview") as fold,
+    ):
+        gr.Markdown(label("train.preview_info"), elem_classes="muted")
+        number = gr.Slider(1, 2, 1, step=1, label=label("tokens.number"), visible=False, elem_id="train-row-number")
+        row = gr.HTML(padding=False, elem_id="train-row")
+    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+    places = dict(zip(settings.CONTROLS, asked[7:], strict=True))
+    matter = [places[name] for name in ("max_length", "loss_on", "prompt_loss_weight")]
+    gr.on(
+        [fold.expand, number.release, asked[0].change, *(control.input for control in matter)],
+        handlers.row, [shared_key, number, *asked], [number, row], **quiet,
+    )  # fmt: skip
