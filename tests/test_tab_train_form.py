@@ -113,7 +113,7 @@ def test_going_on_brings_the_adapters_shape_and_names_and_reaches_the_run(servic
     job = services.jobs.get(owner(services), form.start(KEY, visit(), None, *asked(config, start_from=name))[0])
     assert job.spec.config.rank == 4 and (job.folder.start / "adapter_config.json").is_file()
     with pytest.raises(gr.Error, match="no adapter"):
-        form.start(OTHER, visit("en"), None, *asked(config, start_from=name))
+        form.going_on(OTHER, name, "", visit("en"), None, *settings.values_of(config))
 
 
 def test_an_adapter_of_another_base_is_refused_with_the_reason(services: Services) -> None:
