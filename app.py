@@ -26,7 +26,7 @@ def build_app(services: "Services") -> "gr.Blocks":
     """The whole page."""
     import gradio as gr
 
-    from tabs import data, talk, tokens, train
+    from tabs import data, memory, talk, tokens, train
     from tabs.frame import strip
     from tabs.frame.arrival import Arrival
     from tabs.frame.shared import Shared
@@ -44,7 +44,8 @@ def build_app(services: "Services") -> "gr.Blocks":
         chips = strip.build(services)
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived)
-            for name, module in (("talk", talk), ("tokens", tokens), ("data", data), ("train", train)):
+            pages = {"talk": talk, "memory": memory, "tokens": tokens, "data": data, "train": train}
+            for name, module in pages.items():
                 with gr.Tab(label(f"{name}.tab"), id=name):
                     module.build(services, shared)
         arrival.build(shared)

@@ -11,7 +11,7 @@ import pytest
 
 from core.contract import PromptContract
 from core.errors import InputError
-from core.memory.at_once import medoid, ngram_f
+from core.memory.at_once import answer_at_once, medoid, ngram_f, with_format
 from core.memory.choices import Choices, choices_of, choose
 from core.memory.diary import Diary, Entry
 from core.memory.diary_writing import write_diary
@@ -26,6 +26,7 @@ from core.memory.work import IdleWork
 from core.memory.writing import Interrupted, Order, Written
 from core.messages import Turn
 from core.models.loading import LoadedModel
+from core.prompt import render
 from core.workspace import Workspace
 
 WHO = Who("mika", "ミカ", "ケン")
@@ -247,8 +248,24 @@ def test_a_long_day_fits_a_small_window(store: Store, loaded: LoadedModel) -> No
     turns = [Turn(("user", "assistant")[n % 2], (f"{n}番目の長い発言です。" * 30,)) for n in range(400)]
     Turns(store).keep("mika", "c", turns, (now - timedelta(days=1)).timestamp())
     script = Script("長く話した。")
-    small = replace(CONTRACT, context_window=4096)
+    small = replace(CONTRACT, context_window=512)
     assert write_diary(Diary(store, "mika"), loaded, small, WHO, script, NEVER, now) == 1
+    assert len(script.orders[0].prompt) <= 512 - 80 and "0番目" in loaded.tokenizer.decode(script.orders[0].prompt)
+
+
+def test_a_structured_answer_is_voted_on(notes: Notes, loaded: LoadedModel) -> None:
+    notes.add("ケンは猫派", now=1)
+    contract = with_format(CONTRACT, notes.live())
+    assert "1. ケンは猫派" in contract.reply_format
+    prompt = render(contract, [Turn("user", ("犬を飼うよ",))], loaded.tokenizer)
+    assert "1. ケンは猫派" in prompt.text
+    remember = '"remember": ["ケンは犬を飼う"]}'
+    said = (f'{{"reply": "いいね、犬かわいい", "forget": [1], {remember}',
+            f'{{"reply": "いいね、犬はかわいい", "forget": [], {remember}', "まったく別の話")  # fmt: skip
+    answer = answer_at_once(loaded, contract, prompt, notes.live(), Script(said), NEVER, samples=3)
+    assert answer.reply.startswith("いいね") and answer.rung == "json"
+    assert [item.text for item in answer.decided.remember] == ["ケンは犬を飼う"] and answer.decided.forget == ()
+    assert answer_at_once(loaded, contract, prompt, [], Script("うん"), NEVER, samples=1).reply == "うん"
 
 
 def test_the_medoid_is_the_text_most_like_the_others() -> None:

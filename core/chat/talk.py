@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 
+from core.background import Background
 from core.chat.conversation import Conversation, Made
 from core.chat.conversations import Conversations
 from core.chat.engine import Engine, Reply
@@ -12,8 +13,10 @@ from core.chat.guards import ASIDE, Hidden, line, wants_another_part
 from core.chat.limits import Limits
 from core.chat.watch import ATTEMPTS, Watch, hotter, watched
 from core.errors import InputError
+from core.memory.at_once import with_format
 from core.memory.memory import Memory, Moment
 from core.memory.recall import Who
+from core.memory.writing import Interrupted
 from core.models.adapters import Adapter, Adapters
 from core.models.loading import LoadedModel, ModelStore
 from core.models.remote import RemoteModel, RemoteModels, stream
@@ -37,6 +40,8 @@ class Setting:
     """The adapter was trained on another persona than the one talked with."""
     remote: RemoteModel | None = None
     """The server's model that answers; the tokenizer of this machine's then only estimates what fits."""
+    at_once: bool = False
+    """One structured answer holds the reply and what to remember."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,22 @@ class Talk:
                 context_window=window,
                 reply_reserve=min(contract.reply_reserve, window // 2),
             )
-        return Setting(owner, loaded, contract, persona.sampling, adapter, differs)
+        who = remembered_as(conversation)
+        at_once = self.memory.choices(owner, who).at_once
+        if at_once:
+            contract = with_format(contract, self.memory.listed(owner, who, contract.context_window))
+        return Setting(owner, loaded, contract, persona.sampling, adapter, differs, at_once=at_once)
 
     def prompt(self, setting: Setting, conversation: Conversation, draft: str = "") -> Prompt:
-        """What the model is given for the next reply; with `draft`, as if that had been sent."""
-        return render(setting.contract, conversation.said("user", draft).turns, setting.loaded.tokenizer)
+        """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""
+        talk = conversation.said("user", draft)
+
+        def made(background: Background) -> Prompt:
+            return render(setting.contract, talk.turns, setting.loaded.tokenizer, background=background)
+
+        if not setting.contract.parts:
+            return made(Background())
+        return self.memory.told(moment_of(setting, talk), setting.contract.context_window, made)
 
     def reply(
         self,
@@ -133,6 +149,8 @@ class Talk:
             drawn = hotter(sampling, attempt)
             if setting.remote:
                 return _from_afar(setting.remote, prompt, drawn, stop, sampling.seed)
+            if setting.at_once and not go_on:
+                return self._at_once(setting, conversation, prompt, drawn, stop)
             return self.engine.stream(
                 setting.loaded, prompt.ids, drawn, ends,
                 adapter=setting.adapter, stop=stop, owner=setting.owner, seed=seed + attempt,
@@ -143,6 +161,20 @@ class Talk:
         texts = tuple(setting.contract.separator.join(turn.messages) for turn in before)
         with self.memory.work.giving_way():
             yield from watched(draw, Watch(texts, Hidden(setting.contract.description), asked), stop)
+
+    def _at_once(
+        self, setting: Setting, conversation: Conversation, prompt: Prompt, sampling: Sampling, stop: threading.Event
+    ) -> Iterator[Reply]:
+        """A reply out of a structured answer: whole at once, or nothing when it was stopped."""
+        try:
+            answer = self.memory.answer_at_once(
+                moment_of(setting, conversation), setting.loaded, setting.contract, prompt, stop,
+                adapter=setting.adapter, temperature=sampling.temperature,
+            )  # fmt: skip
+        except Interrupted:
+            return
+        tokens = len(setting.loaded.tokenizer.encode(answer.reply, add_special_tokens=False))
+        yield Reply(answer.reply, tokens, finished=True)
 
     def settle(self, setting: Setting, conversation: Conversation) -> None:
         """To be called once a reply is stored: what was said is remembered."""

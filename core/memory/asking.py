@@ -5,13 +5,14 @@ stands in quotation marks inside the question: it is the thing asked about, and 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from string import Template
 from typing import TYPE_CHECKING
 
 from core.contract import PromptContract
+from core.errors import InputError
 from core.layout import TEMPLATES
 from core.memory.dates import day_words
 from core.memory.notes import Note
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = {"notes": 220, "day": 80, "week": 200}
 LONGEST_SAID = 300  # characters of one side's words
-DAY_CHARACTERS = 1200  # of a day's words, or a week's days: what a window of 1,024 holds besides the instructions
+SHORTEST_SAID = 40
 
 
 def notes_prompt(
@@ -51,8 +52,12 @@ def notes_prompt(
         )
     ]
     numbered = _numbered([note.text for note in listed], texts["none"])
-    talk = "\n".join(line(who, role, words, LONGEST_SAID) for role, words in exchange)
-    return _rendered(contract, tokenizer, texts["instructions"], [ask(numbered, talk)], shown, "notes")
+
+    def made(characters: int) -> Prompt:
+        talk = "\n".join(line(who, role, words, characters) for role, words in exchange)
+        return _rendered(contract, tokenizer, texts["instructions"], [ask(numbered, talk)], shown, "notes")
+
+    return _fitting(made, LONGEST_SAID)
 
 
 def diary_prompt(
@@ -60,11 +65,15 @@ def diary_prompt(
 ) -> Prompt:
     """One sentence about a day of talks, or a few about a week of days; `lines` are shortened alike to fit."""
     texts = _texts("diary", _language(lines))
-    share = max(DAY_CHARACTERS // max(len(lines), 1), 20)
-    kept = "\n".join(text[:share] for text in lines[: DAY_CHARACTERS // 20])
     day = day_words(datetime(start.year, start.month, start.day), japanese=is_japanese(texts["instructions"]))
-    asked = Turn("user", (Template(texts[level]).safe_substitute(day=day, lines=kept),))
-    return _rendered(contract, tokenizer, texts["instructions"], [asked], (), level)
+
+    def made(characters: int) -> Prompt:
+        share = max(characters // max(len(lines), 1), 20)
+        kept = "\n".join(text[:share] for text in lines[: characters // share])
+        asked = Turn("user", (Template(texts[level]).safe_substitute(day=day, lines=kept),))
+        return _rendered(contract, tokenizer, texts["instructions"], [asked], (), level)
+
+    return _fitting(made, contract.context_window)
 
 
 def reply_format(contract: PromptContract, listed: Sequence[str]) -> str:
@@ -78,6 +87,17 @@ def line(who: Who, role: str, words: str, longest: int) -> str:
     text = " ".join(words.split())
     shown = text if len(text) <= longest else f"{text[:longest]}…"
     return f"{who.called(role)}{'' if is_japanese(shown) else ': '}{quoted(shown)}"
+
+
+def _fitting(made: Callable[[int], Prompt], characters: int) -> Prompt:
+    """The prompt with as many characters of what was said as fit, halved until they do."""
+    while True:
+        try:
+            return made(characters)
+        except InputError:
+            if characters < SHORTEST_SAID:
+                raise
+            characters //= 2
 
 
 def _rendered(

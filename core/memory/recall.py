@@ -23,7 +23,6 @@ from core.memory.words import alike, is_japanese, sought
 FADING = 0.995  # of what recency counts, an hour
 PLAIN = 3  # importance of what was said without being noted
 MOST_RECALLED = 8
-LONGEST_QUOTE = 160  # characters of an old turn
 OLDEST_SECONDS = 3600.0
 QUOTED = str.maketrans({"「": "『", "」": "』", "“": "‘", "”": "’"})
 
@@ -53,7 +52,7 @@ def known(store: Store, who: Who, words: str, *, window: int, now: datetime) -> 
     notes = standing(Notes(store, who.persona).live(), window, now)
     passages = Documents(store, who.persona).found(question.words)
     knowledge = [note.text for note in notes if note.pinned]
-    knowledge += [passage_line(passage, words, max(window // 8, 60)) for passage in passages]
+    knowledge += [passage_line(passage, words, longest_quote(window)) for passage in passages]
     knowledge += [note.text for note in notes if not note.pinned]
     timeline = [entry_line(entry) for entry in Diary(store, who.persona).told(now, question.span)]
     return Background(tuple(knowledge), tuple(timeline))
@@ -80,7 +79,7 @@ def recalled(
     if question.span and not hits:
         hits = [(turn, 1.0) for turn in _telling(turns.during(who.persona, question.span, not_in=not_in))]
     candidates += [
-        (score(relevance, now.timestamp() - turn.said, PLAIN), turn_line(turn, who, words))
+        (score(relevance, now.timestamp() - turn.said, PLAIN), turn_line(turn, who, words, longest_quote(window)))
         for turn, relevance in hits
         if alike(turn.text, words) < 0.9  # the question itself, asked before
     ]
@@ -104,9 +103,14 @@ def standing(notes: Sequence[Note], window: int, now: datetime) -> list[Note]:
     return sorted(notes, key=weight)[: max(window // 256, 2)]
 
 
-def turn_line(turn: OldTurn, who: Who, question: str) -> str:
+def longest_quote(window: int) -> int:
+    """Characters of an old turn or a passage: so few that one line with its date fits what a prompt has for them."""
+    return max(window // 16, 48)
+
+
+def turn_line(turn: OldTurn, who: Who, question: str, longest: int) -> str:
     """2026年5月3日 ケン「…」, or 3 May 2026, Ken: “…”."""
-    words = _around(" ".join(turn.text.split()), question, LONGEST_QUOTE)
+    words = _around(" ".join(turn.text.split()), question, longest)
     japanese = is_japanese(turn.text)
     day = day_words(datetime.fromtimestamp(turn.said), japanese=japanese)
     name = who.called(turn.role)

@@ -16,6 +16,6 @@ class Shared:
     dataset: gr.State
     """Name of the data set to train on. Who sets it selects it in the Train tab."""
     tabs: gr.Tabs
-    """To go elsewhere: return gr.Tabs(selected="talk" | "tokens" | "data" | "train")."""
+    """To go elsewhere: return gr.Tabs(selected="talk" | "memory" | "tokens" | "data" | "train")."""
     arrived: gr.events.Dependency
     """The event of a page that has loaded and knows its key; tabs fill themselves `.then`."""

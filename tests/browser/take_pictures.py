@@ -13,7 +13,13 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from served import ROOT, Server, open_tab, wait_until_ready
 
-TABS = {"talk": "話す|Talk", "tokens": "トークン|Tokens", "data": "記録|Data", "train": "学ぶ|Train"}
+TABS = {
+    "talk": "話す|Talk",
+    "memory": "記憶|Memory",
+    "tokens": "トークン|Tokens",
+    "data": "記録|Data",
+    "train": "学ぶ|Train",
+}
 DRAFT = {
     "ja": "仕事で人を助けた。でも自分が得したかっただけかも",
     "en": "I helped somebody. Perhaps only for my own sake",

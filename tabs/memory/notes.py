@@ -1,0 +1,104 @@
+"""The notes on the page: a list to search, and a form for the one that is chosen."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from core.errors import InputError
+from core.memory.notes import Note, Notes
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.text import say
+from tabs.frame.visitor import Visitor
+
+NONE = "0"  # no note is chosen
+
+
+@dataclass(frozen=True)
+class NoteHandlers:
+    """Adds, shows and changes the notes of an owner with a persona. Every answer is followed by a refresh."""
+
+    services: Services
+
+    @shows_errors
+    def add(
+        self, key: str, persona: str, text: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[str, str]:
+        """Remember a sentence: (the emptied box, the emptied search)."""
+        visitor = self.services.visitor(key, request, token)
+        self._notes(visitor, persona).add(text, now=self._now())
+        return "", ""
+
+    @shows_errors
+    def pick(
+        self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple:
+        """(form, text, importance, save, pin, forget, restore, delete) for the chosen note; no form for none."""
+        visitor = self.services.visitor(key, request, token)
+        if chosen in ("", NONE, None):
+            return gr.Column(visible=False), *(gr.skip(),) * 7
+        note = self._chosen(visitor, persona, chosen)
+        live = note.forgotten is None
+        pin = say(visitor.language, "memory.unpin" if note.pinned else "memory.pin")
+        return (gr.Column(visible=True), gr.Textbox(note.text, interactive=live), gr.Slider(note.importance),
+                gr.Button(visible=live), gr.Button(pin, visible=live), gr.Button(visible=live),
+                gr.Button(visible=not live), gr.Button(visible=not live))  # fmt: skip
+
+    @shows_errors
+    def save(
+        self, key: str, persona: str, chosen: str, text: str, importance: float, request: gr.Request,
+        token: gr.OAuthToken | None = None,
+    ) -> None:  # fmt: skip
+        """Change the chosen note's words and weight."""
+        visitor = self.services.visitor(key, request, token)
+        notes, note = self._notes(visitor, persona), self._chosen(visitor, persona, chosen)
+        notes.change(note.id, text)
+        notes.weigh(note.id, int(importance))
+        gr.Info(say(visitor.language, "memory.saved"))
+
+    @shows_errors
+    def pin(self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+        """Pin the chosen note, or unpin it."""
+        visitor = self.services.visitor(key, request, token)
+        note = self._chosen(visitor, persona, chosen)
+        self._notes(visitor, persona).pin(note.id, not note.pinned)
+
+    @shows_errors
+    def forget(
+        self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """Use the chosen note no more; it can be brought back. Returns that none is chosen."""
+        visitor = self.services.visitor(key, request, token)
+        self._notes(visitor, persona).forget(self._chosen(visitor, persona, chosen).id, now=self._now())
+        gr.Info(say(visitor.language, "memory.forgot"))
+        return NONE
+
+    @shows_errors
+    def restore(
+        self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """Use a forgotten note again."""
+        visitor = self.services.visitor(key, request, token)
+        self._notes(visitor, persona).restore(self._chosen(visitor, persona, chosen).id)
+        return NONE
+
+    @shows_errors
+    def delete(
+        self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> str:
+        """Remove a forgotten note for good."""
+        visitor = self.services.visitor(key, request, token)
+        self._notes(visitor, persona).delete(self._chosen(visitor, persona, chosen).id)
+        gr.Info(say(visitor.language, "memory.deleted"))
+        return NONE
+
+    def _notes(self, visitor: Visitor, persona: str) -> Notes:
+        return Notes(self.services.memory.store(visitor.owner), persona)
+
+    def _chosen(self, visitor: Visitor, persona: str, chosen: str) -> Note:
+        if not str(chosen).isdecimal() or chosen == NONE:
+            raise InputError("Choose a note in the list first.", "先に、一覧からメモを選んでください。")
+        return self._notes(visitor, persona).get(int(chosen))
+
+    def _now(self) -> float:
+        return self.services.memory.clock().timestamp()

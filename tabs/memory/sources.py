@@ -1,0 +1,91 @@
+"""Beside the notes: how a persona remembers, its documents, its diary, and forgetting everything."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import gradio as gr
+
+from core.errors import InputError
+from core.memory.choices import Choices
+from core.memory.diary import Diary
+from core.memory.documents import Documents
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.text import say
+from tabs.memory import view
+
+
+@dataclass(frozen=True)
+class SourceHandlers:
+    """Changes what is remembered, a persona at a time. Every answer is followed by a refresh."""
+
+    services: Services
+
+    @shows_errors
+    def choices(self, key: str, persona: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+        """(remembers, taking of notes, how often to ask, at once): what was chosen for this persona."""
+        visitor = self.services.visitor(key, request, token)
+        chosen = self.services.memory.choices(visitor.owner, persona)
+        return chosen.remembers, chosen.notes, chosen.samples, chosen.at_once
+
+    @shows_errors
+    def choose(
+        self, key: str, persona: str, remembers: bool, notes: str, samples: float, at_once: bool, request: gr.Request,
+        token: gr.OAuthToken | None = None,
+    ) -> str:  # fmt: skip
+        """Keep the choice: what it means now, in a sentence."""
+        visitor = self.services.visitor(key, request, token)
+        if notes not in ("auto", "on", "off"):
+            raise InputError(f"“{notes}” is no way to take notes.", f"「{notes}」というメモの取り方はありません。")
+        chosen = Choices(bool(remembers), notes, min(max(int(samples), 1), 5), bool(at_once))
+        if chosen.at_once and not self.services.memory.choices(visitor.owner, persona).at_once:
+            chosen = replace(chosen, samples=max(chosen.samples, 3))  # one answer alone would be no vote
+        self.services.memory.choose(visitor.owner, persona, chosen)
+        return view.taking(chosen, self.services.models.status, visitor.language)
+
+    @shows_errors
+    def add_documents(
+        self, key: str, persona: str, files: list[str] | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> None:
+        """Read the dropped files, one after the other; the first that cannot be read is told, the others stay."""
+        visitor = self.services.visitor(key, request, token)
+        documents = Documents(self.services.memory.store(visitor.owner), persona)
+        for cached in files or ():
+            path = self.services.take_upload(visitor.owner, cached)
+            try:
+                added = documents.add(path, Path(cached).name, self.services.memory.clock().timestamp())
+            finally:
+                path.unlink(missing_ok=True)
+            gr.Info(say(visitor.language, "memory.document_added", name=added.name))
+
+    @shows_errors
+    def delete_document(
+        self, key: str, persona: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> None:
+        """Quote a document no more."""
+        visitor = self.services.visitor(key, request, token)
+        if not str(chosen).isdecimal():
+            raise InputError("Choose a document in the list first.", "先に、一覧から資料を選んでください。")
+        Documents(self.services.memory.store(visitor.owner), persona).delete(int(chosen))
+        gr.Info(say(visitor.language, "memory.deleted"))
+
+    @shows_errors
+    def delete_entry(
+        self, key: str, persona: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> None:
+        """Take a line out of the diary."""
+        visitor = self.services.visitor(key, request, token)
+        level, _, start = (chosen or "").partition(" ")
+        if level not in ("day", "week"):
+            raise InputError("Choose a line of the diary first.", "先に、日記の行を選んでください。")
+        Diary(self.services.memory.store(visitor.owner), persona).delete(level, date.fromisoformat(start))
+        gr.Info(say(visitor.language, "memory.deleted"))
+
+    @shows_errors
+    def forget_all(self, key: str, persona: str, request: gr.Request, token: gr.OAuthToken | None = None) -> gr.Column:
+        """Remove everything with this persona for good: the question goes away."""
+        visitor = self.services.visitor(key, request, token)
+        self.services.memory.forget_persona(visitor.owner, persona)
+        gr.Info(say(visitor.language, "memory.all_done"))
+        return gr.Column(visible=False)

@@ -1,0 +1,205 @@
+"""Memory: what does it remember of our talks, since when, and from whom?"""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from core.chat.talk import remembered_as
+from core.memory.diary import Diary
+from core.memory.documents import ENDINGS, Documents
+from core.memory.notes import Notes
+from core.memory.turns import Turns
+from tabs.frame.errors import shows_errors
+from tabs.frame.services import Services
+from tabs.frame.shared import Shared
+from tabs.frame.text import label, say
+from tabs.frame.visitor import Visitor
+from tabs.memory import view
+from tabs.memory.notes import NONE, NoteHandlers
+from tabs.memory.sources import SourceHandlers
+
+EVERY = 1.5  # seconds between two looks at the memory: notes come while nobody presses anything
+DRAWN = 9
+
+
+@dataclass(frozen=True)
+class MemoryHandlers:
+    """Draws what is remembered with one persona."""
+
+    services: Services
+
+    @shows_errors
+    def follow(
+        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> gr.Dropdown:
+        """The picker, standing on whom the conversation on the page is held with."""
+        visitor = self.services.visitor(key, request, token)
+        talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
+        personas = self.services.personas.list(visitor.owner, visitor.language)
+        choices = [(persona.name, persona.id) for persona in personas]
+        for adapter in self.services.adapters.list(visitor.owner):
+            if adapter.contract:
+                name = say(visitor.language, "memory.adapter_own", name=adapter.contract.persona)
+                choices.append((name, f"adapter:{adapter.name}"))
+        known = [value for _, value in choices]
+        wanted = remembered_as(talk) if talk else ""
+        return gr.Dropdown(choices=choices, value=wanted if wanted in known else known[0])
+
+    @shows_errors
+    def refresh(
+        self, key: str, persona: str | None, words: str | None, forgotten: bool, chosen: str, shown: tuple,
+        request: gr.Request, token: gr.OAuthToken | None = None,
+    ) -> tuple:  # fmt: skip
+        """(list of notes, what stands in its place, figures, taking, rounds, diary, its button, documents, shown),
+        or nothing when all is as it was shown."""
+        visitor = self.services.visitor(key, request, token)
+        store, status = self.services.memory.store(visitor.owner), self.services.models.status
+        written = [path.stat().st_mtime_ns for path in store.path.parent.glob(f"{store.path.name}*")]
+        words = words or ""  # a box that nobody has typed into yet
+        state = (persona, words, forgotten, chosen, max(written, default=0), status.parameters, visitor.language)
+        if state == shown or not persona:
+            return (gr.skip(),) * DRAWN
+        notes, diary, documents = (made(store, persona) for made in (Notes, Diary, Documents))
+        entries, held = diary.entries()[::-1], documents.list()
+        counts = (("turns", Turns(store).count(persona)), ("notes_count", len(notes.live())), ("days", len(entries)),
+                  ("documents_count", len(held)))  # fmt: skip
+        lines = [(view.entry_line(entry, visitor.language), f"{entry.level} {entry.start}") for entry in entries]
+        files = [(view.document_line(document, visitor.language), str(document.id)) for document in held]
+        return (
+            *self._list(visitor, notes, words, forgotten, chosen),
+            view.figures(counts, visitor.language),
+            view.taking(self.services.memory.choices(visitor.owner, persona), status, visitor.language),
+            view.rounds(notes.rounds(), visitor.language),
+            gr.Radio(choices=lines, value=None, visible=bool(lines)),
+            gr.Column(visible=bool(lines)),
+            gr.Radio(choices=files, value=None, visible=bool(files)),
+            state,
+        )
+
+    def _list(
+        self, visitor: Visitor, notes: Notes, words: str, forgotten: bool, chosen: str
+    ) -> tuple[gr.Radio, gr.HTML]:
+        """(the notes that match, or all; what is said where there are none)."""
+        live, gone = notes.live(), notes.forgotten()
+        pool = gone if forgotten else sorted(live, key=lambda note: not note.pinned)
+        if words.strip():
+            found = {note.id for note, _ in notes.found(words)}
+            pool = [note for note in pool if note.id in found or words.strip().casefold() in note.text.casefold()]
+        by_id = {note.id: note for note in (*live, *gone)}
+        lines = [(view.note_line(note, by_id, visitor.language), str(note.id)) for note in pool]
+        value = chosen if chosen in [value for _, value in lines] else None
+        empty = "" if lines else view.nothing(visitor.language, words)
+        return gr.Radio(choices=lines, value=value, visible=bool(lines)), gr.HTML(empty, visible=not lines)
+
+
+def build(services: Services, shared: Shared) -> None:
+    """Left whose memory and how; in the middle the notes, when they were taken, and the diary."""
+    handlers, noting, sources = MemoryHandlers(services), NoteHandlers(services), SourceHandlers(services)
+    small = {"size": "sm", "min_width": 90}
+    with gr.Row(elem_classes="columns"):
+        with gr.Column(scale=5, min_width=260):
+            with gr.Column(elem_classes="card"):
+                gr.Markdown(label("memory.who"), elem_classes="title")
+                who = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="memory-who")
+                figures = gr.HTML(padding=False, elem_id="memory-figures")
+            with gr.Column(elem_classes="card"):
+                gr.Markdown(label("memory.how"), elem_classes="title")
+                remembers = gr.Checkbox(True, label=label("memory.remembers"), elem_id="memory-on",
+                                        container=False)  # fmt: skip
+                ways = [(label(f"memory.taking_{way}"), way) for way in ("auto", "on", "off")]
+                taking = gr.Radio(ways, value="auto", label=label("memory.taking"), elem_id="memory-taking")
+                meaning = gr.HTML(padding=False, elem_id="memory-meaning")
+                with gr.Accordion(label("memory.more"), open=False, elem_id="memory-more"):
+                    samples = gr.Slider(1, 5, 1, step=1, label=label("memory.samples"),
+                                        info=label("memory.samples_info"), elem_id="memory-samples")  # fmt: skip
+                    at_once = gr.Checkbox(False, label=label("memory.at_once"), info=label("memory.at_once_info"),
+                                          elem_id="memory-at-once")  # fmt: skip
+            with gr.Column(elem_classes="card"):
+                gr.Markdown(label("memory.documents"), elem_classes="title")
+                gr.Markdown(label("memory.documents_hint"), elem_classes="muted")
+                drop = gr.File(file_count="multiple", file_types=list(ENDINGS), show_label=False, height=110,
+                               elem_id="memory-drop")  # fmt: skip
+                files = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-files",
+                                 elem_classes="lines")  # fmt: skip
+                remove = gr.Button(label("memory.document_delete"), size="sm", visible=False,
+                                   elem_id="memory-file-delete")  # fmt: skip
+            with gr.Column(elem_classes="card"):
+                every = gr.Button(label("memory.all"), size="sm", elem_id="memory-all")
+                with gr.Column(visible=False, elem_classes="bare") as sure:
+                    gr.Markdown(label("memory.all_sure"), elem_classes="muted")
+                    with gr.Row(elem_classes="actions"):
+                        yes = gr.Button(label("memory.all_yes"), variant="stop", elem_id="memory-all-yes", **small)
+                        no = gr.Button(label("memory.all_no"), **small)
+        with gr.Column(scale=13, min_width=320, elem_classes="middle"):
+            with gr.Column(elem_classes="card"):
+                gr.Markdown(label("memory.notes"), elem_classes="title")
+                with gr.Row(elem_classes="add-line"):
+                    fresh = gr.Textbox(placeholder=label("memory.add_placeholder"), show_label=False, container=False,
+                                       scale=8, elem_id="memory-fresh")  # fmt: skip
+                    add = gr.Button(label("memory.add"), variant="primary", scale=1, min_width=90, elem_id="memory-add")
+                with gr.Row(elem_classes="find-line"):
+                    words = gr.Textbox(placeholder=label("memory.search"), show_label=False, container=False,
+                                       scale=6, elem_id="memory-search")  # fmt: skip
+                    forgotten = gr.Checkbox(False, label=label("memory.forgotten"), container=False, scale=3,
+                                            min_width=170, elem_id="memory-forgotten")  # fmt: skip
+                empty = gr.HTML(padding=False, elem_id="memory-empty")
+                notes = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-notes",
+                                 elem_classes="lines")  # fmt: skip
+                with gr.Column(visible=False, elem_classes="bare", elem_id="memory-form") as form:
+                    text = gr.Textbox(label=label("memory.edit"), lines=1, max_lines=4, elem_id="memory-text")
+                    weight = gr.Slider(1, 5, 3, step=1, label=label("memory.importance"), elem_id="memory-weight")
+                    with gr.Row(elem_classes="actions"):
+                        save = gr.Button(label("memory.save"), variant="primary", elem_id="memory-save", **small)
+                        pin = gr.Button(label("memory.pin"), elem_id="memory-pin", **small)
+                        forget = gr.Button(label("memory.forget"), elem_id="memory-forget", **small)
+                        restore = gr.Button(label("memory.restore"), variant="primary", elem_id="memory-restore",
+                                            visible=False, **small)  # fmt: skip
+                        delete = gr.Button(label("memory.delete"), variant="stop", elem_id="memory-delete",
+                                           visible=False, **small)  # fmt: skip
+            with gr.Column(elem_classes="card"):
+                gr.Markdown(label("memory.diary"), elem_classes="title")
+                days = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-diary",
+                                elem_classes="lines")  # fmt: skip
+                gr.Markdown(label("memory.no_diary"), elem_classes="muted")
+                with gr.Column(visible=False, elem_classes="bare") as days_more:
+                    day_delete = gr.Button(label("memory.diary_delete"), elem_id="memory-day-delete", **small)
+            with gr.Column(elem_classes="card"):
+                gr.Markdown(label("memory.rounds"), elem_classes="title")
+                rounds = gr.HTML(padding=False, elem_id="memory-rounds")
+    chosen, shown = gr.State(NONE), gr.State(())
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    where = [shared.key, who]
+    drawn = [notes, empty, figures, meaning, rounds, days, days_more, files, shown]
+    refreshing = {"fn": handlers.refresh, "inputs": [*where, words, forgotten, chosen, shown], "outputs": drawn,
+                  "queue": False, **quiet}  # fmt: skip
+    editor = [form, text, weight, save, pin, forget, restore, delete]
+    chosen_ones = [remembers, taking, samples, at_once]
+    gr.Timer(EVERY).tick(**refreshing)
+    shared.arrived.then(handlers.follow, [shared.key, shared.conversation], who, **quiet)
+    shared.conversation.change(handlers.follow, [shared.key, shared.conversation], who, **quiet)
+    who.change(sources.choices, where, chosen_ones, **quiet).then(lambda: NONE, None, chosen, **quiet)
+    who.change(**refreshing)
+    gr.on([words.change, forgotten.change], **refreshing)
+    notes.input(lambda value: value or NONE, notes, chosen, **quiet)
+    forgotten.change(lambda: NONE, None, chosen, **quiet)
+    chosen.change(noting.pick, [*where, chosen], editor, **quiet)
+    gr.on([add.click, fresh.submit], noting.add, [*where, fresh], [fresh, words], **quiet).then(**refreshing)
+    note = [*where, chosen]
+    save.click(noting.save, [*note, text, weight], None, **quiet).then(**refreshing)
+    pin.click(noting.pin, note, None, **quiet).then(noting.pick, note, editor, **quiet).then(**refreshing)
+    for button, done in ((forget, noting.forget), (restore, noting.restore), (delete, noting.delete)):
+        button.click(done, note, chosen, **quiet).then(**refreshing)
+    for choice in (remembers.input, taking.input, samples.release, at_once.input):
+        choice(sources.choose, [*where, *chosen_ones], meaning, **quiet).then(
+            sources.choices, where, chosen_ones, **quiet
+        )
+    drop.upload(sources.add_documents, [*where, drop], None, **quiet).then(lambda: None, None, drop, **quiet).then(
+        **refreshing
+    )
+    files.change(lambda value: gr.Button(visible=bool(value)), files, remove, queue=False, **quiet)
+    remove.click(sources.delete_document, [*where, files], None, **quiet).then(**refreshing)
+    day_delete.click(sources.delete_entry, [*where, days], None, **quiet).then(**refreshing)
+    every.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)
+    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
+    yes.click(sources.forget_all, where, sure, **quiet).then(lambda: NONE, None, chosen, **quiet).then(**refreshing)
