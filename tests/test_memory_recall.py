@@ -12,7 +12,7 @@ from core.memory.dates import asked
 from core.memory.diary import Diary, Entry
 from core.memory.documents import Documents, cut
 from core.memory.notes import Notes
-from core.memory.recall import Who, known, quoted, recalled, score
+from core.memory.recall import Shown, Who, known, quoted, recalled, score
 from core.memory.store import Store, search
 from core.memory.turns import Turns
 from core.memory.words import alike, held_in, sought, terms
@@ -20,6 +20,7 @@ from core.messages import Turn
 
 NOW = datetime(2026, 11, 21, 15, 0)
 WHO = Who("mika", "ミカ", "ケン")
+NOTHING = Shown()
 EN = Who("mika", "Mika", "Ken")
 
 
@@ -38,8 +39,8 @@ def said(store: Store, text: str, when: datetime = NOW, *, conversation: str = "
     Turns(store).keep(persona, conversation, [*before, Turn("user", (text,))], when.timestamp())
 
 
-def recall(store: Store, words: str, *, who: Who = WHO, now: datetime = NOW, shown: tuple[str, int] = ("", 0)) -> tuple:
-    return recalled(store, who, words, not_in=shown, window=1024, now=now)
+def recall(store: Store, words: str, *, who: Who = WHO, now: datetime = NOW, shown: Shown = NOTHING) -> tuple:
+    return recalled(store, who, words, shown=shown, window=1024, now=now)
 
 
 @pytest.mark.parametrize(("one", "other"), [("ネコ", "ねこ"), ("ﾈｺ", "ネコ"), ("ＣＡＴ", "cat"), ("ガ", "ｶﾞ")])
@@ -96,9 +97,16 @@ def test_lines_say_when_and_who(store: Store) -> None:
 def test_what_the_prompt_shows_is_not_told_again(store: Store) -> None:
     said(store, "ポチは柴犬だよ")
     said(store, "柴犬のポチと散歩した")
-    assert len(recall(store, "柴犬のポチ", shown=("c1", 1))) == 1
-    assert len(recall(store, "柴犬のポチ", shown=("c1", 0))) == 0
-    assert len(recall(store, "柴犬のポチ", shown=("c2", 0))) == 2
+    assert len(recall(store, "柴犬のポチ", shown=Shown("c1", 1))) == 1
+    assert len(recall(store, "柴犬のポチ", shown=Shown("c1", 0))) == 0
+    assert len(recall(store, "柴犬のポチ", shown=Shown("c2", 0))) == 2
+
+
+def test_a_branch_repeats_nothing(store: Store) -> None:
+    said(store, "ポチは柴犬だよ", NOW - timedelta(days=9), conversation="first")
+    said(store, "ポチは柴犬だよ", NOW, conversation="branch")
+    assert recall(store, "柴犬のこと") == ("2026年11月12日 ケン「ポチは柴犬だよ」",)
+    assert recall(store, "柴犬のこと", shown=Shown("branch", 0, frozenset({"ポチは柴犬だよ"}))) == ()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from core.memory.documents import Documents
 from core.memory.note_taking import Asked, Write, take_notes
 from core.memory.notes import Note, Notes, Speaker
 from core.memory.operations import carry_out
-from core.memory.recall import Who, known, recalled, standing
+from core.memory.recall import Shown, Who, known, recalled, standing
 from core.memory.store import Store
 from core.memory.turns import Turns
 from core.memory.work import IdleWork
@@ -76,8 +76,9 @@ class Memory:
             return make(Background())
         background = known(store, moment.who, moment.words, window=window, now=now)
         prompt = make(background)
-        shown = (moment.conversation, prompt.turns_left_out)
-        lines = recalled(store, moment.who, moment.words, not_in=shown, window=window, now=now)
+        first = prompt.turns_left_out
+        shown = Shown(moment.conversation, first, frozenset("\n".join(turn.messages) for turn in moment.turns[first:]))
+        lines = recalled(store, moment.who, moment.words, shown=shown, window=window, now=now)
         return make(replace(background, recalled=lines)) if lines else prompt
 
     def look_back(self, moment: Moment, loaded: LoadedModel, contract: PromptContract) -> None:

@@ -23,6 +23,7 @@ from core.memory.words import alike, is_japanese, sought
 FADING = 0.995  # of what recency counts, an hour
 PLAIN = 3  # importance of what was said without being noted
 MOST_RECALLED = 8
+SAME_QUESTION = 0.9  # from this likeness on an old turn is the question itself, asked before
 OLDEST_SECONDS = 3600.0
 QUOTED = str.maketrans({"「": "『", "」": "』", "“": "‘", "”": "’"})
 
@@ -38,6 +39,17 @@ class Who:
 
     def called(self, role: str) -> str:
         return self.name if role == "assistant" else self.user
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a prompt shows of the talk it is made for."""
+
+    conversation: str = ""
+    first: int = 0
+    """Number of the first turn that it shows."""
+    texts: frozenset[str] = frozenset()
+    """The words of these turns, which other conversations may hold, too."""
 
 
 def known(store: Store, who: Who, words: str, *, window: int, now: datetime) -> Background:
@@ -58,12 +70,10 @@ def known(store: Store, who: Who, words: str, *, window: int, now: datetime) -> 
     return Background(tuple(knowledge), tuple(timeline))
 
 
-def recalled(
-    store: Store, who: Who, words: str, *, not_in: tuple[str, int], window: int, now: datetime
-) -> tuple[str, ...]:
+def recalled(store: Store, who: Who, words: str, *, shown: Shown, window: int, now: datetime) -> tuple[str, ...]:
     """Old turns, and notes beside the standing ones, that bear on the words just said: the most telling first.
 
-    `not_in` is (conversation, number of its first turn that the prompt shows): these are not told again.
+    What the prompt shows anyway is not told again; what a branch of a talk repeats is told once, of its first day.
     """
     if not store.exists:
         return ()
@@ -75,13 +85,17 @@ def recalled(
         for note, relevance in notes.found(question.words)
         if note.id not in stand
     ]
-    hits = turns.found(who.persona, question.words, span=question.span, not_in=not_in)
+    place = (shown.conversation, shown.first)
+    hits = turns.found(who.persona, question.words, span=question.span, not_in=place)
     if question.span and not hits:
-        hits = [(turn, 1.0) for turn in _telling(turns.during(who.persona, question.span, not_in=not_in))]
+        hits = [(turn, 1.0) for turn in _telling(turns.during(who.persona, question.span, not_in=place))]
+    first = {(turn.role, turn.text): turn for turn, _ in sorted(hits, key=lambda hit: hit[0].said, reverse=True)}
     candidates += [
         (score(relevance, now.timestamp() - turn.said, PLAIN), turn_line(turn, who, words, longest_quote(window)))
         for turn, relevance in hits
-        if alike(turn.text, words) < 0.9  # the question itself, asked before
+        if first[turn.role, turn.text] is turn
+        and turn.text not in shown.texts
+        and alike(turn.text, words) < SAME_QUESTION
     ]
     best = heapq.nlargest(MOST_RECALLED * 2, candidates, key=lambda one: one[0])
     return tuple(dict.fromkeys(line for _, line in best))[:MOST_RECALLED]
