@@ -10,8 +10,7 @@ from pathlib import Path
 
 from core.errors import AppError, ModelError
 from core.models.adapters import Adapter
-from core.models.embedded import FOLDER
-from core.models.embedded import NAME as EMBEDDED
+from core.models.embedded import located
 from core.settings import ROOT, worker_environment
 
 
@@ -21,8 +20,14 @@ def export_in_process(adapter: Adapter, into: Path, report: Callable[[str], None
     `report` gets "reading", "merging" and "writing"; what it raises ends the process. `base` is where the
     base lies on this machine, if elsewhere than the adapter says. Raises AppError.
     """
-    source = base or (str(FOLDER) if Path(adapter.base).name == EMBEDDED else adapter.base)
-    command = [sys.executable, "-m", "core.export.folder", source, str(adapter.folder), str(into)]
+    command = [
+        sys.executable,
+        "-m",
+        "core.export.folder",
+        base or located(adapter.base),
+        str(adapter.folder),
+        str(into),
+    ]
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(command, cwd=ROOT, env=worker_environment(), encoding="utf-8",
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints)  # fmt: skip

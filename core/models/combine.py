@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from core.contract import PromptContract
 from core.errors import InputError, ModelError
 from core.models.adapters import Adapter
+from core.models.embedded import located
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -122,7 +123,7 @@ def _skeleton(adapter: Adapter) -> "PreTrainedModel":
 
     revision = adapter.training.get("base_revision")
     try:
-        config = AutoConfig.from_pretrained(adapter.base, revision=revision, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(located(adapter.base), revision=revision, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"The base “{adapter.base}” of these adapters cannot be found. Load it once in Talk, then combine again.",

@@ -3,7 +3,14 @@
 How it was made is in `models/`; what it can and cannot do, in its card.
 """
 
+from pathlib import Path
+
 from core.settings import ROOT
 
 NAME = "omokage-mini"
 FOLDER = ROOT / "models" / NAME
+
+
+def located(base: str) -> str:
+    """`base`, the base of an adapter; where it is the embedded model, the place of that on this machine."""
+    return str(FOLDER) if Path(base).name == NAME else base

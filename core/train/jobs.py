@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from core.data.preferences import Pair
+from core.data.preferences import Pair, write_pairs
 from core.errors import InputError, JobError, NotAllowedError
 from core.train import devices as machine
 from core.train.dispatch import Dispatcher
@@ -90,6 +90,8 @@ class Jobs:
                 folder.take_rows(spec.dataset)
                 if start is not None:
                     folder.take_start(start)
+            if pairs:
+                write_pairs(folder.corrections, pairs)
             folder.write_spec(spec)
             self._runs.write(Meta(job_id, owner, now, queued=now))  # last: a folder without meta.json is no run yet
         except BaseException:

@@ -9,6 +9,7 @@ from core.errors import AppError, InputError, ModelError
 from core.models.adapters import Adapter
 from core.models.attached import check_base
 from core.models.embedded import NAME as EMBEDDED
+from core.train.jobs import Job
 from core.workspace import read_json
 from tabs.frame.services import Services
 from tabs.frame.text import say
@@ -33,6 +34,14 @@ def kept(services: Services, owner: str, job_id: str) -> Adapter:
             if adapter.training == training:
                 return adapter
         return services.adapters.keep(owner, job.name, job.adapter)
+
+
+def on_shelf(services: Services, owner: str, job: Job) -> list[str]:
+    """The names under which the result of `job`, as it is now, stands on its owner's shelf."""
+    if job.adapter is None:
+        return []
+    training = read_json(job.adapter / "training.json")
+    return [adapter.name for adapter in services.adapters.list(owner) if adapter.training == training]
 
 
 def begin_talk(services: Services, visitor: Visitor, adapter: Adapter) -> str:

@@ -10,6 +10,7 @@ from core.chat.conversations import Conversations
 from core.chat.engine import Engine
 from core.chat.limits import Limits
 from core.chat.talk import Talk
+from core.data.preferences import Preferences
 from core.data.store import DataSets
 from core.hub import whoami
 from core.memory.memory import Memory
@@ -42,6 +43,7 @@ class Services:
     talk: Talk
     memory: Memory
     datasets: DataSets
+    preferences: Preferences
     jobs: Jobs
 
     def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
@@ -84,5 +86,6 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         ),
         memory=memory,
         datasets=DataSets(workspace),
+        preferences=Preferences(workspace),
         jobs=Jobs(workspace, start=True, monitors=usable(settings.monitors)),
     )

@@ -19,6 +19,7 @@ from tabs.frame.services import Services
 from tabs.frame.shared import Shared
 from tabs.frame.steps import Finished, in_words, steps
 from tabs.frame.text import label, say
+from tabs.train import after
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,13 @@ def build(services: Services, shared: Shared) -> None:
         )  # fmt: skip
         pull = gr.Button(label("publish.pull_go"), size="sm", elem_id="pull-go")
         state = gr.HTML(padding=False, elem_id="pull-state")
+        combined = after.build_combine(services, shared)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     picked = [shared.key, shelf]
     gr.on([fold.expand, shared.conversation.change], handlers.list, picked, [shelf, buttons], **quiet)
     shared.arrived.then(handlers.list, picked, [shelf, buttons], **quiet)
+    combined.then(handlers.list, picked, [shelf, buttons], **quiet)
     pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, shelf, buttons], **quiet}
     gr.on([pull.click, repo.submit], handlers.pull, **pulling)
     talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **quiet)

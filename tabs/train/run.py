@@ -1,5 +1,6 @@
 """How a training stands, in words: its state, its figures, and whether it gets better. Pure text from Progress."""
 
+from dataclasses import replace
 from html import escape
 
 from core.cards import public_name
@@ -8,6 +9,7 @@ from core.train.progress import Progress
 from tabs.frame import parts
 from tabs.frame.strip import duration
 from tabs.frame.text import say
+from tabs.train import preference
 from tabs.train.curve import curve
 from tabs.train.settings import summary
 
@@ -64,9 +66,11 @@ def notes(progress: Progress, language: str) -> str:
 
 def picture(job: Job, progress: Progress, language: str) -> str:
     """The whole of a training: what it is, how far it is, whether it gets better, the curve, notes."""
+    # The loss of a preference run is of another kind than the held-out rows': only these are drawn.
+    drawn = replace(progress, losses=()) if job.spec.preference else progress
     return (
-        about(job, language) + headline(progress, language) + verdict(progress, language)
-        + curve(progress, language) + notes(progress, language)
+        about(job, language) + headline(progress, language) + preference.told(progress, language)
+        + verdict(progress, language) + curve(drawn, language) + notes(progress, language)
     )  # fmt: skip
 
 
@@ -89,6 +93,9 @@ def _figures(progress: Progress, language: str) -> list[str]:
     if state == "running" and progress.reading:
         rows, of = progress.reading
         return [say(language, "train.head_reading", rows=f"{rows:,}", of=f"{of:,}")]
+    if state == "running" and not progress.step and progress.answering:
+        done, of = progress.answering
+        return [say(language, "after.answering", done=f"{done:,}", of=f"{of:,}")]
     if state == "running" and not progress.step:
         return [say(language, "train.head_loading")]
     if state == "stopped" and not progress.step:

@@ -18,7 +18,7 @@ from tabs.frame.kept import begin_talk, kept
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
 from tabs.frame.text import label, say
-from tabs.train import form, preview, pull, queue, run, samples
+from tabs.train import after, form, preference, preview, pull, queue, run, samples
 
 EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
@@ -113,7 +113,8 @@ def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
 def _mark(progress: Progress) -> tuple:
     """What is different when there is something new to draw."""
     return (progress.state, progress.step, progress.steps, progress.ahead, len(progress.losses), len(progress.heldout),
-            len(progress.notes), progress.error, progress.seconds_left)  # fmt: skip
+            len(progress.notes), len(progress.preferred), progress.answering, progress.error,
+            progress.seconds_left)  # fmt: skip
 
 
 def build(services: Services, shared: Shared) -> None:
@@ -153,6 +154,8 @@ def build(services: Services, shared: Shared) -> None:
                 if services.settings.ephemeral:
                     gr.Markdown(label("train.ephemeral"), elem_classes="warn", elem_id="train-ephemeral")
                 zip_state = gr.HTML(padding=False)
+                preference.build(services, shared, chosen)
+                after.build_export(services, shared, chosen)
                 publish.build_publish(services, shared, what="adapter", chosen=chosen)
     shown = gr.State(())
 
