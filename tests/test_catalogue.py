@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from architectures_tiny import STAND_INS
 
 from core.layout import template_names
 from core.models import catalogue as module
@@ -17,6 +18,7 @@ from core.models.catalogue import (
     marks,
     memory_for,
     model_name,
+    suggestions,
     this_machine,
 )
 from core.models.loading import HUB_ID
@@ -53,6 +55,23 @@ def test_an_entry_is_whole(entry: module.Entry) -> None:
 def test_the_models_people_come_for_are_there_once() -> None:
     ids = [entry.id for entry in catalogue()]
     assert len(set(ids)) == len(ids) and {*WANTED, MINI} <= set(ids)
+
+
+@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.id)
+def test_an_entry_says_what_was_tried_and_what_was_not(entry: module.Entry) -> None:
+    """A stand-in of its architecture goes the whole way in test_architectures.py, or it says why not."""
+    en, ja = entry.tried
+    assert ("stand-in" in en) == (entry.architecture in STAND_INS and entry.id != MINI)
+    assert ja and ("published weights" in en or "Not tried" in en or entry.id == MINI)
+
+
+def test_a_newcomer_is_shown_a_few_that_fit() -> None:
+    small, large = suggestions(Machine(4 * GB)), suggestions(Machine(64 * GB))
+    assert {entry.id for entry in (*small, *large)} <= set(module.SUGGESTED)
+    assert small[0].id == large[0].id == "Qwen/Qwen3-0.6B" and len(large) == module.SHOWN_FIRST > 2
+    assert all("fits" in marks(entry, Machine(4 * GB)).values() for entry in small)
+    assert len(suggestions(Machine(GB))) > 0  # nothing fits: it is still told what there is
+    assert all(entry.loading == "native" for entry in large)
 
 
 @pytest.mark.parametrize("entry", [e for e in catalogue() if e.parameters and e.layers], ids=lambda entry: entry.id)

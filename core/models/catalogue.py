@@ -17,6 +17,13 @@ from typing import Literal
 DATA = Path(__file__).with_name("catalogue.json")
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
+# What a newcomer is shown first, from small to large: made to follow instructions, and good at Japanese.
+SUGGESTED = (
+    "Qwen/Qwen3-0.6B", "sbintuitions/sarashina2.2-1b-instruct-v0.1", "llm-jp/llm-jp-3-1.8b-instruct",
+    "google/gemma-2-2b-jpn-it", "rinna/japanese-gpt-neox-3.6b-instruction-ppo", "Qwen/Qwen3-4B",
+)  # fmt: skip
+SHOWN_FIRST = 4
+
 Loading = Literal["native", "project", "remote"]
 Mark = Literal["fits", "tight", "too big", "unknown"]
 Bits = Literal[4, 8, 16, 32]
@@ -71,6 +78,25 @@ class Entry:
     """What to know before choosing it, by language."""
     sources: tuple[str, ...]
 
+    @property
+    def tried(self) -> tuple[str, str]:
+        """What was tried with it and what could not be, in English and in Japanese.
+
+        "A stand-in" is a tiny random model of its architecture with a tokenizer of its kind, which
+        tests/test_architectures.py takes from a Hub to a trained adapter and back.
+        """
+        if self.loading == "remote":
+            return ("Not tried: its architecture needs code of its own repository.",
+                    "試していません。リポジトリ独自のコードが必要な構造です。")  # fmt: skip
+        if self.id == "omokage-mini":
+            return "Tried with its real weights.", "本物の重みで試しています。"
+        untried = ("its published weights", "公開された重みそのもの")
+        if self.stored_bits:
+            untried = ("neither its published weights nor their packed form", "公開された重みと、その詰めた形式")
+        en = "could be" if self.stored_bits else "could not be"
+        return (f"Tried with a random stand-in of its architecture; {untried[0]} {en}.",
+                f"同じ構造の小さなランダムモデルで確認しました。{untried[1]}は未確認です。")  # fmt: skip
+
     def memory(self, *, bits: Bits = 16, training: bool = False, context: int | None = None) -> int | None:
         """Bytes it takes (see `memory_for`), with the window that this app uses; None where it is not known.
 
@@ -91,6 +117,13 @@ def catalogue() -> tuple[Entry, ...]:
     """All entries, in the order to show them."""
     entries = json.loads(DATA.read_text(encoding="utf-8"))
     return tuple(Entry(**entry | {"sources": tuple(entry["sources"])}) for entry in entries)
+
+
+def suggestions(machine: "Machine") -> tuple[Entry, ...]:
+    """Up to SHOWN_FIRST models to begin with, small ones first: those that fit, in 4 bits where they have to."""
+    listed = [entry for entry_id in SUGGESTED for entry in catalogue() if entry.id == entry_id]
+    fitting = [entry for entry in listed if "fits" in marks(entry, machine).values()]
+    return tuple((fitting or listed)[:SHOWN_FIRST])
 
 
 def model_name(model: str) -> str:

@@ -1,4 +1,4 @@
-"""The model card: which model and adapter one talks with, and loading another."""
+"""The model card: which model and adapter one talks with. Another one is chosen in model_choice.py."""
 
 from dataclasses import dataclass, replace
 
@@ -10,9 +10,10 @@ from tabs.frame import parts
 from tabs.frame.errors import shows_errors
 from tabs.frame.services import Services
 from tabs.frame.shared import Shared
-from tabs.frame.strip import model_text
+from tabs.frame.strip import duration, model_text
 from tabs.frame.text import label, say
 from tabs.frame.visitor import language_of
+from tabs.talk import model_choice
 
 EVERY = 0.7  # seconds between looks at the model's state
 
@@ -22,41 +23,46 @@ def describe(status: ModelStatus, language: str) -> str:
     if status.state == "failed" and status.error:
         still = figures(replace(status, name=status.in_use), language) if status.in_use else ""
         return f'<p class="warn">{parts.escape(status.error.text(language))}</p>{still}'
-    if status.state != "ready":
-        width = f"{100 * (status.fraction or 0):.0f}%"
-        return (
-            f'<div class="bar" role="progressbar" aria-valuenow="{100 * (status.fraction or 0):.0f}">'
-            f'<i class="part-new" style="width:{width}"></i></div>'
-            f'<p class="muted">{parts.escape(model_text(status, language))}</p>'
-        )
-    return figures(status, language)
+    return figures(status, language) if status.state == "ready" else coming(status, language)
+
+
+def coming(status: ModelStatus, language: str) -> str:
+    """A bar with what is under way, how far it is, and how long it takes yet."""
+    percent = f"{100 * (status.fraction or 0):.0f}"
+    said = model_text(status, language)
+    if status.state == "loading" and status.fraction is not None:
+        said = f"{said} {percent}%"
+    if status.seconds_left is not None:
+        said += say(language, "model.left", left=duration(status.seconds_left, language))
+    return (
+        f'<div class="bar" role="progressbar" aria-valuenow="{percent}">'
+        f'<i class="part-new" style="width:{percent}%"></i></div><p class="muted num">{parts.escape(said)}</p>'
+    )
 
 
 def figures(status: ModelStatus, language: str) -> str:
-    """Name, size, context and device of the model that is loaded."""
+    """Name, size, context and device of the model that is loaded, and what is to know about its tokenizer."""
     size = f"{status.parameters / 1e9:.1f} B" if status.parameters >= 1e9 else f"{status.parameters / 1e6:.1f} M"
     facts = say(language, "model.figures", size=size, context=f"{status.context:,}", device=status.device)
-    note = say(language, "model.mini") if status.name == EMBEDDED else ""
-    return f'<p class="muted num"><b>{parts.escape(status.name)}</b><br>{facts}</p><p class="muted">{note}</p>'
+    if status.quantization != "none":
+        facts += say(language, "model.held_in", n=status.quantization.removesuffix("bit"))
+    notes = [("muted", say(language, "model.mini"))] if status.name == EMBEDDED else []
+    if status.offloaded:
+        notes.append(("warn", say(language, "model.offloaded", percent=f"{status.offloaded:.0%}")))
+    check = status.tokenizer_check
+    if check.verdict in ("right", "rebuilt"):
+        notes.append(("muted", f"✓ {check.text(language)}"))
+    elif check.verdict in ("wrong", "other vocabulary"):
+        notes.append(("warn", f"! {check.text(language)}"))
+    said = "".join(f'<p class="{css}">{parts.escape(note)}</p>' for css, note in notes)
+    return f'<p class="muted num"><b>{parts.escape(status.name)}</b><br>{parts.escape(facts)}</p>{said}'
 
 
 @dataclass(frozen=True)
 class ModelHandlers:
-    """Loading; the model is one for the whole server."""
+    """Shows how the model stands; it is one for the whole server."""
 
     services: Services
-
-    @shows_errors
-    def load(self, key: str, name: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
-        """Begin to load; the card shows how it goes."""
-        self.services.visitor(key, request, token)
-        self.services.models.start(name)
-
-    @shows_errors
-    def cancel(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
-        """Take a load back."""
-        self.services.visitor(key, request, token)
-        self.services.models.cancel()
 
     @shows_errors
     def refresh(self, shown: str, request: gr.Request) -> tuple:
@@ -77,15 +83,8 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
         gr.Markdown(label("model.title"), elem_classes="title")
         state = gr.HTML(padding=False, elem_id="model-state")
         adapter = gr.Dropdown(choices=[("—", "")], value="", label=label("model.adapter"), elem_id="adapter")
-        with gr.Accordion(label("model.other"), open=False, visible=not services.models.locked):
-            name = gr.Textbox(label=label("model.name"), placeholder="Qwen/Qwen3-0.6B", elem_id="model-name",
-                              info=label("model.name_info"))  # fmt: skip
-            with gr.Row():
-                load = gr.Button(label("model.load"), size="sm", variant="primary", elem_id="model-load")
-                cancel = gr.Button(label("model.cancel"), size="sm", visible=False, elem_id="model-cancel")
+        load, cancel = model_choice.build(services, shared)
     shown = gr.State("")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    load.click(handlers.load, [shared.key, name], None, queue=False, **quiet)
-    cancel.click(handlers.cancel, shared.key, None, queue=False, **quiet)
     gr.Timer(EVERY).tick(handlers.refresh, shown, [state, cancel, load, shown], queue=False, **quiet)
     return adapter, state
