@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from core.errors import InputError
 from core.messages import Turn
-from core.personas.macros import expand, hidden_keys
+from core.personas.macros import expand
 from core.personas.picture import drawn
 from core.personas.shelf import Personas, built_in
 from core.personas.tavern import card_json, card_of, card_png, read_card
@@ -208,7 +208,6 @@ def test_chance_is_the_conversations() -> None:
     drawn_ = {seed: expand(text, char="", user="", seed=seed) for seed in "abcdefgh"}
     assert len(set(drawn_.values())) > 4
     assert drawn_ == {seed: expand(text, char="", user="", seed=seed) for seed in "abcdefgh"}
-    assert hidden_keys("x{{hidden_key:cat}}") == ["cat"]
 
 
 def test_a_persona_tells_its_macros_replaced() -> None:

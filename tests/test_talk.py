@@ -21,6 +21,7 @@ from core.messages import Turn
 from core.models.adapters import Adapters
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, Sampling, built_in
+from core.personas.book import Book, Entry
 from core.prompt import PromptContract, begun, render
 from core.workspace import Workspace, write_json
 
@@ -244,3 +245,15 @@ def test_a_cut_reply_is_continued_as_if_it_had_not_been(talk: Talk, trained: Pat
     said = conversation.said("assistant", "うん、い", made=talk.made(setting, whole))
     replies = list(talk.reply(replace(setting, sampling=greedy), said, threading.Event(), go_on=True))
     assert all(reply.text.startswith("うん、い") for reply in replies) and len(replies[-1].text) > 4
+
+
+def test_words_bring_the_character_book_to_mind(talk: Talk) -> None:
+    spring = Entry((), "It is spring.", constant=True)
+    book = Book((Entry(("ねこ",), "Mugi is {{char}}'s cat."), Entry(("dog",), "No dogs."), spring))
+    persona = talk.personas.save(ME, Persona("Soc", "Asks.", book=book))
+    conversation = talk.open(ME, "en", persona=persona.id)
+    setting = talk.setting(ME, conversation, "en")
+    setting = replace(setting, contract=replace(setting.contract, context_window=4096))
+    quiet, woken = (talk.prompt(setting, conversation, words).text for words in ("hm", "ネコ!"))
+    assert "It is spring." in quiet and "Mugi" not in quiet
+    assert "Mugi is Soc's cat." in woken and "No dogs." not in woken

@@ -21,6 +21,7 @@ from core.models.adapters import Adapter, Adapters
 from core.models.loading import LoadedModel, ModelStore
 from core.models.remote import RemoteModel, RemoteModels, stream
 from core.personas import Persona, Personas, Sampling
+from core.personas.book import NO_BOOK, Book
 from core.prompt import Prompt, PromptContract, begun, ending, render
 
 REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
@@ -42,6 +43,8 @@ class Setting:
     """The server's model that answers; the tokenizer of this machine's then only estimates what fits."""
     at_once: bool = False
     """One structured answer holds the reply and what to remember."""
+    book: Book = NO_BOOK
+    """What comes to the persona's mind at certain words."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Talk:
         persona = self.persona(owner, conversation.persona, conversation.adapter, language).told(conversation.id)
         if remote:
             plain = persona.contract(remote.context, template=REMOTE_TEMPLATE)
-            return Setting(owner, loaded, plain, persona.sampling, None, False, remote)
+            return Setting(owner, loaded, plain, persona.sampling, None, False, remote, book=persona.book)
         contract = persona.contract(loaded.context)
         differs = False
         if adapter and adapter.contract:
@@ -97,14 +100,19 @@ class Talk:
         at_once = self.memory.choices(owner, who).at_once
         if at_once:
             contract = with_format(contract, self.memory.listed(owner, who, contract.context_window))
-        return Setting(owner, loaded, contract, persona.sampling, adapter, differs, at_once=at_once)
+        return Setting(
+            owner, loaded, contract, persona.sampling, adapter, differs, at_once=at_once, book=persona.book
+        )  # fmt: skip
 
     def prompt(self, setting: Setting, conversation: Conversation, draft: str = "") -> Prompt:
         """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""
         talk = conversation.said("user", draft)
 
+        come_to_mind = setting.book.brought_up(talk.turns)
+
         def made(background: Background) -> Prompt:
-            return render(setting.contract, talk.turns, setting.loaded.tokenizer, background=background)
+            told = replace(background, knowledge=(*come_to_mind, *background.knowledge))
+            return render(setting.contract, talk.turns, setting.loaded.tokenizer, background=told)
 
         if not setting.contract.parts:
             return made(Background())

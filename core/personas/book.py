@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import regex
 
 from core.folding import fold
+from core.messages import Turn
 
 SCAN_DEPTH = 4  # messages that are searched where the book does not say
 ROUNDS = 4  # of recursive scanning
@@ -68,6 +69,12 @@ class Book:
             told = [entry.content for entry in new]
         return sorted(found, key=lambda entry: (-entry.priority, entry.order))
 
+    def brought_up(self, turns: Sequence[Turn]) -> tuple[str, ...]:
+        """What the next reply should know of the book, most important first."""
+        messages = [text for turn in turns for text in turn.messages]
+        replies = sum(turn.role == "assistant" for turn in turns)
+        return tuple(entry.content.strip() for entry in self.matched(messages, replies=replies))
+
     def _wakes(self, entry: Entry, messages: Sequence[str], told: Sequence[str], replies: int) -> bool:
         if not entry.enabled or not entry.content.strip() or replies < entry.not_before:
             return False
@@ -78,6 +85,9 @@ class Book:
         if not _any(entry, entry.keys, text) or _any(entry, entry.excluded, text):
             return False
         return not entry.secondary or _any(entry, entry.secondary, text)
+
+
+NO_BOOK = Book()
 
 
 def _any(entry: Entry, keys: Sequence[str], text: str) -> bool:

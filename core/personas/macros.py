@@ -34,12 +34,6 @@ def expand(text: str, *, char: str, user: str, seed: str) -> str:
     return OLD.sub(lambda match: names[match[1].lower()], text)
 
 
-def hidden_keys(text: str) -> list[str]:
-    """Words that the text hides from the prompt, but that wake entries of a character book."""
-    found = (match[1].strip().partition(":") for match in MACRO.finditer(text))
-    return [rest.strip() for word, _, rest in found if word.strip().lower() == "hidden_key" and rest.strip()]
-
-
 def _drawn(rest: str, chance: random.Random) -> str:
     choices = rest.split("::") if "::" in rest else UNESCAPED_COMMA.split(rest)
     return chance.choice(choices).strip().replace("\\,", ",")
