@@ -8,6 +8,7 @@ import json
 import gradio as gr
 
 from tabs.data import (
+    corrections,
     exports,
     guesses,
     load_sets,
@@ -63,6 +64,7 @@ def build(services: Services, shared: Shared) -> None:
                 page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
     saved, card = saved_sets.build(services, shared)
     load_sets.build(services, shared, saved, card)
+    corrections.build(services, shared, saved, card)
     page["timer"] = gr.Timer(LOOK_EVERY, active=False)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}

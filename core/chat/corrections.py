@@ -1,0 +1,119 @@
+"""What people corrected in their chats, as something to learn from: rewritten replies and preferred versions.
+
+A reply that was rewritten teaches its new words, and is preferred to its old ones. Of the versions of a reply
+the liked one is preferred to the others, the one that the talk went on from to those that were left behind,
+and any that was kept to a disliked one.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from core.chat.conversation import Conversation, Node, turns_of
+from core.data.preferences import Pair, Preferences
+from core.data.rows import Row
+from core.data.store import DataSetInfo, DataSets, SavedDataSet
+from core.errors import InputError
+from core.messages import Turn
+
+HELD_OUT = 10  # of so many rewritten replies one is held out, where there are as many
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One lesson. `rewritten`: the better words are a person's own, and can be learned as they stand."""
+
+    conversation: str
+    """Its id, and that of the node whose prompt was kept."""
+    node: int
+    context: tuple[Turn, ...]
+    chosen: tuple[str, ...]
+    rejected: tuple[str, ...]
+    rewritten: bool
+    adapter: str = ""
+
+    def pair(self, persona: str) -> Pair:
+        """As a preference."""
+        return Pair(self.context, self.chosen, self.rejected, adapter=self.adapter, persona=persona)
+
+    def row(self) -> Row:
+        """As a training row: only the corrected reply is learned."""
+        targets = (*(False for _ in self.context), True)
+        return Row(0, None, (*self.context, Turn("assistant", self.chosen)), targets=targets)
+
+
+def corrections(conversations: Iterable[Conversation]) -> list[Correction]:
+    """Everything that was corrected, in the order of the conversations."""
+    return [found for conversation in conversations for found in _of(conversation)]
+
+
+def _of(conversation: Conversation) -> Iterator[Correction]:
+    for node in conversation.nodes:
+        if node.role != "assistant" or node.made is None:
+            continue
+        if node.original:
+            yield _correction(conversation, node, node.original, rewritten=True)
+        versions = [other for other in conversation.children(node.parent) if other.made]
+        best = max(versions, key=lambda version: _worth(conversation, version))
+        if node is best:
+            for other in versions:
+                if _worth(conversation, best) - _worth(conversation, other) > 1 and other.messages != best.messages:
+                    yield _correction(conversation, best, other.original or other.messages, rewritten=False)
+
+
+def _worth(conversation: Conversation, version: Node) -> int:
+    """How much a version was wanted; a difference of one says nothing."""
+    if version.thumb:
+        return {"up": 4, "down": -1}[version.thumb]
+    if conversation.children(version.id):
+        return 2
+    return 1 if version.id == conversation.leaf else 0
+
+
+def _correction(conversation: Conversation, node: Node, rejected: tuple[str, ...], *, rewritten: bool) -> Correction:
+    context = turns_of(conversation.path_to(node.parent))
+    return Correction(
+        conversation.id, node.id, context, node.messages, rejected, rewritten, node.made.adapter if node.made else ""
+    )
+
+
+def keep_pairs(preferences: Preferences, owner: str, pairs: Sequence[Pair]) -> int:
+    """Hand `pairs` to the preferences to be trained on; how many were new there."""
+    known = {_lesson(pair) for pair in preferences.list(owner)}
+    new = [pair for pair in pairs if _lesson(pair) not in known]
+    for pair in new:
+        preferences.add(owner, pair)
+    return len(new)
+
+
+def _lesson(pair: Pair) -> tuple:
+    return pair.context, pair.chosen, pair.rejected
+
+
+def add_rows(
+    datasets: DataSets, owner: str, rewritten: Sequence[Correction], *, to: str, persona: str, description: str
+) -> SavedDataSet:
+    """Keep a copy of the data set `to` with the rewritten replies added, or, with "", a new one of them alone.
+
+    Raises InputError when there is nothing to add or no such data set.
+    """
+    if not rewritten:
+        raise InputError(
+            "No reply has been rewritten yet. Edit a reply of the persona in Talk, and it appears here.",
+            "書き直した返事がまだありません。「話す」で相手の返事を直すと、ここに並びます。",
+        )
+    rows = [replace(correction.row(), session=n) for n, correction in enumerate(rewritten)]
+    if to:
+        saved = datasets.get(owner, to)
+        parts = {split: datasets.read_rows(owner, to, split) for split in ("train", "heldout", "test")}
+        first = 1 + max((row.session for row in (*parts["train"], *parts["heldout"], *parts["test"])), default=-1)
+        added = tuple(replace(row, session=first + row.session) for row in rows)
+        return datasets.adopt(owner, saved.info, parts | {"train": (*parts["train"], *added)})
+    held = rows[HELD_OUT - 1 :: HELD_OUT]
+    info = DataSetInfo(
+        name=f"{persona or 'talk'}-corrections", persona=persona, description=description, source="chat",
+        format="corrections", counts={}, messages=sum(len(row.turns[-1].messages) for row in rows), sessions=len(rows),
+        train_rows=0, heldout_rows=0, gap_minutes=0.0, budget=0, model="",
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )  # fmt: skip
+    return datasets.adopt(owner, info, {"train": [row for row in rows if row not in held], "heldout": held})
