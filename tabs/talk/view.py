@@ -36,7 +36,8 @@ def view(conversation: Conversation, growing: list[str] | None = None, *, replac
 
 def drawn(conversation: Conversation) -> gr.Chatbot:
     """The whole transcript, with the thumbs that were given."""
-    thumbs = [THUMBS[node.thumb] for node in conversation.path for _ in node.messages]
+    persona = (node for node in conversation.path if node.role == "assistant")
+    thumbs = [THUMBS[node.thumb] for node in persona for _ in node.messages]  # the Chatbot counts only these
     return gr.Chatbot(value=view(conversation), feedback_value=thumbs)
 
 
