@@ -102,12 +102,9 @@ class CorrectionHandlers:
         better = parts.bubbles([Turn("assistant", lesson.chosen)])
         worse = parts.bubbles([Turn("assistant", lesson.rejected)], "context worse")
         kept = self.services.conversations.prompt_of(visitor.owner, lesson.conversation, lesson.node)
-        prompt = (
-            f"<pre>{escape(Prompt.from_json(kept).text)}</pre>"
-            if kept
-            else escape(say(language, "corrections.no_prompt"))
-        )
-        fold = f"<details><summary>{escape(say(language, 'corrections.prompt'))}</summary>{prompt}</details>"
+        given = Prompt.from_json(kept).text if kept else say(language, "corrections.no_prompt")
+        head = escape(say(language, "corrections.prompt"))
+        fold = f"<details><summary>{head}</summary><pre>{escape(given)}</pre></details>"
         return f'<section><small class="muted">{escape(kind)}</small>{asked}{worse}{better}{fold}</section>'
 
 
