@@ -140,7 +140,7 @@ def memory(shape: Shape, config: TrainConfig, device: Device) -> int:
     body = shape.parameters - shape.embeddings
     adapter = rank * adapter_parameters(body, shape.layers, shape.width, rank=1) * ADAPTER_BYTES
     tokens = max(config.micro_tokens or AT_ONCE[device.gpu], min(config.max_length, shape.window))
-    layer = _kept_by_a_layer(shape, config, number)
+    layer = _kept_by_a_layer(shape, config, number) + (0 if device.gpu else _scores(shape, config))
     if config.gradient_checkpointing:
         activations = tokens * (shape.layers * shape.width * number + layer)
     else:
@@ -154,6 +154,11 @@ def _kept_by_a_layer(shape: Shape, config: TrainConfig, number: int) -> float:
     kept = 8 * width + number * (6 * width + 2 * shape.kv_width + 4 * inner)
     dropped = (number + 1) * (6 * width + inner) if config.dropout else 0  # each linear layer's own, and its mask
     return kept + dropped
+
+
+def _scores(shape: Shape, config: TrainConfig) -> float:
+    """Bytes a token that a layer's attention keeps on a CPU (core.train.attention), with heads of 64."""
+    return 0.75 * 2 * (shape.width / 64) * min(config.max_length, 512)
 
 
 def operations(
