@@ -21,9 +21,9 @@ from core.contract import PromptContract
 from core.messages import Turn, to_chat_messages
 from core.models.embedded import FOLDER
 from core.settings import ROOT
-from core.train.base import load_tokenizer
+from core.train.base import load_tokenizer, shape_of
 from core.train.config import TrainConfig
-from core.train.estimate import Rows, Shape, matmul_rate, memory, operations, this_device
+from core.train.estimate import Rows, matmul_rate, memory, operations, this_device
 from core.train.events import Done, Step, read
 from core.train.rows import encode, read_rows
 from core.train.spec import JobSpec, RunFolder
@@ -86,11 +86,9 @@ def measure(trial: Trial, rows: Path, folder: Path) -> dict[str, object]:
     metrics = next(event.metrics for event in events if isinstance(event, Done))
     steps = [event for event in events if isinstance(event, Step)][1:]
     taken = min((s.tokens - before.tokens) / s.tokens_per_second for before, s in itertools.pairwise(steps))
-    from core.models.auto import AutoConfig
-
     about = read_json(run.adapter / "training.json")
     started = next(event for event in events if type(event).__name__ == "Started")
-    shape = Shape.of_config(AutoConfig.from_pretrained(trial.base), started.parameters)
+    shape = shape_of(str(trial.base))
     examples = encode(read_rows(rows / "train.jsonl"), CONTRACT, load_tokenizer(str(trial.base)),
                       max_length=trial.config.max_length).examples  # fmt: skip
     sizes = Rows.of(examples, len(examples))

@@ -14,10 +14,10 @@ from tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
 from train_tiny import CONFIG, another, tiny_base
 
 from core.errors import InputError, NotAllowedError
-from core.models.catalogue import entry_of
 from core.train.advice import fit, recommend
+from core.train.base import shape_of
 from core.train.config import TrainConfig
-from core.train.estimate import Shape, this_device
+from core.train.estimate import this_device
 from core.train.events import Done, HeldOut, Launched, Note, Started, Step, append
 from core.train.progress import Progress
 from tabs.frame.services import Services
@@ -133,7 +133,8 @@ def test_the_advice_is_the_advisors_for_these_rows_and_this_model(services: Serv
     keep_dataset(services)
     line, shown, advice, button, *values = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
     config = settings.config_of(values)
-    wanted = fit(recommend(1_300_000, 24), Shape.of_entry(entry_of("omokage-mini")), this_device()).config
+    shape = shape_of(str(services.models.folder))
+    wanted = fit(recommend(shape.parameters, 24), shape, this_device()).config
     assert config == replace(wanted, max_length=256)
     assert (
         button.interactive

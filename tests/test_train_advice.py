@@ -3,8 +3,9 @@
 import pytest
 
 from core.models.catalogue import Entry, catalogue
+from core.models.shape import Shape
 from core.train.advice import fit, recommend
-from core.train.estimate import FREE, GB, Device, Shape, memory
+from core.train.estimate import FREE, GB, Device, memory
 
 
 @pytest.mark.parametrize("parameters", [1_300_000, 90_000_000, 500_000_000, 1_800_000_000, 4_000_000_000,
@@ -35,7 +36,7 @@ def test_few_words_of_the_persona_are_warned_of() -> None:
 
 CARD_12 = Device(12 << 30, gpu=True, bf16=True)
 T4 = Device(15 << 30, gpu=True, bf16=False)  # 16 GB on the box, 15 GiB for programs
-TRAINABLE = [entry for entry in catalogue() if Shape.of_entry(entry) and entry.parameters < 8e9]
+TRAINABLE = [e for e in catalogue() if Shape.of_entry(e) and e.parameters < 8e9 and not e.stored_bits]
 
 
 @pytest.mark.parametrize("device", [CARD_12, T4], ids=["12 GB", "T4"])

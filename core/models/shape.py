@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.models.catalogue import LARGEST_WINDOW, Bits, memory_for
+from core.models.catalogue import LARGEST_WINDOW, Bits, Entry, memory_for
 from core.models.options import NO_TRUST, Trust
 
 if TYPE_CHECKING:
@@ -30,6 +30,28 @@ class Shape:
     """Tokens it was made for."""
     stored: str | None
     """How its weights are quantised as published: transformers' quant_method; None where they are not."""
+
+    @property
+    def embeddings(self) -> int:
+        """Parameters outside the layers."""
+        return self.vocabulary * self.width * (1 if self.tied else 2)
+
+    @property
+    def inner(self) -> int:
+        """Width inside the MLP of a layer of four square matrices and three to that width and back, about."""
+        body = (self.parameters - self.embeddings) / self.layers
+        return int(max(self.width, (body - 4 * self.width**2) / (3 * self.width)))
+
+    @classmethod
+    def of_entry(cls, entry: Entry) -> "Shape | None":
+        """Of a model of the catalogue; None where that does not know enough."""
+        known = (entry.parameters, entry.layers, entry.width, entry.vocabulary)
+        if any(value is None for value in known):
+            return None
+        return cls(
+            entry.architecture or "", "", entry.loading == "native", *known[:3], entry.kv_width or entry.width,
+            entry.vocabulary, bool(entry.tied), entry.context, str(entry.stored_bits) if entry.stored_bits else None,
+        )  # fmt: skip
 
     @property
     def window(self) -> int:

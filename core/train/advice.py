@@ -9,8 +9,9 @@ at 128 rows a step. For the smallest the rate is a measurement of ours: see TINY
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from core.models.shape import Shape
 from core.train.config import TrainConfig
-from core.train.estimate import FREE, GB, Device, Shape, memory
+from core.train.estimate import FREE, GB, Device, memory
 
 FEWEST_STEPS = 100
 MOST_EPOCHS = 5
@@ -73,7 +74,9 @@ def fit(found: Recommendation, shape: Shape, device: Device) -> Recommendation:
 
     What does not fit however it is held is recommended as small as it gets, and the reason says so.
     """
-    config = replace(found.config, max_length=max(16, min(found.config.max_length, shape.window)))
+    config = replace(
+        found.config, max_length=max(16, min(found.config.max_length, shape.context or found.config.max_length))
+    )
     room = FREE * device.memory
     ways = list(_smaller_and_smaller(config))
     tried = next((way for way in ways if memory(shape, way, device) <= room), ways[-1])

@@ -5,13 +5,14 @@ model to talk with. Imports torch late.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError, ModelError
 from core.models.precision import bfloat16_on_gpu, bitsandbytes_config, keep_unpacked, overflows_in_float16
+from core.models.shape import Shape
 from core.train.config import TrainConfig
-from core.train.estimate import Shape
 from core.train.failures import out_of_memory
 from core.train.spec import JobSpec
 
@@ -160,16 +161,14 @@ def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
     return "bf16" if fast and _rough_size(model) >= SMALL else "fp32"
 
 
-def shape_of(base: str, revision: str | None = None, parameters: int | None = None) -> Shape:
-    """The shape of `base`, from its configuration alone, with its number of parameters where that is not known yet.
-
-    Raises ModelError when there is no such model.
-    """
+@lru_cache(maxsize=8)
+def shape_of(base: str, revision: str | None = None) -> Shape:
+    """The shape of `base`, from its configuration alone. Raises ModelError when there is no such model."""
     from core.models.auto import AutoConfig
+    from core.models.shape import shape_of as counted
 
     try:
-        config = AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False)
-        return Shape.of_config(config, parameters or _rough_size(config))
+        return counted(AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False))
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise _cannot_load(base, error) from error
 

@@ -7,15 +7,12 @@ then take is measured by `benchmarks/estimate.py`. Imports torch late.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from core.models.catalogue import ADAPTER_BYTES, WEIGHT_BYTES, Entry, adapter_parameters, this_machine
+from core.models.catalogue import ADAPTER_BYTES, WEIGHT_BYTES, adapter_parameters, this_machine
 from core.models.precision import OVERFLOW
+from core.models.shape import Shape
 from core.train.config import TrainConfig
 from core.train.rows import Example
-
-if TYPE_CHECKING:
-    from transformers import PretrainedConfig
 
 GB = 1e9
 # Python with torch, transformers, peft and the Trainer, before a model is loaded (measured on a CPU). CUDA's share
@@ -27,50 +24,6 @@ AT_ONCE = {False: 1024, True: 8192}
 FREE = 0.9  # share of the memory that a training may fill
 # Share of a bare matrix product's speed that a whole training step reaches.
 EFFICIENCY = 0.4
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What of a model decides how much it takes."""
-
-    parameters: int
-    layers: int
-    width: int
-    inner: int
-    """Width inside the MLP."""
-    kv_width: int
-    vocabulary: int
-    tied: bool
-    architecture: str = ""
-    window: int = 1 << 20
-
-    @property
-    def embeddings(self) -> int:
-        """Parameters outside the layers."""
-        return self.vocabulary * self.width * (1 if self.tied else 2)
-
-    @classmethod
-    def of_entry(cls, entry: Entry) -> "Shape | None":
-        """Of a model of the catalogue; None where it does not know enough, or the model cannot be trained."""
-        known = (entry.parameters, entry.layers, entry.width, entry.vocabulary, entry.context)
-        if any(value is None for value in known) or entry.stored_bits or entry.loading == "remote":
-            return None
-        body = entry.parameters - entry.vocabulary * entry.width * (1 if entry.tied else 2)
-        inner = int(max(entry.width, (body / entry.layers - 4 * entry.width**2) / (3 * entry.width)))
-        return cls(entry.parameters, entry.layers, entry.width, inner, entry.kv_width or entry.width,
-                   entry.vocabulary, bool(entry.tied), entry.architecture or "", entry.context)  # fmt: skip
-
-    @classmethod
-    def of_config(cls, config: "PretrainedConfig", parameters: int) -> "Shape":
-        """Of a model's configuration."""
-        text = config.get_text_config()
-        width, heads = text.hidden_size, text.num_attention_heads
-        head = getattr(text, "head_dim", None) or width // heads
-        inner = getattr(text, "intermediate_size", None) or 4 * width
-        kv_heads = getattr(text, "num_key_value_heads", None) or heads
-        window = getattr(text, "max_position_embeddings", None) or cls.window
-        return cls(parameters, text.num_hidden_layers, width, inner, kv_heads * head, text.vocab_size,
-                   bool(text.tie_word_embeddings), text.model_type, window)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,7 +41,7 @@ class Device:
         if config.precision == "fp32":
             return 32
         if config.precision == "auto" and not self.bf16:
-            return 16 if self.gpu and not shape.architecture.startswith(OVERFLOW) else 32
+            return 16 if self.gpu and not shape.type.startswith(OVERFLOW) else 32
         return 16
 
 
@@ -139,7 +92,7 @@ def memory(shape: Shape, config: TrainConfig, device: Device) -> int:
     rank = config.rank * (1.2 if config.dora else 1.0)
     body = shape.parameters - shape.embeddings
     adapter = rank * adapter_parameters(body, shape.layers, shape.width, rank=1) * ADAPTER_BYTES
-    tokens = max(config.micro_tokens or AT_ONCE[device.gpu], min(config.max_length, shape.window))
+    tokens = max(config.micro_tokens or AT_ONCE[device.gpu], min(config.max_length, shape.context or config.max_length))
     layer = _kept_by_a_layer(shape, config, number) + (0 if device.gpu else _scores(shape, config))
     if config.gradient_checkpointing:
         activations = tokens * (shape.layers * shape.width * number + layer)

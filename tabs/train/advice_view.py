@@ -8,11 +8,12 @@ from itertools import islice
 from core.data.store import SavedDataSet
 from core.errors import ModelError
 from core.models.catalogue import entry_of
+from core.models.shape import Shape
 from core.prompt import PromptContract
 from core.train.advice import Recommendation, fit, recommend
 from core.train.base import shape_of
 from core.train.config import TrainConfig
-from core.train.estimate import FREE, GB, Rows, Shape, memory, seconds, this_device
+from core.train.estimate import FREE, GB, Rows, memory, seconds, this_device
 from core.train.rows import encode, read_rows
 from tabs.frame.services import Services
 from tabs.frame.strip import duration
@@ -101,9 +102,9 @@ def _shape(base: BaseModel) -> Shape | None:
     """Of the model in memory, or of one of the catalogue."""
     if base.parameters is not None:
         with suppress(ModelError):  # of a kind that only code of its own can tell
-            return shape_of(base.source, base.revision, base.parameters)
+            return shape_of(base.source, base.revision)
     entry = entry_of(base.name)
-    return Shape.of_entry(entry) if entry else None
+    return Shape.of_entry(entry) if entry and not entry.stored_bits else None
 
 
 def _sizes(services: Services, base: BaseModel, saved: SavedDataSet) -> Rows:
