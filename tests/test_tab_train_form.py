@@ -13,7 +13,8 @@ from core.train.__main__ import read_order
 from core.train.config import TrainConfig
 from core.workspace import write_json
 from tabs.frame.services import Services
-from tabs.train import settings
+from tabs.frame.shared import Shared
+from tabs.train import form, settings
 from tabs.train.files import FileHandlers
 from tabs.train.form import FormHandlers
 from tabs.train.preview import PreviewHandlers
@@ -104,16 +105,16 @@ def keep_adapter(services: Services, base: str) -> str:
 
 def test_going_on_brings_the_adapters_shape_and_names_and_reaches_the_run(services: Services) -> None:
     keep_dataset(services)
-    name, form = keep_adapter(services, services.models.folder.name), FormHandlers(services)
-    assert [value for _, value in form.adapters(KEY, "", visit()).choices] == ["", name]
+    name, handlers = keep_adapter(services, services.models.folder.name), FormHandlers(services)
+    assert [value for _, value in handlers.adapters(KEY, "", visit()).choices] == ["", name]
     _, config = advice(services)
-    persona, description, user, *values = form.going_on(KEY, name, "", visit(), None, *settings.values_of(config))
+    persona, description, user, *values = handlers.going_on(KEY, name, "", visit(), None, *settings.values_of(config))
     assert (persona, description, user) == ("ミカ", "Old.", "ケン")
     assert settings.config_of(values) == replace(config, rank=4, alpha=8, target="q_proj")
-    job = services.jobs.get(owner(services), form.start(KEY, visit(), None, *asked(config, start_from=name))[0])
+    job = services.jobs.get(owner(services), handlers.start(KEY, visit(), None, *asked(config, start_from=name))[0])
     assert job.spec.config.rank == 4 and (job.folder.start / "adapter_config.json").is_file()
     with pytest.raises(gr.Error, match="no adapter"):
-        form.going_on(OTHER, name, "", visit("en"), None, *settings.values_of(config))
+        handlers.going_on(OTHER, name, "", visit("en"), None, *settings.values_of(config))
 
 
 def test_an_adapter_of_another_base_is_refused_with_the_reason(services: Services) -> None:
@@ -121,3 +122,14 @@ def test_an_adapter_of_another_base_is_refused_with_the_reason(services: Service
     name, (_, config) = keep_adapter(services, "someone/else"), advice(services)
     with pytest.raises(gr.Error, match="trained on someone/else"):
         FormHandlers(services).going_on(KEY, name, "", visit("en"), None, *settings.values_of(config))
+
+
+def test_every_control_accepts_what_it_begins_with(services: Services) -> None:
+    """Gradio refuses, at the press of a button, a dropdown's value that is not among its choices."""
+    with gr.Blocks() as page:
+        key, state = gr.BrowserState(""), gr.State("")
+        with gr.Tabs() as tabs:
+            made = form.build(services, Shared(key, state, state, tabs, page.load(lambda: None)), gr.Textbox())
+    assert len(made.asked) == 7 + len(settings.CONTROLS)
+    for component in made.asked:
+        component.preprocess(component.value)

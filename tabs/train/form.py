@@ -167,7 +167,7 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> Form:
             base = gr.Textbox(label=label("train.base"), info=label(info), placeholder="Qwen/Qwen3-0.6B", max_lines=1,
                               elem_id="train-base")  # fmt: skip
         with gr.Accordion(label("train.go_on"), open=False, elem_id="train-go-on") as go_on:
-            start_from = gr.Dropdown(choices=[], value="", label=label("train.start_from"), allow_custom_value=False,
+            start_from = gr.Dropdown(choices=[], value=None, label=label("train.start_from"), allow_custom_value=False,
                                      info=label("train.start_from_info"), elem_id="train-start-from")  # fmt: skip
         with gr.Accordion(label("train.persona_details"), open=False, elem_id="train-persona"):
             named = [
