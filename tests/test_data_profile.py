@@ -70,3 +70,16 @@ def test_every_value_is_in_one_class():
     assert made.bins[0].count == 3 and made.bins[-1].count == 1 and made.bins[-1].end is None
     assert spread([], DELAYS).mean == 0
     assert spread(range(1, 101), DELAYS).ninth == 90
+
+
+def test_how_fast_somebody_types_is_told_by_messages_in_a_row_and_a_clock_of_seconds():
+    def talk(step: float, rows: int = 15) -> list:
+        lines = []
+        for n in range(rows):
+            lines += [say("A", "x" * 90, 10 * n), say("P", "x" * 40, 10 * n + 1), say("P", "x" * 24, 10 * n + 1 + step),
+                      say("P", "later", 10 * n + 5), say("P", "x" * 24, 10 * n + 5 + step)]  # fmt: skip
+        return lines
+
+    assert profile(log_of(*talk(8 / 60)), "P").typing == 3.0  # 24 letters in 8 seconds; minutes of silence count not
+    assert profile(log_of(*talk(8 / 60, rows=5)), "P").typing == 0.0  # too few to tell
+    assert profile(log_of(*talk(1)), "P").typing == 0.0  # a clock of minutes

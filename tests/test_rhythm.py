@@ -32,3 +32,9 @@ def test_a_reply_that_is_made_at_once_still_takes_its_time() -> None:
     pacing, whole = Pacing(QUICK), ["a", "b", "c"]
     seen = [len(pacing.shown(whole, done=True, now=100 + n / 10)) for n in range(30)]
     assert seen[0] == 1 and seen.index(2) == 11 and seen.index(3) == 22 and seen == sorted(seen)
+
+
+def test_a_known_speed_is_kept_within_what_one_likes_to_wait() -> None:
+    assert Rhythm.of(0) == Rhythm() and Rhythm.of(7).letters == 7
+    assert Rhythm.of(0.5).letters == 4 and Rhythm.of(200).letters == 30
+    assert Rhythm.of(5).before("x" * 300) == 4.0

@@ -14,6 +14,11 @@ class Rhythm:
     """Typed a second; people are slower, and nobody wants to wait for them."""
     longest: float = 2.5
 
+    @classmethod
+    def of(cls, typing: float) -> "Rhythm":
+        """That of somebody who types so many letters a second, within what one likes to wait; 0 is not known."""
+        return cls(letters=min(30.0, max(4.0, typing)), longest=4.0) if typing else cls()
+
     def before(self, message: str) -> float:
         """Seconds between the message before and this one."""
         return min(self.longest, self.pause + len(message) / self.letters)

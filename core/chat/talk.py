@@ -11,6 +11,7 @@ from core.chat.conversations import Conversations
 from core.chat.engine import Engine, Reply
 from core.chat.guards import ASIDE, Hidden, line, wants_another_part
 from core.chat.limits import Limits
+from core.chat.rhythm import Rhythm
 from core.chat.watch import ATTEMPTS, Watch, hotter, watched
 from core.errors import InputError
 from core.memory.at_once import with_format
@@ -45,6 +46,8 @@ class Setting:
     """One structured answer holds the reply and what to remember."""
     book: Book = NO_BOOK
     """What comes to the persona's mind at certain words."""
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    """How its messages follow each other."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,12 @@ class Talk:
         loaded, remote = self.models.current(), self.remotes.of(owner)
         adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
         persona = self.persona(owner, conversation.persona, conversation.adapter, language).told(conversation.id)
+        rhythm = Rhythm.of(persona.typing)
         if remote:
             plain = persona.contract(remote.context, template=REMOTE_TEMPLATE)
-            return Setting(owner, loaded, plain, persona.sampling, None, False, remote, book=persona.book)
+            return Setting(
+                owner, loaded, plain, persona.sampling, None, False, remote, book=persona.book, rhythm=rhythm
+            )  # fmt: skip
         contract = persona.contract(loaded.context)
         differs = False
         if adapter and adapter.contract:
@@ -101,7 +107,8 @@ class Talk:
         if at_once:
             contract = with_format(contract, self.memory.listed(owner, who, contract.context_window))
         return Setting(
-            owner, loaded, contract, persona.sampling, adapter, differs, at_once=at_once, book=persona.book
+            owner, loaded, contract, persona.sampling, adapter, differs, at_once=at_once, book=persona.book,
+            rhythm=rhythm,
         )  # fmt: skip
 
     def prompt(self, setting: Setting, conversation: Conversation, draft: str = "") -> Prompt:

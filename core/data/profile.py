@@ -8,8 +8,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from statistics import fmean
+from itertools import groupby, pairwise
+from statistics import fmean, median
 
 from core.data.rows import clean
 from core.data.sessions import sessions, talking_order
@@ -19,6 +19,8 @@ from core.messages import Kind, Message
 
 LENGTHS = (1, 4, 7, 11, 16, 21, 31, 41, 61, 81, 121, 201)  # letters at which a class begins
 DELAYS = (0, 1, 2, 5, 10, 30, 60, 180, 720, 1440, 10080)  # minutes
+LONGEST_TYPING = 60.0  # seconds; what comes later was not being typed all the time
+FEWEST_TYPED = 20  # messages from which a speed is told
 BURSTS = tuple(range(1, 11))  # messages; the last class has no end
 TOP = 20
 TAIL, NEAR = 40, 12  # letters of a message in which its ending is looked for, and in which a part of it is
@@ -114,6 +116,8 @@ class Profile:
     """Share of the messages that hold one."""
     words: tuple[Favourite, ...]
     """Said more often than the others say them."""
+    typing: float = 0.0
+    """Letters a second from one message to the next in a row, the median; 0 where the log does not tell."""
 
 
 def profile(log: Log, name: str, *, gap_minutes: float = 60.0) -> Profile:
@@ -143,6 +147,7 @@ def profile(log: Log, name: str, *, gap_minutes: float = 60.0) -> Profile:
         kaomoji=_top(kaomoji, len(texts)),
         with_emoji=holding / max(len(texts), 1),
         words=favourites(texts, others),
+        typing=_typing(log.messages, name),
     )
 
 
@@ -155,8 +160,7 @@ def spread(values: Iterable[float], starts: Sequence[float]) -> Spread:
     if not ordered:
         return Spread(0, 0.0, 0.0, 0.0, 0.0, bins)
     n = len(ordered)
-    median = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
-    return Spread(n, fmean(ordered), median, ordered[-(-9 * n // 10) - 1], ordered[-1], bins)
+    return Spread(n, fmean(ordered), median(ordered), ordered[-(-9 * n // 10) - 1], ordered[-1], bins)
 
 
 def end_of(text: str) -> tuple[str, str]:
@@ -208,6 +212,19 @@ def _hours(messages: Sequence[Message], name: str) -> tuple[int, ...]:
     # Midnight on every day is a clock that tells days only.
     only_days = not any(m.time and (m.time.hour or m.time.minute) for m in messages)
     return tuple(0 if only_days else timed[hour] for hour in range(24))
+
+
+def _typing(messages: Sequence[Message], name: str) -> float:
+    if not any(message.time and message.time.second for message in messages):
+        return 0.0  # a clock of minutes
+    speeds = []
+    for before, message in pairwise(_talk(messages)):
+        in_a_row = before.sender == message.sender == name and before.part == message.part
+        if in_a_row and message.kind is Kind.TEXT and before.time and message.time:
+            seconds = (message.time - before.time).total_seconds()
+            if 0 < seconds <= LONGEST_TYPING:
+                speeds.append(len(message.text) / seconds)
+    return median(speeds) if len(speeds) >= FEWEST_TYPED else 0.0
 
 
 def _delays(messages: Sequence[Message], name: str) -> Iterable[float]:

@@ -63,6 +63,7 @@ def persona_of(
         summary=TEXTS[language]["summary"],
         examples=telling_exchanges(made, rows, room=room, size=size),
         user=other,
+        typing=made.typing,
     )
 
 

@@ -27,6 +27,8 @@ class Persona:
     sampling: Sampling = field(default_factory=Sampling)
     user: str = "User"
     built_in: bool = False
+    typing: float = 0.0
+    """Letters a second from one of its messages to the next, as in its log; 0 where that is not known."""
     book: Book = field(default_factory=Book)
     """What comes to its mind when certain words are said."""
     card: dict = field(default_factory=dict, compare=False)

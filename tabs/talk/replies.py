@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.chat.engine import Reply
-from core.chat.rhythm import Pacing, Rhythm
+from core.chat.rhythm import Pacing
 from core.chat.talk import Setting
 from core.errors import AppError, ModelError
 from core.prompt import Prompt
@@ -148,7 +148,7 @@ def _frames(
     services: Services, setting: Setting, replies: Iterator[Reply], writing: Writing, human: bool
 ) -> Iterator[Frame]:
     """What is to be seen, again and again while the reply is made and after it, until all of it is there."""
-    pacing = Pacing(Rhythm()) if human else None
+    pacing = Pacing(setting.rhythm) if human else None
     reply, messages = Reply("", 0), []
 
     def frame(done: bool) -> Frame:
