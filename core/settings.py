@@ -120,6 +120,16 @@ def visible_gpus() -> tuple[str, ...]:
     return _words(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
 
 
+def launched_processes() -> int:
+    """How many processes `torchrun` or `accelerate launch` started for one training; 1 without them."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def launched_rank() -> int:
+    """Which one of them this is, from 0 on."""
+    return int(os.environ.get("RANK", 0))
+
+
 def worker_environment() -> dict[str, str]:
     """The environment of a training process: what it needs to run, and no secret."""
     kept = {k: v for k, v in os.environ.items() if k in WORKER or k.startswith(WORKER_PREFIXES)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.train.batches import Collate, LengthBatches, micro_batches
-from core.train.loss import SummedLoss, measure
+from core.train.loss import HeldOutLoss, SummedLoss, measure
 from core.train.rows import IGNORED, Example, Examples
 
 
@@ -103,6 +103,28 @@ def test_the_order_does_not_depend_on_the_global_generator() -> None:
     random.seed(5)
     torch.manual_seed(5)
     assert list(batches) == first
+
+
+def test_processes_share_every_batch_of_one() -> None:
+    lengths = [(n * 7919) % 500 + 1 for n in range(25)]
+    whole = list(LengthBatches(lengths, rows=4, seed=0))
+    shares = [list(LengthBatches(lengths, rows=4, seed=0, rank=rank, processes=3)) for rank in range(3)]
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert sorted(row for part in parts for row in part) == sorted(batch)
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert any(not part for parts in zip(*shares, strict=True) for part in parts)  # one row, three processes
+
+
+def test_a_process_without_a_row_takes_part_and_changes_nothing() -> None:
+    import torch
+
+    one = model("llama")
+    batch = Collate(pad=0)([])
+    loss = SummedLoss(one)(one, batch)
+    loss.backward()
+    assert loss.item() == 0 and batch["labels"][:, 1:].eq(IGNORED).all()
+    assert all(p.grad is None or not p.grad.any() for p in one.parameters())
+    assert measure(one, Examples(), Collate(pad=0), tokens=64, device=torch.device("cpu")) == HeldOutLoss(0.0, 0.0)
 
 
 def test_rows_of_a_batch_are_of_like_length() -> None:

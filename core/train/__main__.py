@@ -5,14 +5,14 @@
 The keys of the file are the names of the options; settings stand behind them as name=value. What stands on the
 command line counts, then the file, then what is advised. The output holds adapter/ (with contract.json),
 config.yaml (all settings as they were), events.jsonl and metrics.json. Ctrl-C or SIGTERM saves and ends; the same
-command goes on.
+command goes on. `--accelerate FILE` trains on several GPUs, as that config of accelerate says (core/train/launch/).
 """
 
 import argparse
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.errors import AppError, InputError
@@ -20,7 +20,7 @@ from core.settings import Settings
 from core.train.devices import devices
 from core.train.monitors import usable
 from core.train.order import KEYS, Order, checked_settings, order_of, read_yaml, to_yaml
-from core.train.process import launch, launch_monitor
+from core.train.process import Process, launch, launch_monitor, launch_together
 from core.train.progress import EventFollower, Progress
 from core.train.spec import RunFolder
 from core.workspace import read_json, write_json
@@ -28,13 +28,23 @@ from core.workspace import read_json, write_json
 
 def main(arguments: Sequence[str]) -> int:
     """0: done; 1: it failed, or the order cannot be used (a sentence says why); 3: stopped before the end."""
+    several = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    several.add_argument("--accelerate", type=Path)
+    given, rest = several.parse_known_args(arguments)
     try:
-        folder = prepare(read_order(arguments))
+        order, count = read_order(rest), processes_of(given.accelerate) if given.accelerate else 1
         monitors = usable(Settings.from_env().monitors)
+        folder = prepare(order)
     except AppError as error:
         print(error.en, file=sys.stderr)
         return 1
-    ending = follow(folder, monitors)
+
+    def start() -> Process:
+        if given.accelerate:
+            return launch_together(folder, given.accelerate.resolve(), count)
+        return launch(folder, devices()[0])
+
+    ending = follow(folder, start, monitors)
     if ending.state == "failed" and ending.error:
         print(ending.error[0], file=sys.stderr)
     if folder.adapter.is_dir():
@@ -68,6 +78,17 @@ def read_order(arguments: Sequence[str]) -> Order:
     return order_of(value, here)
 
 
+def processes_of(accelerate: Path) -> int:
+    """How many processes a config of accelerate starts. Raises InputError when it does not say."""
+    count = _read(accelerate).get("num_processes")
+    if not isinstance(count, int) or count < 1:
+        raise InputError(
+            f"{accelerate} has num_processes = {count!r}; it has to be the number of GPUs to train on.",
+            f"{accelerate} の num_processes が {count!r} です。学習に使う GPU の数にしてください。",
+        )
+    return count
+
+
 def _read(path: Path) -> dict:
     try:
         return read_yaml(path.read_text(encoding="utf-8"), path.name)
@@ -95,8 +116,10 @@ def prepare(order: Order) -> RunFolder:
     return folder
 
 
-def follow(folder: RunFolder, monitors: Sequence[str] = (), *, every: float = 0.5) -> Progress:
-    """Start the training process and what feeds the monitors, and print how it goes, until it ends."""
+def follow(
+    folder: RunFolder, start: Callable[[], Process], monitors: Sequence[str] = (), *, every: float = 0.5
+) -> Progress:
+    """Start the training and what feeds the monitors, and print how it goes, until it ends."""
 
     def stop(*_: object) -> None:
         folder.stop.touch()
@@ -107,7 +130,7 @@ def follow(folder: RunFolder, monitors: Sequence[str] = (), *, every: float = 0.
     follower.follow()
     follower.ending = None  # of an earlier launch
     told: set[object] = set()
-    process = launch(folder, devices()[0])
+    process = start()
     for name in monitors:
         launch_monitor(folder, name, process)
     while True:

@@ -5,6 +5,7 @@ generator, and every epoch has the same number of batches.
 """
 
 import random
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from core.train.rows import IGNORED, Example
 POOL = 32  # batches whose rows are sorted by length together: little padding, and still a new mix each epoch
 
 
+NOTHING = Example(array("i", [0, 0]), array("i", [IGNORED, IGNORED]), words=0)  # a row that teaches nothing
+
+
 @dataclass
 class LengthBatches:
     """A batch sampler: lists of row numbers. Pure function of (lengths, batch size, seed, epoch)."""
@@ -23,6 +27,9 @@ class LengthBatches:
     rows: int
     """Rows in a batch; the last one of an epoch may have fewer."""
     seed: int
+    rank: int = 0
+    """Of several processes, which one asks: each gets its share of every batch, the last ones perhaps nothing."""
+    processes: int = 1
     epoch: int = 0
     batch_size: None = None  # what accelerate reads of a batch sampler without one size
     drop_last: bool = False
@@ -43,7 +50,7 @@ class LengthBatches:
             near = sorted(order[start : start + pool], key=self.lengths.__getitem__)
             batches += [near[at : at + self.rows] for at in range(0, len(near), self.rows)]
         chance.shuffle(batches)
-        return iter(batches)
+        return (batch[self.rank :: self.processes] for batch in batches)
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,8 @@ class Collate:
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         """input_ids, attention_mask and labels, each (rows, longest row) of int64; weights of float32 where rows
-        have them."""
-        examples = sorted(examples, key=lambda example: -len(example.ids))
+        have them. Of no rows, NOTHING: every process has to take part in a step."""
+        examples = sorted(examples or [NOTHING], key=lambda example: -len(example.ids))
         size = (len(examples), len(examples[0].ids))
         ids, labels = torch.full(size, self.pad), torch.full(size, IGNORED)
         mask = torch.zeros(size, dtype=torch.long)

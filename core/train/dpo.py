@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.utils.data import DataLoader
 
-from core.train.batches import LengthBatches, micro_batches
+from core.train.batches import micro_batches
 from core.train.loss import Inputs
 from core.train.preference import PairExample
 from core.train.rows import IGNORED
@@ -104,10 +104,7 @@ class PreferenceTrainer(PersonaTrainer):
         self.heldout_pairs = self._with_reference(self.heldout_pairs)
 
     def get_train_dataloader(self) -> DataLoader:
-        batches = LengthBatches([len(e.ids) for e in self.train_dataset], self.args.train_batch_size, self.args.seed)
-        return self.accelerator.prepare(
-            DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.collate_pairs)
-        )
+        return self._batches([len(pair.ids) for pair in self.train_dataset], self.collate_pairs)
 
     def _gradients(self, model: torch.nn.Module, inputs: Inputs, lengths: Sequence[int]) -> torch.Tensor:
         """Backward passes over the step's pairs in parts; the mean loss of a pair."""

@@ -182,8 +182,14 @@ def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTr
 
 
 def _preference_trainer(work: Work, args: "TrainingArguments", settings: dict, pad: int) -> "PreferenceTrainer":
+    from core.train import processes
     from core.train.dpo import CollatePairs, PreferenceTrainer
 
+    if processes.together():
+        raise InputError(
+            "Preferences are learned by one process: start this run without torchrun or accelerate.",
+            "好みの学習は 1 つのプロセスで行います。torchrun や accelerate を使わずに始めてください。",
+        )
     trainer = PreferenceTrainer(
         work.model, args, beta=work.spec.preference.beta, collate_pairs=CollatePairs(pad),
         heldout_pairs=work.pairs.heldout, **settings,
@@ -246,6 +252,7 @@ def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
         greater_is_better=False,
         restore_callback_states_from_checkpoint=True,
         dataloader_pin_memory=gpu,
+        ddp_find_unused_parameters=False,
         remove_unused_columns=False,
         report_to="none",
         disable_tqdm=True,

@@ -63,6 +63,13 @@ def launch(folder: RunFolder, device: str) -> Process:
     return _start([*COMMAND, str(folder.path)], folder.log, environment)
 
 
+def launch_together(folder: RunFolder, accelerate: Path, count: int) -> Process:
+    """Start `count` training processes that train together, as a config file of accelerate says."""
+    how = ["-m", "accelerate.commands.launch", "--config_file", str(accelerate)]
+    worker = ["-m", "core.train.worker", str(folder.path), "--processes", str(count)]
+    return _start([sys.executable, *how, *worker], folder.log, worker_environment())
+
+
 def launch_monitor(folder: RunFolder, name: str, training: Process) -> Process:
     """Start the process that feeds a monitor (`core.train.monitors`) as long as `training` runs."""
     follow = ["--to", name, "--process", str(training.pid), str(training.created)]

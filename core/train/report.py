@@ -12,6 +12,7 @@ from transformers import TrainerControl as Control
 from transformers import TrainerState as State
 from transformers import TrainingArguments as Args
 
+from core.train import processes
 from core.train.events import HeldOut, Preferred, Saved, Step, append
 from core.train.spec import RunFolder
 
@@ -32,6 +33,11 @@ class Stop:
         signal.signal(signal.SIGTERM, note)
 
     def asked(self) -> bool:
+        """Of several processes, all have to ask at the same time."""
+        return processes.any_says(self.heard())
+
+    def heard(self) -> bool:
+        """The same, as far as this process alone knows."""
         return self.signalled or self.folder.stop.exists()
 
 

@@ -62,10 +62,12 @@ class RunFolder:
     """
 
     path: Path
+    rank: int = 0
+    """Of several processes that train together, which one asks: the first alone writes what counts."""
 
     @property
     def events(self) -> Path:
-        return self.path / "events.jsonl"
+        return self.path / (f"events-{self.rank}.jsonl" if self.rank else "events.jsonl")
 
     @property
     def meta(self) -> Path:

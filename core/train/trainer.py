@@ -13,15 +13,22 @@ import torch
 from peft.helpers import disable_input_dtype_casting
 from peft.optimizers import create_loraplus_optimizer
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, Trainer
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from core.errors import JobError
-from core.train import checkpoints
+from core.train import checkpoints, processes
 from core.train.batches import LengthBatches, micro_batches
 from core.train.dropout import quicken
 from core.train.failures import check_room, out_of_memory
 from core.train.loss import HeldOutLoss, Inputs, SummedLoss, measure
-from core.train.rows import IGNORED
+from core.train.rows import IGNORED, Examples
 
 # Padded tokens that go through the model at once where nothing is asked for. A CPU is not faster with more:
 # 512, 1,024 and 2,048 differ by less than 5 %. What a GPU cannot hold is halved.
@@ -30,6 +37,16 @@ AT_ONCE = {"cpu": 1024, "cuda": 8192}
 
 class StopAsked(Exception):  # noqa: N818 - not an error: somebody asked for it
     """The run was asked to stop where no step is under way."""
+
+
+class NextEpoch(TrainerCallback):
+    """Tells the batches which epoch it is, in the middle of which a resume may be."""
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, train_dataloader: DataLoader,
+        **_: object,
+    ) -> None:  # fmt: skip
+        train_dataloader.batch_sampler.set_epoch(state.global_step // len(train_dataloader))
 
 
 class PersonaTrainer(Trainer):
@@ -51,6 +68,7 @@ class PersonaTrainer(Trainer):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.remove_callback(PrinterCallback)  # events.jsonl has it all
+        self.add_callback(NextEpoch)
         self.asked = asked
         self.micro_tokens = micro_tokens or AT_ONCE.get(self.args.device.type, AT_ONCE["cuda"])
         self.on_out_of_memory = on_out_of_memory
@@ -68,10 +86,14 @@ class PersonaTrainer(Trainer):
         return self.seconds + time.monotonic() - self._began
 
     def get_train_dataloader(self) -> DataLoader:
-        batches = LengthBatches(self.train_dataset.lengths, self.args.train_batch_size, self.args.seed)
-        return self.accelerator.prepare(
-            DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
-        )
+        return self._batches(self.train_dataset.lengths, self.data_collator)
+
+    def _batches(self, lengths: Sequence[int], collate: Callable[[Sequence], Inputs]) -> DataLoader:
+        """This process' share of every step. Not prepared by accelerate, which would deal out whole steps."""
+        batches = LengthBatches(lengths, self.args.train_batch_size, self.args.seed,
+                                rank=processes.rank(), processes=processes.count())  # fmt: skip
+        return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=collate,
+                          pin_memory=self.args.dataloader_pin_memory)  # fmt: skip
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW; with a LoRA+ ratio, one that gives the B matrices that many times the learning rate."""
@@ -175,11 +197,15 @@ class PersonaTrainer(Trainer):
 
     def _try_measure(self) -> HeldOutLoss | None:
         """As `measured`; None where memory ran out and less is tried next time."""
-        lengths = sorted((len(example.ids) for example in self.eval_dataset), reverse=True)
+        rows, between = self.eval_dataset, self._stop_if_asked
+        if processes.together():  # each measures a share, to its end
+            rows, between = Examples(rows[processes.rank() :: processes.count()]), lambda: None
+        lengths = sorted(rows.lengths, reverse=True)
         try:
             with self.computing():
-                return measure(self.model, self.eval_dataset, self.data_collator, tokens=self.micro_tokens,
-                               device=self.args.device, between=self._stop_if_asked)  # fmt: skip
+                found = measure(self.model, rows, self.data_collator, tokens=self.micro_tokens,
+                                device=self.args.device, between=between)  # fmt: skip
+            return _over_all(found, rows) if processes.together() else found
         except (RuntimeError, MemoryError) as error:
             if not self._halving_helps(error, lengths):
                 raise
@@ -211,14 +237,25 @@ class PersonaTrainer(Trainer):
         folder = Path(self.args.output_dir)
         check_room(folder, 3 * sum(p.nbytes for p in self.model.parameters() if p.requires_grad))  # and AdamW's two
         path = checkpoints.place(folder, self.state.global_step)
-        checkpoints.unseal(path)
+        if self.args.should_save:
+            checkpoints.unseal(path)
         super()._save_checkpoint(model, trial)
-        checkpoints.seal(path, step=self.state.global_step, seconds=self.total_seconds)
-        checkpoints.prune(folder, best=self.state.best_global_step if self.args.load_best_model_at_end else None)
+        processes.wait()  # each writes the state of its random generators
+        if self.args.should_save:
+            checkpoints.seal(path, step=self.state.global_step, seconds=self.total_seconds)
+            checkpoints.prune(folder, best=self.state.best_global_step if self.args.load_best_model_at_end else None)
+        processes.wait()
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Adapter weights alone: no look at the Hub for the base, no copy of its embeddings."""
         self.model.save_pretrained(output_dir, state_dict=state_dict, save_embedding_layers=False)
+
+
+def _over_all(found: HeldOutLoss, rows: Examples) -> HeldOutLoss:
+    """The measure of all processes' rows, from that of this one's."""
+    learned, words = (sum(getattr(row, name) for row in rows) for name in ("learned", "words"))
+    loss, bits, learned, words = processes.totals([found.loss * learned, found.bpb * words, learned, words])
+    return HeldOutLoss(loss / max(learned, 1), bits / max(words, 1))
 
 
 def _random_state(state: list[torch.Tensor] | None = None) -> list[torch.Tensor]:

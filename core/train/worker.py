@@ -2,10 +2,12 @@
 
 It reads spec.json, goes on from the last complete checkpoint if there is one, tells events.jsonl what
 happens, and leaves the adapter in RUN_FOLDER/adapter. Asked to stop (a file `stop`, SIGTERM) it ends after
-the step at hand with a checkpoint and a usable adapter. torch and transformers are imported late, so
-that a second start on the same folder ends at once.
+the step at hand with a checkpoint and a usable adapter. Under torchrun or `accelerate launch` several of
+them share every step (`core.train.processes`); the first alone writes what counts. torch and transformers are
+imported late, so that a second start on the same folder ends at once.
 """
 
+import argparse
 import logging
 import sys
 from dataclasses import asdict, replace
@@ -19,6 +21,7 @@ from filelock import FileLock, Timeout
 from core.cards import public_name
 from core.errors import AppError
 from core.prompt import ending
+from core.settings import launched_rank
 from core.train.adapter import tidy, write_adapter
 from core.train.checkpoints import last_checkpoint
 from core.train.events import Done, Failed, Halved, HeldOut, Note, Preferred, Started, Step, Stopped, append, read
@@ -40,28 +43,37 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str]) -> int:
     """Run the folder named on the command line. 0: done or stopped; 1: failed; 3: somebody else runs it."""
     logging.basicConfig(level=logging.INFO)
-    folder = RunFolder(Path(arguments[0]).resolve())
+    parser = argparse.ArgumentParser(prog="python -m core.train.worker")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--processes", type=int, help="how many have to train together, as torchrun starts them")
+    given = parser.parse_args(arguments)
+    folder = RunFolder(given.folder.resolve(), launched_rank())
+    if folder.rank:
+        return run(folder, listen=True, processes=given.processes)  # the first one holds the lock
     try:
         with FileLock(folder.path / ".lock", timeout=0):
-            return run(folder, listen=True)
+            return run(folder, listen=True, processes=given.processes)
     except Timeout:
         log.error("another process already trains in %s", folder.path)
         return 3
 
 
-def run(folder: RunFolder, *, listen: bool = False) -> int:
+def run(folder: RunFolder, *, listen: bool = False, processes: int | None = None) -> int:
     """Train, and tell every ending as an event. The edge of the process: nothing gets past it."""
+    from core.train.processes import join
     from core.train.report import Stop
 
     stop = Stop(folder)
     if listen:
         stop.listen()
     try:
+        join(processes)
         train(folder, stop)
     except Exception as error:  # whatever a library raised: the person gets a sentence, the log the traceback
         log.exception("failed")
         sentence = (error.en, error.ja) if isinstance(error, AppError) else explain(error, folder.path)
-        make_room(folder)
+        if not folder.rank:
+            make_room(folder)
         append(folder.events, Failed(*sentence))
         return 1
     return 0
@@ -69,12 +81,15 @@ def run(folder: RunFolder, *, listen: bool = False) -> int:
 
 def train(folder: RunFolder, stop: "Stop") -> None:
     """The whole run. Raises AppError for what a person can mend, and what the libraries raise."""
+    from core.train.processes import first_alone
     from core.train.trainer import StopAsked
 
-    tidy(folder.adapter)
-    checkpoint = last_checkpoint(folder.checkpoints)
+    with first_alone():
+        tidy(folder.adapter)
+        checkpoint = last_checkpoint(folder.checkpoints)
     try:
-        work = load(folder, stop.asked)
+        with first_alone():  # the others find the rows encoded; they cannot ask together meanwhile
+            work = load(folder, stop.heard)
         if stop.asked() and not checkpoint:
             raise StopAsked
         trainer, report = trainer_for(folder, work, stop)
@@ -101,7 +116,8 @@ def train(folder: RunFolder, stop: "Stop") -> None:
         return
     _tell_kept(folder, trainer)
     metrics = _metrics(folder, trainer)
-    _write(folder, work, trainer.model, metrics)
+    if not folder.rank:
+        _write(folder, work, trainer.model, metrics)
     append(folder.events, Stopped(trainer.state.global_step) if report.stopped else Done(metrics))
 
 
@@ -153,8 +169,10 @@ def _tell_kept(folder: RunFolder, trainer: "PersonaTrainer") -> None:
 
 def _measure_end(folder: RunFolder, trainer: "PersonaTrainer") -> None:
     """See that the weights that are kept are measured; on the way they may not have been."""
+    from core.train.processes import any_says
+
     kept = trainer.kept_step
-    if trainer.args.eval_strategy != "no" and kept not in _heldout(folder):
+    if trainer.args.eval_strategy != "no" and any_says(kept not in _heldout(folder)):
         found = trainer.figures()
         append(folder.events, HeldOut(kept, found["loss"], found["bpb"]))
         if "accuracy" in found:
