@@ -342,6 +342,7 @@ def test_a_contract_survives_json() -> None:
     contract = PromptContract(
         "ミカ", "説明", user="健", examples=(Turn("user", ("a", "b"), "Bo"), Turn("assistant", ("c",))),
         template="chatml", separator=" / ", opening="…", context_window=512, reply_reserve=0,
+        reply_format="一行で。", parts=("timeline", "recalled"),
     )  # fmt: skip
     value = json.loads(json.dumps(contract.to_json())) | {"from_a_later_version": [1]}
     assert PromptContract.from_json(value) == contract
@@ -354,7 +355,7 @@ def test_a_contract_survives_json() -> None:
      {"context_window": True}, {"reply_reserve": -1}, {"separator": ""}, {"template": ["x"]},
      {"examples": [{"role": "system", "messages": ["x"]}]},
      {"examples": [{"role": "user", "messages": []}]}, {"examples": [{"role": "user", "messages": [3]}]},
-     {"examples": "abc"}, {"examples": 3}],
+     {"examples": "abc"}, {"examples": 3}, {"parts": ["secrets"]}, {"parts": 3}, {"reply_format": None}],
 )  # fmt: skip
 def test_what_is_no_contract_is_told(change: dict) -> None:
     with pytest.raises(InputError, match="contract"):

@@ -90,18 +90,7 @@ class Talk:
             return Setting(
                 owner, loaded, plain, persona.sampling, None, False, remote, book=persona.book, rhythm=rhythm
             )  # fmt: skip
-        contract = persona.contract(loaded.context)
-        differs = False
-        if adapter and adapter.contract:
-            trained = adapter.contract
-            differs = (persona.name, persona.description) != (trained.persona, trained.description)
-            window = min(trained.context_window, loaded.context)
-            shape = {name: getattr(trained, name) for name in ("template", "separator", "opening", "parts")}
-            contract = replace(
-                replace(contract, **shape) if differs else trained,
-                context_window=window,
-                reply_reserve=min(contract.reply_reserve, window // 2),
-            )
+        contract, differs = held_under(persona, adapter, loaded.context)
         who = remembered_as(conversation)
         at_once = self.memory.choices(owner, who).at_once
         if at_once:
@@ -211,6 +200,25 @@ class Talk:
         plain, written = setting.contract.separator, ending(setting.contract, setting.loaded.tokenizer).separator
         parts = (reply.replace(written, plain) if written else reply).split(plain)
         return [part.strip() for part in parts if part.strip()]
+
+
+def held_under(persona: Persona, adapter: Adapter | None, context: int) -> tuple[PromptContract, bool]:
+    """The contract of a talk with this persona on a model with that window, and whether the adapter's differs.
+
+    An adapter is asked as it was trained; with another persona than its own, at least in the same shape.
+    """
+    contract = persona.contract(context)
+    if adapter is None or adapter.contract is None:
+        return contract, False
+    trained = adapter.contract
+    differs = (persona.name, persona.description) != (trained.persona, trained.description)
+    if differs:
+        shape = {name: getattr(trained, name) for name in ("template", "separator", "opening", "parts")}
+        asked = replace(contract, **shape)
+    else:
+        asked = trained
+    window = min(trained.context_window, context)
+    return replace(asked, context_window=window, reply_reserve=min(contract.reply_reserve, window // 2)), differs
 
 
 def _from_afar(

@@ -1,0 +1,205 @@
+"""Talk with a persona from a terminal or a pipe, without the page.
+
+    python -m core.chat                                          the first built-in persona and the small model
+    python -m core.chat --persona yui --model Qwen/Qwen3-0.6B --adapter path/to/adapter
+    echo "こんにちは" | python -m core.chat --once --json
+
+In a terminal replies appear as they are written; Ctrl-C stops one, Ctrl-D ends. From a pipe every line is a message,
+or with --once the whole text is one. With --json each reply is one line: the messages, and how they were made.
+Nothing is stored and nothing remembered. What cannot be used is one sentence on standard error and exit status 2.
+"""
+
+import argparse
+import json
+import locale
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import TimeoutError
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from core.chat.conversation import Conversation
+from core.chat.conversations import Conversations
+from core.chat.engine import Engine, Reply
+from core.chat.talk import Setting, Talk, held_under
+from core.errors import AppError, InputError
+from core.memory.memory import Memory
+from core.memory.writing import write
+from core.models.adapters import Adapter, Adapters
+from core.models.loading import ModelStore
+from core.personas import Persona, Personas, built_in
+from core.personas.tavern import read_card
+from core.settings import Settings
+from core.workspace import Workspace
+
+OWNER = "login-terminal"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Talk until the input ends; returns the exit status."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # a stand-in of a test or a notebook
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    options = _options(arguments)
+    try:
+        with tempfile.TemporaryDirectory() as nowhere:
+            talk, setting, conversation = begin(options, Path(nowhere))
+            hold(talk, setting, conversation, options)
+    except AppError as error:
+        print(error.text(options.language), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m core.chat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--persona", default="", help="the id of a built-in one, or a character card (PNG, JSON)")
+    parser.add_argument("--model", default="", help="a Hub id or a folder; without it, the one that comes with the app")
+    parser.add_argument("--adapter", type=Path, help="a folder of an adapter, asked as it was trained")
+    parser.add_argument("--once", nargs="?", const="", metavar="TEXT",
+                        help="one message, TEXT or all of the input, and one reply")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="each reply as one line of JSON")
+    parser.add_argument("--seed", type=int, help="draw the same words again")
+    japanese = (locale.getlocale()[0] or "").lower().startswith("ja")
+    parser.add_argument("--language", choices=("ja", "en"), default="ja" if japanese else "en",
+                        help="of the built-in personas and of what goes wrong")  # fmt: skip
+    return parser.parse_args(arguments)
+
+
+def begin(options: argparse.Namespace, nowhere: Path) -> tuple[Talk, Setting, Conversation]:
+    """Everything a talk needs. Raises AppError for a persona, an adapter or a model that cannot be used."""
+    adapter = Adapter.read(options.adapter) if options.adapter else None
+    persona = persona_of(options.persona, adapter, options.language)
+    if options.seed is not None:
+        persona = replace(persona, sampling=replace(persona.sampling, seed=options.seed))
+    models = ModelStore(Settings.from_env().model)
+    models.start(options.model)
+    _wait(models)
+    loaded, workspace = models.current(), Workspace(nowhere)
+    conversations = Conversations(workspace)
+    talk = Talk(models, Engine(models), Personas(workspace), Adapters(workspace), conversations,
+                Memory(workspace, partial(write, models)))  # fmt: skip
+    conversation = conversations.new(persona.id)
+    told = persona.told(conversation.id)
+    contract, differs = held_under(told, adapter, loaded.context)
+    setting = Setting(OWNER, loaded, contract, told.sampling, adapter, differs, book=told.book)
+    return talk, setting, conversation.opened(told.greeting)
+
+
+def _wait(models: ModelStore) -> None:
+    """Until the model is there; a terminal is told how far it has come. Raises what went wrong."""
+    while True:
+        try:
+            status = models.wait(0.5)
+            break
+        except TimeoutError:
+            status = models.status
+            if sys.stderr.isatty():
+                done = "…" if status.fraction is None else f" {status.fraction:.0%}"
+                print(f"\r{status.name}: {status.state}{done}   ", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    if status.error:
+        raise status.error
+
+
+def persona_of(wanted: str, adapter: Adapter | None, language: str) -> Persona:
+    """The persona of that id or card; the adapter's own where none is wanted; else the first built-in one."""
+    known = built_in(language)
+    if not wanted and adapter and adapter.contract:
+        own = adapter.contract
+        return Persona(own.persona, own.description, user=own.user, examples=own.examples)
+    if not wanted:
+        return known[0]
+    for persona in known:
+        if wanted == persona.id:
+            return persona
+    try:
+        return read_card(Path(wanted).expanduser().read_bytes()).persona
+    except OSError as error:
+        ids = ", ".join(persona.id for persona in known)
+        raise InputError(
+            f"“{wanted}” is neither a persona nor a file that can be read. Take {ids}, or a character card.",
+            f"「{wanted}」は人格でも読めるファイルでもありません。{ids} か、キャラクターカードを指定してください。",
+        ) from error
+
+
+def hold(talk: Talk, setting: Setting, conversation: Conversation, options: argparse.Namespace) -> None:
+    """Read messages and answer each, until there are no more."""
+    live = sys.stdin.isatty() and options.once is None
+    if live and conversation.turns and not options.json:
+        print("\n".join(conversation.turns[-1].messages))
+    for message in _messages(options.once, live, "" if options.json else "> "):
+        asked = conversation.said("user", talk.limits.check(message))
+        if asked is conversation:  # nothing was said
+            continue
+        began = time.monotonic()
+        try:
+            prompt = talk.prompt(setting, asked)
+            stream = sys.stdout if sys.stdout.isatty() and not options.json else None
+            reply = _written(talk, setting, asked, stream)
+        except AppError as error:
+            if not live:
+                raise
+            print(error.text(options.language), file=sys.stderr)
+            continue
+        words = talk.messages_of(setting, reply.text)
+        conversation = asked.said("assistant", *words)
+        if options.json:
+            about = {"tokens": reply.tokens, "finished": reply.finished, "seed": reply.seed, "fault": reply.fault,
+                     "prompt_tokens": prompt.tokens_by_part(), "left_out": dict(prompt.left_out),
+                     "seconds": round(time.monotonic() - began, 3)}  # fmt: skip
+            print(json.dumps({"said": message, "messages": words} | about, ensure_ascii=False), flush=True)
+        elif stream is None:
+            print("\n".join(words), flush=True)
+
+
+def _messages(once: str | None, live: bool, mark: str) -> Iterator[str]:
+    """What is said, one message at a time."""
+    if once is not None:
+        yield once or sys.stdin.read()
+    elif live:
+        with suppress(EOFError):
+            while True:
+                yield input(mark)
+    else:
+        yield from (line.rstrip("\n") for line in sys.stdin)
+
+
+def _written(talk: Talk, setting: Setting, asked: Conversation, to: TextIO | None) -> Reply:
+    """The whole reply; as it grows, it is written `to`. Ctrl-C ends it, and what is there stays."""
+    stop, reply, shown = threading.Event(), Reply("", 0), ""
+
+    def show(text: str) -> None:
+        nonlocal shown
+        if to and text != shown:
+            # Another attempt begins anew, on a line of its own.
+            to.write(text[len(shown) :] if text.startswith(shown) else f"\n{text}")
+            to.flush()
+            shown = text
+
+    try:
+        for reply in talk.reply(setting, asked, stop):
+            show("\n".join(talk.messages_of(setting, reply.text)))
+    except KeyboardInterrupt:
+        stop.set()
+        if to is None:
+            raise
+    if to:
+        print(file=to)
+    return reply
+
+
+if __name__ == "__main__":
+    sys.exit(main())
