@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from core.card_curves import lines_of
 from core.layout import TEMPLATES
 from core.prompt import PromptContract
 
@@ -58,6 +59,12 @@ class TrainingFacts:
     metrics: Mapping[str, Value] = field(default_factory=dict)
     created: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    preference: Mapping[str, Value] = field(default_factory=dict)
+    """Of preference tuning: its settings and how many pairs it had."""
+    started_from: Mapping[str, object] = field(default_factory=dict)
+    """Of a run that went on from an adapter: how that was trained."""
+    combined: Mapping[str, object] = field(default_factory=dict)
+    """Of a combination: the method, and the adapters with their weights."""
     stops: Sequence[str] = ()
     """What ends the persona's turn besides the base's own end token (`core.prompt.ending`)."""
 
@@ -112,7 +119,10 @@ def adapter_card(
         data=_data_lines(training.dataset),
         fates=_fates(training.dataset),
         settings=_settings(training),
+        origin=_origin(training),
         losses=_losses(training.metrics),
+        curves=bool(lines_of(training.metrics.get("history"))),
+        shape=_shape(contract),
         snippet=_adapter_snippet(repo, training, contract, takes_system),
         window=contract.context_window,
         license=license,
@@ -174,13 +184,20 @@ def without_local_traces(text: str) -> str:
         return text
     if not isinstance(value, dict):
         return text
+    clean = _without_traces(value)
+    return text if clean == value else json.dumps(clean, ensure_ascii=False, indent=1)
+
+
+def _without_traces(value: Mapping[str, object]) -> dict[str, object]:
     clean = dict(value)
     for key in ("base", "base_model_name_or_path"):
         if isinstance(value.get(key), str):
             clean[key] = public_name(value[key])
     if isinstance(value.get("dataset"), dict):
         clean["dataset"] = {k: v for k, v in value["dataset"].items() if k != "source"}
-    return text if clean == value else json.dumps(clean, ensure_ascii=False, indent=1)
+    if isinstance(value.get("started_from"), dict):  # the training before this one, in the same form
+        clean["started_from"] = _without_traces(value["started_from"])
+    return clean
 
 
 def _known(cls: type, value: Mapping[str, object]) -> dict[str, object]:
@@ -213,7 +230,8 @@ def _fates(dataset: DatasetFacts | None) -> list[tuple[str, int]]:
 def _settings(training: TrainingFacts) -> list[tuple[str, str]]:
     metrics = {name: training.metrics.get(name) for name in ("steps", "tokens", "seconds")}
     versions = {f"{name} version": version for name, version in training.versions.items()}
-    named = {**training.config, **metrics, **versions, "trained": training.created}
+    preferred = {f"preference {name}": value for name, value in training.preference.items()}
+    named = {**training.config, **preferred, **metrics, **versions, "trained": training.created}
     return [(name.replace("_", " "), _shown(value)) for name, value in named.items() if value is not None]
 
 
@@ -223,7 +241,36 @@ def _losses(metrics: Mapping[str, Value]) -> list[tuple[str, str, str]]:
         ("held-out rows, nats per token", metrics.get("heldout_loss_before"), metrics.get("heldout_loss_after")),
         ("held-out rows, bits per UTF-8 byte", metrics.get("heldout_bpb_before"), metrics.get("heldout_bpb_after")),
     ]
+    share, margin = metrics.get("heldout_pair_accuracy"), metrics.get("heldout_pair_margin")
+    rows += [("held-out pairs whose better reply gained more, share", None, share),
+             ("held-out pairs, margin in nats", None, margin)]  # fmt: skip
     return [(n, _shown(b, ".3f"), _shown(a, ".3f")) for n, b, a in rows if b is not None or a is not None]
+
+
+def _origin(training: TrainingFacts) -> list[str]:
+    """What the adapter was made of, where it did not begin afresh."""
+    lines = []
+    parts = training.combined.get("adapters")
+    if isinstance(parts, list):
+        named = ", ".join(f"{part.get('name')} × {part.get('weight')}" for part in parts if isinstance(part, Mapping))
+        lines.append(f"A combination ({training.combined.get('method')}) of {named}.")
+    if training.started_from:
+        when = training.started_from.get("created")
+        lines.append(f"It goes on from an adapter made {when}." if when else "It goes on from another adapter.")
+    if training.preference:
+        lines.append("It was tuned to prefer real replies and corrections to its own earlier ones (DPO).")
+    return lines
+
+
+def _shape(contract: PromptContract) -> list[tuple[str, str]]:
+    """The prompt contract in a table."""
+    values = {
+        "chat template": contract.template, "between the messages of one turn": json.dumps(contract.separator),
+        "persona": contract.persona, "other side": contract.user,
+        "tokens of prompt and reply": contract.context_window, "of these for the reply": contract.reply_reserve,
+        "example exchanges": len(contract.examples) or None, "looked-up parts": ", ".join(contract.parts) or None,
+    }  # fmt: skip
+    return [(name, _shown(value)) for name, value in values.items() if value is not None]
 
 
 def _shown(value: object, spec: str = ".6g") -> str:

@@ -52,6 +52,17 @@ def login_token() -> str | None:
     return get_token()
 
 
+def licence_of(base: str, token: str, *, endpoint: str | None = None) -> str | None:
+    """The licence that the card of the model `base` names; None where there is none, or the Hub does not tell."""
+    try:
+        with hub_errors(base):
+            card = _api(token, endpoint).model_info(base).card_data
+    except (HubError, InputError):
+        return None
+    found = card.get("license") if card else None
+    return found if isinstance(found, str) and found != "other" else None
+
+
 def check_repo(text: str) -> str:
     """`text` as a repository id: "name", "user/name", or the address of its page. Raises InputError."""
     tidy = text.strip()
@@ -78,7 +89,7 @@ def push_folder(
     token: str,
     private: bool = True,
     message: str,
-    texts: Mapping[str, str] | None = None,
+    texts: Mapping[str, str | bytes] | None = None,
     files: Sequence[str] | None = None,
     on_progress: Progress | None = None,
     endpoint: str | None = None,
@@ -146,7 +157,7 @@ def _api(token: str | Literal[False], endpoint: str | None) -> "HfApi":
 
 
 def _uploads(
-    folder: Path, kind: Kind, files: Sequence[str] | None, texts: Mapping[str, str]
+    folder: Path, kind: Kind, files: Sequence[str] | None, texts: Mapping[str, str | bytes]
 ) -> dict[str, Path | bytes]:
     """File name → what is sent: a file as it stands, or bytes in its place."""
     usual = ADAPTER_FILES if kind == "model" else DATASET_FILES
@@ -159,7 +170,7 @@ def _uploads(
     uploads: dict[str, Path | bytes] = {name: folder / name for name in names}
     for name in {"adapter_config.json", "training.json"} & set(names):
         uploads[name] = without_local_traces((folder / name).read_text(encoding="utf-8")).encode()
-    return uploads | {name: text.encode() for name, text in texts.items()}
+    return uploads | {name: text.encode() if isinstance(text, str) else text for name, text in texts.items()}
 
 
 def _open_repo(api: "HfApi", repo: str, kind: Kind, *, private: bool, files: set[str]) -> None:

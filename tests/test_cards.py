@@ -12,6 +12,7 @@ from fake_hub import WRITER, FakeHub
 from huggingface_hub import ModelCard
 from train_tiny import tiny_base
 
+from core.card_curves import curves_png
 from core.cards import (
     DatasetFacts,
     TrainingFacts,
@@ -213,3 +214,38 @@ def test_the_python_in_the_card_asks_as_the_app_does(base: Path, weights: dict[s
         else:
             begins = "<|im_start|>user\nAsks questions.\n「なぜ」と聞く。\n\nhi\nyou there?<|im_end|>"
             assert tokenizer.decode(ids).startswith(begins)
+
+
+def test_where_an_adapter_comes_from_and_its_prompts_are_told() -> None:
+    parts = [{"name": "a_b", "weight": 0.7}, {"name": "c", "weight": 0.3}]
+    more = {"combined": {"method": "ties", "adapters": parts}, "started_from": {"created": "2025-01-01"},
+            "preference": {"beta": 0.1, "pairs": 120}}  # fmt: skip
+    card = card_of(TRAINING | more, PromptContract(persona="Aoi", template="chatml", separator=" / "))
+    read = plain(card.split("---\n", 2)[2])
+    for line in ("A combination (ties) of a_b × 0.7, c × 0.3.", "made 2025-01-01", "preference beta", "chatml"):
+        assert line in read
+    assert "| preference pairs | 120 |" in card and "| between the messages of one turn |" in card
+
+
+def test_the_log_of_an_earlier_training_does_not_travel_either() -> None:
+    run = TRAINING | {"started_from": {"dataset": DATASET, "started_from": {"dataset": DATASET, "base": "/home/me/b"}}}
+    sent = without_local_traces(json.dumps(run))
+    assert "Hanako" not in sent and "/home/me" not in sent and json.loads(sent)["started_from"]["dataset"]["train_rows"]
+
+
+def test_the_curves_are_a_picture_where_there_are_curves() -> None:
+    import io
+
+    from PIL import Image
+
+    history = {"loss": [[n, 3.0 - n / 10] for n in range(1, 11)], "heldout": [[0, 3.5, 1.9], [10, 2.5, 1.4]]}
+    picture = Image.open(io.BytesIO(curves_png(history)))
+    colours = {colour for _, colour in picture.getcolors(100_000)}
+    assert picture.format == "PNG" and picture.size == (960, 420)
+    assert {(210, 105, 30), (154, 164, 178)} <= colours
+    assert "](curves.png)" in card_of(TRAINING | {"metrics": TRAINING["metrics"] | {"history": history}})
+    preferring = Image.open(io.BytesIO(curves_png(history | {"preferred": [[1, 1, 1]]})))
+    assert (154, 164, 178) not in {colour for _, colour in preferring.getcolors(100_000)}
+    for nothing in (None, {}, {"loss": [[1, 2.0]]}, {"loss": "x", "heldout": [[1]]}, {"loss": [[1, float("nan")]] * 3}):
+        assert curves_png(nothing) is None
+    assert "curves.png" not in card_of()

@@ -456,3 +456,56 @@ def test_names_that_are_not(text: str) -> None:
     with pytest.raises(InputError) as caught:
         check_repo(text)
     assert_plain(caught.value)
+
+
+ASK = """
+import json, sys
+from pathlib import Path
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from core.contract import PromptContract
+from core.hub import pull_adapter
+from core.messages import Turn
+from core.prompt import render
+address, token, base, target = sys.argv[1:]
+folder = pull_adapter(repo="alice/socrates", target=Path(target), token=token, endpoint=address)
+contract = PromptContract.from_json(json.loads((folder / "contract.json").read_text(encoding="utf-8")))
+tokenizer = AutoTokenizer.from_pretrained(base)
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder)
+ids = torch.tensor([render(contract, [Turn("user", ("what is it?",))], tokenizer).ids])
+said = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24,
+                      min_new_tokens=24, pad_token_id=0)
+print("SAID", json.dumps(said[0, ids.shape[1]:].tolist()))
+"""
+
+
+@pytest.mark.slow
+def test_what_is_pulled_in_a_fresh_process_says_the_same(
+    hub: FakeHub, trained: Path, base: Path, tmp_path: Path
+) -> None:
+    import os
+    import subprocess
+    import sys
+
+    from adapter_tiny import greedy
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from core.contract import PromptContract
+    from core.messages import Turn
+    from core.prompt import render
+    from core.settings import ROOT
+
+    push_folder(folder=trained, repo=REPO, kind="model", token=WRITER, message="m", endpoint=hub.url)
+    contract = PromptContract.from_json(json.loads((trained / "contract.json").read_text(encoding="utf-8")))
+    asked = list(render(contract, [Turn("user", ("what is it?",))], AutoTokenizer.from_pretrained(base)).ids)
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    without = greedy(plain, asked)
+    ours = greedy(PeftModel.from_pretrained(plain, trained), asked)
+    assert ours != without
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
+    command = [sys.executable, "-c", ASK, hub.url, WRITER, str(base), str(tmp_path / "pulled")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("SAID")), done.stderr[-2000:])
+    assert json.loads(line.removeprefix("SAID ")) == ours

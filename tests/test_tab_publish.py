@@ -75,7 +75,8 @@ def job(services: Services) -> str:
     write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": source})
     write_json(folder / "contract.json", replace(CONTRACT, template="chatml").to_json())
     described = {"name": "mika-talk", "source": "[LINE] with Hanako.txt", "train_rows": 24}
-    metrics = {"heldout_bpb_before": 2.0, "heldout_bpb_after": 1.5}
+    history = {"loss": [[1, 3.0], [2, 2.0]], "heldout": [[0, 3.0, 2.0], [2, 2.0, 1.5]]}
+    metrics = {"heldout_bpb_before": 2.0, "heldout_bpb_after": 1.5, "history": history}
     write_json(folder / "training.json", {"base": source, "dataset": described, "metrics": metrics})
     return made.id
 
@@ -99,9 +100,11 @@ def test_what_arrives_is_what_was_shown(hub: FakeHub, services: Services, job: s
     repo = hub.repos["model", "alice/mika"]
     assert repo.private and f"{hub.url}/alice/mika" in steps[-1][0]
     assert repo.files["README.md"].decode() == parcel.card
-    assert {n: size for n, size, _ in parcel.files} == {n: len(b) for n, b in repo.files.items() if n != "README.md"}
-    body = parcel.card.split("---\n", 2)[2]
-    assert body.strip() in card and "1.500" in card
+    made = ("README.md", "curves.png")
+    assert {n: size for n, size, _ in parcel.files} == {n: len(b) for n, b in repo.files.items() if n not in made}
+    assert repo.files["curves.png"] == parcel.picture and parcel.picture.startswith(b"\x89PNG")
+    body = parcel.card.split("---\n", 2)[2].replace("(curves.png)", "")
+    assert body.strip()[-300:] in card and "1.500" in card and "data:image/png;base64," in card
     for file, content in repo.files.items():
         assert file in listing
         assert b"Hanako" not in content and str(services.models.folder.parent).encode() not in content

@@ -5,6 +5,7 @@ What was shown is held on the server. Whatever the form says when the button is 
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -14,9 +15,10 @@ from typing import Literal
 
 import gradio as gr
 
+from core.card_curves import curves_png
 from core.cards import SPLITS, DatasetFacts, TrainingFacts, adapter_card, dataset_card, without_local_traces
 from core.errors import AppError, InputError, NotAllowedError
-from core.hub import ADAPTER_FILES, check_repo, login_token, push_folder, whoami
+from core.hub import ADAPTER_FILES, check_repo, licence_of, login_token, push_folder, whoami
 from core.hub_errors import TOKENS_PAGE
 from core.layout import layout_for
 from core.models.adapters import Adapter
@@ -28,7 +30,7 @@ from tabs.frame.steps import Finished, in_words, steps
 from tabs.frame.text import label, say
 
 What = Literal["adapter", "dataset"]
-CARD = "README.md"
+CARD, CURVES = "README.md", "curves.png"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Parcel:
     """user/name"""
     private: bool
     card: str
+    picture: bytes | None
+    """The curves that the card shows."""
     files: tuple[tuple[str, int, int], ...]
     """(name, bytes that travel, time of change on disk) of each file but the card."""
 
@@ -72,8 +76,14 @@ class PublishHandlers:
         name = check_repo(repo)
         if "/" not in name:
             name = f"{whoami(self.token(typed, token))}/{name}"
-        parcel = self._parcel(visitor.owner, chosen, name, private)
-        return name, parcel, self._listing(parcel, visitor.language), preview(parcel.card), gr.Column(visible=True)
+        parcel = self._parcel(visitor.owner, chosen, name, private, self._secret(typed, token))
+        return (
+            name,
+            parcel,
+            self._listing(parcel, visitor.language),
+            preview(parcel.card, parcel.picture),
+            gr.Column(visible=True),
+        )
 
     @shows_errors
     def send(
@@ -114,16 +124,24 @@ class PublishHandlers:
             f"あなたのトークンが必要です。{TOKENS_PAGE} で「Write」権限のものを作り、ここに入れてください。",
         )
 
-    def _parcel(self, owner: str, chosen: str, repo: str, private: bool) -> Parcel:
+    def _secret(self, typed: str, token: gr.OAuthToken | None) -> str | None:
+        """The visitor's token, if there is one: what will be sent can be looked at without."""
+        with suppress(NotAllowedError):
+            return self.token(typed, token)
+        return None
+
+    def _parcel(self, owner: str, chosen: str, repo: str, private: bool, secret: str | None) -> Parcel:
+        picture = None
         if self.what == "adapter":
             adapter = kept(self.services, owner, chosen)
-            folder, card = adapter.folder, self._adapter_card(adapter, repo)
+            folder, card = adapter.folder, self._adapter_card(adapter, repo, secret)
+            picture = curves_png((adapter.training.get("metrics") or {}).get("history"))
         else:
             saved = self.services.datasets.get(owner, chosen)
             folder = saved.folder
             facts = DatasetFacts.from_json(asdict(saved.info))
             card = dataset_card(repo=repo, dataset=facts, files=self._names(folder))
-        return Parcel(folder, repo, bool(private), card, _files(folder, self._names(folder)))
+        return Parcel(folder, repo, bool(private), card, picture, _files(folder, self._names(folder)))
 
     def _names(self, folder: Path) -> list[str]:
         """The files that travel beside the card. An empty split would break the Hub's viewer."""
@@ -131,13 +149,14 @@ class PublishHandlers:
             return [name for name in ADAPTER_FILES if name != CARD and (folder / name).is_file()]
         return [name for name in SPLITS if (folder / name).is_file() and (folder / name).stat().st_size]
 
-    def _adapter_card(self, adapter: Adapter, repo: str) -> str:
+    def _adapter_card(self, adapter: Adapter, repo: str, secret: str | None) -> str:
         if adapter.contract is None:
             raise InputError(f"“{adapter.name}” has no contract.json and cannot be described.",
                              f"「{adapter.name}」には contract.json がなく、カードを書けません。")  # fmt: skip
         facts = TrainingFacts.from_json(adapter.training)
         system = self._takes_system(adapter)
-        return adapter_card(repo=repo, training=facts, contract=adapter.contract, takes_system=system)
+        licence = licence_of(facts.base, secret) if secret and facts.base_on_hub else None
+        return adapter_card(repo=repo, training=facts, contract=adapter.contract, takes_system=system, license=licence)
 
     def _takes_system(self, adapter: Adapter) -> bool:
         """Whether the base's layout has a place for the description; the card shows how to ask it."""
@@ -150,16 +169,18 @@ class PublishHandlers:
 
     def _push(self, parcel: Parcel, secret: str, report: Callable[[str], None]) -> str:
         """Send it: the address of its page."""
+        texts = {CARD: parcel.card} | ({CURVES: parcel.picture} if parcel.picture else {})
         return push_folder(
             folder=parcel.folder, repo=parcel.repo, kind="model" if self.what == "adapter" else "dataset", token=secret,
-            private=parcel.private, message=f"Add {parcel.folder.name} with Omokage", texts={CARD: parcel.card},
+            private=parcel.private, message=f"Add {parcel.folder.name} with Omokage", texts=texts,
             files=[name for name, _, _ in parcel.files], on_progress=report,
         )  # fmt: skip
 
     def _listing(self, parcel: Parcel, language: str) -> str:
         """Where it goes and each file with its size; small texts can be opened."""
         card = (CARD, len(parcel.card.encode()), parcel.card)
-        files = [card, *((name, size, _readable(parcel.folder / name)) for name, size, _ in parcel.files)]
+        picture = [(CURVES, len(parcel.picture), None)] if parcel.picture else []
+        files = [card, *picture, *((name, size, _readable(parcel.folder / name)) for name, size, _ in parcel.files)]
         total = sum(size for _, size, _ in files)
         sentence = say(language, "publish.shown_private" if parcel.private else "publish.shown_public",
                        repo=parcel.repo, n=len(files), size=_size(total))  # fmt: skip
@@ -183,9 +204,11 @@ def suggested(name: str, what: What) -> str:
         return f"omokage-{what}"
 
 
-def preview(card: str) -> str:
-    """The card as Markdown shows it, with its header as the YAML it is."""
+def preview(card: str, picture: bytes | None = None) -> str:
+    """The card as Markdown shows it, with its header as the YAML it is, and the picture in its place."""
     _, header, body = card.split("---\n", 2)
+    if picture:
+        body = body.replace(f"({CURVES})", f"(data:image/png;base64,{b64encode(picture).decode()})")
     return f"```yaml\n{header}```\n\n{body}"
 
 
