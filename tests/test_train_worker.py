@@ -14,7 +14,21 @@ from core.prompt import PromptContract
 from core.train import adapter, worker
 from core.train.checkpoints import last_checkpoint
 from core.train.config import TrainConfig
-from core.train.events import Done, Event, Failed, Halved, HeldOut, Note, Saved, Started, Step, Stopped, read, schema
+from core.train.events import (
+    Done,
+    Event,
+    Failed,
+    Halved,
+    HeldOut,
+    Note,
+    Reading,
+    Saved,
+    Started,
+    Step,
+    Stopped,
+    read,
+    schema,
+)
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import read_json
 
@@ -523,3 +537,22 @@ def test_an_adapter_of_another_base_is_no_start(place: Place, tmp_path: Path) ->
     folder.take_start(other.adapter)
     assert worker.run(folder) == 1
     assert "does not fit this model" in events(folder, Failed)[0].en
+
+
+def test_reading_rows_is_told_and_heard_when_asked_to_stop(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.train import prepare
+    from core.train.progress import EventFollower
+
+    monkeypatch.setattr(prepare, "TELL_SECONDS", -1.0)
+    folder = place.run("a")
+    folder.stop.touch()
+    assert worker.run(folder) == 0
+    assert not list(folder.encoded.iterdir()) and events(folder)[-1] == Stopped(0)
+    folder.stop.unlink()
+    assert worker.run(folder) == 0
+    assert events(folder, Reading) == [Reading(0, 24), Reading(0, HELDOUT)]
+    follower = EventFollower(folder)
+    follower._take(Reading(500, 2000))
+    assert follower.show("running").reading == (500, 2000)
+    follower.follow()  # to the end
+    assert follower.show("done").reading is None
