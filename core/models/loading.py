@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +20,7 @@ from core.models import refusals
 from core.models.catalogue import LARGEST_WINDOW
 from core.models.embedded import FOLDER
 from core.models.embedded import NAME as EMBEDDED
+from core.models.fingerprint import fingerprint
 from core.models.options import AS_IT_IS, LoadOptions, Quantization
 from core.models.prefixes import Prefixes
 from core.models.reading import check_weights, config_of, free_memory, offloaded, read_model
@@ -53,6 +55,11 @@ class LoadedModel:
     """What was found about the tokenizer, for the page."""
     options: LoadOptions = AS_IT_IS
     """How it was loaded, to do the same again."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Which weights these are (`core.models.fingerprint`)."""
+        return fingerprint(self.folder)
 
     @property
     def device(self) -> "torch.device":

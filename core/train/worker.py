@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from core.cards import public_name
 from core.errors import AppError
+from core.models.fingerprint import fingerprint_of
 from core.prompt import ending
 from core.settings import launched_rank
 from core.train.adapter import tidy, write_adapter
@@ -260,6 +261,7 @@ def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> 
     training = {
         "base": work.spec.base,
         "base_revision": revision,
+        "base_fingerprint": fingerprint_of(work.spec.base, revision),
         "dataset": read_json(described) if described.exists() else {},
         "config": asdict(work.spec.config),
         **_provenance(folder, work),
