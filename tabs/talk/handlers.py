@@ -131,6 +131,8 @@ class TalkHandlers:
     ) -> str:
         """What the model would see if this were sent; and a sign that the person is still writing."""
         visitor = self.services.visitor(key, request, token)
+        if not conversation:  # the page has not arrived yet
+            return gr.skip()
         if text:
             self.replies.typed(visitor, conversation)
         return seen_of(self.services, visitor, stored(self.services, visitor, conversation), text)

@@ -98,7 +98,7 @@ class Replies:
         try:
             setting = services.talk.setting(visitor.owner, talk, language)
             prompt = services.talk.prompt(setting, talk.without_reply() if go_on else talk)
-            yield shown(chat=view(talk) if go_on else view(talk, [TYPING]), box="", stop=gr.Button(visible=True),
+            yield shown(chat=view(talk) if go_on else view(talk, [TYPING]), stop=gr.Button(visible=True),
                         seen=budget(setting, prompt, language), chosen=NOTHING_CHOSEN)  # fmt: skip
             replies = services.talk.reply(setting, talk, writing.stop, prompt=prompt, go_on=go_on)
             before, at = None, 0.0

@@ -71,6 +71,7 @@ def _chat() -> dict[str, gr.components.Component]:
         wide = {"scale": 1, "min_width": 80}
         page["stop"] = gr.Button(label("talk.stop"), variant="stop", visible=False, elem_id="talk-stop", **wide)
         page["send"] = gr.Button(label("talk.send"), variant="primary", elem_id="talk-send", **wide)
+    page["leaving"] = gr.Textbox(visible="hidden", show_label=False)
     page["human"] = gr.Checkbox(True, label=label("talk.human"), container=False, elem_id="talk-human")
     return page | {"chat": chat, "chosen": gr.State(NOTHING_CHOSEN)}
 
@@ -83,9 +84,14 @@ def _wire_chat(
     chat, box, human, chosen = (page[name] for name in ("chat", "box", "human", "chosen"))
     # Several at once: what comes later gives the earlier ones up, see Replies.
     streaming = {"outputs": outputs, "trigger_mode": "multiple", "concurrency_limit": None, **QUIET}
-    gr.on([box.submit, page["send"].click], handlers.send, [*where, box, human], **streaming).then(
-        handlers.list_talks, where, talks, **QUIET
+    # The browser empties the box at once: an answer from here would wipe out what was typed since.
+    leaving = {"fn": None, "inputs": box, "outputs": [page["leaving"], box], "js": "(words) => [words, '']"}
+    sent = gr.on([box.submit, page["send"].click], trigger_mode="multiple", **leaving, **QUIET).then(
+        handlers.send, [*where, page["leaving"], human], **streaming
     )
+    sent.then(handlers.list_talks, where, talks, **QUIET)
+    back = {"fn": None, "inputs": [page["leaving"], box], "outputs": box, "js": "(words, now) => now || words"}
+    sent.failure(**back, **QUIET)  # words that were refused are not lost
     gr.on([chat.retry, page["again"].click], handlers.retry, [*where, human], **streaming)
     page["go_on"].click(handlers.go_on, where, **streaming)
     chat.edit(handlers.edit, [*where, human], **streaming)
