@@ -30,6 +30,7 @@ def source(tmp_path: Path) -> Path:
     (folder / WEIGHTS).write_bytes(b"weights")
     write_json(folder / "contract.json", CONTRACT.to_json())
     write_json(folder / "training.json", {"base": "c/d", "metrics": {}})
+    (folder / "config.yaml").write_text("rank: 4\n")
     (folder / "optimizer.pt").write_bytes(b"not for others")
     return folder
 

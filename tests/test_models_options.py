@@ -32,6 +32,27 @@ def load(store: ModelStore, name: str | None = None, options: LoadOptions = Load
     return store.wait(60)
 
 
+def pickled(base: Path, folder: Path) -> Path:
+    """The same model with its weights in a .bin file alone."""
+    import torch
+    from safetensors.torch import load_file
+
+    shutil.copytree(base, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
+def test_bin_files_are_read_only_where_that_was_allowed(base: Path, tmp_path: Path) -> None:
+    store = ModelStore(str(base))
+    load(store)
+    folder = pickled(base, tmp_path / "old")
+    refused = load(store, str(folder))
+    assert "“Also read .bin files”" in refused.error.en and "「.bin も読み込む」" in refused.error.ja
+    assert refused.in_use == "base"
+    assert load(store, str(folder), LoadOptions(trust=Trust(pickles=True))).name == "old"
+
+
 @pytest.mark.parametrize("trust", [Trust(pickles=True), Trust(code=True)])
 def test_nobody_may_allow_it_on_a_public_server(base: Path, trust: Trust) -> None:
     store = ModelStore(str(base), local_folders=False)
@@ -136,3 +157,17 @@ def test_an_old_model_with_code_of_its_own_names_its_sibling(tmp_path: Path) -> 
     assert "tick “Run the model's own code”" in unknown.en
     assert "tick" not in cannot_load("some/other", error, folder, Trust(code=True)).en
     assert cannot_load("x", InputError("as it is", "")).en == "as it is"
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_twenty_loads(base: Path) -> None:
+    """Resident memory after 20 models, each loaded over the last, is that after the first few."""
+    import psutil
+
+    big = tiny_base(base.with_name("big"), hidden=1024)  # 20 MB of weights: a model that stays would show
+    store, process, seen = ModelStore(str(base)), psutil.Process(), []
+    for number in range(20):
+        assert load(store, str(big if number % 2 else base)).state == "ready"
+        seen.append(process.memory_info().rss)
+    size = (big / "model.safetensors").stat().st_size
+    assert size > 15e6 and max(seen[-2:]) - max(seen[2:4]) < size  # one that is kept of eight would be eight times it
