@@ -16,7 +16,7 @@ help: ## Show this list
 run: $(APP_READY) ## Install what is missing and start http://127.0.0.1:7860
 	@exec $(PY) app.py $(ARGS)
 
-test: $(DEV_READY) ## Run the tests (under 10 minutes on 2 cores)
+test: $(DEV_READY) ## Run the tests (15 minutes on 2 cores)
 	@$(PY) -m pytest $(ARGS)
 
 test-heavy: $(DEV_READY) ## Run the heavier tests, which `make test` leaves out
