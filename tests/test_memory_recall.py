@@ -77,6 +77,18 @@ def test_one_shared_pair_of_letters_is_not_enough(store: Store) -> None:
     assert recall(store, "来週の会費はいくらだったかな、教えて") == ()
 
 
+def test_words_that_everybody_uses_still_find_something(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the terms match too many rows together, the rarest of them have to do."""
+    monkeypatch.setattr("core.memory.store.LARGEST_SCAN", 5)
+    for number in range(6):
+        said(store, f"京都の写真、{number}枚目")
+    said(store, "京都で旅行の約束をした")
+    assert "約束" in recall(store, "京都の旅行の約束の写真は？")[0]
+    said(store, "旅行の話")
+    said(store, "約束の話")
+    assert recall(store, "京都の旅行の約束の写真は？")
+
+
 def test_another_personas_words_stay_there(store: Store) -> None:
     said(store, "秘密の合言葉は山椒魚", persona="rin", conversation="r1")
     Notes(store, "rin").add("ケンは山椒魚が好き", now=0)

@@ -65,7 +65,8 @@ def test_a_note_is_added_found_changed_pinned_and_forgotten(services: Services, 
     assert [line.split("\n")[0] for line in lines(services, words="卵")] == ["ケンは卵が食べられない"]
     assert "手で書いたメモ" in lines(services)[0]
     note = str(notes.found("卵")[0][0].id)
-    assert noting.pick(KEY, WHO, note, visit())[0].visible
+    form, text, weight, *_ = noting.pick(KEY, WHO, note, visit())
+    assert form.visible and text.value == "ケンは卵が食べられない" and (weight.value, weight.minimum) == (3, 0)
     noting.save(KEY, WHO, note, "ケンは卵と蕎麦が食べられない", 5, visit())
     noting.pin(KEY, WHO, note, visit())
     assert lines(services)[0].startswith("★ ケンは卵と蕎麦")

@@ -97,7 +97,7 @@ def search(
 ) -> list[tuple[sqlite3.Row, float]]:
     """The rows of `kind` that bear on `question`, the best first, each with its relevance (0–1, the best has 1).
 
-    A row must hold two of the terms, where the question has three or more. `where` narrows the rows, named `row`.
+    A row must hold two of the terms, where three or more are looked up. `where` narrows the rows, named `row`.
     """
     wanted = _rarest(db, kind, sought(question))
     if not wanted:
@@ -108,7 +108,7 @@ def search(
         f"where {kind}_words match ? and {where} order by bm25 limit {MOST_HITS}",
         (matches, *values),
     ).fetchall()
-    least = 2 if len(sought(question)) > 2 else 1
+    least = 2 if len(wanted) > 2 else 1
     kept = [row for row in rows if _held(wanted, row["text"]) >= least]
     return [(row, row["bm25"] / kept[0]["bm25"] if kept[0]["bm25"] else 1.0) for row in kept]
 

@@ -40,7 +40,7 @@ class NoteHandlers:
         note = self._chosen(visitor, persona, chosen)
         live = note.forgotten is None
         pin = say(visitor.language, "memory.unpin" if note.pinned else "memory.pin")
-        return (gr.Column(visible=True), gr.Textbox(note.text, interactive=live), gr.Slider(note.importance),
+        return (gr.Column(visible=True), gr.Textbox(note.text, interactive=live), gr.Slider(value=note.importance),
                 gr.Button(visible=live), gr.Button(pin, visible=live), gr.Button(visible=live),
                 gr.Button(visible=not live), gr.Button(visible=not live))  # fmt: skip
 
