@@ -7,13 +7,20 @@ from served import Server, Visit, open_tab, wait_until_ready
 
 
 def send(page: Page, text: str) -> None:
+    """Say something; it has arrived when its bubble is there."""
+    mine = page.locator("#chat .message.user")
+    before = mine.count()
     page.locator("#talk-box textarea").fill(text)
     page.locator("#talk-box textarea").press("Enter")
     expect(page.locator("#talk-box textarea")).to_have_value("")
+    expect(mine).to_have_count(before + 1)
 
 
 def settled(page: Page) -> None:
-    """The reply has ended: the stop button is gone again."""
+    """The persona has answered, and is done: its words stand last, and the stop button is gone again."""
+    last = page.locator("#chat .message.bot, #chat .message.user").last
+    expect(last).to_have_class(re.compile(r"\bbot\b"))
+    expect(last).not_to_have_text("…")
     expect(page.locator("#talk-stop")).to_be_hidden()
 
 
@@ -51,7 +58,7 @@ def test_a_long_reply_can_be_stopped_with_escape(server: Server, visit: Visit) -
     send(page, "長く話して")
     expect(page.locator("#talk-stop")).to_be_visible()
     page.keyboard.press("Escape")
-    settled(page)
+    expect(page.locator("#talk-stop")).to_be_hidden()
 
 
 def test_undo_gives_the_words_back(server: Server, visit: Visit) -> None:
