@@ -10,6 +10,8 @@ from fake_hub import WRITER, FakeHub
 from playwright.sync_api import Page, expect
 from served import Server, Visit, open_tab, wait_until_ready
 
+# A training of the sample takes a minute on two quiet cores, beside a browser two and more.
+pytestmark = pytest.mark.timeout(600)
 DONE = re.compile("おわりました|Finished|Done")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,7 +58,7 @@ def test_from_the_sample_to_a_trained_persona_in_six_clicks(server: Server, visi
     expect(page.locator("#train-start")).to_be_enabled()
     page.locator("#train-start").click()  # 4
     expect(page.locator("#strip")).to_contain_text(re.compile("学習中|順番待ち"))
-    expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=150_000)
+    expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=300_000)
     expect(page.locator("#train-picture")).to_contain_text("良くなりました")
     page.locator("#train-talk").click()  # 5
     expect(page.locator("#persona input")).to_have_value(re.compile("葵.*学習した人格"))
@@ -141,7 +143,7 @@ def test_a_reload_in_the_middle_of_training_shows_it_again(server: Server, visit
     expect(page.locator("#train-resume")).to_be_visible(timeout=60_000)
     expect(page.locator("#train-talk")).to_be_visible()  # what it learned so far can be used
     page.locator("#train-resume").click()
-    expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=150_000)
+    expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=300_000)
 
 
 def set_to(page: Page, name: str, value: str) -> None:
@@ -170,7 +172,7 @@ def test_changed_stopped_resumed_measured_and_pushed(chromium: Path, visit: Visi
             page.locator("#train-stop").click()
             expect(page.locator("#train-resume")).to_be_visible(timeout=60_000)
             page.locator("#train-resume").click()
-            expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=150_000)
+            expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=300_000)
             expect(page.locator("#train-picture")).to_contain_text("良くなりました")  # on the held-out rows
             expect(page.locator("#train-replies .said.learned").first).to_be_visible()
             push_adapter(page)
