@@ -12,7 +12,7 @@ from core.settings import Settings, pin_environment
 if TYPE_CHECKING:
     import gradio as gr
 
-    from tabs.frame.services import Services
+    from tabs.ui.services import Services
 
 # Where the browser holds the link's key, it comes from the part of the address that no server sees.
 ARRIVE = """(key) => {
@@ -26,11 +26,12 @@ def build_app(services: "Services") -> "gr.Blocks":
     """The whole page."""
     import gradio as gr
 
-    from tabs import data, memory, talk, tokens, train
-    from tabs.frame import strip
-    from tabs.frame.arrival import Arrival
-    from tabs.frame.shared import Shared
-    from tabs.frame.text import label
+    from tabs import data, memory, talk, train
+    from tabs.tokens import tab
+    from tabs.ui import status_bar
+    from tabs.ui.page_load import Arrival
+    from tabs.ui.shared import Shared
+    from tabs.ui.text import label
 
     with gr.Blocks(title="面影 Omokage", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         # Here, while the page is empty: queue() makes all routes anew, and the page's whole description with them.
@@ -41,15 +42,15 @@ def build_app(services: "Services") -> "gr.Blocks":
         # Queued, as all that sets a State must be: its change event only fires for queued events.
         arrived = page.load(arrival.arrive, [key], [key, conversation], js=ARRIVE, show_progress="hidden",
                             api_visibility="private")  # fmt: skip
-        chips = strip.build(services)
+        chips = status_bar.build(services)
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived)
-            pages = {"talk": talk, "memory": memory, "tokens": tokens, "data": data, "train": train}
+            pages = {"talk": talk, "memory": memory, "tokens": tab, "data": data, "train": train}
             for name, module in pages.items():
                 with gr.Tab(label(f"{name}.tab"), id=name):
                     module.build(services, shared)
         arrival.build(shared)
-        strip.connect(services, shared, chips)
+        status_bar.connect(services, shared, chips)
     return page
 
 
@@ -89,9 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home)
 
-    from tabs.frame.services import make_services
-    from tabs.frame.text import translations
-    from tabs.frame.theme import SCRIPT, STYLE, theme
+    from tabs.ui.services import make_services
+    from tabs.ui.text import translations
+    from tabs.ui.theme import SCRIPT, STYLE, theme
 
     host = options.host or settings.host
     services = make_services(settings, public=bool(options.share or options.auth) or not is_loopback(host))

@@ -22,8 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.startup import cpu_model
+from core.catalogue.bundled import FOLDER
 from core.chat.engine import Engine
-from core.models.embedded import FOLDER
 from core.models.loading import LoadedModel, ModelStore
 from core.personas import Sampling
 from core.prompt import Ending

@@ -19,8 +19,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from benchmarks.startup import cpu_model
-from core.contract import PromptContract
-from core.models.embedded import FOLDER
+from core.catalogue.bundled import FOLDER
+from core.prompt.config import PromptContract
 
 RESULTS = Path(__file__).parent / "results" / "encoding.json"
 WORDS = (
@@ -51,9 +51,9 @@ def write_rows(path: Path, count: int) -> None:
 
 def measure(path: Path, folder: Path, how: str) -> dict[str, float]:
     """One process: `disk` makes the files or finds them, then reads 2,000 rows; `memory` holds all rows."""
-    from core.train.base import load_tokenizer
-    from core.train.encoded import encode_file
-    from core.train.rows import Encoder, encode, read_rows
+    from core.train.worker.base import load_tokenizer
+    from core.train.worker.encoded import encode_file
+    from core.train.worker.rows import Encoder, encode, read_rows
 
     contract = PromptContract(
         persona="Mika", description="A calm friend who likes tea.", user="Ken", context_window=512

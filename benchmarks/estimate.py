@@ -3,7 +3,7 @@
     python -m benchmarks.estimate
 
 Trains the embedded model, and random Qwen3-shaped ones, for a few steps on rows of one length, with and without
-gradient checkpointing. The estimate is `core.train.estimate`; the measured memory is the peak of the training
+gradient checkpointing. The estimate is `core.train.config.estimate`; the measured memory is the peak of the training
 process, the measured time that of the steps after the first. Writes results/estimate.json.
 """
 
@@ -17,16 +17,16 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.contract import PromptContract
+from core.catalogue.bundled import FOLDER
 from core.messages import Turn, to_chat_messages
-from core.models.embedded import FOLDER
+from core.prompt.config import PromptContract
 from core.settings import ROOT
-from core.train.base import load_tokenizer, shape_of
-from core.train.config import TrainConfig
-from core.train.estimate import Rows, matmul_rate, memory, operations, this_device
+from core.train.config.estimate import Rows, matmul_rate, memory, operations, this_device
+from core.train.config.train_config import TrainConfig
 from core.train.events import Done, Step, read
-from core.train.rows import encode, read_rows
 from core.train.spec import JobSpec, RunFolder
+from core.train.worker.base import load_tokenizer, shape_of
+from core.train.worker.rows import encode, read_rows
 from core.workspace import read_json
 
 RESULTS = Path(__file__).parent / "results" / "estimate.json"

@@ -23,9 +23,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.five_gram import FiveGram
+from core.catalogue.bundled import FOLDER
 from core.chat.engine import Engine
 from core.messages import Turn
-from core.models.embedded import FOLDER
 from core.models.loading import ModelStore
 from core.personas import Sampling
 from core.prompt import ending, render

@@ -21,10 +21,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.startup import cpu_model
-from core.background import BACKGROUND_PARTS, Background
+from core.catalogue.bundled import FOLDER
 from core.messages import Turn
-from core.models.embedded import FOLDER
 from core.prompt import PromptContract, meter, render
+from core.prompt.context import BACKGROUND_PARTS, Background
 from core.prompt.packing import first_kept
 
 RESULTS = Path(__file__).parent / "results" / "packing.json"

@@ -15,14 +15,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from core.data.io.store import DataSets
 from core.data.prepare import Prepared, prepare
-from core.data.store import DataSets
 from core.logs.detect import read_log
 from core.models.loading import ModelStore
 from core.prompt import PromptContract, meter
-from core.train.advice import recommend
-from core.train.jobs import Jobs
-from core.train.progress import Progress
+from core.train.config.advice import recommend
+from core.train.queue.jobs import Jobs
+from core.train.queue.progress import Progress
 from core.train.spec import JobSpec
 from core.workspace import Workspace
 

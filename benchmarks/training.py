@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.startup import cpu_model
-from core.models.embedded import FOLDER
-from core.train.rows import IGNORED, Encoded, Example, Examples
+from core.catalogue.bundled import FOLDER
+from core.train.worker.rows import IGNORED, Encoded, Example, Examples
 
 if TYPE_CHECKING:
     import torch
@@ -129,12 +129,12 @@ def measure(asked: Asked) -> dict[str, float]:
 
 def _omokage(asked: Asked, rows: list[Example], folder: Path) -> "Trainer":
     """The product's way, from the loaded base to the trainer with its report."""
-    from core.contract import PromptContract
-    from core.train.base import load_base, with_adapter
-    from core.train.config import TrainConfig
-    from core.train.prepare import Work, trainer_for
-    from core.train.report import Stop
+    from core.prompt.config import PromptContract
+    from core.train.config.train_config import TrainConfig
     from core.train.spec import JobSpec, RunFolder
+    from core.train.worker.base import load_base, with_adapter
+    from core.train.worker.prepare import Work, trainer_for
+    from core.train.worker.report import Stop
 
     config = TrainConfig(
         learning_rate=RATE, epochs=1 if asked.check else 2, rank=RANK, alpha=ALPHA, dropout=0.0, weight_decay=0.0,
@@ -187,7 +187,7 @@ def _group_by_length(asked: Asked, rows: list[Example], folder: Path) -> "Traine
     from peft import get_peft_model
     from transformers import Trainer, TrainingArguments
 
-    from core.train.batches import Collate
+    from core.train.worker.batches import Collate
 
     model = get_peft_model(_base(asked, tuned=True), _lora())
     data = [{"input_ids": row.ids, "row": row} for row in rows]

@@ -46,7 +46,7 @@ class Settings:
     remote_servers: tuple[str, ...] = ()
     """Bases of the OpenAI-compatible servers that may be talked with; empty: any, but none where strangers come."""
     monitors: tuple[str, ...] | None = None
-    """What shows the curves of trainings beside the page (`core.train.monitors`); None is what is installed."""
+    """What shows the curves of trainings beside the page (`core.train.queue.monitors`); None is what is installed."""
     max_upload_mb: int = 200
     max_message: int = 8000
     """Characters of one message."""

@@ -11,10 +11,10 @@ import pytest
 
 import app
 from core.settings import Settings
-from tabs.frame.services import Services, make_services
-from tabs.frame.text import LANGUAGES, label, say, texts
+from tabs.ui.services import Services, make_services
+from tabs.ui.text import LANGUAGES, label, say, texts
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 450
 LATE = ("torch", "transformers", "peft", "datasets", "accelerate", "bitsandbytes")
 Tree = dict[str, str]
@@ -93,7 +93,7 @@ RULES: list[tuple[Callable[[Tree], list[str]], list[Tree]]] = [
         core_imports_upwards,
         [
             {"core/a.py": "def f():\n    import gradio as gr\n"},
-            {"core/chat/a.py": "from tabs.frame import services\n"},
+            {"core/chat/a.py": "from tabs.ui import services\n"},
             {"core/chat/a.py": "from ...app import main\n"},
             {"core/a.py": "from gradio.events import on\n"},
         ],
@@ -106,7 +106,7 @@ RULES: list[tuple[Callable[[Tree], list[str]], list[Tree]]] = [
             {"tabs/data.py": "from . import chat\n"},
             {"tabs/data.py": "from .chat import ChatTab\n"},
             {"tabs/data/rows.py": "from tabs.train.form import build\n"},
-            {"tabs/frame/strip.py": "from tabs.talk import build\n"},
+            {"tabs/ui/status_bar.py": "from tabs.talk import build\n"},
             {"tabs/data.py": "import app\n"},
         ],
     ),
@@ -114,7 +114,7 @@ RULES: list[tuple[Callable[[Tree], list[str]], list[Tree]]] = [
         environment_read_elsewhere,
         [
             {"app.py": "import os\nhome = os.environ['HOME']\n"},
-            {"core/hub.py": "import os\ntoken = os.getenv('HF_TOKEN')\n"},
+            {"core/hub/client.py": "import os\ntoken = os.getenv('HF_TOKEN')\n"},
             {"tabs/push.py": "from os import environ\n"},
         ],
     ),
@@ -140,8 +140,8 @@ def test_rules_allow_what_is_meant() -> None:
         "app.py": '"""App."""\nfrom tabs import chat, data\n',
         "core/settings.py": '"""Settings."""\nimport os\nhome = os.environ["HOME"]\n',
         "core/a.py": '"""A."""\nimport os\nfrom core.errors import AppError\nos.replace("a", "b")\n',
-        "tabs/chat.py": '"""Chat."""\nimport gradio as gr\nfrom tabs.frame import errors, services\n',
-        "tabs/data/tab.py": '"""Data."""\nfrom tabs.data import rows\nfrom tabs.frame.text import say\n',
+        "tabs/chat.py": '"""Chat."""\nimport gradio as gr\nfrom tabs.ui import errors, services\n',
+        "tabs/data/tab.py": '"""Data."""\nfrom tabs.data import rows\nfrom tabs.ui.text import say\n',
         "tabs/__init__.py": "",
     }
     assert [offence for rule, _ in RULES for offence in rule(tree)] == []

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 TALK = ROOT / "datasets" / "sample_line_aoi.txt"
 CHAT = ROOT / "datasets" / "sample_whatsapp_wren.txt"
 PERSONAS = ROOT / "datasets" / "personas"

@@ -24,17 +24,17 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from core.adapters.store import Adapter, Adapters
 from core.chat.conversation import Conversation
-from core.chat.conversations import Conversations
 from core.chat.engine import Engine, Reply
-from core.chat.talk import Setting, Talk, held_under
+from core.chat.service import Setting, Talk, held_under
+from core.chat.store import Conversations
 from core.errors import AppError, InputError
 from core.memory.memory import Memory
-from core.memory.writing import write
-from core.models.adapters import Adapter, Adapters
+from core.memory.write.generate import write
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, built_in
-from core.personas.tavern import read_card
+from core.personas.card import read_card
 from core.settings import Settings
 from core.workspace import Workspace
 

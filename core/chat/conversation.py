@@ -49,7 +49,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One talk of one owner with one persona; `core.chat.conversations` stores it."""
+    """One talk of one owner with one persona; `core.chat.store` stores it."""
 
     id: str
     persona: str

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from core.chat.conversation import Conversation, Node, turns_of
+from core.data.io.store import DataSetInfo, DataSets, SavedDataSet
 from core.data.preferences import Pair, Preferences
 from core.data.rows import Row
-from core.data.store import DataSetInfo, DataSets, SavedDataSet
 from core.errors import InputError
 from core.messages import Turn
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from core.adapters.attach import use
+from core.adapters.store import Adapter
 from core.errors import AppError, ModelError
-from core.models.adapters import Adapter
-from core.models.attached import use
 from core.models.loading import LoadedModel, ModelStore
 from core.personas import Sampling
 from core.prompt import Ending

@@ -15,16 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from core.data.exports import FILE_TYPES, LAYOUTS, Export, LineKind, persona_line, write_samples
+from core.data.io.export import FILE_TYPES, LAYOUTS, Export, LineKind, persona_line, write_samples
+from core.data.io.store import FILES, INFO, info_of, write_set
 from core.data.ledger import LABELS
 from core.data.prepare import Prepared, prepare
-from core.data.privacy import counts
+from core.data.privacy.replace import counts
 from core.data.recipe import Burst, Recipe, Shape
-from core.data.store import FILES, INFO, info_of, write_set
 from core.errors import AppError, InputError
+from core.logs.archives import joined
 from core.logs.detect import FORMATS, read_log
 from core.logs.log import Hints, Log
-from core.logs.several import joined
 from core.messages import Kind
 
 LARGEST_BYTES = 4_000_000_000  # one's own files may be larger than what a page takes
@@ -125,9 +125,9 @@ def _example(log: Log, prepared: Prepared, position: int) -> dict[str, object]:
 
 def _prepared(log: Log, recipe: Recipe, options: argparse.Namespace) -> tuple[Prepared, str]:
     """The rows, and the name of the model whose tokenizer measured them."""
-    from core.models.embedded import FOLDER, NAME
+    from core.catalogue.bundled import FOLDER, NAME
     from core.prompt import PromptContract, meter
-    from core.train.base import load_tokenizer
+    from core.train.worker.base import load_tokenizer
 
     tokenizer = load_tokenizer(options.model or str(FOLDER))
     contract = PromptContract(options.persona, options.description, context_window=options.budget)

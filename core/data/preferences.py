@@ -1,7 +1,7 @@
 """Preferences: of two replies to the same words, the one that is more like the persona.
 
 They come from the chat, where a person corrects a reply, and from a training that lets its adapter answer
-what the real persona answered (`core.train.pairs`). A line of JSON each, in the conversational form that
+what the real persona answered (`core.train.preference.pairs`). A line of JSON each, in the conversational form that
 preference trainers read: the turns before in `messages`, one entry a message in `chosen` and `rejected`.
 """
 

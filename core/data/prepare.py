@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.data.cleaning import Sifted, sift
-from core.data.cut import Cutter
+from core.data.chunking import Cutter
+from core.data.filtering import Sifted, sift
 from core.data.ledger import OF_KIND, Book, Fate, Ledger
-from core.data.privacy import Masked, Pseudonyms
+from core.data.privacy.replace import Masked, Pseudonyms
 from core.data.recipe import Recipe
 from core.data.rows import Meter, Row, clean
 from core.data.sessions import Session, sessions

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import fmean, median
 
+from core.data.favourite_words import Favourite, favourites
 from core.data.rows import clean
 from core.data.sessions import sessions, talking_order
-from core.data.words import Favourite, favourites
 from core.logs.log import Log
 from core.messages import Kind, Message
 

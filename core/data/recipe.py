@@ -43,7 +43,7 @@ class Recipe:
     clean: bool = False
     """Leave out copied texts and placeholders; let very frequent replies count less."""
     private: bool = False
-    """Replace what tells who somebody is (`core.data.privacy`)."""
+    """Replace what tells who somebody is (`core.data.privacy.replace`)."""
     names: tuple[str, ...] = ()
     """Names to replace, where `private`: "花子", or "花子=さくら" to choose what stands in its place."""
     seed: int = 0

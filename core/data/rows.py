@@ -1,7 +1,7 @@
 """Rows: pieces of conversation that end with words of the persona, as they are learned and saved.
 
 A row is a list of turns. Of the persona's turns all are learned, or those that the row says; everything
-else is context. The persona may open a row. `core.data.cut` makes rows of sessions.
+else is context. The persona may open a row. `core.data.chunking` makes rows of sessions.
 """
 
 import unicodedata
@@ -11,14 +11,14 @@ from datetime import datetime
 from itertools import groupby
 from typing import Protocol
 
-from core.logs.decode import edges
+from core.logs.parsing.decode import edges
 from core.messages import Turn, to_chat_messages
 
 JsonRow = dict[str, int | str | list[dict[str, str | int]] | None]
 
 
 class Meter(Protocol):
-    """Counts tokens as the prompt of training will: `core.prompt.meter` makes one."""
+    """Counts tokens as the prompt of training will: `core.prompt.counter` makes one."""
 
     @property
     def fixed(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from core.data.exports import Export, Layout, LineKind, exchanges, persona_line, sample_of
+from core.data.io.export import Export, Layout, LineKind, exchanges, persona_line, sample_of
 from core.data.prepare import DEFAULT_RECIPE, Prepared, prepare
 from core.data.recipe import Burst, Recipe
 from core.data.rows import Meter, Row

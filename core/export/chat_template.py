@@ -8,9 +8,9 @@ in Jinja before it. What it cannot do is take special tokens out of what a user 
 import json
 import re
 
-from core.contract import PromptContract
-from core.layout import DATE, Layout
 from core.messages import Turn
+from core.prompt.chat_template import DATE, Layout
+from core.prompt.config import PromptContract
 
 # {% generation %} marks what is trained and prints nothing; programs other than transformers may not know it.
 MARKED = re.compile(r"\{%(-?)\s*(end)?generation\s*(-?)%\}")

@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.contract import PromptContract
+from core.adapters.store import FILES, Adapter
 from core.errors import AppError, InputError, ModelError
 from core.export.chat_template import chat_template
 from core.export.ollama import modelfile, stops
-from core.layout import TEMPLATES, layout_for
-from core.models.adapters import FILES, Adapter
 from core.prompt import ending
+from core.prompt.chat_template import TEMPLATES, layout_for
+from core.prompt.config import PromptContract
 from core.workspace import write_json
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def write_model(
 def _loaded(adapter: Adapter, base: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """The base in the numbers it is stored in, and its checked tokenizer."""
     from core.models.auto import AutoModelForCausalLM
-    from core.models.tokenizer_check import load_tokenizer
+    from core.models.tokenizers.check import load_tokenizer
 
     revision = adapter.training.get("base_revision") if base == adapter.base else None
     if Path(base).is_absolute() and not (Path(base) / "config.json").is_file():
@@ -152,7 +152,7 @@ def _readme(
 ) -> str:
     import jinja2
 
-    from core.cards import public_name
+    from core.cards.cards import public_name
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES / "cards"), undefined=jinja2.StrictUndefined, autoescape=False

@@ -12,11 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.contract import PromptContract
 from core.errors import ModelError
 from core.export.chat_template import described
-from core.layout import Layout, layout_for
 from core.prompt import ending
+from core.prompt.chat_template import Layout, layout_for
+from core.prompt.config import PromptContract
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

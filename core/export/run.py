@@ -8,9 +8,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from core.adapters.store import Adapter
+from core.catalogue.bundled import located
 from core.errors import AppError, ModelError
-from core.models.adapters import Adapter
-from core.models.embedded import located
 from core.settings import ROOT, worker_environment
 
 

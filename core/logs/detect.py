@@ -13,25 +13,25 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from core.errors import InputError
-from core.logs.ai_chats import json_messages
-from core.logs.decode import SAMPLE_BYTES, decode, edges
-from core.logs.discord import text as discord_text
-from core.logs.kakaotalk import chat as kakaotalk
-from core.logs.line import desktop as line_desktop
-from core.logs.line import phone as line_phone
+from core.logs.archives import joined
+from core.logs.formats.ai_chats import json_messages
+from core.logs.formats.discord import text as discord_text
+from core.logs.formats.kakaotalk import chat as kakaotalk
+from core.logs.formats.line import desktop as line_desktop
+from core.logs.formats.line import phone as line_phone
+from core.logs.formats.messengers import imessage, qq
+from core.logs.formats.plain import dialogue as plain
+from core.logs.formats.plain import irc
+from core.logs.formats.signal import fields as signal_fields
+from core.logs.formats.signal import text as signal_text
+from core.logs.formats.tables import guess as csv_columns
+from core.logs.formats.tables import known as csv_known
+from core.logs.formats.whatsapp import chat as whatsapp
 from core.logs.log import DateOrder, Format, Hints, Log
-from core.logs.messengers import imessage, qq
-from core.logs.plain import dialogue as plain
-from core.logs.plain import irc
-from core.logs.several import joined
-from core.logs.signal import fields as signal_fields
-from core.logs.signal import text as signal_text
-from core.logs.sources.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
-from core.logs.sources.json_source import JsonSource, looks_like_json
-from core.logs.structured import ARCHIVE_READERS, JSON_READERS
-from core.logs.tables import guess as csv_columns
-from core.logs.tables import known as csv_known
-from core.logs.whatsapp import chat as whatsapp
+from core.logs.parsing.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
+from core.logs.parsing.decode import SAMPLE_BYTES, decode, edges
+from core.logs.parsing.json_source import JsonSource, looks_like_json
+from core.logs.readers import ARCHIVE_READERS, JSON_READERS
 from core.messages import Kind
 
 MAX_BYTES = 200_000_000

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from core.memory.dates import DAY, Span
+from core.memory.retrieve.dates import DAY, Span
 from core.memory.store import Store
 
 Level = Literal["day", "week"]

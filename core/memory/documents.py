@@ -102,7 +102,7 @@ def read(path: Path, name: str) -> list[tuple[int, str]]:
         )
     if ending == ".pdf":
         return _pages(path, name)
-    from core.logs.decode import decode
+    from core.logs.parsing.decode import decode
 
     return [(0, decode(path.read_bytes()).text)]
 

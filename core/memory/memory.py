@@ -5,24 +5,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from core.background import Background
-from core.contract import PromptContract
-from core.memory.at_once import Answer, answer_at_once
-from core.memory.choices import Choices, choices_of, choose
+from core.adapters.store import Adapter
 from core.memory.diary import Diary
-from core.memory.diary_writing import write_diary
 from core.memory.documents import Documents
-from core.memory.note_taking import Asked, Write, take_notes
 from core.memory.notes import Note, Notes, Speaker
-from core.memory.operations import carry_out
-from core.memory.recall import Shown, Who, known, recalled, standing
+from core.memory.options import Choices, choices_of, choose
+from core.memory.retrieve.recall import Shown, Who, known, recalled, standing
 from core.memory.store import Store
+from core.memory.tasks import IdleWork
 from core.memory.turns import Turns
-from core.memory.work import IdleWork
+from core.memory.write.diary_writing import write_diary
+from core.memory.write.note_taking import Asked, Write, take_notes
+from core.memory.write.operations import carry_out
+from core.memory.write.single_pass import Answer, answer_at_once
 from core.messages import Turn
-from core.models.adapters import Adapter
 from core.models.loading import LoadedModel
 from core.prompt import Prompt
+from core.prompt.config import PromptContract
+from core.prompt.context import Background
 from core.workspace import Workspace
 
 FILE = "memory.sqlite"
@@ -49,7 +49,7 @@ class Memory:
 
     workspace: Workspace
     write: Write
-    """How the model writes; `core.memory.writing.write`, bound to a ModelStore."""
+    """How the model writes; `core.memory.write.generate.write`, bound to a ModelStore."""
     work: IdleWork = field(default_factory=IdleWork)
     clock: Callable[[], datetime] = datetime.now
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from core.errors import InputError
+from core.memory.retrieve.word_index import alike
 from core.memory.store import Store, index, search, unindex
-from core.memory.words import alike
 
 Kind = Literal["fact", "taste", "plan", "event", "promise"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

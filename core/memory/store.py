@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
-from core.memory.words import sought, terms
+from core.memory.retrieve.word_index import sought, terms
 from core.workspace import full_disk_told
 
 Kind = Literal["turns", "notes", "passages"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.memory.dates import Span
+from core.memory.retrieve.dates import Span
 from core.memory.store import Store, index, search, unindex
 from core.messages import Role, Turn
 

@@ -14,16 +14,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.contract import PromptContract
+from core.catalogue.bundled import FOLDER, NAME
+from core.catalogue.catalogue import BITS, Entry, entry_of, fits, this_machine
 from core.errors import AppError
-from core.models.catalogue import BITS, Entry, entry_of, fits, this_machine
-from core.models.embedded import FOLDER, NAME
 from core.models.loading import HUB_ID
-from core.models.reading import config_of
-from core.models.refusals import cannot_load, neither_id_nor_folder
-from core.models.shape import Shape, shape_of
-from core.models.tokenizer_check import UNREADABLE, CheckedTokenizer, load_checked
-from core.models.tokenizer_files import from_hub
+from core.models.model_errors import cannot_load, neither_id_nor_folder
+from core.models.sizing.dims import Shape, shape_of
+from core.models.tokenizers.check import UNREADABLE, CheckedTokenizer, load_checked
+from core.models.tokenizers.files import from_hub
+from core.models.weights import config_of
+from core.prompt.config import PromptContract
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -119,8 +119,8 @@ def _tokenizer(model: str, folder: Path) -> CheckedTokenizer:
 
 def _format(tokenizer: "PreTrainedTokenizerBase") -> dict:
     """The layout that a chat would take on its own, and what ends a reply in it."""
-    from core.layout import layout_for
     from core.prompt import ending
+    from core.prompt.chat_template import layout_for
 
     layout = layout_for(tokenizer)
     ends = ending(PromptContract(persona="P", user="U", template=layout.name), tokenizer)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import HubError, ModelError
-from core.models import refusals
+from core.models import model_errors
 from core.models.options import NO_TRUST, Trust
-from core.models.reading import PICKLES
+from core.models.weights import PICKLES
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -47,8 +47,8 @@ def download(repo: str, report: Callable[[float | None], None], trust: Trust = N
 def _fetch(repo: str, report: Callable[[float | None], None], trust: Trust) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
-    from core.hub import login_token
-    from core.hub_errors import hub_errors
+    from core.hub.client import login_token
+    from core.hub.errors import hub_errors
 
     token = login_token() or False
     with hub_errors(repo):
@@ -83,7 +83,7 @@ def _weights(repo: str, files: Iterable[str], trust: Trust) -> str:
     patterns = (*WEIGHTS, PICKLES)
     found = next((pattern for pattern in patterns if any(fnmatch(name, pattern) for name in names)), None)
     if found == PICKLES and not trust.pickles:
-        raise refusals.pickles_only(repo)
+        raise model_errors.pickles_only(repo)
     if "config.json" not in names or found is None:
         lacking, ja = ("weights", "重み") if "config.json" in names else ("config.json", "config.json")
         raise ModelError(

@@ -15,18 +15,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from core.catalogue.bundled import FOLDER
+from core.catalogue.bundled import NAME as EMBEDDED
+from core.catalogue.catalogue import LARGEST_WINDOW
 from core.errors import AppError, ModelError
-from core.models import refusals
-from core.models.catalogue import LARGEST_WINDOW
-from core.models.embedded import FOLDER
-from core.models.embedded import NAME as EMBEDDED
+from core.models import model_errors
 from core.models.fingerprint import fingerprint
 from core.models.options import AS_IT_IS, LoadOptions, Quantization
-from core.models.prefixes import Prefixes
-from core.models.reading import check_weights, config_of, free_memory, offloaded, read_model
+from core.models.prefix_cache import Prefixes
 from core.models.status import ModelStatus, Pace, State
 from core.models.thread import ModelThread
-from core.models.tokenizer_check import NOT_CHECKED, TokenizerCheck, load_checked
+from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck, load_checked
+from core.models.weights import check_weights, config_of, free_memory, offloaded, read_model
 
 if TYPE_CHECKING:
     import torch
@@ -126,14 +126,14 @@ class ModelStore:
         """
         chosen = bool((name or "").strip())
         if self.locked and (chosen or options != AS_IT_IS):
-            raise refusals.locked()
+            raise model_errors.locked()
         if options.trust and not self.local_folders:
-            raise refusals.no_trust_here()
+            raise model_errors.no_trust_here()
         wanted = (name or "").strip() or self.default or EMBEDDED
         order = _Order(wanted, self._check(wanted, chosen=chosen), options)
         with self._lock:
             if self._busy and not self._busy.done():
-                raise refusals.busy(self._status.name)
+                raise model_errors.busy(self._status.name)
             self._status = ModelStatus("loading", order.name)
             self._busy = Future()
             self._cancel = order.cancel
@@ -157,7 +157,7 @@ class ModelStore:
             return Path(folder)
         if wanted == EMBEDDED or HUB_ID.fullmatch(wanted):
             return None
-        raise refusals.neither_id_nor_folder(wanted)
+        raise model_errors.neither_id_nor_folder(wanted)
 
     def _load(self, order: "_Order", done: Future) -> None:
         folder = None
@@ -170,7 +170,7 @@ class ModelStore:
         except Exception as error:  # the edge of a thread: whatever a strange model raises becomes a sentence
             if not isinstance(error, AppError):
                 log.exception("loading %s failed", order.wanted)
-            self._fail(order, refusals.cannot_load(order.name, error, folder, order.options.trust))
+            self._fail(order, model_errors.cannot_load(order.name, error, folder, order.options.trust))
         finally:
             done.set_result(None)
 
@@ -208,7 +208,7 @@ class ModelStore:
                 return FOLDER
             return download(order.wanted, self._report("downloading", order), order.options.trust)
         if not (order.folder / "config.json").is_file():
-            raise refusals.no_config(order.wanted)
+            raise model_errors.no_config(order.wanted)
         return order.folder
 
     def _swap(self, order: "_Order", folder: Path) -> None:

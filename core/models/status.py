@@ -6,7 +6,7 @@ from typing import Literal
 
 from core.errors import AppError
 from core.models.options import Quantization
-from core.models.tokenizer_check import NOT_CHECKED, TokenizerCheck
+from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck
 
 State = Literal["empty", "downloading", "loading", "ready", "failed"]
 SURE_AFTER = 1.0  # seconds: before that, a speed is a guess

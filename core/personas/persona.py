@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from core.background import BACKGROUND_PARTS
 from core.messages import Turn
-from core.personas.book import Book
+from core.models.sampling import Sampling
+from core.personas.lorebook import Book
 from core.personas.macros import expand
-from core.personas.sampling import Sampling
 from core.prompt import PromptContract
+from core.prompt.context import BACKGROUND_PARTS
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.background import BACKGROUND_PARTS, NO_BACKGROUND, Background
-from core.codec import codec_of
-from core.contract import PromptContract
 from core.errors import InputError
-from core.layout import layout_for
 from core.messages import Turn
 from core.prompt.assembly import Contents, lay_out, text_of, tokenise
-from core.prompt.endings import Ending, ending
-from core.prompt.meter import Meter, meter
+from core.prompt.chat_template import layout_for
+from core.prompt.config import PromptContract
+from core.prompt.context import BACKGROUND_PARTS, NO_BACKGROUND, Background
+from core.prompt.counter import Meter, meter
+from core.prompt.encoder import codec_of
 from core.prompt.packing import budgets, choices
-from core.prompt.pieces import PARTS, Part, Piece, Prompt
+from core.prompt.segments import PARTS, Part, Piece, Prompt
+from core.prompt.stop import Ending, ending
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

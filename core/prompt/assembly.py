@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.background import NO_BACKGROUND, Background
-from core.codec import Codec, codec_of
-from core.contract import PromptContract
-from core.layout import Layout, Stretch, Words
 from core.messages import Turn
-from core.prompt.pieces import Part, Piece, Prompt
+from core.prompt.chat_template import Layout, Stretch, Words
+from core.prompt.config import PromptContract
+from core.prompt.context import NO_BACKGROUND, Background
+from core.prompt.encoder import Codec, codec_of
+from core.prompt.segments import Part, Piece, Prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

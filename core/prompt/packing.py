@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.background import BACKGROUND_PARTS, Background
-from core.contract import PromptContract
 from core.messages import Turn
 from core.prompt.assembly import Contents
-from core.prompt.meter import Meter, meter
-from core.prompt.pieces import Part
+from core.prompt.config import PromptContract
+from core.prompt.context import BACKGROUND_PARTS, Background
+from core.prompt.counter import Meter, meter
+from core.prompt.segments import Part
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

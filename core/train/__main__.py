@@ -17,11 +17,11 @@ from pathlib import Path
 
 from core.errors import AppError, InputError
 from core.settings import Settings
-from core.train.devices import devices
-from core.train.monitors import usable
-from core.train.order import KEYS, Order, checked_settings, order_of, read_yaml, to_yaml
-from core.train.process import Process, launch, launch_monitor, launch_together
-from core.train.progress import EventFollower, Progress
+from core.train.config.run_file import KEYS, Order, checked_settings, order_of, read_yaml, to_yaml
+from core.train.queue.devices import devices
+from core.train.queue.monitors import usable
+from core.train.queue.process import Process, launch, launch_monitor, launch_together
+from core.train.queue.progress import EventFollower, Progress
 from core.train.spec import RunFolder
 from core.workspace import read_json, write_json
 

@@ -4,10 +4,10 @@ import errno
 import shutil
 from pathlib import Path
 
+from core.adapters.write import tidy
 from core.errors import JobError
-from core.train.adapter import tidy
-from core.train.checkpoints import last_checkpoint, prune
 from core.train.spec import RunFolder
+from core.train.worker.checkpoints import last_checkpoint, prune
 
 ROOM = 1_000_000  # bytes: under this, a disk is as good as full
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from core.models.options import NO_TRUST, Trust
 from core.prompt import PromptContract
-from core.train.config import TrainConfig
-from core.train.preference import PreferenceConfig
+from core.train.config.train_config import TrainConfig
+from core.train.preference.config import PreferenceConfig
 from core.workspace import read_json, write_json
 
 NEEDED = ("adapter_config.json", "adapter_model.safetensors")
@@ -91,7 +91,7 @@ class RunFolder:
 
     @property
     def encoded(self) -> Path:
-        """Rows as token ids (`core.train.encoded`)."""
+        """Rows as token ids (`core.train.worker.encoded`)."""
         return self.path / "encoded"
 
     @property

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.contract import PromptContract
 from core.errors import InputError
 from core.messages import Turn
 from core.prompt import render
+from core.prompt.config import PromptContract
 from models.mini.corpora import Dialogue
 from models.mini.tokenizer import CONTEXT, ROLES
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from core.train import attention
+from core.train.worker import attention
 from models.mini.measure import bits_per_byte
 from models.mini.rows import Row
 from models.mini.tokenizer import CONTEXT

@@ -14,12 +14,12 @@ from core.messages import Turn
 from core.personas import Persona
 from core.prompt import Prompt
 from tabs.data.saved_sets import listed
-from tabs.frame import parts
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
-from tabs.frame.visitor import Visitor
+from tabs.ui import html_parts
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+from tabs.ui.visitor import Visitor
 
 MOST_TALKS, MOST_SHOWN = 500, 30
 NEW = ""
@@ -90,7 +90,7 @@ class CorrectionHandlers:
     def _drawn(self, visitor: Visitor, lessons: Sequence[Correction]) -> str:
         language = visitor.language
         if not lessons:
-            return parts.empty(say(language, "corrections.none"), say(language, "corrections.none_hint"))
+            return html_parts.empty(say(language, "corrections.none"), say(language, "corrections.none_hint"))
         items = "".join(self._item(visitor, lesson) for lesson in lessons[:MOST_SHOWN])
         more = say(language, "corrections.more", n=len(lessons) - MOST_SHOWN) if len(lessons) > MOST_SHOWN else ""
         return f'<div class="lessons">{items}</div><p class="muted">{escape(more)}</p>'
@@ -98,9 +98,9 @@ class CorrectionHandlers:
     def _item(self, visitor: Visitor, lesson: Correction) -> str:
         language = visitor.language
         kind = say(language, "corrections.rewritten" if lesson.rewritten else "corrections.preferred")
-        asked = parts.bubbles([turn for turn in lesson.context[-1:] if turn.role == "user"])
-        better = parts.bubbles([Turn("assistant", lesson.chosen)])
-        worse = parts.bubbles([Turn("assistant", lesson.rejected)], "context worse")
+        asked = html_parts.bubbles([turn for turn in lesson.context[-1:] if turn.role == "user"])
+        better = html_parts.bubbles([Turn("assistant", lesson.chosen)])
+        worse = html_parts.bubbles([Turn("assistant", lesson.rejected)], "context worse")
         kept = self.services.conversations.prompt_of(visitor.owner, lesson.conversation, lesson.node)
         given = Prompt.from_json(kept).text if kept else say(language, "corrections.no_prompt")
         head = escape(say(language, "corrections.prompt"))

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.data.exports import FILE_TYPES, LAYOUTS, Export, FileType, LineKind, sample_of, write_samples
-from core.data.store import FILES
+from core.data.io.export import FILE_TYPES, LAYOUTS, Export, FileType, LineKind, sample_of, write_samples
+from core.data.io.store import FILES
 from core.errors import InputError
 from core.workspace import safe_name
-from tabs.data.desk import Desk
+from tabs.data.data_context import Desk
 from tabs.data.open_log import OpenLog
 from tabs.data.recipe_form import LINES, choice_names
 from tabs.data.rows import line_of
-from tabs.frame.errors import shows_errors
-from tabs.frame.text import label, say
+from tabs.ui.errors import shows_errors
+from tabs.ui.text import label, say
 
 MARKED = ("instruction", "instruction_input")  # layouts of one text with ### marks
 AS_ROWS = "rows"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from tabs.frame.text import say
+from tabs.ui.text import say
 
 WEEK = 7 * 24 * 60
 STEPS = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1440, 2880, 4320, WEEK)  # minutes

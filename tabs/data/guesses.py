@@ -8,7 +8,7 @@ import gradio as gr
 from core.logs.detect import FORMATS
 from core.logs.log import Guess
 from tabs.data.open_log import Choices, OpenLog
-from tabs.frame.text import label, say
+from tabs.ui.text import label, say
 
 COLUMNS = ("sender", "text", "time")
 

@@ -6,8 +6,8 @@ from core.data.ledger import LABELS, Fate
 from core.logs.log import Log
 from tabs.data.log_view import told
 from tabs.data.open_log import OpenLog
-from tabs.frame import parts
-from tabs.frame.text import say
+from tabs.ui import html_parts
+from tabs.ui.text import say
 
 DOTS = {Fate.LEARNED: "learned", Fate.HELD_OUT: "heldout", Fate.TEST: "test", Fate.CONTEXT: "you"}
 EXAMPLES, LONGEST = 3, 120  # of each fate; letters of one
@@ -25,7 +25,7 @@ def ledger(opened: OpenLog, language: str) -> str:
     ]
     words = say(language, "data.heldout_hint") if book.counts.get(Fate.HELD_OUT) else ""
     return (
-        f'{parts.ledger(rows)}<p class="muted">{escape(words)}</p>'
+        f'{html_parts.ledger(rows)}<p class="muted">{escape(words)}</p>'
         f"{_left_out(opened, language)}{_file_lines(opened.log, language)}"
     )
 
@@ -71,4 +71,4 @@ def _file_lines(log: Log, language: str) -> str:
             ("missing", lines.missing, "total warn" if lines.missing else "total good"),
         ) if n or css
     ]  # fmt: skip
-    return f"<details><summary>{escape(say(language, 'data.lines'))}</summary>{parts.ledger(rows)}</details>"
+    return f"<details><summary>{escape(say(language, 'data.lines'))}</summary>{html_parts.ledger(rows)}</details>"

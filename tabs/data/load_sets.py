@@ -7,17 +7,17 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.data.load import Loaded, load_set, pull_set
+from core.data.io.load import Loaded, load_set, pull_set
 from core.errors import AppError
-from core.hub import login_token
+from core.hub.client import login_token
 from tabs.data.log_view import working
 from tabs.data.saved_sets import listed
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.steps import Finished, in_words, steps
-from tabs.frame.text import label, say
-from tabs.frame.visitor import Visitor
+from tabs.ui.errors import shows_errors
+from tabs.ui.progress import Finished, in_words, steps
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+from tabs.ui.visitor import Visitor
 
 UNCHANGED = (gr.skip(), gr.skip())
 

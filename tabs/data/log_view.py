@@ -6,16 +6,16 @@ from datetime import datetime
 from html import escape
 from itertools import islice
 
+from core.data.io.store import Split
 from core.data.rows import Row
-from core.data.store import Split
 from core.logs.detect import FORMATS
 from core.logs.log import Log, Note
 from core.models.loading import LoadedModel
 from core.prompt import render
 from tabs.data.open_log import Added, OpenLog
 from tabs.data.rows import contract_of
-from tabs.frame import parts
-from tabs.frame.text import say
+from tabs.ui import html_parts
+from tabs.ui.text import say
 
 MOST_UNREAD = 300  # lines
 
@@ -127,7 +127,7 @@ def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, 
 def _bubbles(chosen: Row, css: str) -> str:
     """The turns; what the persona said and is not learned looks like context."""
     own = (css if chosen.is_learned(k) else "context" for k in range(len(chosen.turns)))
-    return "".join(parts.bubbles((turn,), kind) for turn, kind in zip(chosen.turns, own, strict=True))
+    return "".join(html_parts.bubbles((turn,), kind) for turn, kind in zip(chosen.turns, own, strict=True))
 
 
 def _learned(opened: OpenLog, chosen: Row, loaded: LoadedModel | None, split: Split, language: str) -> str:
@@ -148,7 +148,7 @@ def _no_rows(opened: OpenLog, split: Split, language: str) -> str:
         title, words = say(language, "data.no_rows"), opened.problem.text(language)
         return f'<div class="empty warn" role="alert"><b>{escape(title)}</b>{escape(words)}</div>'
     if opened.prepared is None:
-        return parts.empty(say(language, "data.waits"), say(language, "data.waits_hint"))
+        return html_parts.empty(say(language, "data.waits"), say(language, "data.waits_hint"))
     if opened.prepared.train:
-        return parts.empty(say(language, f"data.no_{split}"), say(language, f"data.no_{split}_hint"))
-    return parts.empty(say(language, "data.no_rows"), say(language, "data.no_rows_hint"))
+        return html_parts.empty(say(language, f"data.no_{split}"), say(language, f"data.no_{split}_hint"))
+    return html_parts.empty(say(language, "data.no_rows"), say(language, "data.no_rows_hint"))

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
-from core.data.exports import LineKind
+from core.data.io.export import LineKind
 from core.data.prepare import DEFAULT_RECIPE, Prepared
 from core.data.recipe import Recipe
 from core.data.variants import Statistics

@@ -10,7 +10,7 @@ from core.models.loading import LoadedModel
 from tabs.data import gaps, guesses, ledger_view, log_view, privacy_view, recipe_form
 from tabs.data.open_log import OpenLog
 from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
-from tabs.frame.text import say
+from tabs.ui.text import say
 
 Value = object  # a value or an update of a component
 

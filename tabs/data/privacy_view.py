@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from html import escape
 from itertools import islice
 
-from core.data.pii import LABELS
-from core.data.privacy import Masked, counts
+from core.data.privacy.pii import LABELS
+from core.data.privacy.replace import Masked, counts
 from tabs.data.log_view import told
 from tabs.data.open_log import OpenLog
-from tabs.frame.text import say
+from tabs.ui.text import say
 
 MOST = 200  # texts shown
 AROUND = 40  # letters kept on each side of what is replaced

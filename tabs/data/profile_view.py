@@ -8,12 +8,12 @@ import gradio as gr
 
 from core.data.profile import Counted, Profile, Spread, profile
 from tabs.data import charts
-from tabs.data.desk import Desk
+from tabs.data.data_context import Desk
 from tabs.data.gaps import duration
 from tabs.data.log_view import working
-from tabs.frame import parts
-from tabs.frame.errors import shows_errors
-from tabs.frame.text import label, say
+from tabs.ui import html_parts
+from tabs.ui.errors import shows_errors
+from tabs.ui.text import label, say
 
 SHOWN = 8  # of each list
 HOURS = {hour: str(hour) for hour in (0, 6, 12, 18, 23)}
@@ -54,7 +54,7 @@ class ProfileHandlers:
 def pictures(made: Profile, language: str) -> str:
     """All pictures of a profile that have something to show, as HTML."""
     if not made.messages:
-        return parts.empty(say(language, "data.profile_empty"), say(language, "data.profile_empty_hint"))
+        return html_parts.empty(say(language, "data.profile_empty"), say(language, "data.profile_empty_hint"))
 
     def words(key: str, **values: object) -> str:
         return say(language, f"data.profile_{key}", **values)

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from core.data.exports import LineKind
+from core.data.io.export import LineKind
 from core.data.recipe import Burst, Recipe, Shape
 from tabs.data.gaps import STEPS, nearest
 from tabs.data.open_log import Choices, OpenLog
-from tabs.frame.text import label, say
+from tabs.ui.text import label, say
 
 SHAPES: tuple[Shape, ...] = ("conversation", "window", "pair")
 BURSTS: tuple[Burst, ...] = ("newline", "separator", "each")

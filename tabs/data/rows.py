@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from core.data.exports import LineKind, persona_line
+from core.data.io.export import LineKind, persona_line
 from core.data.prepare import prepare
 from core.data.recipe import Recipe
 from core.data.rows import Meter
@@ -22,7 +22,7 @@ from core.prompt import PromptContract, meter
 from tabs.data.gaps import Histogram
 from tabs.data.open_log import Choices, OpenLog, OpenLogs
 from tabs.data.reading import read
-from tabs.frame.text import say
+from tabs.ui.text import say
 
 KANA = re.compile(r"[\u3041-\u30ff]")
 LARGEST_BUDGET = 1024  # tokens of a row, unless somebody asks for more: memory grows with the longest

@@ -6,13 +6,13 @@ from html import escape
 import gradio as gr
 
 from core.errors import InputError
-from tabs.frame import parts
-from tabs.frame.errors import shows_errors
-from tabs.frame.publish import build_publish
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
-from tabs.frame.visitor import Visitor
+from tabs.ui import html_parts
+from tabs.ui.errors import shows_errors
+from tabs.ui.publish import build_publish
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+from tabs.ui.visitor import Visitor
 
 
 def listed(services: Services, visitor: Visitor, chosen: str | None = None) -> tuple[gr.Radio, gr.Column]:
@@ -56,7 +56,7 @@ class SavedHandlers:
                 ("created", info.created[:10]),
             )
         ]  # fmt: skip
-        return parts.ledger(rows), gr.Column(visible=True), gr.Column(visible=False)
+        return html_parts.ledger(rows), gr.Column(visible=True), gr.Column(visible=False)
 
     @shows_errors
     def learn(

@@ -19,17 +19,17 @@ from tabs.data import (
     variants_view,
     without_training,
 )
-from tabs.data.desk import Desk
+from tabs.data.data_context import Desk
 from tabs.data.gaps import STEPS
+from tabs.data.open_handlers import OpeningHandlers
 from tabs.data.open_log import OpenLogs
-from tabs.data.opening import OpeningHandlers
 from tabs.data.outputs import View
 from tabs.data.recipe_form import Form
+from tabs.data.row_handlers import RowHandlers
 from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
-from tabs.data.walking import RowHandlers
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label
 
 LOOK_EVERY = 1.0  # seconds between looks at a model that is still being loaded
 WORKING = log_view.working("…")

@@ -6,20 +6,20 @@ from html import escape
 
 import gradio as gr
 
-from core.codec import codec_of
 from core.data.recipe import Recipe
 from core.data.variants import Grid, variants
 from core.errors import AppError, InputError
 from core.models.loading import LoadedModel
 from core.prompt import meter
+from core.prompt.encoder import codec_of
 from tabs.data import charts
-from tabs.data.desk import Desk
+from tabs.data.data_context import Desk
 from tabs.data.log_view import working
 from tabs.data.open_log import Compared, OpenLog
 from tabs.data.rows import CountingMeter, contract_of, is_japanese
-from tabs.frame.errors import shows_errors
-from tabs.frame.steps import Finished, in_words, steps
-from tabs.frame.text import label, say
+from tabs.ui.errors import shows_errors
+from tabs.ui.progress import Finished, in_words, steps
+from tabs.ui.text import label, say
 
 FIGURES = ("dialogues", "samples", "tokens", "mean", "longest", "shortest", "user_mean", "persona_mean")
 WAYS = ("exchanges", "line", "burst", "cleaned")

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from core.codec import codec_of
 from core.data.profile import profile
 from core.memory.turns import Dated, Turns
 from core.messages import Kind
 from core.personas.from_log import persona_of
-from tabs.data.desk import Desk
+from core.prompt.encoder import codec_of
+from tabs.data.data_context import Desk
 from tabs.data.open_log import OpenLog
-from tabs.frame.errors import shows_errors
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
+from tabs.ui.errors import shows_errors
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
 
 EXAMPLES_SHARE = 0.2  # of the window, for exchanges of the log
 

@@ -6,10 +6,10 @@ import gradio as gr
 
 from core.errors import InputError
 from core.memory.notes import Note, Notes
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.text import say
-from tabs.frame.visitor import Visitor
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.text import say
+from tabs.ui.visitor import Visitor
 
 NONE = "0"  # no note is chosen
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import gradio as gr
 
 from core.errors import InputError
-from core.memory.choices import Choices
 from core.memory.diary import Diary
 from core.memory.documents import Documents
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.text import say
+from core.memory.options import Choices
 from tabs.memory import view
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.text import say
 
 
 @dataclass(frozen=True)

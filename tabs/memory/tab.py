@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from core.chat.talk import remembered_as
+from core.chat.service import remembered_as
 from core.memory.diary import Diary
 from core.memory.documents import ENDINGS, Documents
 from core.memory.notes import Notes
 from core.memory.turns import Turns
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
-from tabs.frame.visitor import Visitor
 from tabs.memory import view
 from tabs.memory.notes import NONE, NoteHandlers
 from tabs.memory.sources import SourceHandlers
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+from tabs.ui.visitor import Visitor
 
 EVERY = 1.5  # seconds between two looks at the memory: notes come while nobody presses anything
 DRAWN = 9

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from core.memory.choices import LARGE_ENOUGH, Choices
 from core.memory.diary import Entry
 from core.memory.documents import Document
 from core.memory.notes import Note, Round
+from core.memory.options import LARGE_ENOUGH, Choices
 from core.models.loading import ModelStatus
-from tabs.frame import parts
-from tabs.frame.text import say
+from tabs.ui import html_parts
+from tabs.ui.text import say
 
 
 def note_line(note: Note, by_id: dict[int, Note], language: str) -> str:
@@ -27,7 +27,7 @@ def note_line(note: Note, by_id: dict[int, Note], language: str) -> str:
 def figures(counts: Sequence[tuple[str, int]], language: str) -> str:
     """How much is remembered."""
     rows = [(escape(say(language, f"memory.{name}")), f"{count:,}", "") for name, count in counts]
-    return parts.ledger(rows) + f'<p class="muted">{escape(say(language, "memory.rule"))}</p>'
+    return html_parts.ledger(rows) + f'<p class="muted">{escape(say(language, "memory.rule"))}</p>'
 
 
 def taking(choices: Choices, status: ModelStatus, language: str) -> str:
@@ -81,7 +81,7 @@ def nothing(language: str, words: str) -> str:
     """What stands in place of the notes: what to do, or that nothing was found."""
     if words.strip():
         return f'<p class="muted">{escape(say(language, "memory.nothing_found", words=words.strip()[:60]))}</p>'
-    return parts.empty(say(language, "memory.empty"), say(language, "memory.empty_hint"))
+    return html_parts.empty(say(language, "memory.empty"), say(language, "memory.empty_hint"))
 
 
 def day(seconds: float) -> str:

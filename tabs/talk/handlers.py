@@ -7,12 +7,12 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.errors import InputError
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.text import say
-from tabs.frame.visitor import Visitor
 from tabs.talk.replies import Replies, seen_of
 from tabs.talk.view import JOINER, NOTHING_CHOSEN, drawn, shown, versions
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.text import say
+from tabs.ui.visitor import Visitor
 
 
 def stored(services: Services, visitor: Visitor, conversation: str) -> Conversation:

@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
-from core.models.embedded import NAME as EMBEDDED
+from core.catalogue.bundled import NAME as EMBEDDED
 from core.models.loading import ModelStatus
-from tabs.frame import parts
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.strip import duration, model_text
-from tabs.frame.text import label, say
-from tabs.frame.visitor import language_of
 from tabs.talk import model_choice
+from tabs.ui import html_parts
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.status_bar import duration, model_text
+from tabs.ui.text import label, say
+from tabs.ui.visitor import language_of
 
 EVERY = 0.7  # seconds between looks at the model's state
 
@@ -22,7 +22,7 @@ def describe(status: ModelStatus, language: str) -> str:
     """The state as HTML: figures of a model that is ready, a bar while it comes, a sentence when it failed."""
     if status.state == "failed" and status.error:
         still = figures(replace(status, name=status.in_use), language) if status.in_use else ""
-        return f'<p class="warn">{parts.escape(status.error.text(language))}</p>{still}'
+        return f'<p class="warn">{html_parts.escape(status.error.text(language))}</p>{still}'
     return figures(status, language) if status.state == "ready" else coming(status, language)
 
 
@@ -36,7 +36,7 @@ def coming(status: ModelStatus, language: str) -> str:
         said += say(language, "model.left", left=duration(status.seconds_left, language))
     return (
         f'<div class="bar" role="progressbar" aria-valuenow="{percent}">'
-        f'<i class="part-new" style="width:{percent}%"></i></div><p class="muted num">{parts.escape(said)}</p>'
+        f'<i class="part-new" style="width:{percent}%"></i></div><p class="muted num">{html_parts.escape(said)}</p>'
     )
 
 
@@ -54,8 +54,8 @@ def figures(status: ModelStatus, language: str) -> str:
         notes.append(("muted", f"✓ {check.text(language)}"))
     elif check.verdict in ("wrong", "other vocabulary"):
         notes.append(("warn", f"! {check.text(language)}"))
-    said = "".join(f'<p class="{css}">{parts.escape(note)}</p>' for css, note in notes)
-    return f'<p class="muted num"><b>{parts.escape(status.name)}</b><br>{parts.escape(facts)}</p>{said}'
+    said = "".join(f'<p class="{css}">{html_parts.escape(note)}</p>' for css, note in notes)
+    return f'<p class="muted num"><b>{html_parts.escape(status.name)}</b><br>{html_parts.escape(facts)}</p>{said}'
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from html import escape
 
 import gradio as gr
 
+from core.catalogue.catalogue import BITS, Bits, Entry, Mark, catalogue, entry_of, marks, suggestions, this_machine
 from core.errors import AppError
-from core.models.catalogue import BITS, Bits, Entry, Mark, catalogue, entry_of, marks, suggestions, this_machine
 from core.models.loading import HUB_ID
 from core.models.options import LoadOptions, Trust
-from core.models.prospect import QUANTIZATIONS, Prospect, look_up, marks_of
-from tabs.frame import parts
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
+from core.models.sizing.requirements import QUANTIZATIONS, Prospect, look_up, marks_of
+from tabs.ui import html_parts
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
 
 ORDER: tuple[Mark, ...] = ("fits", "tight", "too big", "unknown")  # best first
 
@@ -47,7 +47,7 @@ def facts(prospect: Prospect, language: str) -> str:
     if entry:
         said += [_muted(entry.notes["ja" if language == "ja" else "en"])]
         said += [_gate(entry, language)] if entry.gated else []
-    said += [parts.ledger([(escape(name), value, css) for name, value, css in rows]), _memory(prospect, language)]
+    said += [html_parts.ledger([(escape(name), value, css) for name, value, css in rows]), _memory(prospect, language)]
     return "".join(said + ([_muted(entry.tried[language == "ja"])] if entry else []))
 
 

@@ -6,13 +6,13 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
-from core.personas.book import edited, format_book
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say, texts
-from tabs.frame.visitor import Visitor
+from core.personas.lorebook import edited, format_book
 from tabs.talk import persona_card, sampling
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say, texts
+from tabs.ui.visitor import Visitor
 
 FORM = ("name", "summary", "description", "greeting", "examples", "greetings", "book")
 KINDS = ("free", "historical", "fictional", "departed", "oneself")

@@ -11,14 +11,14 @@ import gradio as gr
 
 from core.errors import InputError
 from core.personas import Persona
+from core.personas.card import card_json, card_png, read_card
 from core.personas.picture import drawn, portrait
-from core.personas.tavern import card_json, card_png, read_card
 from core.workspace import safe_name
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
-from tabs.frame.visitor import Visitor
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+from tabs.ui.visitor import Visitor
 
 CARD_FILES = [".png", ".json", ".charx"]
 THUMBNAIL = 144  # pixels: shown at half of that, sharp on dense screens

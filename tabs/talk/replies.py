@@ -9,15 +9,15 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.chat.engine import Reply
-from core.chat.rhythm import Pacing
-from core.chat.talk import Setting
+from core.chat.service import Setting
+from core.chat.typing_speed import Pacing
 from core.errors import AppError, ModelError
 from core.prompt import Prompt
-from tabs.frame import parts, prompt_view
-from tabs.frame.services import Services
-from tabs.frame.text import say
-from tabs.frame.visitor import Visitor
 from tabs.talk.view import NOTHING_CHOSEN, TYPING, drawn, shown, versions, view
+from tabs.ui import html_parts, prompt_html
+from tabs.ui.services import Services
+from tabs.ui.text import say
+from tabs.ui.visitor import Visitor
 
 PAUSE = 1.2  # seconds without a new message or a keystroke after which a person has finished
 LONGEST_WAIT = 20.0  # seconds: words left standing in the box hold nothing for ever
@@ -169,7 +169,7 @@ def _frames(
 def budget(setting: Setting, prompt: Prompt, language: str) -> str:
     """The bar of what the model sees."""
     note = f'<p class="muted warn">{say(language, "talk.differs")}</p>' if setting.differs else ""
-    return note + prompt_view.budget(prompt, language)
+    return note + prompt_html.budget(prompt, language)
 
 
 def seen_of(services: Services, visitor: Visitor, talk: Conversation, draft: str = "") -> str:
@@ -180,4 +180,4 @@ def seen_of(services: Services, visitor: Visitor, talk: Conversation, draft: str
     except ModelError:
         return f'<p class="muted">{say(visitor.language, "talk.model_waits")}</p>'
     except AppError as error:
-        return f'<p class="warn">{parts.escape(error.text(visitor.language))}</p>'
+        return f'<p class="warn">{html_parts.escape(error.text(visitor.language))}</p>'

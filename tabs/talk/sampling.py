@@ -2,8 +2,8 @@
 
 import gradio as gr
 
-from core.personas.sampling import DRAWING, PRESETS, Sampling, preset_of
-from tabs.frame.text import label
+from core.models.sampling import DRAWING, PRESETS, Sampling, preset_of
+from tabs.ui.text import label
 
 NAMES = (*DRAWING, "max_new_tokens", "seed")
 Value = float | int | str | None

@@ -2,14 +2,14 @@
 
 import gradio as gr
 
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label
-from tabs.talk import model, persona, remote, seen_card, transfer
+from tabs.talk import model, persona, prompt_card, remote, transfer
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
 from tabs.talk.versions import VersionHandlers
 from tabs.talk.view import NOTHING_CHOSEN, OUTPUTS, THUMBS
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -29,7 +29,7 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Column(scale=13, min_width=320, elem_classes="middle"), gr.Column(elem_classes="card"):
             page = _chat()
         with gr.Column(scale=6, min_width=250):
-            page["seen"] = seen_card.build(services, shared, page["box"], page["chosen"])
+            page["seen"] = prompt_card.build(services, shared, page["box"], page["chosen"])
             adapter, model_state = model.build(services, shared)
             with gr.Column(elem_classes=["card", "fold"]):
                 afar = remote.build(services, shared)

@@ -8,12 +8,12 @@ import gradio as gr
 
 from core.chat.transfer import FORMS, Form, export, read
 from core.workspace import safe_name
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
-from tabs.frame.visitor import Visitor
 from tabs.talk.handlers import stored
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+from tabs.ui.visitor import Visitor
 
 FILES = [f".{form}" for form in FORMS]
 CLICK = "() => setTimeout(() => document.querySelector('#talk-file')?.click(), 150)"

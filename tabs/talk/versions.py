@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.chat.conversation import Conversation
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.text import say
-from tabs.frame.visitor import Visitor
 from tabs.talk.handlers import stored
 from tabs.talk.replies import Replies, seen_of
 from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, shown, versions
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.text import say
+from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)

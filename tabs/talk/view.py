@@ -6,8 +6,8 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.errors import InputError
-from tabs.frame import parts
-from tabs.frame.text import say
+from tabs.ui import html_parts
+from tabs.ui.text import say
 
 # The Chatbot renders tags and entities even in plain text. An invisible joiner behind their first character
 # shows them as they were written, in the bubble, in the edit box and in what is copied.
@@ -57,7 +57,7 @@ def versions(conversation: Conversation, chosen: int, language: str) -> dict[str
         return {"versions": "", "older": gr.Button(visible=False), "newer": gr.Button(visible=False), "chosen": -1}
     pieces = [f'<b class="num">{number} / {count}</b>'] if count > 1 else []
     if chosen == index:
-        quoted = parts.escape(node.messages[at].split("\n")[0][:24])
+        quoted = html_parts.escape(node.messages[at].split("\n")[0][:24])
         pieces.append(f'<span class="muted">{say(language, "talk.chosen", words=quoted)}</span>')
     if node.original:
         pieces.append(f'<span class="good">{say(language, "talk.corrected")}</span>')

@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import islice
 
-from core.data.store import SavedDataSet
+from core.catalogue.catalogue import entry_of
+from core.data.io.store import SavedDataSet
 from core.errors import ModelError
-from core.models.catalogue import entry_of
-from core.models.shape import Shape
+from core.models.sizing.dims import Shape
 from core.prompt import PromptContract
-from core.train.advice import Recommendation, fit, recommend
-from core.train.base import shape_of
-from core.train.config import TrainConfig
-from core.train.estimate import FREE, GB, Rows, memory, seconds, this_device
-from core.train.rows import encode, read_rows
-from tabs.frame.services import Services
-from tabs.frame.strip import duration
-from tabs.frame.text import say
+from core.train.config.advice import Recommendation, fit, recommend
+from core.train.config.estimate import FREE, GB, Rows, memory, seconds, this_device
+from core.train.config.train_config import TrainConfig
+from core.train.worker.base import shape_of
+from core.train.worker.rows import encode, read_rows
 from tabs.train import settings
 from tabs.train.base import BaseModel
+from tabs.ui.services import Services
+from tabs.ui.status_bar import duration
+from tabs.ui.text import say
 
 LOOKED_AT = 40  # rows whose tokens are counted, for a guess at all of them
 

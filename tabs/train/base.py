@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.catalogue.bundled import FOLDER
+from core.catalogue.bundled import NAME as EMBEDDED
 from core.errors import InputError
-from core.models.embedded import FOLDER
-from core.models.embedded import NAME as EMBEDDED
 from core.models.loading import HUB_ID, LARGEST_WINDOW, LoadedModel
 from core.models.options import NO_TRUST, Trust
-from tabs.frame.services import Services
+from tabs.ui.services import Services
 
 
 @dataclass(frozen=True)

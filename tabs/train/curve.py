@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from core.train.progress import Progress
-from tabs.frame.text import say
+from core.train.queue.progress import Progress
+from tabs.ui.text import say
 
 Point = tuple[float, float]
 

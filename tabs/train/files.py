@@ -5,16 +5,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.cards import public_name
+from core.cards.cards import public_name
 from core.errors import InputError
-from core.train.config import TrainConfig
-from core.train.order import LONGEST_FILE, Order, settings_in, to_command, to_yaml
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.text import label
+from core.train.config.run_file import LONGEST_FILE, Order, settings_in, to_command, to_yaml
+from core.train.config.train_config import TrainConfig
 from tabs.train import settings
 from tabs.train.advice_view import Advice
-from tabs.train.asked import Asked, order_of
+from tabs.train.form_values import Asked, order_of
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.text import label
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from html import escape
 import gradio as gr
 
 from core.errors import AppError, InputError, ModelError
-from core.train.order import going_on
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
-from tabs.frame.visitor import Visitor
+from core.train.config.run_file import going_on
 from tabs.train import files, settings
 from tabs.train.advice_view import Advice, advice_for, advised
-from tabs.train.asked import Asked, free_name, order_of
 from tabs.train.base import BaseModel, find_base
+from tabs.train.form_values import Asked, free_name, order_of
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)

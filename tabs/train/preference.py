@@ -6,14 +6,14 @@ from html import escape
 import gradio as gr
 
 from core.errors import InputError
-from core.train.preference import PreferenceConfig, settings_after
-from core.train.progress import Progress
-from tabs.frame.errors import shows_errors
-from tabs.frame.kept import kept, on_shelf
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
+from core.train.preference.config import PreferenceConfig, settings_after
+from core.train.queue.progress import Progress
 from tabs.train.curve import ticks
+from tabs.ui.adapters import kept, on_shelf
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
 
 ENDING = "-dpo"
 

@@ -6,15 +6,15 @@ from itertools import islice
 
 import gradio as gr
 
-from core.tokens import spell
-from core.train.rows import IGNORED, Example, encode, read_rows
-from tabs.frame import parts
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.text import label, say
+from core.prompt.token_text import spell
+from core.train.worker.rows import IGNORED, Example, encode, read_rows
 from tabs.train import settings
-from tabs.train.asked import Asked, chosen_dataset, contract_of
 from tabs.train.base import find_base
+from tabs.train.form_values import Asked, chosen_dataset, contract_of
+from tabs.ui import html_parts
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.text import label, say
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PreviewHandlers:
         language, filled = visitor.language, Asked.of(asked)
         hidden = gr.Slider(visible=False)
         if not filled.dataset:
-            return hidden, parts.empty(say(language, "tokens.no_rows"), say(language, "tokens.no_rows_hint"))
+            return hidden, html_parts.empty(say(language, "tokens.no_rows"), say(language, "tokens.no_rows_hint"))
         base = find_base(self.services, filled.base)
         if base.parameters is None:
             return hidden, f'<p class="muted">{escape(say(language, "train.preview_unloaded", name=base.name))}</p>'
@@ -54,7 +54,7 @@ class PreviewHandlers:
 def _block(example: Example, tokenizer: object, language: str) -> str:
     learned = say(language, "tokens.learned", n=f"{example.learned:,}", all=f"{len(example.ids):,}")
     weights = example.weights or [float(label != IGNORED) for label in example.labels]
-    drawn = parts.tokens(spell(example.ids, tokenizer), learned=list(weights), ids=False)
+    drawn = html_parts.tokens(spell(example.ids, tokenizer), learned=list(weights), ids=False)
     return f'<p class="muted num">{escape(learned)}</p>{drawn}'
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 import gradio as gr
 
-from core.train.jobs import Job
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
+from core.train.queue.jobs import Job
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
 
 EVERY = 1.0  # seconds between two looks at the line
 

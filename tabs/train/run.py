@@ -3,15 +3,15 @@
 from dataclasses import replace
 from html import escape
 
-from core.cards import public_name
-from core.train.jobs import Job
-from core.train.progress import Progress
-from tabs.frame import parts
-from tabs.frame.strip import duration
-from tabs.frame.text import say
+from core.cards.cards import public_name
+from core.train.queue.jobs import Job
+from core.train.queue.progress import Progress
 from tabs.train import preference
 from tabs.train.curve import curve
 from tabs.train.settings import summary
+from tabs.ui import html_parts
+from tabs.ui.status_bar import duration
+from tabs.ui.text import say
 
 ENDED = ("stopped", "done", "failed", "killed")
 MUCH_WORSE = 1.01  # held-out above its best by this factor: more than the noise between two measures
@@ -83,7 +83,7 @@ def about(job: Job, language: str) -> str:
 
 def nothing(language: str) -> str:
     """What stands there before the first training."""
-    return parts.empty(say(language, "train.empty"), say(language, "train.empty_hint"))
+    return html_parts.empty(say(language, "train.empty"), say(language, "train.empty_hint"))
 
 
 def _figures(progress: Progress, language: str) -> list[str]:

@@ -7,11 +7,11 @@ import gradio as gr
 
 from core.errors import NotAllowedError
 from core.train.events import Sample
-from core.train.progress import Progress
-from tabs.frame.errors import shows_errors
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
+from core.train.queue.progress import Progress
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
 
 
 @dataclass(frozen=True)

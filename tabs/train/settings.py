@@ -5,9 +5,9 @@ from typing import get_args
 
 import gradio as gr
 
-from core.train import config
-from core.train.config import TrainConfig
-from tabs.frame.text import label, say
+from core.train.config import train_config
+from core.train.config.train_config import TrainConfig
+from tabs.ui.text import label, say
 
 Value = float | int | str | bool | None
 
@@ -47,9 +47,9 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
         "dora": _switch,
     },
     "learning": {
-        "loss_on": _choice(config.LossOn),
+        "loss_on": _choice(train_config.LossOn),
         "prompt_loss_weight": _number(step=0.05),
-        "scheduler": _choice(config.Scheduler),
+        "scheduler": _choice(train_config.Scheduler),
         "warmup_ratio": _number(step=0.01),
         "weight_decay": _number(step=0.01),
         "max_grad_norm": _number(step=0.1),
@@ -58,8 +58,8 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
         "seed": _number(),
     },
     "memory": {
-        "precision": _choice(config.Precision),
-        "quantization": _choice(config.Quantization),
+        "precision": _choice(train_config.Precision),
+        "quantization": _choice(train_config.Quantization),
         "gradient_checkpointing": _switch,
         "micro_tokens": _number(step=1024),
     },
@@ -101,20 +101,20 @@ def config_of(values: Sequence[Value]) -> TrainConfig:
 
 def values_of(config: TrainConfig) -> list[Value]:
     """The inverse of `config_of`."""
-    return [getattr(config, name) for name in CONTROLS]
+    return [getattr(train_config, name) for name in CONTROLS]
 
 
 def changed(values: Sequence[Value], config: TrainConfig) -> list[str]:
     """Names of the settings that differ from `config`."""
-    return [name for name, value in zip(CONTROLS, values, strict=True) if value != getattr(config, name)]
+    return [name for name, value in zip(CONTROLS, values, strict=True) if value != getattr(train_config, name)]
 
 
 def summary(config: TrainConfig, language: str) -> str:
     """The settings in one line."""
-    return say(language, "train.summary", lr=f"{config.learning_rate:g}", epochs=config.epochs,
-               length=f"{config.max_length:,}", rank=config.rank)  # fmt: skip
+    return say(language, "train.summary", lr=f"{train_config.learning_rate:g}", epochs=train_config.epochs,
+               length=f"{train_config.max_length:,}", rank=train_config.rank)  # fmt: skip
 
 
 def steps_of(config: TrainConfig, rows: int) -> int:
     """Optimizer steps that so many rows make, before long rows are cut into several."""
-    return -(-rows // config.batch_size) * config.epochs
+    return -(-rows // train_config.batch_size) * train_config.epochs

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.train.jobs import Job
-from core.train.progress import Progress
-from tabs.frame import publish
-from tabs.frame.errors import shows_errors
-from tabs.frame.kept import begin_talk, kept
-from tabs.frame.services import Services
-from tabs.frame.shared import Shared
-from tabs.frame.text import label, say
-from tabs.train import after, form, preference, preview, pull, queue, run, samples
+from core.train.queue.jobs import Job
+from core.train.queue.progress import Progress
+from tabs.train import adapters, export_merge, form, preference, preview, queue, run, samples
+from tabs.ui import publish
+from tabs.ui.adapters import begin_talk, kept
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
 
 EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
@@ -127,7 +127,7 @@ def build(services: Services, shared: Shared) -> None:
             with gr.Column(elem_classes="card", visible=False) as history:
                 gr.Markdown(label("train.runs"), elem_classes="title")
                 runs = gr.Radio(choices=[], show_label=False, container=False, elem_id="runs")
-            pull.build(services, shared)
+            adapters.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"):
             with gr.Column(elem_classes="card"):
                 gr.Markdown(label("train.loss"), elem_classes="title")
@@ -155,7 +155,7 @@ def build(services: Services, shared: Shared) -> None:
                     gr.Markdown(label("train.ephemeral"), elem_classes="warn", elem_id="train-ephemeral")
                 zip_state = gr.HTML(padding=False)
                 preference.build(services, shared, chosen)
-                after.build_export(services, shared, chosen)
+                export_merge.build_export(services, shared, chosen)
                 publish.build_publish(services, shared, what="adapter", chosen=chosen)
     shown = gr.State(())
 

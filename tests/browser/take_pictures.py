@@ -11,7 +11,8 @@ from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from served import ROOT, Server, open_tab, wait_until_ready
+
+from tests.helpers.served import ROOT, Server, open_tab, wait_until_ready
 
 TABS = {
     "talk": "話す|Talk",

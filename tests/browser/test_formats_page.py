@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Page, expect
-from served import Server, Visit, open_tab
+
+from tests.helpers.served import Server, Visit, open_tab
 
 TALK = [
     ("葵", "おはよう"),

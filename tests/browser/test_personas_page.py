@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Page, expect
-from served import Server, Visit, open_tab
+
+from tests.helpers.served import Server, Visit, open_tab
 
 CARD = {
     "spec": "chara_card_v3", "spec_version": "3.0",

@@ -3,7 +3,8 @@
 import re
 
 from playwright.sync_api import Page, expect
-from served import Server, Visit, open_tab, wait_until_ready
+
+from tests.helpers.served import Server, Visit, open_tab, wait_until_ready
 
 
 def send(page: Page, text: str) -> None:

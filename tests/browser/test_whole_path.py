@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_hub import WRITER, FakeHub
 from playwright.sync_api import Page, expect
-from served import Server, Visit, open_tab, wait_until_ready
+
+from tests.helpers.fake_hub import WRITER, FakeHub
+from tests.helpers.served import Server, Visit, open_tab, wait_until_ready
 
 # A training of the sample takes a minute on two quiet cores, beside a browser two and more.
 pytestmark = pytest.mark.timeout(600)

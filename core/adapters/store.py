@@ -1,0 +1,124 @@
+"""LoRA adapters on disk: a folder each, with the prompt contract they were trained on."""
+
+import logging
+import os
+import shutil
+import uuid
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import AppError, InputError, ModelError
+from core.prompt.config import PromptContract
+from core.workspace import Workspace, full_disk_told, read_json
+
+log = logging.getLogger(__name__)
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+FILES = (CONFIG, WEIGHTS, "contract.json", "training.json", "config.yaml", "README.md")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One adapter of one owner."""
+
+    name: str
+    folder: Path
+    base: str
+    """Name or folder of the model it was trained on, as the training recorded it."""
+    contract: PromptContract | None
+    """None for an adapter that came from elsewhere without one."""
+    training: dict
+    """`training.json`: base, dataset, config, metrics; empty for an adapter from elsewhere."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Adapter":
+        """Raises ModelError when the folder holds no adapter, or files about it that cannot be read."""
+        if not all((folder / name).is_file() for name in (CONFIG, WEIGHTS)):
+            raise ModelError(
+                f"“{folder.name}” is not an adapter: {CONFIG} or {WEIGHTS} is missing. Choose another one.",
+                f"「{folder.name}」はアダプターではありません（{CONFIG} か {WEIGHTS} がありません）。"
+                "別のものを選んでください。",
+            )
+        config, training, contract = (_object(folder / name) for name in (CONFIG, "training.json", "contract.json"))
+        base = (training or {}).get("base") or (config or {}).get("base_model_name_or_path") or ""
+        held = PromptContract.from_json(contract) if contract is not None else None
+        return cls(folder.name, folder, str(base), held, training or {})
+
+
+def _object(path: Path) -> dict | None:
+    """The JSON object in `path`, or None when there is no such file. Raises ModelError when it is no object."""
+    try:
+        value = read_json(path) if path.is_file() else None
+        if value is None or isinstance(value, dict):
+            return value
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path) from error
+    raise _unreadable(path)
+
+
+def _unreadable(path: Path) -> ModelError:
+    return ModelError(
+        f"{path.name} of the adapter “{path.parent.name}” cannot be read. Choose another adapter.",
+        f"アダプター「{path.parent.name}」の {path.name} を読めません。別のアダプターを選んでください。",
+    )
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """Every owner's shelf of adapters."""
+
+    workspace: Workspace
+
+    def list(self, owner: str) -> "list[Adapter]":
+        """Newest first; folders that hold no adapter, or one that cannot be read, are left out."""
+        found = []
+        for name in self.workspace.names(owner, "adapters"):
+            try:
+                found.append(Adapter.read(self.workspace.place(owner, "adapters", name)))
+            except AppError:
+                log.warning("left out of the list: %s", name)
+        return found
+
+    def get(self, owner: str, name: str) -> Adapter:
+        """Raises InputError when the owner has no adapter of that name."""
+        folder = self.workspace.place(owner, "adapters", name)
+        if not folder.is_dir():
+            raise InputError(
+                f"There is no adapter “{name}” any more. Choose another one.",
+                f"アダプター「{name}」はもうありません。ほかのものを選んでください。",
+            )
+        return Adapter.read(folder)
+
+    def keep(self, owner: str, wanted: str, source: Path) -> Adapter:
+        """Copy a finished adapter to the owner's shelf under `wanted` or the next free name.
+
+        Raises ModelError when `source` holds none, and InputError when the disk is full.
+        """
+        Adapter.read(source)
+        name = self.workspace.free_name(owner, "adapters", wanted)
+        target = self.workspace.place(owner, "adapters", name)
+        aside = target.with_name(f".{uuid.uuid4().hex}")
+        try:
+            with full_disk_told():
+                aside.mkdir()
+                for file in FILES:
+                    if (source / file).is_file():
+                        shutil.copy2(source / file, aside / file)
+                os.replace(aside, target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return Adapter.read(target)
+
+    def delete(self, owner: str, name: str) -> None:
+        """Remove an adapter for good."""
+        shutil.rmtree(self.get(owner, name).folder)
+
+    def zip(self, owner: str, name: str, into: Path) -> Path:
+        """Write the adapter as `<name>.zip` into the folder `into` and return the file."""
+        adapter = self.get(owner, name)
+        target = into / f"{adapter.name}.zip"
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # weights do not compress
+            for file in FILES:
+                if (adapter.folder / file).is_file():
+                    archive.write(adapter.folder / file, f"{adapter.name}/{file}")
+        return target

@@ -1,0 +1,245 @@
+"""Push to and pull from the Hugging Face Hub: what was shown, in one commit, with a token given by hand.
+
+No function here ever uses a token that it was not given: on a server that would be the owner's.
+`endpoint` is another Hub than huggingface.co; None is what HF_ENDPOINT says.
+"""
+
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from core.adapters.check import check_adapter
+from core.cards.cards import without_local_traces
+from core.errors import HubError, InputError, ModelError
+from core.hub.errors import TIMEOUT_SECONDS, TOKENS_PAGE, hub_errors
+from core.workspace import RESERVED
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+Kind = Literal["model", "dataset"]
+Progress = Callable[[str], None]
+
+# All that travels, in either direction: no pickle, no code, no template, nothing that a run left behind.
+ADAPTER_FILES = (
+    "adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json", "config.yaml",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+    "README.md",
+)  # fmt: skip
+DATASET_FILES = ("train.jsonl", "heldout.jsonl", "test.jsonl", "README.md")
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+NEEDED = {"model": ADAPTER_FILES[:2], "dataset": DATASET_FILES[:1]}
+MAX_ADAPTER_BYTES = 8 << 30  # rank 1024 in every layer of a 7B model is about 5 GiB
+
+NAME = r"\w(?:[\w.\-]{0,94}\w)?"
+PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/)?([^/?#]+/[^/?#]+)(?:[/?#].*)?")
+
+
+def whoami(token: str, *, endpoint: str | None = None) -> str:
+    """The user name that `token` belongs to. Raises InputError or HubError."""
+    with hub_errors("your account"):
+        return _api(token, endpoint).whoami()["name"]
+
+
+def login_token() -> str | None:
+    """The token that `hf auth login` (or HF_TOKEN) left on this machine. Its owner's: never use it on a Space."""
+    from huggingface_hub import get_token
+
+    return get_token()
+
+
+def licence_of(base: str, token: str, *, endpoint: str | None = None) -> str | None:
+    """The licence that the card of the model `base` names; None where there is none, or the Hub does not tell."""
+    try:
+        with hub_errors(base):
+            card = _api(token, endpoint).model_info(base).card_data
+    except (HubError, InputError):
+        return None
+    found = card.get("license") if card else None
+    return found if isinstance(found, str) and found != "other" else None
+
+
+def check_repo(text: str) -> str:
+    """`text` as a repository id: "name", "user/name", or the address of its page. Raises InputError."""
+    tidy = text.strip()
+    page = PAGE.fullmatch(tidy)
+    tidy = page[1] if page else tidy
+    parts = tidy.split("/")
+    fits = re.fullmatch(rf"(?:{NAME}/)?{NAME}", tidy, re.ASCII)
+    barred = "--" in tidy or ".." in tidy or tidy.endswith((".git", ".ipynb"))
+    if not fits or barred or any(part.split(".")[0].lower() in RESERVED for part in parts):
+        raise InputError(
+            f"“{text[:120]}” cannot be a repository on the Hub. Write it as name or user/name, with the letters "
+            "A–Z, digits, '-', '_' and '.' (not '--' or '..').",
+            f"「{text[:120]}」は Hub のリポジトリ名に使えません。「名前」または「ユーザー名/名前」の形で、"
+            "半角英数字と「-」「_」「.」だけにしてください（「--」「..」は使えません）。",
+        )
+    return tidy
+
+
+def push_folder(
+    *,
+    folder: Path,
+    repo: str,
+    kind: Kind,
+    token: str,
+    private: bool = True,
+    message: str,
+    texts: Mapping[str, str | bytes] | None = None,
+    files: Sequence[str] | None = None,
+    on_progress: Progress | None = None,
+    endpoint: str | None = None,
+) -> str:
+    """Upload an adapter's or a data set's files as one commit; returns the address of its page.
+
+    Of `folder`, `files` are sent, or those of ADAPTER_FILES / DATASET_FILES that are there; `texts` (by
+    file name, such as the card shown as README.md) replace or add to them. A name without a user becomes
+    the token's user's. An unchanged folder makes no new commit. `on_progress` gets each file's name and
+    size; what it raises stops the push before anything is visible on the Hub. Raises InputError and
+    HubError; a repository with another visibility or with other things in it is left as it is.
+    """
+    say = on_progress or (lambda _: None)
+    wanted = check_repo(repo)
+    uploads = _uploads(folder, kind, files, texts or {})
+    with hub_errors(wanted, writing=True):
+        api = _api(token, endpoint)
+        name = wanted if "/" in wanted else f"{api.whoami()['name']}/{wanted}"
+        say(name)
+        _open_repo(api, name, kind, private=private, files=set(uploads))
+        _commit(api, name, kind, uploads, message, say)
+    return f"{api.endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
+
+
+def pull_adapter(
+    *,
+    repo: str,
+    target: Path,
+    token: str | Literal[False] | None,
+    on_progress: Progress | None = None,
+    endpoint: str | None = None,
+) -> Path:
+    """Download the LoRA adapter `repo` to the new folder `target`, and return it.
+
+    Only ADAPTER_FILES come; they are checked (`core.adapters.check`) before `target` appears, so that it is
+    whole or not there. Raises InputError, HubError and ModelError.
+    """
+    say = on_progress or (lambda _: None)
+    name = check_repo(repo)
+    if target.exists():
+        raise InputError(f"There is already an adapter “{target.name}”. Choose another name.",
+                         f"「{target.name}」というアダプターはもうあります。別の名前にしてください。")  # fmt: skip
+    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        with hub_errors(name):
+            _download(_api(token or False, endpoint), name, aside, say)
+            check_adapter(aside)
+            os.rename(aside, target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return target
+
+
+def _api(token: str | Literal[False], endpoint: str | None) -> "HfApi":
+    from huggingface_hub import HfApi, get_session
+
+    if token is not False and not re.fullmatch(r"[!-~]{4,}", token.strip()):
+        # Said here: the HTTP library would quote such a token in its error.
+        raise InputError(
+            f"This is no Hugging Face token. Copy one from {TOKENS_PAGE}: it begins with hf_.",
+            f"Hugging Face のトークンではありません。{TOKENS_PAGE} から hf_ で始まるものをコピーしてください。",
+        )
+    get_session().timeout = TIMEOUT_SECONDS  # huggingface_hub waits without end for most answers
+    return HfApi(endpoint=endpoint, token=token and token.strip(), library_name="omokage")
+
+
+def _uploads(
+    folder: Path, kind: Kind, files: Sequence[str] | None, texts: Mapping[str, str | bytes]
+) -> dict[str, Path | bytes]:
+    """File name → what is sent: a file as it stands, or bytes in its place."""
+    usual = ADAPTER_FILES if kind == "model" else DATASET_FILES
+    names = list(files) if files is not None else [name for name in usual if (folder / name).is_file()]
+    for name in {*names, *(NEEDED[kind] if files is None else ())} - set(texts):
+        path = folder / name
+        if Path(name).name != name or path.is_symlink() or not path.is_file():
+            raise InputError(f"There is no “{name}” to push in “{folder.name}”.",
+                             f"「{folder.name}」に、送るはずの「{name}」がありません。")  # fmt: skip
+    uploads: dict[str, Path | bytes] = {name: folder / name for name in names}
+    for name in {"adapter_config.json", "training.json"} & set(names):
+        uploads[name] = without_local_traces((folder / name).read_text(encoding="utf-8")).encode()
+    return uploads | {name: text.encode() if isinstance(text, str) else text for name, text in texts.items()}
+
+
+def _open_repo(api: "HfApi", repo: str, kind: Kind, *, private: bool, files: set[str]) -> None:
+    """Make the repository, or see that the one that is there is fit to be written to."""
+    api.create_repo(repo, repo_type=kind, private=private, exist_ok=True)
+    info = api.repo_info(repo, repo_type=kind)
+    if bool(info.private) != private:
+        is_now, asked = ("private", "public") if info.private else ("public", "private")
+        ja = {"private": "非公開", "public": "公開"}
+        raise HubError(
+            f"{repo} is {is_now} on the Hub, but {asked} was asked for. Nothing was uploaded. Choose another name, "
+            "or change its visibility on the Hub (Settings) first.",
+            f"{repo} は Hub で{ja[is_now]}ですが、{ja[asked]}が指定されています。何も送っていません。"
+            "別の名前にするか、先に Hub の設定 (Settings) で公開範囲を変えてください。",
+        )
+    others = {sibling.rfilename for sibling in info.siblings or ()} - {".gitattributes", "README.md"}
+    if others and not others & files:
+        raise HubError(
+            f"{repo} already holds something else ({sorted(others)[0]}, …). Nothing was uploaded. Choose another name.",
+            f"{repo} には別のもの（{sorted(others)[0]} など）が入っています。何も送っていません。"
+            "別の名前にしてください。",
+        )
+
+
+def _commit(
+    api: "HfApi", repo: str, kind: Kind, uploads: Mapping[str, Path | bytes], message: str, say: Progress
+) -> None:
+    from huggingface_hub import CommitOperationAdd
+
+    operations = [CommitOperationAdd(name, source) for name, source in uploads.items()]
+    for operation in operations:
+        say(f"{operation.path_in_repo} ({_size(operation.upload_info.size)})")
+        api.preupload_lfs_files(repo, [operation], repo_type=kind)
+    api.create_commit(repo, operations, commit_message=message, repo_type=kind)
+
+
+def _download(api: "HfApi", repo: str, folder: Path, say: Progress) -> None:
+    from huggingface_hub import hf_hub_download
+
+    info = api.model_info(repo, files_metadata=True)
+    sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
+    if lacking := [name for name in NEEDED["model"] if name not in sizes]:
+        raise _no_adapter(repo, lacking[0], sorted(name for name in sizes if name.endswith(PICKLES)))
+    folder.mkdir(parents=True)
+    wanted = {name: sizes[name] for name in ADAPTER_FILES if name in sizes}
+    total, room = sum(wanted.values()), min(shutil.disk_usage(folder).free, MAX_ADAPTER_BYTES)
+    if total > room:
+        raise HubError(
+            f"{repo} is {_size(total)}; there is room for {_size(room)}. Nothing was downloaded.",
+            f"{repo} は {_size(total)} あり、置けるのは {_size(room)} までです。何もダウンロードしていません。",
+        )
+    for name, size in wanted.items():
+        say(f"{name} ({_size(size)})")
+        hf_hub_download(repo, name, revision=info.sha, local_dir=folder, token=api.token, endpoint=api.endpoint)
+    shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's notes on what it downloaded
+
+
+def _no_adapter(repo: str, lacking: str, pickles: list[str]) -> ModelError:
+    en = f" {pickles[0]} is a pickle, which could run code; ask its author for safetensors." if pickles else ""
+    ja = f"{pickles[0]} は任意のコードを実行できる形式です。作者に safetensors を頼んでください。" if pickles else ""
+    return ModelError(
+        f"{repo} holds no LoRA adapter that can be loaded safely: {lacking} is not there.{en}",
+        f"{repo} には安全に読み込める LoRA アダプターがありません（{lacking} がありません）。{ja}",
+    )
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -1,0 +1,37 @@
+"""Claude (conversations.json): a list of conversations with their messages."""
+
+from core.logs.log import Format, Hints, Log
+from core.logs.parsing.clock import written
+from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
+from core.logs.parsing.json_source import Item, JsonSource, Top, as_list, as_record, as_text
+from core.messages import Kind
+
+FORMAT = Format("claude", "Claude (conversations.json)", "Claude（conversations.json）")
+ROLES = {"human": "user", "assistant": "assistant"}
+
+
+def claims(top: Top) -> bool:
+    """Conversations with `chat_messages`."""
+    return top.has("item.chat_messages")
+
+
+def read(source: JsonSource, hints: Hints) -> Log:
+    """Every conversation. Times are those of UTC."""
+    found: dict[int, Conversation] = {}
+    for group, head, item in source.grouped("item", "chat_messages.item"):
+        one = found.setdefault(group, Conversation(as_text(head.get("name"))))
+        one.entries.append(_entry(item))
+    return assemble(FORMAT, found.values(), hints)
+
+
+def _entry(item: Item) -> Entry:
+    value = as_record(item.value)
+    sender = ROLES.get(as_text(value.get("sender")))
+    if sender is None:
+        return unread(item)
+    parts = [as_record(part) for part in as_list(value.get("content"))]
+    written_parts = [as_text(part.get("text")) for part in parts if part.get("type", "text") == "text"]
+    words = as_text(value.get("text")) or "\n".join(filter(None, written_parts))
+    shown = value.get("attachments") or value.get("files")
+    kind = Kind.TEXT if words.strip() else Kind.MEDIA if shown else Kind.UNKNOWN
+    return Entry(sender, words, item.place, kind, written(value.get("created_at")), as_text(value.get("uuid")) or None)

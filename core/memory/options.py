@@ -1,0 +1,45 @@
+"""What a person chose about remembering, a persona at a time."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Literal
+
+from core.memory.store import Store
+
+NoteTaking = Literal["auto", "on", "off"]
+LARGE_ENOUGH = 1_000_000_000  # parameters: below, models note down nonsense more often than what was said
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How one persona remembers."""
+
+    remembers: bool = True
+    """Whether prompts carry anything from memory."""
+    notes: NoteTaking = "auto"
+    """Whether the model notes things down after a reply and keeps the diary; "auto" goes by its size."""
+    samples: int = 1
+    """How many times it is asked; what most of the answers say is kept."""
+    at_once: bool = False
+    """Whether one structured answer holds reply and notes together (`core.memory.write.single_pass`)."""
+
+    def takes_notes(self, parameters: int) -> bool:
+        """Whether a model of this size takes notes for this persona."""
+        return self.remembers and (self.notes == "on" or (self.notes == "auto" and parameters >= LARGE_ENOUGH))
+
+
+def choices_of(store: Store, persona: str) -> Choices:
+    """What was chosen for a persona, or the defaults."""
+    if not store.exists:
+        return Choices()
+    with store.open() as db:
+        row = db.execute("select value from choices where persona = ?", (persona,)).fetchone()
+    known = {field.name for field in fields(Choices)}
+    return Choices(**{key: value for key, value in json.loads(row["value"]).items() if key in known} if row else {})
+
+
+def choose(store: Store, persona: str, choices: Choices) -> None:
+    """Keep what was chosen."""
+    with store.open() as db:
+        db.execute("insert or replace into choices (persona, value) values (?, ?)",
+                   (persona, json.dumps(asdict(choices))))  # fmt: skip

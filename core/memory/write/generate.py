@@ -1,0 +1,187 @@
+"""Short texts that the model writes for the memory: in its thread, several at once, under a grammar where it can be.
+
+With llguidance installed (`pip install llguidance`) every answer is valid JSON of the schema; without it, or with a
+tokenizer it does not take, answers are free text and `operations.parse` reads what it can.
+"""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from core.adapters.attach import use
+from core.adapters.store import Adapter
+from core.errors import ModelError
+from core.memory.write.operations import ended
+from core.models.loading import LoadedModel, ModelStore
+from core.prompt import Ending
+
+if TYPE_CHECKING:
+    import torch
+    from llguidance import LLMatcher, LLTokenizer
+    from transformers import LogitsProcessor, StoppingCriteria
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: somebody wants to talk
+    """The writing was given up, because the model is wanted for a reply."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Texts to be written. `schema` asks for JSON; None for plain words."""
+
+    loaded: LoadedModel
+    prompt: tuple[int, ...]
+    ending: Ending
+    stop: threading.Event
+    samples: int = 1
+    temperature: float = 0.0
+    """0 is greedy."""
+    most_tokens: int = 256
+    schema: dict | None = None
+    adapter: Adapter | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the model wrote, and whether a grammar held it."""
+
+    texts: tuple[str, ...]
+    by_grammar: bool = False
+
+
+def write(models: ModelStore, order: Order) -> Written:
+    """Write `order.samples` texts. Raises Interrupted once `order.stop` is set, and ModelError when it cannot."""
+    try:
+        return models.run(_write, order, whose="memory").result()
+    except RuntimeError as error:  # out of memory among them; a memory is not worth a crash
+        raise ModelError(
+            f"The model could not write its notes ({str(error)[:120]}). The talk goes on without them.",
+            f"モデルがメモを書けませんでした（{str(error)[:120]}）。会話はそのまま続けられます。",
+        ) from error
+
+
+def _write(order: Order) -> Written:
+    import torch
+    from transformers import LogitsProcessorList, StoppingCriteriaList
+
+    if order.stop.is_set():
+        raise Interrupted
+    model, tokenizer = order.loaded.model, order.loaded.tokenizer
+    use(order.loaded, order.adapter)
+    ends = sorted({*order.ending.token_ids, tokenizer.eos_token_id} - {None})
+    grammar = _grammar(order, model.config.get_text_config().vocab_size, ends)
+    drawn = order.samples > 1 or order.temperature > 0
+    sampling = {"do_sample": True, "temperature": max(order.temperature, 0.1), "top_p": 0.95, "top_k": 0}
+    inputs = torch.tensor([order.prompt], device=model.device)
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=inputs,
+            attention_mask=torch.ones_like(inputs),
+            max_new_tokens=order.most_tokens,
+            num_return_sequences=order.samples,
+            eos_token_id=ends or None,
+            pad_token_id=(ends or [0])[0],
+            logits_processor=LogitsProcessorList([grammar] if grammar else []),
+            stopping_criteria=StoppingCriteriaList([_until(order)]),
+            **(sampling if drawn else {"do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 50}),
+        )
+    if order.stop.is_set():
+        raise Interrupted
+    return Written(tuple(_said(order, row[len(order.prompt) :].tolist()) for row in output), grammar is not None)
+
+
+def _said(order: Order, ids: Sequence[int]) -> str:
+    """The words, up to what ends a turn."""
+    text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    cuts = [at for string in order.ending.strings if (at := text.find(string)) >= 0]
+    return text[: min(cuts, default=None)].strip()
+
+
+def _until(order: Order) -> "StoppingCriteria":
+    import torch
+    from transformers import StoppingCriteria
+
+    class Until(StoppingCriteria):
+        """A row stops behind its object, or where its turn ends in words; all stop when somebody wants to talk."""
+
+        def __call__(self, input_ids: "torch.LongTensor", scores: object, **kwargs: object) -> "torch.BoolTensor":
+            done = [order.stop.is_set() or self._whole(row) for row in input_ids[:, len(order.prompt) :]]
+            return torch.tensor(done, device=input_ids.device)
+
+        def _whole(self, ids: "torch.LongTensor") -> bool:
+            text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True)
+            return any(string in text for string in order.ending.strings) or (order.schema is not None and ended(text))
+
+    return Until()
+
+
+def _grammar(order: Order, vocabulary: int, ends: Sequence[int]) -> "LogitsProcessor | None":
+    """A processor that lets through only what the schema allows; None where there is no schema or no llguidance."""
+    tokens = _llguidance(order.loaded, vocabulary, ends) if order.schema and ends else None
+    if tokens is None:
+        return None
+    from llguidance import LLMatcher
+    from transformers import LogitsProcessor
+
+    rules = LLMatcher.grammar_from_json_schema(json.dumps(order.schema))
+
+    class Held(LogitsProcessor):
+        """A matcher a row, fed with what the row has said since the last call."""
+
+        def __init__(self) -> None:
+            self._matchers = [LLMatcher(tokens, rules, log_level=0) for _ in range(order.samples)]
+            self._seen = len(order.prompt)
+
+        def __call__(self, input_ids: "torch.LongTensor", scores: "torch.FloatTensor") -> "torch.FloatTensor":
+            import torch
+
+            allowed = [
+                _allowed(matcher, row[self._seen :].tolist(), scores.shape[-1], ends)
+                for matcher, row in zip(self._matchers, input_ids, strict=True)
+            ]
+            self._seen = input_ids.shape[-1]
+            return scores.masked_fill(~torch.stack(allowed).to(scores.device), float("-inf"))
+
+    return Held()
+
+
+def _allowed(matcher: "LLMatcher", new: Sequence[int], width: int, ends: Sequence[int]) -> "torch.BoolTensor":
+    """The tokens that may follow. A matcher that has ended lets nothing but an end through: else the row rambles on."""
+    import numpy
+    import torch
+
+    for token in new:
+        if not matcher.is_stopped():
+            matcher.consume_token(token)
+    mask = torch.zeros(width, dtype=torch.bool)
+    if matcher.is_stopped():
+        mask[list(ends)] = True
+        return mask
+    bits = numpy.unpackbits(numpy.frombuffer(matcher.compute_bitmask(), dtype=numpy.uint8), bitorder="little")
+    known = min(width, len(bits))
+    mask[:known] = torch.from_numpy(bits[:known].astype(bool))
+    return mask
+
+
+# Making one takes a second for a large vocabulary.
+_TOKENS: "WeakKeyDictionary[LoadedModel, LLTokenizer | None]" = WeakKeyDictionary()
+
+
+def _llguidance(loaded: LoadedModel, vocabulary: int, ends: Sequence[int]) -> "LLTokenizer | None":
+    if loaded not in _TOKENS:
+        _TOKENS[loaded] = _made(loaded, vocabulary, ends)
+    return _TOKENS[loaded]
+
+
+def _made(loaded: LoadedModel, vocabulary: int, ends: Sequence[int]) -> "LLTokenizer | None":
+    try:
+        from llguidance.hf import from_tokenizer
+    except ImportError:
+        return None
+    try:
+        return from_tokenizer(loaded.tokenizer, n_vocab=vocabulary, eos_token=list(ends))
+    except (ValueError, RuntimeError):  # a tokenizer that it does not take
+        return None

@@ -1,0 +1,88 @@
+"""Looking back at an exchange: the model is asked what to remember and what to forget, and it is done."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.memory.notes import Note, Notes, Speaker
+from core.memory.retrieve.recall import Who
+from core.memory.write.generate import Order, Written
+from core.memory.write.operations import Operations, Rung, carry_out, parse, schema, vote
+from core.memory.write.request import MOST_TOKENS, notes_prompt
+from core.messages import Turn
+from core.models.loading import LoadedModel
+from core.prompt import ending
+from core.prompt.config import PromptContract
+
+MOST_TRIES = 3
+HOTTER = 0.3  # added to the temperature from try to try, when nothing could be read
+SEVERAL = 0.7  # the temperature where several answers are voted on: at 0 they would be one
+MOST_LISTED = 8
+Write = Callable[[Order], Written]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An exchange to look back at, and what to ask with."""
+
+    loaded: LoadedModel
+    contract: PromptContract
+    who: Who
+    conversation: str
+    turns: tuple[Turn, ...]
+    """The end of the conversation: what was said, and the reply to it."""
+    samples: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it."""
+
+    rung: Rung
+    tries: int
+    remembered: int
+    forgotten: int
+
+
+def take_notes(asked: Asked, notes: Notes, write: Write, stop: threading.Event, now: float) -> Outcome:
+    """Ask, read the answers, vote, and carry it out; the round is recorded. Raises Interrupted when `stop` is set."""
+    exchange = _last_exchange(asked.turns)
+    listed = _listed(notes, " ".join(exchange.values()))
+    prompt = notes_prompt(asked.contract, asked.loaded.tokenizer, asked.who, list(exchange.items()), listed)
+    answers: list[Operations] = []
+    rung: Rung = "none"
+    for tries in range(1, MOST_TRIES + 1):
+        temperature = HOTTER * (tries - 1) + (SEVERAL if asked.samples > 1 else 0)
+        written = write(
+            Order(
+                asked.loaded, prompt.ids, ending(asked.contract, asked.loaded.tokenizer), stop, samples=asked.samples,
+                temperature=temperature, most_tokens=MOST_TOKENS["notes"], schema=schema(len(listed)),
+            )
+        )  # fmt: skip
+        read = [parse(text) for text in written.texts]
+        answers = [operations for operations, how in read if how != "none"]
+        if answers:
+            rung = next(how for _, how in read if how != "none")
+            rung = "grammar" if written.by_grammar and rung == "json" else rung
+            break
+    round = notes.begin_round(
+        asked.conversation, rung=rung, tries=tries, samples=asked.samples, model=asked.loaded.name, now=now
+    )
+    remembered, forgotten = carry_out(
+        notes, vote(answers, listed), exchange, conversation=asked.conversation, round=round, now=now
+    )
+    notes.end_round(round, remembered=remembered, forgotten=forgotten)
+    return Outcome(rung, tries, remembered, forgotten)
+
+
+def _last_exchange(turns: tuple[Turn, ...]) -> dict[Speaker, str]:
+    """The last words of either side, in the order they were said."""
+    last = {turn.role: " ".join(turn.messages) for turn in turns[-2:]}
+    return {role: words for role, words in last.items() if words.strip()}
+
+
+def _listed(notes: Notes, words: str) -> list[Note]:
+    """The notes that the model may forget: those that bear on the exchange, then the newest."""
+    near = [note for note, _ in notes.found(words)]
+    seen = {note.id for note in near}
+    return [*near, *(note for note in notes.live() if note.id not in seen)][:MOST_LISTED]

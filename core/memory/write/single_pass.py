@@ -1,0 +1,88 @@
+"""One structured answer that holds the reply and what to remember and forget, voted on among several.
+
+It is here to be compared with the usual way (a free reply, notes afterwards): small models talk worse while they keep
+to a form, and nothing can be shown before the whole answer is there.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from core.adapters.store import Adapter
+from core.memory.notes import Note
+from core.memory.write.generate import Order
+from core.memory.write.note_taking import Write
+from core.memory.write.operations import Decided, Operations, Rung, parse, schema, vote
+from core.memory.write.request import reply_format
+from core.models.loading import LoadedModel
+from core.prompt import Prompt, ending
+from core.prompt.config import PromptContract
+from core.text import fold
+
+LONGEST_GRAM = 4
+MOST_TOKENS = 400
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The reply that is most like the others, and what half of the answers wanted noted."""
+
+    reply: str
+    decided: Decided
+    rung: Rung
+    samples: int
+
+
+def with_format(contract: PromptContract, listed: Sequence[Note]) -> PromptContract:
+    """The contract that asks for a structured answer, with `listed` notes numbered."""
+    return replace(contract, reply_format=reply_format(contract, [note.text for note in listed]))
+
+
+def answer_at_once(
+    loaded: LoadedModel,
+    contract: PromptContract,
+    prompt: Prompt,
+    listed: Sequence[Note],
+    write: Write,
+    stop: threading.Event,
+    *,
+    adapter: Adapter | None = None,
+    samples: int = 3,
+    temperature: float = 0.7,
+) -> Answer:
+    """Ask for `samples` structured answers to `prompt` and agree on one; text that is no JSON counts as a reply alone.
+
+    `listed` are the notes as the prompt numbers them. Raises Interrupted when `stop` is set.
+    """
+    room = max(contract.context_window - len(prompt.ids), 1)
+    order = Order(
+        loaded, prompt.ids, ending(contract, loaded.tokenizer), stop, samples=samples, temperature=temperature,
+        most_tokens=min(MOST_TOKENS, room), schema=schema(len(listed), reply=True), adapter=adapter,
+    )  # fmt: skip
+    written = write(order)
+    read = [parse(text) for text in written.texts]
+    answers = [
+        operations if how != "none" else Operations(reply=text)
+        for (operations, how), text in zip(read, written.texts, strict=True)
+    ]
+    rung: Rung = next((how for _, how in read if how != "none"), "none")
+    rung = "grammar" if written.by_grammar and rung == "json" else rung
+    replies = [answer.reply for answer in answers if answer.reply]
+    return Answer(medoid(replies) if replies else "", vote(answers, listed), rung, samples)
+
+
+def medoid(texts: Sequence[str]) -> str:
+    """The text that is most like the others; the first of equals."""
+    return max(texts, key=lambda text: sum(ngram_f(text, other) for other in texts))
+
+
+def ngram_f(one: str, other: str) -> float:
+    """Character n-gram F-score of two texts, the mean over n = 1 … 4 (Popović 2015, with equal weights): 0 to 1."""
+    a, b = fold(one), fold(other)
+    scores = []
+    for n in range(1, LONGEST_GRAM + 1):
+        left, right = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in (a, b))
+        if total := left.total() + right.total():
+            scores.append(2 * (left & right).total() / total)
+    return sum(scores) / len(scores) if scores else float(a == b)

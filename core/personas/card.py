@@ -1,0 +1,198 @@
+"""Character cards as other programs write them: read from PNG, JSON or CHARX, and written again with nothing lost.
+
+V1, V2 (github.com/malfoyslastname/character-card-spec-v2) and V3 (github.com/kwaroran/character-card-spec-v3), and
+text-generation-webui's plain form. Fields that Omokage has no use for travel along untouched.
+"""
+
+import base64
+import binascii
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from core.errors import InputError
+from core.messages import Turn
+from core.personas.lorebook import Book, book_from, book_to_json
+from core.personas.persona import Persona
+from core.personas.picture import portrait
+
+LARGEST_FILE = 30_000_000  # bytes
+LARGEST_JSON = 8_000_000  # bytes: a book of a thousand long entries
+KEYWORDS = ("ccv3", "chara")  # of a PNG's text; the newer one is preferred
+DESCRIBING = ("system_prompt", "description", "personality", "scenario")
+EXAMPLE = re.compile(r"\s*(\{\{char\}\}|<bot>|\{\{user\}\}|<user>)\s*[:：]\s*(.*)", re.IGNORECASE)
+# text-generation-webui and Pygmalion name the same things so.
+OTHER_NAMES = {
+    "name": "char_name", "description": "char_persona", "scenario": "world_scenario", "first_mes": "char_greeting",
+    "mes_example": "example_dialogue",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card as it was read."""
+
+    persona: Persona
+    picture: bytes | None
+    """The PNG, without the texts it came with."""
+
+
+def read_card(data: bytes) -> Card:
+    """The card in a file's bytes. Raises InputError with what was found where there is none."""
+    if len(data) > LARGEST_FILE:
+        raise _no_card(f"{len(data):,} bytes, at most {LARGEST_FILE:,}")
+    if data[:4] == b"PK\x03\x04":
+        value, picture = _from_archive(data)
+    elif data[:8] == b"\x89PNG\r\n\x1a\n":
+        value, picture = _from_png(data), data
+    else:
+        value, picture = _parsed(data), None
+    return Card(_persona_of(value), portrait(picture) if picture else None)
+
+
+def card_of(persona: Persona) -> dict:
+    """The persona as a V3 card: the fields it came with, and what was changed here."""
+    card = persona.card
+    before = _persona_of(card) if card else Persona("", "")
+    data = dict(card.get("data", {}))
+    data["name"] = persona.name
+    if persona.description != before.description or not card:
+        data |= dict.fromkeys(DESCRIBING, "") | {"description": persona.description}
+    data["first_mes"], data["alternate_greetings"] = persona.greeting, list(persona.greetings)
+    if persona.examples != before.examples or not card:
+        data["mes_example"] = _written(persona.examples)
+    if persona.book.entries or "character_book" in data:
+        data["character_book"] = book_to_json(persona.book)
+    plain = {
+        "creator_notes": persona.summary, "post_history_instructions": "", "tags": [], "creator": "",
+        "character_version": "", "extensions": {}, "group_only_greetings": [],
+    }  # fmt: skip
+    known = {name: value for name, value in card.items() if name != "data"}
+    return known | {"spec": "chara_card_v3", "spec_version": "3.0", "data": plain | data}
+
+
+def card_json(persona: Persona) -> bytes:
+    """The card as a JSON file."""
+    return json.dumps(card_of(persona), ensure_ascii=False, indent=2).encode()
+
+
+def card_png(persona: Persona, picture: bytes) -> bytes:
+    """`picture` (a PNG) that carries the card, in the V3 and, for older programs, the V2 field."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    card, texts, file = card_of(persona), PngInfo(), io.BytesIO()
+    for keyword, spec in (("ccv3", {}), ("chara", {"spec": "chara_card_v2", "spec_version": "2.0"})):
+        texts.add_text(keyword, base64.b64encode(json.dumps(card | spec, ensure_ascii=False).encode()).decode())
+    Image.open(io.BytesIO(picture)).save(file, "PNG", pnginfo=texts)
+    return file.getvalue()
+
+
+def _from_png(data: bytes) -> dict:
+    from PIL import Image, PngImagePlugin
+
+    # A card with a large book is more than Pillow takes unasked.
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2 * LARGEST_JSON)
+    try:
+        image = Image.open(io.BytesIO(data), formats=["PNG"])
+        image.load()  # the texts may stand behind the picture
+        texts = {name.lower(): text for name, text in image.text.items()}
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _no_card(f"{type(error).__name__}: {error}") from error
+    for keyword in KEYWORDS:
+        if keyword in texts:
+            try:
+                return _parsed(base64.b64decode(texts[keyword], validate=False))
+            except binascii.Error as error:
+                raise _no_card(f"{keyword}: {error}") from error
+    raise _no_card("PNG: " + (", ".join(sorted(texts)[:5]) or "—"))
+
+
+def _from_archive(data: bytes) -> tuple[dict, bytes | None]:
+    """(card.json, the main icon) of a CHARX file."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            with archive.open("card.json") as file:
+                value = _parsed(file.read(LARGEST_JSON + 1))
+            icons = [name for name in archive.namelist() if re.search(r"icon/.*\.png$", name, re.IGNORECASE)]
+            if not icons:
+                return value, None
+            with archive.open(icons[0]) as file:
+                return value, file.read(LARGEST_FILE)
+    except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError) as error:
+        raise _no_card(f"CHARX: {error}") from error
+
+
+def _parsed(data: bytes) -> dict:
+    if len(data) > LARGEST_JSON:
+        raise _no_card(f"JSON: more than {LARGEST_JSON:,} bytes")
+    try:
+        value = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise _no_card(f"JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise _no_card(f"JSON: {type(value).__name__}")
+    return value
+
+
+def _persona_of(value: dict) -> Persona:
+    data = value.get("data") if isinstance(value.get("data"), dict) else value
+    text = {name: _text(data.get(name, data.get(other))) for name, other in OTHER_NAMES.items()}
+    text |= {name: _text(data.get(name)) for name in ("system_prompt", "personality", "creator_notes", "context")}
+    text["system_prompt"] = text["system_prompt"].replace("{{original}}", "").strip()
+    text["description"] = text["description"] or text["context"]
+    greetings = data.get("alternate_greetings")
+    book = data.get("character_book")
+    if not text["name"].strip():
+        raise _no_card("name: —")
+    return Persona(
+        name=text["name"].strip()[:200],
+        description="\n\n".join(text[name].strip() for name in DESCRIBING if text[name].strip()),
+        summary=text["creator_notes"].strip().split("\n")[0][:120],
+        greeting=text["first_mes"].strip() or _text(data.get("greeting")).strip(),
+        greetings=tuple(filter(None, map(str.strip, map(_text, greetings)))) if isinstance(greetings, list) else (),
+        examples=_examples(text["mes_example"], text["name"]),
+        book=book_from(book) if isinstance(book, dict) else Book(),
+        card=value if data is not value else {"data": value},
+    )
+
+
+def _examples(text: str, name: str) -> tuple[Turn, ...]:
+    """The dialogues of `mes_example`: lines that begin with one of the two; what follows belongs to the line before."""
+    turns: list[Turn] = []
+    speaker = re.compile(rf"\s*({re.escape(name)}|You)\s*[:：]\s*(.*)") if name else EXAMPLE
+    for line in re.sub(r"(?i)<start>", "\n", text).splitlines():
+        found = EXAMPLE.fullmatch(line) or speaker.fullmatch(line)
+        if found:
+            role = "assistant" if found[1].lower() in ("{{char}}", "<bot>", name.lower()) else "user"
+            if turns and turns[-1].role == role:
+                turns[-1] = replace(turns[-1], messages=(*turns[-1].messages, found[2].strip()))
+            else:
+                turns.append(Turn(role, (found[2].strip(),)))
+        elif turns and line.strip():
+            *kept, last = turns[-1].messages
+            turns[-1] = replace(turns[-1], messages=(*kept, f"{last}\n{line.strip()}".strip()))
+    return tuple(turn for turn in turns if any(turn.messages))
+
+
+def _written(turns: Iterable[Turn]) -> str:
+    lines = [
+        f"{'{{char}}' if turn.role == 'assistant' else '{{user}}'}: {text}" for turn in turns for text in turn.messages
+    ]
+    return "\n".join(["<START>", *lines]) if lines else ""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _no_card(found: str) -> InputError:
+    return InputError(
+        f"This file is no character card ({found[:200]}). Cards are PNG pictures with a text inside, JSON or CHARX "
+        "files; a picture that was sent through a messenger or saved anew has often lost its text.",
+        f"キャラクターカードとして読めません（{found[:200]}）。カードは、中に文章の入った PNG か、JSON か CHARX です。"
+        "メッセージで送ったり保存し直したりした画像では、中の文章が失われていることがあります。",
+    )

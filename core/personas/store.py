@@ -1,0 +1,107 @@
+"""Where personas are kept: the built-in ones, and each owner's own."""
+
+import json
+import uuid
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from core.errors import InputError
+from core.messages import Turn
+from core.models.sampling import Sampling
+from core.personas.lorebook import book_from, book_to_json
+from core.personas.persona import Persona
+from core.workspace import Workspace, read_json, safe_name, write_bytes, write_json
+
+BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
+YOU = {"ja": "あなた", "en": "You"}
+LONGEST_DESCRIPTION = 20_000  # characters; what fits the window is the prompt's business
+
+
+@dataclass(frozen=True)
+class Personas:
+    """The built-in personas, and each owner's own."""
+
+    workspace: Workspace
+
+    def list(self, owner: str, language: str) -> "list[Persona]":
+        """An owner's own, newest first, then the built-in ones; those written in `language` lead."""
+        own = [self.get(owner, name.removesuffix(".json"), language)
+               for name in self.workspace.names(owner, "personas") if name.endswith(".json")]  # fmt: skip
+        return own + built_in(language)
+
+    def get(self, owner: str, persona_id: str, language: str) -> Persona:
+        """The persona with this id. Raises InputError when there is none."""
+        for persona in built_in(language):
+            if persona.id == persona_id:
+                return persona
+        path = self.workspace.place(owner, "personas", f"{persona_id}.json")
+        if not path.is_file():
+            raise InputError(
+                f"There is no persona “{persona_id}” any more. Choose another one.",
+                f"人格「{persona_id}」はもうありません。ほかの人格を選んでください。",
+            )
+        return _from_json(read_json(path) | {"id": persona_id})
+
+    def save(self, owner: str, persona: Persona) -> Persona:
+        """Store a persona under its id; a built-in or new one is stored as a new one. Returns it with its id."""
+        if not persona.name.strip():
+            raise InputError("The persona has no name. Give it one.", "人格に名前がありません。名前をつけてください。")
+        if len(persona.description) > LONGEST_DESCRIPTION:
+            raise InputError(
+                f"The description has {len(persona.description)} characters; {LONGEST_DESCRIPTION} are allowed.",
+                f"説明が {len(persona.description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
+            )
+        own_id = persona.id if persona.id and not persona.built_in else ""
+        own_id = own_id or f"{safe_name(persona.name, 'persona')}-{uuid.uuid4().hex[:6]}"
+        stored = replace(persona, id=own_id, name=persona.name.strip(), built_in=False)
+        value = {name: v for name, v in asdict(stored).items() if name not in ("id", "built_in")}
+        value["book"] = book_to_json(stored.book)
+        write_json(self.workspace.place(owner, "personas", f"{own_id}.json"), value)
+        if own_id != persona.id and (picture := self.picture(owner, persona.id)):
+            self.save_picture(owner, own_id, picture.read_bytes())
+        return stored
+
+    def delete(self, owner: str, persona_id: str) -> None:
+        """Remove an owner's own persona with its picture; a built-in one stays."""
+        for ending in ("json", "png"):
+            self.workspace.place(owner, "personas", f"{persona_id}.{ending}").unlink(missing_ok=True)
+
+    def picture(self, owner: str, persona_id: str) -> Path | None:
+        """The PNG of a persona, its own or a built-in one's; None where it has none."""
+        if not persona_id:
+            return None
+        own = self.workspace.place(owner, "personas", f"{persona_id}.png")
+        return next((path for path in (own, BUILT_IN / own.name) if path.is_file()), None)
+
+    def save_picture(self, owner: str, persona_id: str, picture: bytes) -> None:
+        """Keep a PNG (`core.personas.picture.portrait` makes one of any picture) with an owner's persona."""
+        write_bytes(self.workspace.place(owner, "personas", f"{persona_id}.png"), picture)
+
+
+def built_in(language: str) -> list[Persona]:
+    """The personas that come with the app; those written in `language`, then those that speak first, lead."""
+    found: list[tuple[bool, bool, Persona]] = []
+    for path in sorted(BUILT_IN.glob("*.json")):
+        value = json.loads(path.read_text(encoding="utf-8"))
+        written = language if language in value["texts"] else next(iter(value["texts"]))
+        texts = dict(value["texts"][written])
+        examples = tuple(
+            turn
+            for example in texts.pop("examples", ())
+            for turn in (Turn("user", (example["user"],)), Turn("assistant", tuple(example["persona"])))
+        )
+        persona = Persona(
+            **texts, examples=examples, id=value["id"], user=YOU[written],
+            sampling=Sampling(**value.get("sampling", {})), built_in=True,
+        )  # fmt: skip
+        found.append((written != language, not persona.greeting, persona))
+    return [persona for *_, persona in sorted(found, key=lambda one: one[:2])]
+
+
+def _from_json(value: dict) -> Persona:
+    known = {f.name for f in fields(Persona)}
+    turns = tuple(Turn(t["role"], tuple(t["messages"])) for t in value.get("examples", ()))
+    kept = {k: v for k, v in value.items() if k in known}
+    read = {"examples": turns, "sampling": Sampling(**value.get("sampling", {})),
+            "greetings": tuple(value.get("greetings", ())), "book": book_from(value.get("book") or {})}  # fmt: skip
+    return Persona(**kept | read)

@@ -1,0 +1,69 @@
+"""How a persona's turn ends, found in what a layout prints: the chat stops there, and training teaches it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.prompt.chat_template import Layout, Stretch, layout_for
+from core.prompt.config import PromptContract
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a persona's turn ends: a token id, or a text where the layout has no token for it."""
+
+    token_ids: tuple[int, ...]
+    strings: tuple[str, ...]
+    separator: str = "\n"
+    """What the layout makes of the contract's separator: rinna's writes <NL> for a newline."""
+
+
+def ending(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> Ending:
+    """What a model tuned on this contract writes when the persona has finished its turn.
+
+    A mark that the layout also writes between the messages of one turn ends nothing: there, and where a
+    turn in the middle has no mark, the words that introduce the user are what ends it. Where text ends a
+    turn, a line that introduces the user ends it too, with either colon: not every model keeps the form.
+    """
+    layout = layout_for(tokenizer, contract.template)
+    texts = (("user", "u"), ("assistant", f"a{contract.separator}a")) * 2
+    probe = layout.stretches([layout.words(*w) for w in texts], names=(contract.persona, contract.user), reply=False)
+    ids, strings, written, introduction = {tokenizer.eos_token_id} - {None}, set(), contract.separator, ""
+    for number, said in enumerate(probe):
+        if said.words in (1, 3):
+            written = said.text.strip().removeprefix("a").removesuffix("a")
+            introduction = introduction or _introduction(probe[number + 1 :], layout)
+            after = probe[number + 1] if number + 1 < len(probe) else None
+            text = after.text.strip(" ") if after and after.ends_turn else ""
+            mark = layout.starts_with_mark(text.lstrip())
+            if mark and mark not in said.text:
+                ids.add(tokenizer.convert_tokens_to_ids(mark))
+            elif text and not mark:
+                strings.add(text)
+            elif said.words == 1:
+                strings |= _with_either_colon(introduction)
+    line = introduction.rsplit("\n", 1)[-1]
+    lines = {f"\n{line}" for line in _with_either_colon(line)} if strings else set()
+    lines = {line for line in lines if not any(string in line for string in strings)}
+    return Ending(tuple(sorted(ids)), tuple(sorted(strings | lines)), written)
+
+
+def _with_either_colon(introduction: str) -> set[str]:
+    """`Ken:` and `Ken：` of either; what ends in no colon as it stands; nothing of an empty name."""
+    name = introduction.rstrip(":：")
+    return {name + colon for colon in (":：" if name != introduction else ("",)) if name}
+
+
+def _introduction(stretches: Sequence[Stretch], layout: Layout) -> str:
+    """The letters that the template puts before the next words."""
+    text = ""
+    for stretch in stretches:
+        if stretch.words is not None:
+            break
+        text += stretch.text
+    for mark in layout.marks:
+        text = text.replace(mark, "")
+    return text.strip()

@@ -1,0 +1,159 @@
+"""The pairs of a preference run: a person's corrections, and the real replies against the adapter's own.
+
+The adapter answers in batches, each with a seed of its own, and every reply is written down at once: a run
+that is cut short goes on with the same replies. Imports torch: only the training process imports this module.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from core.data.preferences import Pair, read_pairs
+from core.errors import InputError
+from core.prompt import render
+from core.prompt.config import PromptContract
+from core.train.config.train_config import TrainConfig
+from core.train.events import Answering, Note, append
+from core.train.preference.config import PairExample, Place, PreferenceConfig, encode_pairs, pair_of, places
+from core.train.spec import RunFolder
+from core.train.worker.rows import read_rows
+from core.train.worker.samples import Opening, answers
+from core.train.worker.trainer import StopAsked
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase
+
+TOGETHER = 16  # replies generated at once
+FEWEST = 8  # held-out places that are answered at least, where there are so many: fewer tell nothing
+EVERY_FIFTH = 5  # of as many as are learned from
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What a preference run learns from and is measured on."""
+
+    train: tuple[PairExample, ...]
+    heldout: tuple[PairExample, ...]
+
+
+@dataclass(frozen=True)
+class PairMaker:
+    """Makes the pairs of one run."""
+
+    folder: RunFolder
+    source: Path
+    """Where train.jsonl and heldout.jsonl are."""
+    contract: PromptContract
+    """With the run's window."""
+    model: "PeftModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    preference: PreferenceConfig
+    config: TrainConfig
+    asked: Callable[[], bool]
+
+    def make(self) -> Pairs:
+        """All pairs. Raises InputError when there are none, StopAsked when the run should stop."""
+        most = self.preference.own_replies
+        train = places(read_rows(self.source / "train.jsonl"), most=most, seed=self.config.seed)
+        fewer = max(FEWEST, most // EVERY_FIFTH) if most else 0
+        heldout = places(read_rows(self.source / "heldout.jsonl"), most=fewer, seed=self.config.seed)
+        own = self._own_pairs([*train, *heldout])
+        corrections = read_pairs(self.folder.corrections)
+        learned = [pair for pair in own[: len(train)] if pair]
+        held = [pair for pair in own[len(train) :] if pair]
+        self._tell(len(corrections), len(learned), len(train))
+        found, too_long = self._encoded([*corrections, *learned])
+        if not found:
+            raise _nothing(self.preference, too_long)
+        if too_long:
+            append(self.folder.events, Note(
+                f"{too_long} pairs are longer than {self.contract.context_window} tokens and are not learned from.",
+                f"{too_long} 組は {self.contract.context_window} トークンより長いため、使いません。",
+            ))  # fmt: skip
+        return Pairs(tuple(found), tuple(self._encoded(held)[0]))
+
+    def _encoded(self, pairs: Sequence[Pair]) -> tuple[list[PairExample], int]:
+        return encode_pairs(pairs, self.contract, self.tokenizer, max_length=self.contract.context_window)
+
+    def _own_pairs(self, asked: Sequence[Place]) -> list[Pair | None]:
+        """A pair for each place, or None where the adapter's own reply is no worse or none could be made."""
+        said = self._said()
+        batches = [range(start, min(start + TOGETHER, len(asked))) for start in range(0, len(asked), TOGETHER)]
+        for number, batch in enumerate(batches):
+            if all(index in said for index in batch):
+                continue
+            if self.asked():
+                raise StopAsked
+            said |= self._answer(number, {index: asked[index] for index in batch})
+            append(self.folder.events, Answering(batch.stop, len(asked)))
+        limit = self.preference.similarity
+        return [pair_of(place, said[n], self.contract.separator, similarity=limit) for n, place in enumerate(asked)]
+
+    def _answer(self, number: int, batch: dict[int, Place]) -> dict[int, str]:
+        """What the adapter says in these places, written down; "" where the words before do not fit."""
+        room = self.contract.reply_reserve
+        openings = {index: opening for index, place in batch.items() if (opening := self._opening(place))}
+        with torch.random.fork_rng():
+            torch.manual_seed(1_000_003 * self.config.seed + number)
+            texts = answers(
+                self.model, self.tokenizer, self.contract, list(openings.values()),
+                longest=room, temperature=self.preference.temperature,
+            ) if openings else []  # fmt: skip
+        said = dict.fromkeys(batch, "") | dict(zip(openings, texts, strict=True))
+        with self.folder.replies.open("a", encoding="utf-8") as file:
+            # The line end comes first, so that a line that a kill cut short spoils no other.
+            file.writelines("\n" + json.dumps({"n": n, "said": text}, ensure_ascii=False) for n, text in said.items())
+        return said
+
+    def _opening(self, place: Place) -> Opening | None:
+        try:
+            prompt = render(self.contract, place.context, self.tokenizer)
+        except InputError:  # the last words alone are longer than the window
+            return None
+        return Opening(prompt.ids, "", "")
+
+    def _said(self) -> dict[int, str]:
+        """What an earlier process of this run wrote down; a line that was cut short is made again."""
+        said: dict[int, str] = {}
+        for line in _lines(self.folder.replies):
+            try:
+                value = json.loads(line)
+                said[value["n"]] = value["said"]
+            except (ValueError, KeyError, TypeError):
+                continue
+        return said
+
+    def _tell(self, corrections: int, own: int, of: int) -> None:
+        append(self.folder.events, Note(
+            f"Pairs to learn from: {corrections} corrections from the chat, and {own} real replies against what the "
+            f"adapter said by itself ({of - own} of {of} were as good or empty and are left out).",
+            f"学ぶ組：会話での修正 {corrections} 組と、実際の返事とアダプター自身の返事の {own} 組"
+            f"（{of} のうち {of - own} は同じくらい良いか空だったので除きました）。",
+        ))  # fmt: skip
+
+
+def _lines(path: Path) -> Iterator[str]:
+    if path.exists():
+        yield from path.read_text(encoding="utf-8").split("\n")
+
+
+def _nothing(preference: PreferenceConfig, too_long: int) -> InputError:
+    if too_long:
+        return InputError("No pair fits the maximum length. Raise max_length.",
+                          "最大長に収まる組がありません。max_length を大きくしてください。")  # fmt: skip
+    if not preference.own_replies:
+        return InputError(
+            "There is no correction to learn from. Correct some replies in Talk first, or let the adapter answer by "
+            "itself (own_replies above 0).",
+            "学ぶ修正がまだありません。先に「話す」で返事を直すか、own_replies を 1 以上にしてください。",
+        )
+    return InputError(
+        "There is no pair to learn from: the data set has no reply to the user, or the adapter already says what was "
+        "really said.",
+        "学ぶ組がありません。データセットに返事がないか、アダプターがもう実際と同じ返事をしています。",
+    )

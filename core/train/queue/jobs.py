@@ -1,0 +1,190 @@
+"""Training runs as their owners use them: submit, watch, move up, stop, resume, delete.
+
+First come, first served over all owners, one run at a time on each device, and none is ever lost.
+"""
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from core.data.preferences import Pair, write_pairs
+from core.errors import InputError, JobError, NotAllowedError
+from core.train.queue import devices as machine
+from core.train.queue.dispatch import Dispatcher
+from core.train.queue.progress import Progress
+from core.train.queue.runs import Meta, Runs
+from core.train.spec import JobSpec, RunFolder
+from core.workspace import Workspace, full_disk_told
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training run, as its owner knows it."""
+
+    id: str
+    owner: str
+    created: float
+    """Seconds since 1970."""
+    spec: JobSpec
+    folder: RunFolder
+
+    @property
+    def name(self) -> str:
+        """The adapter's name."""
+        return self.spec.adapter_name
+
+    @property
+    def adapter(self) -> Path | None:
+        """Folder of the adapter, as soon as there is one: when done, and also when stopped."""
+        return self.folder.adapter if (self.folder.adapter / "adapter_config.json").exists() else None
+
+
+class Jobs:
+    """All training runs under a workspace. Every method that names a run checks its owner.
+
+    With `start`, a thread starts queued runs; `close` ends it (the runs go on). A run that was asked to
+    stop and does not is killed `grace` seconds later, or three steps later if that is longer. What happens is
+    told to the `monitors`, too.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        start: bool = True,
+        grace: float = 90.0,
+        devices: Callable[[], Sequence[str]] = machine.devices,
+        monitors: Sequence[str] = (),
+    ) -> None:
+        self._runs = Runs(workspace.jobs())
+        self._dispatcher = Dispatcher(self._runs, devices, grace=grace, monitors=monitors)
+        if start:
+            self._dispatcher.start()
+
+    def close(self) -> None:
+        """Start no more runs. Those that run go on, and are found again by the next server."""
+        self._dispatcher.close()
+
+    def submit(self, owner: str, spec: JobSpec, *, start: Path | None = None, pairs: Sequence[Pair] = ()) -> Job:
+        """Put a new run at the end of the queue. Raises InputError when its data set is not there.
+
+        With `start`, the folder of an adapter of the same base, the run goes on from that. `pairs` are what
+        preference tuning learns from beside the adapter's own replies.
+        """
+        if not (spec.dataset / "train.jsonl").is_file():
+            raise InputError(
+                f"The data set “{spec.dataset.name}” has no train.jsonl. Make or choose a data set first.",
+                f"データセット「{spec.dataset.name}」に train.jsonl がありません。"
+                "先にデータセットを作るか選んでください。",
+            )
+        now = time.time()
+        job_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(8)
+        folder = self._runs.folder(job_id)
+        folder.path.mkdir()
+        try:
+            with full_disk_told():
+                folder.take_rows(spec.dataset)
+                if start is not None:
+                    folder.take_start(start)
+            if pairs:
+                write_pairs(folder.corrections, pairs)
+            folder.write_spec(spec)
+            self._runs.write(Meta(job_id, owner, now, queued=now))  # last: a folder without meta.json is no run yet
+        except BaseException:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+        self._dispatcher.wake()
+        return Job(job_id, owner, now, spec, folder)
+
+    def list(self, owner: str) -> list[Job]:
+        """The owner's runs, newest first."""
+        return [self._job(meta) for meta in reversed(self._runs.all()) if meta.owner == owner]
+
+    def get(self, owner: str, job_id: str) -> Job:
+        """The run. Raises NotAllowedError when there is none of that id, or it is somebody else's."""
+        return self._job(self._owned(owner, job_id))
+
+    def progress(self, owner: str, job_id: str) -> Progress:
+        """How the run stands. Cheap: only what was appended since the last call is read."""
+        with self._runs.lock:
+            meta = self._owned(owner, job_id)
+            state, follower = self._runs.state(meta), self._runs.follower(meta.id)
+            return follower.show(state, self._ahead(meta) if state == "queued" else 0)
+
+    def queue(self, owner: str) -> Sequence[Job | None]:
+        """All runs that wait, the next to start first; None for each that is somebody else's."""
+        with self._runs.lock:
+            return [self._job(meta) if meta.owner == owner else None for meta in self._runs.waiting()]
+
+    def move(self, owner: str, job_id: str, way: Literal["up", "down"]) -> None:
+        """Let a waiting run change places with the owner's next one before or after it; others keep theirs.
+
+        The first one does not go up, nor the last one down. Raises JobError when the run does not wait.
+        """
+        with self._runs.lock:
+            meta = self._owned(owner, job_id)
+            own = [waiting for waiting in self._runs.waiting() if waiting.owner == owner]
+            if meta not in own:
+                raise JobError("This training does not wait any more.", "この学習はもう順番待ちではありません。")
+            at = own.index(meta) + (-1 if way == "up" else 1)
+            if 0 <= at < len(own):
+                other = own[at]
+                self._runs.write(replace(meta, queued=other.queued))
+                self._runs.write(replace(other, queued=meta.queued))
+
+    def stop(self, owner: str, job_id: str) -> None:
+        """Ask the run to stop: it ends after the step at hand and keeps its adapter."""
+        with self._runs.lock:
+            meta = self._owned(owner, job_id)
+            if self._runs.state(meta) in ("queued", "running", "killed"):
+                self._runs.folder(meta.id).stop.touch()
+        self._dispatcher.wake()
+
+    def resume(self, owner: str, job_id: str) -> None:
+        """Put a run that ended early back in the queue; it goes on from its last checkpoint.
+
+        Raises JobError when it is done.
+        """
+        with self._runs.lock:
+            meta = self._owned(owner, job_id)
+            state = self._runs.state(meta)
+            if state == "done":
+                raise JobError("This training is already done.", "この学習はもう終わっています。")
+            if state == "stopping":
+                raise JobError("This training is still stopping. Resume it in a moment.",
+                               "この学習は停止の途中です。少し待ってから再開してください。")  # fmt: skip
+            if state in ("stopped", "failed", "killed"):
+                self._runs.write(replace(meta, queued=time.time(), tries=0))
+                self._runs.folder(meta.id).stop.unlink(missing_ok=True)
+        self._dispatcher.wake()
+
+    def delete(self, owner: str, job_id: str) -> None:
+        """Remove the run and its adapter. Raises JobError while it runs."""
+        with self._runs.lock:
+            meta = self._owned(owner, job_id)
+            if self._runs.state(meta) in ("running", "stopping") or meta.alive:
+                raise JobError("Stop this training before deleting it.", "削除する前に、この学習を止めてください。")
+            folder = self._runs.folder(meta.id).path
+            aside = folder.with_name(f".{folder.name}")
+            folder.rename(aside)
+            self._runs.forget(meta.id)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def _owned(self, owner: str, job_id: str) -> Meta:
+        meta = self._runs.find(job_id)
+        if meta is None or meta.owner != owner:
+            raise NotAllowedError("There is no such training of yours.", "あなたの学習の中に、これはありません。")
+        return meta
+
+    def _job(self, meta: Meta) -> Job:
+        folder = self._runs.folder(meta.id)
+        return Job(meta.id, meta.owner, meta.created, folder.read_spec(), folder)
+
+    def _ahead(self, meta: Meta) -> int:
+        """Runs that have to end or to start before this one can start."""
+        busy = sum(other.alive for other in self._runs.all())
+        return max(0, busy + 1 - len(self._dispatcher.devices)) + self._runs.waiting().index(meta)

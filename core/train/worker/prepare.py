@@ -1,0 +1,269 @@
+"""Everything a run needs, loaded and set: base, rows, adapter, trainer. Imports the heavy libraries late."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import InputError
+from core.prompt import PromptContract
+from core.prompt.chat_template import layout_for
+from core.train.config.train_config import Scheduler
+from core.train.events import Note, Reading, append
+from core.train.spec import JobSpec, RunFolder
+from core.train.worker.encoded import encode_file
+from core.train.worker.rows import Encoded, Encoder, Examples, read_rows
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import TrainingArguments
+
+    from core.train.preference.config import PairExample
+    from core.train.preference.dpo import PreferenceTrainer
+    from core.train.preference.pairs import Pairs
+    from core.train.worker.base import Base
+    from core.train.worker.report import Report, Stop
+    from core.train.worker.rows import Example
+    from core.train.worker.samples import Samples
+    from core.train.worker.trainer import PersonaTrainer
+
+TELL_SECONDS = 1.0  # between two words on how far the reading of rows is
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run has loaded."""
+
+    spec: JobSpec
+    contract: PromptContract
+    base: "Base"
+    model: "PeftModel"
+    """The base with the adapter as the run begins it."""
+    rows: Encoded
+    """Of a preference run, none: it learns from `pairs`."""
+    heldout: Encoded
+    pairs: "Pairs | None" = None
+
+    @property
+    def examples(self) -> "Sequence[Example | PairExample]":
+        """What is learned from."""
+        return self.pairs.train if self.pairs else self.rows.examples
+
+    @property
+    def learned(self) -> int:
+        """Tokens with loss in one epoch."""
+        return sum(pair.learned for pair in self.pairs.train) if self.pairs else self.rows.learned
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of one epoch."""
+        return sum(len(pair.ids) for pair in self.pairs.train) if self.pairs else sum(self.rows.examples.lengths)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run, as Trainer counts them."""
+        config = self.spec.config
+        return -(-len(self.examples) // config.batch_size) * config.epochs
+
+
+def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> Work:
+    """Base, adapter and rows of the run; for a preference run the pairs, which are made here.
+
+    Raises AppError when one of them cannot be used, StopAsked when `asked` while rows are read or pairs are made.
+    """
+    from core.train.worker.base import load_base, with_adapter
+
+    spec = folder.read_spec()
+    base = load_base(spec)
+    contract = replace(spec.contract, template=layout_for(base.tokenizer, spec.contract.template).name)
+    window = min(spec.config.max_length, base.window)
+    if window < spec.config.max_length:
+        append(folder.events, Note(
+            f"The model reads {window} tokens at once: rows are cut to that instead of {spec.config.max_length}.",
+            f"モデルが一度に読めるのは {window} トークンなので、{spec.config.max_length} ではなくそこで区切ります。",
+        ))  # fmt: skip
+    model = with_adapter(base, spec.config, folder.start if folder.start.is_dir() else None)
+    source = rows_of(folder, spec)
+
+    def encoded(part: str, **how: object) -> Encoded:
+        encoder = Encoder(contract, base.tokenizer, max_length=window, **how)
+        return encode_file(source / f"{part}.jsonl", encoder, folder.encoded, _telling(folder, asked))
+
+    if spec.preference:
+        pairs = _pairs(folder, spec, replace(contract, context_window=window), base, model, asked)
+        return Work(spec, contract, base, model, Encoded(Examples()), encoded("heldout"), pairs)
+    rows = encoded("train", loss_on=spec.config.loss_on, context_weight=spec.config.prompt_loss_weight)
+    _tell_rows(folder, rows, window)
+    return Work(spec, contract, base, model, rows, encoded("heldout"))
+
+
+def _pairs(
+    folder: RunFolder, spec: JobSpec, contract: PromptContract, base: "Base", model: "PeftModel",
+    asked: Callable[[], bool],
+) -> "Pairs":  # fmt: skip
+    import torch
+
+    from core.train.preference.pairs import PairMaker
+
+    if torch.cuda.is_available() and spec.config.quantization == "none":
+        model.cuda()
+    source = rows_of(folder, spec)
+    return PairMaker(folder, source, contract, model, base.tokenizer, spec.preference, spec.config, asked).make()
+
+
+def _telling(folder: RunFolder, asked: Callable[[], bool]) -> Callable[[int, int], None]:
+    """Hears how far the reading of rows is, and says so where it takes a while. Raises StopAsked when `asked`."""
+    from core.train.worker.trainer import StopAsked
+
+    told = time.monotonic()
+
+    def hear(rows: int, of: int) -> None:
+        nonlocal told
+        if asked():
+            raise StopAsked
+        if time.monotonic() - told > TELL_SECONDS:
+            told = time.monotonic()
+            append(folder.events, Reading(rows, of))
+
+    return hear
+
+
+def rows_of(folder: RunFolder, spec: JobSpec) -> Path:
+    """Where the rows are: kept with the run by the queue, else where the spec says."""
+    return folder.dataset if folder.dataset.is_dir() else spec.dataset
+
+
+def _tell_rows(folder: RunFolder, rows: Encoded, window: int) -> None:
+    if not rows.learned:
+        raise InputError(
+            "There is nothing to learn: no row of the data set holds words of the persona that fit in "
+            f"{window} tokens. Choose who the persona is again in the Data tab, or raise the maximum length.",
+            f"学習できるものがありません。{window} トークンに収まる人格の発言がデータセットに 1 つもありません。"
+            "データのタブで人格を選び直すか、最大長を大きくしてください。",
+        )
+    if rows.cut:
+        append(folder.events, Note(
+            f"{rows.cut} rows were longer than {window} tokens with this model's tokenizer and were cut into several.",
+            f"{rows.cut} 行がこのモデルのトークナイザーでは {window} トークンを超えたので、複数の行に分けました。",
+        ))  # fmt: skip
+    if rows.too_long:
+        append(folder.events, Note(
+            f"{rows.too_long} turns of the persona are longer than {window} tokens and are not learned.",
+            f"人格の {rows.too_long} 個の発言は {window} トークンより長いため、学習しません。",
+        ))  # fmt: skip
+
+
+def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTrainer, Report]":
+    """The run's trainer, which tells its progress through the report.
+
+    Raises StopAsked when the run should stop while the reference of a preference run is taken.
+    """
+    from transformers import EarlyStoppingCallback
+
+    from core.train.worker.batches import Collate
+    from core.train.worker.report import Report
+    from core.train.worker.trainer import PersonaTrainer
+
+    config, args, report = work.spec.config, _arguments(folder, work), Report(folder, stop)
+    tokenizer = work.base.tokenizer
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
+    settings = {
+        "data_collator": Collate(pad), "train_dataset": work.examples, "eval_dataset": work.heldout.examples,
+        "callbacks": [
+            report, _samples(folder, work, args),
+            *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else []),
+        ],
+        "asked": stop.asked, "micro_tokens": config.micro_tokens, "loraplus_ratio": config.loraplus_ratio,
+    }  # fmt: skip
+    if work.pairs is None:
+        return PersonaTrainer(work.model, args, **settings), report
+    return _preference_trainer(work, args, settings, pad), report
+
+
+def _preference_trainer(work: Work, args: "TrainingArguments", settings: dict, pad: int) -> "PreferenceTrainer":
+    from core.train.preference.dpo import CollatePairs, PreferenceTrainer
+    from core.train.worker import processes
+
+    if processes.together():
+        raise InputError(
+            "Preferences are learned by one process: start this run without torchrun or accelerate.",
+            "好みの学習は 1 つのプロセスで行います。torchrun や accelerate を使わずに始めてください。",
+        )
+    trainer = PreferenceTrainer(
+        work.model, args, beta=work.spec.preference.beta, collate_pairs=CollatePairs(pad),
+        heldout_pairs=work.pairs.heldout, **settings,
+    )  # fmt: skip
+    trainer.take_reference()
+    return trainer
+
+
+def _samples(folder: RunFolder, work: Work, args: "TrainingArguments") -> "Samples":
+    """Openings of held-out rows, or of training rows where none are held out."""
+    from core.train.worker.samples import Samples, openings
+
+    config, source, tokenizer = work.spec.config, rows_of(folder, work.spec), work.base.tokenizer
+    contract = replace(work.contract, context_window=min(config.max_length, work.base.window))
+    part = "heldout" if work.heldout.examples else "train"
+    asked = openings(read_rows(source / f"{part}.jsonl"), contract, tokenizer, count=config.samples)
+    return Samples(folder, tokenizer, contract, asked, every=config.sample_every or int(args.eval_steps))
+
+
+def _measures(work: Work) -> int:
+    """How often to look at the held-out rows: ten times, or less where that would take over a fifth of the time.
+
+    A measure is a forward pass, about a third of what training on as many tokens takes.
+    """
+    held_out = sum(work.heldout.examples.lengths)
+    return max(4, min(10, round(0.6 * work.spec.config.epochs * work.tokens / max(held_out, 1))))
+
+
+def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
+    import torch
+    from transformers import TrainingArguments
+
+    config, steps, gpu = work.spec.config, work.steps, torch.cuda.is_available()
+    eval_every = config.eval_every or max(1, steps // _measures(work))
+    measured = bool(work.heldout.learned)
+    warm = round(config.warmup_ratio * steps)
+    return TrainingArguments(
+        output_dir=str(folder.checkpoints),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        **_schedule(config.scheduler, steps),
+        warmup_steps=warm,
+        max_grad_norm=config.max_grad_norm,
+        neftune_noise_alpha=config.neftune_alpha or None,
+        seed=config.seed,
+        use_cpu=not gpu and not torch.backends.mps.is_available(),
+        bf16=work.base.precision == "bf16" and not torch.backends.mps.is_available(),
+        fp16=gpu and work.base.precision == "fp16",
+        logging_steps=max(1, steps // 400),
+        logging_nan_inf_filter=False,  # it would hide that training has come apart
+        include_num_input_tokens_seen="non_padding",
+        eval_strategy="steps" if measured else "no",
+        eval_steps=eval_every,
+        save_steps=config.save_every or eval_every,
+        load_best_model_at_end=measured and config.patience > 0,
+        metric_for_best_model="loss",
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        dataloader_pin_memory=gpu,
+        ddp_find_unused_parameters=False,
+        remove_unused_columns=False,
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def _schedule(name: Scheduler, steps: int) -> dict[str, object]:
+    """TrainingArguments for one of our schedules."""
+    more: dict[str, dict[str, object]] = {
+        "cosine_with_min_lr": {"min_lr_rate": 0.1},
+        "warmup_stable_decay": {"num_decay_steps": max(1, steps // 5)},
+    }
+    kind = "constant_with_warmup" if name == "constant" else name
+    return {"lr_scheduler_type": kind, "lr_scheduler_kwargs": more.get(name, {})}

@@ -1,0 +1,145 @@
+"""What the model answers while it learns: a few openings of held-out rows, always the same, answered greedily.
+
+Imports transformers: only the training process imports this module.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import GenerationConfig, TrainerCallback
+from transformers import TrainerControl as Control
+from transformers import TrainerState as State
+from transformers import TrainingArguments as Args
+
+from core.errors import InputError
+from core.messages import Turn
+from core.prompt import PromptContract, ending, render
+from core.train.events import Sample, append
+from core.train.spec import RunFolder
+from core.train.worker import attention
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+LONGEST = 64  # tokens of a sample reply: enough to hear the voice, and soon done
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a row begins, up to where the persona answers for the first time."""
+
+    prompt: tuple[int, ...]
+    """Token ids, exactly as the chat would ask."""
+    asked: str
+    real: str
+    """What the persona answered in the row."""
+
+
+def openings(
+    rows: Iterable[Sequence[Turn]], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *, count: int
+) -> tuple[Opening, ...]:
+    """`count` openings, or as many as there are, evenly from the first row to the last; no question twice."""
+    room = replace(contract, reply_reserve=min(LONGEST, contract.context_window // 2))
+    found: dict[str, Opening] = {}
+    for turns in rows:
+        begun = list(takewhile(lambda turn: not _answers(turn), turns))
+        if len(begun) == len(turns) or not begun or begun[-1].role != "user":
+            continue
+        try:
+            prompt = render(room, begun, tokenizer)
+        except InputError:  # longer than the window
+            continue
+        asked = contract.separator.join(begun[-1].messages)
+        found.setdefault(asked, Opening(prompt.ids, asked, contract.separator.join(turns[len(begun)].messages)))
+    all_of_them = tuple(found.values())
+    step = max(len(all_of_them) / count, 1) if count else 1
+    return tuple(all_of_them[int(n * step)] for n in range(min(count, len(all_of_them))))
+
+
+def _answers(turn: Turn) -> bool:
+    return turn.role == "assistant" and turn.learned
+
+
+@torch.no_grad()
+def answers(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    contract: PromptContract,
+    asked: Sequence[Opening],
+    *,
+    longest: int = LONGEST,
+    temperature: float = 0.0,
+) -> list[str]:
+    """What the model says to each opening, in at most `longest` tokens. Leaves the model as it was.
+
+    At temperature 0 it draws no random number.
+    """
+    drawn = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
+    ends = ending(contract, tokenizer)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (ends.token_ids or (0,))[0]
+    how = GenerationConfig(
+        max_new_tokens=longest, eos_token_id=list(ends.token_ids) or None, pad_token_id=pad,
+        repetition_penalty=1.0, no_repeat_ngram_size=0, stop_strings=list(ends.strings) or None,
+        **({"do_sample": False} | drawn),
+    )  # fmt: skip
+    width = max(len(opening.prompt) for opening in asked)
+    ids = torch.tensor([[pad] * (width - len(o.prompt)) + list(o.prompt) for o in asked], device=model.device)
+    mask = torch.tensor([[0] * (width - len(o.prompt)) + [1] * len(o.prompt) for o in asked], device=model.device)
+    with _answering(model):
+        said = model.generate(input_ids=ids, attention_mask=mask, generation_config=how, tokenizer=tokenizer)
+    return [_words(tokenizer.decode(row[width:], skip_special_tokens=True), ends.strings) for row in said]
+
+
+@contextmanager
+def _answering(model: "PreTrainedModel") -> Iterator[None]:
+    """Evaluation mode, with an attention that can read a cache and left padding."""
+    training, base = model.training, model.get_base_model()
+    blocked = base.config._attn_implementation == attention.NAME
+    model.eval()
+    if blocked:
+        base.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        model.train(training)
+        if blocked:
+            base.set_attn_implementation(attention.NAME)
+
+
+def _words(text: str, strings: Sequence[str]) -> str:
+    """The reply up to what ends it, without characters whose bytes are not all there."""
+    text = text.replace("\ufffd", "").lstrip()
+    return text[: min((at for string in strings if (at := text.find(string)) >= 0), default=None)].rstrip()
+
+
+@dataclass
+class Samples(TrainerCallback):
+    """Tells what the model answers before the first step, every so many steps, and after the last."""
+
+    folder: RunFolder
+    tokenizer: "PreTrainedTokenizerBase"
+    contract: PromptContract
+    openings: tuple[Opening, ...]
+    every: int
+    """Steps between two looks."""
+    _told: int = field(default=-1, init=False)
+
+    def on_train_begin(self, args: Args, state: State, control: Control, **about: object) -> None:
+        if state.global_step == 0:
+            self._tell(0, about["model"])
+
+    def on_step_end(self, args: Args, state: State, control: Control, **about: object) -> None:
+        if state.global_step % self.every == 0 or state.global_step == state.max_steps:
+            self._tell(state.global_step, about["model"])
+
+    def _tell(self, step: int, model: "PreTrainedModel") -> None:
+        if not self.openings or step == self._told:
+            return
+        self._told = step
+        said = answers(model, self.tokenizer, self.contract, self.openings)
+        for number, (opening, words) in enumerate(zip(self.openings, said, strict=True)):
+            append(self.folder.events, Sample(step, number, opening.asked, words, opening.real))

@@ -1,0 +1,66 @@
+"""What the handlers of the Data tab have in common: the model that counts, and the log that is open."""
+
+from dataclasses import dataclass
+
+from core.errors import AppError, InputError
+from core.models.loading import LoadedModel
+from core.workspace import safe_name
+from tabs.data import outputs
+from tabs.data.open_log import OpenLog, OpenLogs
+from tabs.data.outputs import View
+from tabs.data.reading import gone
+from tabs.data.rows import open_log
+from tabs.ui.services import Services
+from tabs.ui.visitor import Visitor
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Looks things up; opening and saving are the handlers' business."""
+
+    services: Services
+    logs: OpenLogs
+
+    def model(self) -> LoadedModel | None:
+        """The model whose tokenizer counts; None while there is none."""
+        try:
+            return self.services.models.current()
+        except AppError:
+            return None
+
+    def opened(self, visitor: Visitor, log: str) -> OpenLog:
+        """The owner's open log, read again where memory has lost it.
+
+        Raises InputError when nothing is open, or when the page shows another log than `log`.
+        """
+        opened = self.logs.get(visitor.owner)
+        if opened is None:
+            choices = self.logs.choices(visitor.owner)
+            if choices is None:
+                raise gone()
+            opened = open_log(
+                self.logs, visitor.owner, choices, loaded=self.model(), language=visitor.language, report=lambda _: None
+            )
+            self.logs.remember(visitor.owner, opened)
+        if log and opened.choices.file != log:  # a page that outlived the server has no id
+            raise gone()
+        return opened
+
+    def with_rows(self, visitor: Visitor, log: str) -> OpenLog:
+        """The open log. Raises the reason when it has no rows."""
+        opened = self.opened(visitor, log)
+        if opened.prepared is None:
+            raise opened.problem or InputError(
+                "There are no rows yet: the model is still being loaded. Try again in a moment.",
+                "まだ行がありません。モデルの準備ができるまで、少し待ってください。",
+            )
+        return opened
+
+    def suggested_name(self, opened: OpenLog) -> str:
+        """A data set's name after the persona and the format."""
+        return safe_name(f"{opened.persona}-{opened.log.format.id}", "dataset")
+
+    def view(self, visitor: Visitor, opened: OpenLog) -> View:
+        """The page of an open log."""
+        free = self.services.workspace.free_name(visitor.owner, "datasets", self.suggested_name(opened))
+        return outputs.view_of(opened, self.model(), opened.saved or free, visitor.language)

@@ -1,0 +1,142 @@
+"""The shelf of adapters: bring one from the Hub, talk to it, remove it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Literal
+
+import gradio as gr
+
+from core.adapters.store import Adapter
+from core.errors import AppError, ModelError
+from core.hub.client import check_repo, login_token, pull_adapter
+from core.workspace import safe_name
+from tabs.train import export_merge
+from tabs.ui.adapters import begin_talk
+from tabs.ui.errors import shows_errors
+from tabs.ui.progress import Finished, in_words, steps
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+
+
+@dataclass(frozen=True)
+class ShelfHandlers:
+    """An owner's kept adapters."""
+
+    services: Services
+
+    @shows_errors
+    def list(
+        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[gr.Dropdown, gr.Row]:
+        """(picker of the owner's adapters, their buttons)."""
+        visitor = self.services.visitor(key, request, token)
+        return self._shelf(visitor.owner, chosen)
+
+    @shows_errors
+    def pull(
+        self, key: str, repo: str, typed: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> Iterator[tuple]:
+        """Bring an adapter: (how it goes, token field, *shelf). The token is forgotten at once."""
+        visitor = self.services.visitor(key, request, token)
+        owner, language = visitor.owner, visitor.language
+        wanted = check_repo(repo)
+        name = self.services.workspace.free_name(owner, "adapters", safe_name(wanted.rsplit("/", 1)[-1], "adapter"))
+        target = self.services.workspace.place(owner, "adapters", name)
+        secret = self.token(typed, token)
+
+        def bring(report: Callable[[str], None]) -> Path:
+            return pull_adapter(repo=wanted, target=target, token=secret, on_progress=report)
+
+        yield _muted(say(language, "publish.asking")), "", gr.skip(), gr.skip()
+        try:
+            for step in steps(bring):
+                if not isinstance(step, Finished):
+                    yield _muted(say(language, "publish.pulling", what=step)), "", gr.skip(), gr.skip()
+                    continue
+                adapter = _readable(target)
+                done = say(language, "publish.pulled", name=name)
+                done += " " + say(language, "publish.pulled_base", base=adapter.base) if adapter.base else ""
+                yield f'<p class="good" role="status">{escape(done)}</p>', "", *self._shelf(owner, name)
+        except AppError as error:
+            yield in_words(error, language), "", gr.skip(), gr.skip()
+
+    @shows_errors
+    def talk(
+        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[str, gr.Tabs]:
+        """A conversation with an adapter of the shelf: (its id, the way to it)."""
+        visitor = self.services.visitor(key, request, token)
+        adapter = self.services.adapters.get(visitor.owner, chosen or "")
+        return begin_talk(self.services, visitor, adapter), gr.Tabs(selected="talk")
+
+    @shows_errors
+    def delete(
+        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[gr.Dropdown, gr.Row]:
+        """Remove an adapter from the shelf for good. The training that made it keeps its own."""
+        visitor = self.services.visitor(key, request, token)
+        if chosen:
+            self.services.adapters.delete(visitor.owner, chosen)
+        return self._shelf(visitor.owner, None)
+
+    def token(self, typed: str | None, signed_in: gr.OAuthToken | None) -> str | Literal[False]:
+        """The visitor's token; False, for what everybody may read, where there is none."""
+        if self.services.settings.on_space:
+            return signed_in.token if signed_in else False
+        own = None if self.services.public else login_token()
+        return (typed or "").strip() or own or False
+
+    def _shelf(self, owner: str, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
+        names = [adapter.name for adapter in self.services.adapters.list(owner)]
+        value = chosen if chosen in names else next(iter(names), None)
+        return gr.Dropdown(choices=names, value=value, visible=bool(names)), gr.Row(visible=bool(names))
+
+
+def _readable(folder: Path) -> Adapter:
+    """The adapter that came. One whose own notes cannot be read is removed again: it would block the whole shelf."""
+    try:
+        return Adapter.read(folder)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ModelError(
+            "This adapter cannot be used: its contract.json or training.json cannot be read.",
+            "このアダプターは使えません。contract.json か training.json を読み込めません。",
+        ) from error
+
+
+def _muted(text: str) -> str:
+    return f'<p class="muted" role="status">{escape(text)}</p>'
+
+
+def build(services: Services, shared: Shared) -> None:
+    """The folded card."""
+    handlers = ShelfHandlers(services)
+    with gr.Column(elem_classes="card"), gr.Accordion(label("publish.shelf"), open=False, elem_id="shelf") as fold:
+        shelf = gr.Dropdown(choices=[], show_label=False, container=False, visible=False, elem_id="shelf-adapter")
+        with gr.Row(visible=False, elem_classes="actions") as buttons:
+            talk = gr.Button(label("publish.pull_talk"), size="sm", elem_id="shelf-talk")
+            delete = gr.Button(label("publish.shelf_delete"), size="sm", elem_id="shelf-delete")
+        gr.Markdown(label("publish.pull"), elem_classes="title")
+        repo = gr.Textbox(label=label("publish.pull_repo"), info=label("publish.pull_info"), max_lines=1,
+                          placeholder="user/name", elem_id="pull-repo")  # fmt: skip
+        typed = gr.Textbox(
+            label=label("publish.pull_token"), type="password", visible=not services.settings.on_space, max_lines=1,
+            placeholder="hf_…", elem_id="pull-token", html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+        )  # fmt: skip
+        pull = gr.Button(label("publish.pull_go"), size="sm", elem_id="pull-go")
+        state = gr.HTML(padding=False, elem_id="pull-state")
+        combined = export_merge.build_combine(services, shared)
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    picked = [shared.key, shelf]
+    gr.on([fold.expand, shared.conversation.change], handlers.list, picked, [shelf, buttons], **quiet)
+    shared.arrived.then(handlers.list, picked, [shelf, buttons], **quiet)
+    combined.then(handlers.list, picked, [shelf, buttons], **quiet)
+    pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, shelf, buttons], **quiet}
+    gr.on([pull.click, repo.submit], handlers.pull, **pulling)
+    talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **quiet)
+    delete.click(handlers.delete, picked, [shelf, buttons], **quiet)

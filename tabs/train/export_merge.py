@@ -1,0 +1,161 @@
+"""What can be made of a trained adapter: an export for other programs, a combination with others."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from core.adapters.attach import check_base
+from core.adapters.combine import METHODS, Mixture, combine
+from core.adapters.store import Adapter
+from core.errors import AppError, InputError
+from core.export.run import export_in_process, zipped
+from tabs.ui.adapters import kept
+from tabs.ui.errors import shows_errors
+from tabs.ui.progress import Finished, in_words, steps
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import label, say
+
+CLICK_EXPORT = "() => setTimeout(() => document.querySelector('#export-zip')?.click(), 150)"
+
+
+@dataclass(frozen=True)
+class AfterHandlers:
+    """Exports and combines an owner's adapters."""
+
+    services: Services
+
+    @shows_errors
+    def export(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[tuple]:
+        """The adapter for other programs as a zip: (its path, how it goes, cancel button). Gradio copies the file."""
+        visitor = self.services.visitor(key, request, token)
+        adapter = kept(self.services, visitor.owner, chosen)
+        language = visitor.language
+        yield gr.skip(), _muted(say(language, "after.stage_waiting")), gr.Button(visible=True)
+        cache = self.services.workspace.cache()
+        with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
+            made = Path(folder) / adapter.name
+
+            def work(report: Callable[[str], None]) -> Path:
+                try:
+                    export_in_process(adapter, made, report, base=self._base(adapter))
+                    return zipped(made, made.with_name(f"{adapter.name}-export.zip"), lambda _: report("zipping"))
+                finally:  # also where the page was left, and the folder around it is gone before the process is
+                    shutil.rmtree(made, ignore_errors=True)
+
+            try:
+                for step in steps(work):
+                    if isinstance(step, Finished):
+                        yield str(step.value), _good(say(language, "after.export_done")), gr.Button(visible=False)
+                    else:
+                        yield gr.skip(), _muted(say(language, f"after.stage_{step}")), gr.skip()
+            except AppError as error:
+                yield gr.skip(), in_words(error, language), gr.Button(visible=False)
+
+    @shows_errors
+    def shelf(
+        self, key: str, which: list[str] | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[gr.Dropdown, gr.Column, gr.Markdown]:
+        """(picker of adapters, the form, the hint while there are too few)."""
+        visitor = self.services.visitor(key, request, token)
+        names = [adapter.name for adapter in self.services.adapters.list(visitor.owner)]
+        enough = len(names) > 1
+        picked = [name for name in which or () if name in names]
+        return gr.Dropdown(choices=names, value=picked), gr.Column(visible=enough), gr.Markdown(visible=not enough)
+
+    @shows_errors
+    def combine(
+        self, key: str, which: list[str] | None, weights: str, method: str, density: float, name: str,
+        request: gr.Request, token: gr.OAuthToken | None = None,
+    ) -> Iterator[str]:  # fmt: skip
+        """Make a new adapter of the shelf: how it goes."""
+        visitor = self.services.visitor(key, request, token)
+        parts = [self.services.adapters.get(visitor.owner, one) for one in which or ()]
+        mixture = Mixture(weights_of(weights, len(parts)), method, float(density or 0))
+        wanted = (name or "").strip() or "-".join(part.name for part in parts)[:64] or "mix"
+        free = self.services.workspace.free_name(visitor.owner, "adapters", wanted)
+        yield _muted(say(visitor.language, "after.combining"))
+        try:
+            combine(parts, mixture, self.services.workspace.place(visitor.owner, "adapters", free))
+        except AppError as error:
+            yield in_words(error, visitor.language)
+            return
+        yield _good(say(visitor.language, "after.combined", name=free))
+
+    def _base(self, adapter: Adapter) -> str | None:
+        """Where the base lies, if it is the model in memory: the same model may be elsewhere on another machine."""
+        if self.services.models.status.state != "ready":
+            return None
+        loaded = self.services.models.current()
+        try:
+            check_base(loaded, adapter)
+        except AppError:
+            return None
+        return str(loaded.folder)
+
+
+def weights_of(text: str, count: int) -> tuple[float, ...]:
+    """The weights in a line such as "1, 0.5"; equal shares for an empty one. Raises InputError for others."""
+    if not (text or "").strip():
+        return (1 / count,) * count if count else ()
+    try:
+        return tuple(float(part) for part in text.replace("、", ",").replace("，", ",").split(","))
+    except ValueError as error:
+        raise InputError(
+            f"“{text[:80]}” are no weights. Write one number for each adapter, such as 1, 0.5.",
+            f"「{text[:80]}」は重みとして読めません。1, 0.5 のように数字で書いてください。",
+        ) from error
+
+
+def _muted(text: str) -> str:
+    return f'<p class="muted" role="status">{escape(text)}</p>'
+
+
+def _good(text: str) -> str:
+    return f'<p class="good" role="status">{escape(text)}</p>'
+
+
+def build_export(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
+    """The folded part of a training that ended."""
+    handlers = AfterHandlers(services)
+    with gr.Accordion(label("after.export"), open=False, elem_id="export"):
+        gr.Markdown(label("after.export_hint"), elem_classes="muted")
+        with gr.Row(elem_classes="actions"):
+            go = gr.Button(label("after.export_go"), size="sm", elem_id="export-go")
+            stop = gr.Button(label("after.export_stop"), size="sm", visible=False, elem_id="export-stop")
+            file = gr.DownloadButton("zip", elem_id="export-zip", elem_classes="unseen")
+        state = gr.HTML(padding=False, elem_id="export-state")
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    going = go.click(handlers.export, [shared.key, chosen], [file, state, stop], **quiet)
+    going.success(None, js=CLICK_EXPORT, **quiet)
+    stop.click(lambda: ("", gr.Button(visible=False)), None, [state, stop], cancels=[going], **quiet)
+    chosen.change(lambda: "", None, state, queue=False, **quiet)
+
+
+def build_combine(services: Services, shared: Shared) -> gr.events.Dependency:
+    """The folded part of the shelf; returns the event of a combination that was tried."""
+    handlers = AfterHandlers(services)
+    with gr.Accordion(label("after.combine"), open=False, elem_id="combine") as fold:
+        empty = gr.Markdown(label("after.combine_empty"), elem_classes="muted")
+        with gr.Column(visible=False, elem_classes="bare") as form:
+            gr.Markdown(label("after.combine_hint"), elem_classes="muted")
+            which = gr.Dropdown([], multiselect=True, max_choices=4, label=label("after.combine_which"),
+                                elem_id="combine-which")  # fmt: skip
+            weights = gr.Textbox(label=label("after.weights"), info=label("after.weights_info"), max_lines=1,
+                                 placeholder="0.7, 0.3", elem_id="combine-weights")  # fmt: skip
+            method = gr.Radio([(label(f"after.method_{name}"), name) for name in METHODS], value="linear",
+                              label=label("after.method"), elem_id="combine-method")  # fmt: skip
+            density = gr.Slider(0.1, 1, 0.5, step=0.05, label=label("after.density"), visible=False)
+            name = gr.Textbox(label=label("after.combine_name"), max_lines=1, max_length=64, elem_id="combine-name")
+            go = gr.Button(label("after.combine_go"), size="sm", elem_id="combine-go")
+        state = gr.HTML(padding=False, elem_id="combine-state")
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    fold.expand(handlers.shelf, [shared.key, which], [which, form, empty], **quiet)
+    method.change(lambda kind: gr.Slider(visible=kind != "linear"), method, density, queue=False, **quiet)
+    asked = [shared.key, which, weights, method, density, name]
+    return go.click(handlers.combine, asked, state, **quiet)

@@ -1,0 +1,86 @@
+"""What stands in the form, as an order for a training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.adapters.store import Adapter
+from core.data.io.store import SavedDataSet
+from core.errors import InputError
+from core.personas import LONGEST_DESCRIPTION
+from core.prompt import PromptContract
+from core.train.config.run_file import Order, going_on
+from core.train.spec import JobSpec
+from core.workspace import check_name, safe_name
+from tabs.train import settings
+from tabs.train.base import BaseModel, find_base
+from tabs.ui.services import Services
+from tabs.ui.text import say
+from tabs.ui.visitor import Visitor
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The values of the form's components, in their order."""
+
+    dataset: str | None
+    base: str
+    start_from: str | None
+    name: str
+    persona: str
+    description: str
+    user: str
+    values: tuple[settings.Value, ...]
+
+    @classmethod
+    def of(cls, fields: Sequence[settings.Value]) -> "Asked":
+        return cls(*fields[:7], tuple(fields[7:]))
+
+
+def order_of(services: Services, visitor: Visitor, asked: Asked) -> Order:
+    """The training that the form asks for. Raises AppError that says what cannot be used."""
+    saved = chosen_dataset(services, visitor, asked)
+    config, found = settings.config_of(asked.values), find_base(services, asked.base)
+    adapter = services.adapters.get(visitor.owner, asked.start_from) if asked.start_from else None
+    if adapter:
+        config = going_on(config, adapter.folder, found.source)
+    contract = contract_of(asked, saved, found, visitor.language, adapter)
+    named = (asked.name or "").strip()
+    name = check_name(named) if named else free_name(services, visitor.owner, saved.folder.name)
+    spec = JobSpec(found.source, saved.folder, contract, config, name, found.revision, trust=found.trust)
+    return Order(spec, Path(name), adapter and adapter.folder)
+
+
+def chosen_dataset(services: Services, visitor: Visitor, asked: Asked) -> SavedDataSet:
+    if not asked.dataset:
+        raise InputError("Choose a data set first. You can make one from a chat log in Data.",
+                         "データセットを選んでください。なければ「記録」でトーク履歴から作れます。")  # fmt: skip
+    return services.datasets.get(visitor.owner, asked.dataset)
+
+
+def contract_of(
+    asked: Asked, saved: SavedDataSet, base: BaseModel, language: str, adapter: Adapter | None = None
+) -> PromptContract:
+    """The prompt contract of the form, on that of the adapter that is gone on from."""
+    if len(asked.description or "") > LONGEST_DESCRIPTION:
+        raise InputError(
+            f"The description has {len(asked.description)} characters; {LONGEST_DESCRIPTION} are allowed.",
+            f"説明が {len(asked.description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
+        )
+    plain = (adapter and adapter.contract) or PromptContract("")
+    return replace(
+        plain,
+        persona=(asked.persona or "").strip() or saved.info.persona,
+        description=(asked.description or "").strip(),
+        user=(asked.user or "").strip() or say(language, "persona.you"),
+        context_window=base.window,
+        reply_reserve=min(plain.reply_reserve, base.window // 2),
+    )
+
+
+def free_name(services: Services, owner: str, dataset: str) -> str:
+    """A name that neither a training nor a kept adapter of this owner has: "hanako-line-01", "-02", …"""
+    taken = {job.name for job in services.jobs.list(owner)}
+    taken |= set(services.workspace.names(owner, "adapters"))
+    stem = safe_name(dataset, "adapter")
+    return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}-{n:02d}") not in taken)

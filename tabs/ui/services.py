@@ -1,0 +1,91 @@
+"""The things all tabs share, made once."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+
+from core.adapters.store import Adapters
+from core.chat.engine import Engine
+from core.chat.limits import Limits
+from core.chat.service import Talk
+from core.chat.store import Conversations
+from core.data.io.store import DataSets
+from core.data.preferences import Preferences
+from core.hub.client import whoami
+from core.memory.memory import Memory
+from core.memory.write.generate import write
+from core.models.loading import ModelStore
+from core.models.remote import RemoteModels
+from core.owners import Owners
+from core.personas import Personas
+from core.settings import Settings
+from core.train.queue.jobs import Jobs
+from core.train.queue.monitors import usable
+from core.workspace import Workspace
+from tabs.ui.visitor import Visitor, language_of
+
+
+@dataclass(frozen=True)
+class Services:
+    """What handlers work with. Holds no visitor's state."""
+
+    settings: Settings
+    public: bool
+    """Others than the person at this machine may reach the server: its own files and tokens are not for them."""
+    workspace: Workspace
+    owners: Owners
+    models: ModelStore
+    personas: Personas
+    adapters: Adapters
+    conversations: Conversations
+    talk: Talk
+    memory: Memory
+    datasets: DataSets
+    preferences: Preferences
+    jobs: Jobs
+
+    def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
+        """Who calls a handler: the only way a handler learns whose things it may touch."""
+        owner = self.owners.owner(
+            login=getattr(request, "username", None), token=token.token if token else None, key=key
+        )
+        return Visitor(owner, language_of(request))
+
+    def take_upload(self, owner: str, cached: str) -> Path:
+        """An uploaded file, moved to its owner's shelf out of the cache that others could read."""
+        return self.workspace.take_upload(owner, Path(cached), self.workspace.cache())
+
+
+def make_services(settings: Settings, *, public: bool = False) -> Services:
+    """`public`: strangers may reach this server, so folders of the machine stay out of the model picker."""
+    workspace = Workspace(settings.home)
+    local_folders = not (public or settings.on_space)
+    models = ModelStore(settings.model, locked=settings.lock_model, local_folders=local_folders)
+    personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
+    memory = Memory(workspace, partial(write, models))
+    return Services(
+        settings=settings,
+        public=public or settings.on_space,
+        workspace=workspace,
+        owners=Owners(settings.on_space, lambda token: whoami(token=token)),
+        models=models,
+        personas=personas,
+        adapters=adapters,
+        conversations=conversations,
+        talk=Talk(
+            models,
+            Engine(models),
+            personas,
+            adapters,
+            conversations,
+            memory,
+            Limits(settings.max_message, settings.replies_per_minute),
+            RemoteModels(settings.remote_servers, public or settings.on_space),
+        ),
+        memory=memory,
+        datasets=DataSets(workspace),
+        preferences=Preferences(workspace),
+        jobs=Jobs(workspace, start=True, monitors=usable(settings.monitors)),
+    )

@@ -1,0 +1,116 @@
+"""The strip on top of every tab: persona, model and adapter, what is running, device. A click goes there."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from core.models.loading import ModelStatus
+from core.train.queue.progress import Progress
+from tabs.ui.errors import shows_errors
+from tabs.ui.services import Services
+from tabs.ui.shared import Shared
+from tabs.ui.text import say
+
+EVERY = 2.0  # seconds
+
+
+def model_text(status: ModelStatus, language: str) -> str:
+    """The model's state in a few words."""
+    if status.in_use:
+        return say(language, "strip.model_ready", name=status.in_use)
+    percent = f"{status.fraction:.0%}" if status.fraction is not None else "…"
+    return say(language, f"strip.model_{status.state}", name=status.name, percent=percent)
+
+
+def running_text(progress: Progress, language: str) -> str:
+    """What is being learned, in a few words."""
+    if progress.state == "queued":
+        return say(language, "strip.queued")
+    left = duration(progress.seconds_left, language)
+    return say(language, "strip.running", percent=f"{progress.fraction:.0%}", left=left)
+
+
+def duration(seconds: float | None, language: str) -> str:
+    """ "3 分" / "3 min"; "…" while nothing is known."""
+    if seconds is None:
+        return "…"
+    if seconds < 90:
+        return say(language, "strip.seconds", n=round(seconds))
+    if seconds < 5400:
+        return say(language, "strip.minutes", n=round(seconds / 60))
+    return say(language, "strip.hours", n=round(seconds / 3600, 1))
+
+
+@dataclass(frozen=True)
+class StripHandlers:
+    """Reads the state of things; never changes it."""
+
+    services: Services
+
+    @shows_errors
+    def refresh(
+        self, key: str, conversation: str, shown: list, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple:
+        """The four chips, or nothing when they are as shown."""
+        visitor = self.services.visitor(key, request, token)
+        status = self.services.models.status
+        talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
+        persona = ""
+        if talk:
+            persona = self.services.talk.persona(visitor.owner, talk.persona, talk.adapter, visitor.language).name
+        adapter = f" ＋ {talk.adapter}" if talk and talk.adapter else ""
+        running = self._running(visitor.owner, visitor.language)
+        state = [
+            say(visitor.language, "strip.persona", name=persona or "—"),
+            model_text(status, visitor.language) + adapter,
+            running,
+            device_text(status),
+        ]
+        if state == shown:
+            return (gr.skip(),) * 5
+        return (
+            gr.Button(state[0]),
+            gr.Button(state[1], elem_classes=["chip", "now"] if status.state in ("downloading", "loading") else "chip"),
+            gr.Button(state[2], visible=bool(running)),
+            gr.Button(state[3], visible=bool(state[3])),
+            state,
+        )
+
+    def _running(self, owner: str, language: str) -> str:
+        jobs = self.services.jobs
+        standing = [jobs.progress(owner, job.id) for job in jobs.list(owner)]
+        under_way = [p for p in standing if p.state in ("running", "stopping")]
+        under_way += [p for p in standing if p.state == "queued"]
+        return running_text(under_way[0], language) if under_way else ""
+
+
+def device_text(status: ModelStatus) -> str:
+    """The device that holds the model, with its memory where the device tells it."""
+    if not status.device.startswith("cuda"):
+        return status.device.upper()
+    import torch
+
+    free, total = torch.cuda.mem_get_info()
+    return f"{torch.cuda.get_device_name()}・{(total - free) / 2**30:.1f} / {total / 2**30:.0f} GB"
+
+
+def build(services: Services) -> list[gr.Button]:
+    """The row of chips; `connect` makes them live once the shared components exist."""
+    with gr.Row(elem_id="strip"):
+        gr.HTML("<h1>面影<small>omokage</small></h1>", elem_id="brand", elem_classes="brand", padding=False)
+        chips = [gr.Button("…", elem_classes="chip", size="sm") for _ in range(2)]
+        chips += [gr.Button("…", elem_classes=["chip", "now"], size="sm", visible=False)]
+        chips += [gr.Button("", elem_classes="chip", size="sm", visible=False)]
+    return chips
+
+
+def connect(services: Services, shared: Shared, chips: list[gr.Button]) -> None:
+    """Keep the chips up to date, and let them lead to their tabs."""
+    handlers = StripHandlers(services)
+    shown = gr.State([])
+    inputs, outputs = [shared.key, shared.conversation, shown], [*chips, shown]
+    timer = gr.Timer(EVERY)
+    for event in (timer.tick, shared.conversation.change):
+        event(handlers.refresh, inputs, outputs, queue=False, show_progress="hidden", api_visibility="private")
+    for chip, tab in zip(chips, ("talk", "talk", "train", "talk"), strict=True):
+        chip.click(lambda tab=tab: gr.Tabs(selected=tab), None, shared.tabs, queue=False, api_visibility="private")

@@ -1,0 +1,42 @@
+"""Every word of the page, in Japanese and in English, from `tabs/ui/texts/*.json`.
+
+Labels that never change follow the browser through gr.I18n (`label`). Sentences that the server
+writes use the language the browser asks for (`say`). A key is "<file>.<name>".
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import gradio as gr
+
+TEXTS = Path(__file__).parent / "texts"
+LANGUAGES = ("ja", "en")
+
+
+@lru_cache(maxsize=1)
+def texts() -> dict[str, dict[str, str]]:
+    """{"talk.send": {"ja": "送る", "en": "Send"}, …}"""
+    return {
+        f"{path.stem}.{key}": pair
+        for path in sorted(TEXTS.glob("*.json"))
+        for key, pair in json.loads(path.read_text(encoding="utf-8")).items()
+    }
+
+
+@lru_cache(maxsize=1)
+def translations() -> gr.I18n:
+    """The catalogue that launch() hands to the browser."""
+    return gr.I18n(**{lang: {key: pair[lang] for key, pair in texts().items()} for lang in LANGUAGES})
+
+
+def label(key: str) -> "gr.I18nData":
+    """A text that the browser shows in its own language. Raises KeyError for an unknown key."""
+    texts()[key]
+    return translations()(key)
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """A sentence in `language` with `{name}` places filled in. Raises KeyError for an unknown key."""
+    pair = texts()[key]
+    return pair["ja" if language == "ja" else "en"].format(**values)

@@ -1,0 +1,204 @@
+"""Conversations: what was said, kept on disk, and taken back."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from core.chat.conversation import Conversation, Made, Node
+from core.chat.store import Conversations
+from core.errors import InputError
+from core.messages import Turn
+from core.workspace import Workspace, write_json
+
+ME, OTHER = "key-me", "key-other"
+
+
+@pytest.fixture
+def conversations(tmp_path: Path) -> Conversations:
+    return Conversations(Workspace(tmp_path))
+
+
+def talk(*said: tuple[str, ...]) -> Conversation:
+    conversation = Conversation("id", "p")
+    for role, *texts in said:
+        conversation = conversation.said(role, *texts)
+    return conversation
+
+
+A, B = "assistant", "user"
+
+
+def test_what_is_said_in_a_row_is_one_turn() -> None:
+    found = talk((B, "a", " "), (B, " b\n"), (A, "c", "d"), (A,), (A, " "), (B, "e"))
+    assert found.turns == (Turn(B, ("a", "b")), Turn(A, ("c", "d")), Turn(B, ("e",)))
+
+
+def test_taking_back() -> None:
+    whole = talk((A, "hello"), (B, "x"), (A, "y", "z"))
+    assert whole.without_reply().turns == whole.turns[:2] == whole.without_reply().without_reply().turns
+    assert whole.without_exchange().turns == whole.without_reply().without_exchange().turns == whole.turns[:1]
+    assert whole.without_exchange().without_exchange().turns == ()
+    assert talk().without_reply().without_exchange().turns == ()
+
+
+def test_editing_ones_own_words_begins_a_branch_and_loses_nothing() -> None:
+    whole = talk((A, "hello"), (B, "x", "y"), (A, "z"), (B, "w"))
+    edited = whole.edited(2, " Y ")
+    assert edited.turns == (Turn(A, ("hello",)), Turn(B, ("x", "Y")))
+    assert edited.versions(1) == edited.versions(2) == (2, 2) and edited.versions(0) == (1, 1)
+    assert edited.turned(1, -1).turns == edited.turned(1, 1).turns == whole.turns
+    assert whole.edited(1, "X").turns == (Turn(A, ("hello",)), Turn(B, ("X",)))
+
+
+def test_correcting_the_personas_words_keeps_the_rest_and_the_original() -> None:
+    whole = talk((B, "x"), (A, "y", "z"), (B, "w"))
+    once = whole.edited(1, "Y")
+    assert once.turns == (Turn(B, ("x",)), Turn(A, ("Y", "z")), Turn(B, ("w",)))
+    twice = once.edited(2, "Z")
+    assert twice.path[1].messages == ("Y", "Z") and twice.path[1].original == ("y", "z")
+    assert twice.edited(1, "y").edited(2, "z").path[1].original == ()  # as it was
+
+
+def test_another_reply_is_a_version() -> None:
+    first = talk((B, "x"), (A, "one"), (B, "on"), (A, "and on"))
+    second = first.without_exchange().without_reply().said(A, "two")
+    third = second.without_reply().said(A, "three", "3")
+    assert third.versions(1) == third.versions(2) == (3, 3)
+    assert third.turned(1, 1).turns == first.turns  # round, and with all that followed
+    assert third.turned(1, -1).turns == second.turns
+    assert third.turned(1, 1).versions(1) == (1, 3)
+
+
+def test_words_after_undo_do_not_touch_what_went_on_from_there() -> None:
+    whole = talk((B, "x"), (A, "y"))
+    more = whole.without_reply().said(B, "more")
+    assert more.turns == (Turn(B, ("x", "more")),) and more.versions(0) == (2, 2)
+    assert more.turned(0, 1).turns == whole.turns
+
+
+def test_greetings_are_versions_of_the_beginning() -> None:
+    opened = talk().opened("hi", " ", "hello", "hey")
+    assert opened.turns == (Turn(A, ("hi",)),) and opened.versions(0) == (1, 3)
+    assert opened.turned(0, -1).turns == (Turn(A, ("hey",)),)
+    assert talk().opened("", " ").turns == ()
+
+
+def test_a_reply_is_continued_in_its_place() -> None:
+    whole = talk((B, "x"), (A, "y", "zed"))
+    longer = whole.continued(["y", "zed", "on"], Made(seed=3))
+    assert longer.turns[1].messages == ("y", "zed", "on") and longer.path[1].made.seed == 3
+    assert longer.versions(1) == (1, 1)
+
+
+def test_a_message_is_taken_out_and_the_rest_closes_up() -> None:
+    whole = talk((B, "a"), (A, "b", "c"), (B, "d"), (A, "e"))
+    assert whole.without_message(1).turns[1].messages == ("c",)
+    gone = whole.without_message(3)
+    assert gone.turns == (Turn(B, ("a",)), Turn(A, ("b", "c", "e")))
+    assert gone.said(B, "f").turns[-1] == Turn(B, ("f",))
+    assert whole.without_message(4).turns == whole.turns[:3]
+    assert whole.without_message(0).turns[0].role == A
+    assert talk((B, "a")).without_message(0).turns == ()
+
+
+def test_a_thumb_is_for_the_persona_only() -> None:
+    whole = talk((B, "a"), (A, "b"))
+    assert whole.thumbed(1, "up").path[1].thumb == "up" and whole.thumbed(0, "up") == whole
+    assert whole.thumbed(1, "up").thumbed(1, "").path == whole.path
+
+
+@pytest.mark.parametrize("index", [-1, 3, 99])
+def test_a_message_that_is_not_there_cannot_be_edited(index: int) -> None:
+    with pytest.raises(InputError, match="no longer there"):
+        talk((B, "x", "y"), (A, "z")).edited(index, "!")
+
+
+def test_titles() -> None:
+    assert talk().title == ""
+    assert talk((A, "hello there")).title == "hello there"
+    assert talk((A, "hello"), (B, "x" * 50 + "\nmore")).title == "x" * 24
+
+
+def test_a_conversation_is_kept(conversations: Conversations) -> None:
+    new = conversations.new("p", "mine").opened("やあ\n元気?").said("user", "うん🎉", "a\nb")
+    saved = conversations.save(ME, new)
+    assert saved.turns == new.turns and saved.changed > 0
+    assert conversations.get(ME, new.id) == saved == conversations.list(ME)[0]
+    conversations.delete(ME, new.id)
+    conversations.delete(ME, new.id)
+    assert conversations.get(ME, new.id) is None and conversations.list(ME) == []
+
+
+def test_everything_about_a_reply_is_kept(conversations: Conversations) -> None:
+    made = Made("mini", "mine", 7, {"temperature": 0.5}, "loop", finished=False)
+    new = conversations.new("p").opened("a", "b").said(B, "x").said(A, "y", made=made).edited(2, "Y").thumbed(2, "down")
+    new = new.without_reply().said(A, "z")
+    saved = conversations.save(ME, new)
+    assert conversations.get(ME, new.id) == saved
+    assert saved.turned(2, 1).path[-1] == Node(3, 2, A, ("Y",), made, "down", ("y",))
+
+
+def test_what_was_stored_before_there_were_branches_is_read(conversations: Conversations) -> None:
+    old = conversations.save(ME, conversations.new("p", "mine"))
+    messages = [{"role": A, "content": "hi"}, {"role": B, "content": "a"}, {"role": B, "content": "b"}]
+    path = conversations.workspace.place(ME, "chats", f"{old.id}.json")
+    write_json(path, {"persona": "p", "adapter": "mine", "changed": 5.0, "messages": messages})
+    found = conversations.get(ME, old.id)
+    assert found.turns == (Turn(A, ("hi",)), Turn(B, ("a", "b"))) and (found.adapter, found.changed) == ("mine", 5.0)
+
+
+def test_the_prompts_of_replies_are_kept_beside(conversations: Conversations) -> None:
+    talked = conversations.new("p").said(B, "x").said(A, "y")
+    for text in ("first", "again"):
+        conversations.keep_prompt(ME, talked, {"text": text})
+    assert conversations.prompt_of(ME, talked.id, talked.leaf) == {"node": 1, "text": "again"}
+    assert conversations.prompt_of(ME, talked.id, 0) is None
+    branch = conversations.branch(ME, talked.said(B, "z"), 1)
+    assert branch.turns == talked.turns and branch.id != talked.id
+    assert conversations.prompt_of(ME, branch.id, branch.leaf)["text"] == "again"
+    conversations.delete(ME, talked.id)
+    assert conversations.prompt_of(ME, talked.id, 1) is None
+
+
+def test_a_branch_leaves_the_other_one_alone(conversations: Conversations) -> None:
+    whole = conversations.save(ME, conversations.new("p").opened("g").said(B, "a", "b").said(A, "c"))
+    branch = conversations.branch(ME, whole, 1)
+    assert branch.turns == (Turn(A, ("g",)), Turn(B, ("a",)))
+    conversations.save(ME, branch.said(B, "other").said(A, "d"))
+    assert conversations.get(ME, whole.id) == whole
+
+
+def test_owners_do_not_see_each_other(conversations: Conversations) -> None:
+    mine = conversations.save(ME, conversations.new("p"))
+    assert conversations.get(OTHER, mine.id) is None and conversations.list(OTHER) == []
+    conversations.delete(OTHER, mine.id)
+    assert conversations.get(ME, mine.id) == mine
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x", "../x", "012345-0123456789a", "012345-0123456789ab/..", "012345-0123456789ab\n"]
+)
+def test_forged_ids_are_refused(conversations: Conversations, name: str) -> None:
+    for act in (conversations.get, conversations.delete):
+        with pytest.raises(InputError, match="no such conversation"):
+            act(ME, name)
+
+
+def test_the_last_one_talked_in_leads(conversations: Conversations) -> None:
+    import os
+
+    made = [conversations.save(ME, conversations.new("p").opened(str(n))) for n in range(4)]
+    for n, one in enumerate(made):
+        os.utime(conversations.workspace.place(ME, "chats", f"{one.id}.json"), (n, n))
+    assert [c.title for c in conversations.list(ME)] == ["3", "2", "1", "0"]
+    assert [c.title for c in conversations.list(ME, most=2)] == ["3", "2"]
+
+
+def test_listing_while_others_are_deleted(conversations: Conversations) -> None:
+    made = [conversations.save(ME, conversations.new("p").opened("x")) for _ in range(60)]
+    with ThreadPoolExecutor(2) as pool:
+        gone = pool.submit(lambda: [conversations.delete(ME, one.id) for one in made])
+        while not gone.done():
+            conversations.list(ME)
+    assert conversations.list(ME) == []

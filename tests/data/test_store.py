@@ -1,0 +1,146 @@
+"""Data sets on disk: saved whole or not at all, and read back as they were."""
+
+import errno
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.data.io import store
+from core.data.io.store import DataSets, SavedDataSet
+from core.data.prepare import Prepared, prepare
+from core.errors import InputError
+from core.logs.log import Format, LineCount, Log
+from core.messages import Message, Turn
+from core.workspace import Workspace
+
+OWNER = "key-test"
+
+
+class Words:
+    """A meter that counts words."""
+
+    fixed = 1
+
+    def turn(self, turn: Turn) -> int:
+        return sum(len(text.split()) for text in turn.messages)
+
+
+def prepared(people: str = "AAPBP", days: int = 12, budget: int = 100) -> Prepared:
+    noon = datetime(2024, 1, 1, 12)
+    messages = tuple(
+        Message(name, f"{name} says {day}\nこんにちは", 1, time=noon + timedelta(days=day))
+        for day in range(days)
+        for name in people
+    )
+    log = Log(Format("line", "LINE", "LINE"), messages, LineCount(0, 0), file_name="talk.txt")
+    return prepare(log, "P", meter=Words(), budget=budget)
+
+
+@pytest.fixture
+def shelf(tmp_path) -> DataSets:
+    return DataSets(Workspace(tmp_path))
+
+
+def save(shelf: DataSets, name: str = "aoi", **options) -> SavedDataSet:
+    return shelf.save(OWNER, name, prepared(**options), description="葵。明るい友だち。", model="tiny")
+
+
+def test_saved_and_read_back(shelf):
+    made = prepared()
+    saved = save(shelf)
+    again = shelf.get(OWNER, "aoi")
+    assert again == saved and again.info.persona == "P" and again.info.description == "葵。明るい友だち。"
+    assert (again.info.messages, again.info.sessions, again.info.source, again.info.budget) == (60, 12, "talk.txt", 100)
+    assert (again.info.train_rows, again.info.heldout_rows) == (11, 1) and sum(again.info.counts.values()) == 60
+    for split, rows in (("train", made.train), ("heldout", made.heldout)):
+        read = shelf.read_rows(OWNER, "aoi", split)
+        assert [(r.session, r.start, r.turns) for r in read] == [(r.session, r.start, r.turns) for r in rows]
+
+
+def test_a_row_is_one_line_with_one_entry_a_message(shelf):
+    lines = save(shelf).file("train").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 11
+    row = json.loads(lines[0])
+    assert (row["session"], row["start"]) == (0, "2024-01-01T12:00:00")
+    entry = {"content": "A says 0\nこんにちは", "name": "A", "role": "user"}
+    assert row["messages"][:2] == [entry, entry] and row["messages"][-1]["role"] == "assistant"
+
+
+def test_a_taken_name_gets_a_number_and_others_see_nothing(shelf):
+    assert [save(shelf).info.name, save(shelf).info.name] == ["aoi", "aoi-2"]
+    assert {saved.info.name for saved in shelf.list(OWNER)} == {"aoi", "aoi-2"}
+    assert shelf.list("key-other") == ()
+
+
+def test_delete(shelf):
+    folder = save(shelf).folder
+    shelf.delete(OWNER, "aoi")
+    assert not folder.exists() and shelf.list(OWNER) == () and list(folder.parent.iterdir()) == []
+    with pytest.raises(InputError, match="no data set “aoi”"):
+        shelf.delete(OWNER, "aoi")
+    with pytest.raises(InputError, match="cannot be used as a name"):
+        shelf.delete(OWNER, "../../other")
+
+
+def test_damage_is_told(shelf):
+    saved = save(shelf)
+    with saved.file("train").open("a") as file:
+        file.write('{"session": 1}\n')
+    with pytest.raises(InputError, match="Line 12 of train"):
+        shelf.read_rows(OWNER, "aoi", "train")
+    (saved.folder / "dataset.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        shelf.get(OWNER, "aoi")
+    assert shelf.list(OWNER) == ()
+
+
+def test_nothing_to_save(shelf):
+    with pytest.raises(InputError, match="no row to save"):
+        save(shelf, budget=2)
+
+
+@pytest.mark.parametrize("step", ["_write_rows", "write_json", "rename"])
+def test_a_full_disk_leaves_nothing_behind(shelf, monkeypatch, step):
+    kept = save(shelf, "kept")
+    target = store.os if step == "rename" else store
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(target, step, full)
+    with pytest.raises(InputError, match="disk is full"):
+        save(shelf)
+    monkeypatch.undo()
+    assert [path.name for path in kept.folder.parent.iterdir()] == ["kept"]
+    assert save(shelf).info.name == "aoi"
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_file(shelf, monkeypatch):
+    """The first rows are on disk when the space ends."""
+    lines = store.to_jsonl
+
+    def until_full(rows: Iterable) -> Iterable[str]:
+        for number, line in enumerate(lines(rows)):
+            if number == 5:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield line
+
+    monkeypatch.setattr(store, "to_jsonl", until_full)
+    with pytest.raises(InputError, match="disk is full"):
+        save(shelf)
+    assert shelf.list(OWNER) == () and list((shelf.workspace.shelf(OWNER, "datasets")).iterdir()) == []
+
+
+def test_hugging_face_datasets_reads_it(shelf, tmp_path):
+    """Names on some entries only, rows with and without a time: still one table."""
+    import datasets
+
+    saved = save(shelf)
+    files = {"train": str(saved.file("train")), "heldout": str(saved.file("heldout"))}
+    loaded = datasets.load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"))
+    assert (loaded["train"].num_rows, loaded["heldout"].num_rows) == (11, 1)
+    messages = loaded["train"][0]["messages"]
+    assert [m["role"] for m in messages] == ["user", "user", "assistant", "user", "assistant"]
+    assert messages[0]["name"] == "A" and messages[2].get("name") is None

@@ -1,0 +1,86 @@
+"""The character book: which entries come to mind."""
+
+import pytest
+
+from core.personas.lorebook import Book, Entry, book_from, book_to_json, edited, format_book
+from core.text import fold
+
+
+def names(book: Book, *messages: str, replies: int = 0) -> list[str]:
+    return [entry.content for entry in book.matched(messages, replies=replies)]
+
+
+@pytest.mark.parametrize(("key", "said"), [
+    ("むぎ", "ムギはどこ"), ("ﾑｷﾞ", "むぎ！"), ("CAT", "the Ｃat"), ("がっこう", "ガッコウ"),
+])  # fmt: skip
+def test_japanese_is_found_however_it_is_written(key: str, said: str) -> None:
+    assert names(Book((Entry((key,), "it"),)), said) == ["it"]
+    assert fold(key) in fold(said)
+
+
+def test_case_and_secondary_and_excluded_words() -> None:
+    assert names(Book((Entry(("Cat",), "it", case_sensitive=True),)), "a cat") == []
+    both = Book((Entry(("cat",), "it", secondary=("red", "blue"), excluded=("dog",)),))
+    assert [names(both, said) for said in ("cat", "cat, blue", "blue cat and dog")] == [[], ["it"], []]
+
+
+def test_depth_constant_and_disabled() -> None:
+    book = Book(
+        (Entry(("a",), "A"), Entry((), "always", constant=True), Entry(("a",), "off", enabled=False)), scan_depth=1
+    )
+    assert names(book, "a", "b") == ["always"]
+    assert set(names(book, "b", "a")) == {"A", "always"}
+    late = Book((Entry((), "late", constant=True, not_before=3),))
+    assert names(late, replies=2) == [] and names(late, replies=3) == ["late"]
+
+
+def test_entries_wake_entries_only_when_the_book_says_so() -> None:
+    entries = (Entry(("a",), "b is near"), Entry(("b",), "c"), Entry(("never",), "n"))
+    assert names(Book(entries), "a") == ["b is near"]
+    assert names(Book(entries, recursive=True), "a") == ["b is near", "c"]
+
+
+def test_the_most_important_stand_first() -> None:
+    book = Book(
+        tuple(Entry((), c, constant=True, priority=p, order=o) for c, p, o in (("x", 1, 1), ("y", 9, 2), ("z", 9, 1)))
+    )
+    assert names(book) == ["z", "y", "x"]
+
+
+@pytest.mark.parametrize("key", ["/(a+)+$/", "(a+)+$", "/[/", "(?P<", "/\\d{3}/i"])
+def test_patterns_end_in_time(key: str) -> None:
+    book = Book((Entry((key,), "it", is_regex=True),))
+    assert names(book, "a" * 5000 + "!") == []
+    assert names(Book((Entry(("/n\\d+/i",), "it", is_regex=True),)), "N123") == ["it"]
+
+
+def test_decorators_are_read_and_not_told() -> None:
+    raw = {"keys": ["a"], "content": "@@scan_depth 1\n@@additional_keys b, c\n@@activate_only_after 2\nThe text."}
+    [entry] = book_from({"entries": [raw]}).entries
+    assert (entry.content, entry.keys, entry.scan_depth, entry.not_before) == ("The text.", ("a", "b", "c"), 1, 2)
+    assert book_to_json(book_from({"entries": [raw]}))["entries"] == [raw]
+
+
+def test_world_info_and_lorebook_files_are_read() -> None:
+    world = {"entries": {"0": {"key": ["a"], "keysecondary": ["b"], "selective": True, "content": "x", "order": 3,
+                               "disable": True}}}  # fmt: skip
+    [entry] = book_from(world).entries
+    assert (entry.keys, entry.secondary, entry.order, entry.enabled) == (("a",), ("b",), 3, False)
+    assert book_from({"spec": "lorebook_v3", "data": {"entries": [{"keys": ["k"], "content": "c"}]}}).entries[
+        0
+    ].keys == ("k",)
+
+
+def test_editing_keeps_what_is_not_shown() -> None:
+    raw = [
+        {"keys": [k], "content": c, "extensions": {"n": n}} for n, (k, c) in enumerate((("a", "A\nmore"), ("b", "B")))
+    ]
+    book = book_from({"entries": raw, "name": "N"})
+    assert format_book(book) == "a: A\n  more\nb: B"
+    assert book_to_json(edited(book, format_book(book))) == book_to_json(book)
+    changed = edited(book, "a、aa: A2\n  more\n\nb: B\n: always this\nx:\nand this")
+    written = book_to_json(changed)
+    assert [entry["content"] for entry in written["entries"]] == ["A2\nmore", "B", "always this", "and this"]
+    assert written["entries"][0]["extensions"] == {"n": 0} and written["entries"][0]["keys"] == ["a", "aa"]
+    assert [entry.constant for entry in changed.entries] == [False, False, True, True]
+    assert book_to_json(edited(book, "b: B"))["entries"] == [raw[1]]

@@ -1,0 +1,98 @@
+"""The persona card of the Talk tab: cards come in and go out, pictures change, kinds begin differently."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.personas.card import read_card
+from core.settings import Settings
+from tabs.talk.persona import KINDS, PersonaHandlers
+from tabs.talk.persona_card import CardHandlers
+from tabs.ui.services import Services, make_services
+from tabs.ui.text import LANGUAGES
+from tests.helpers.tab_tiny import KEY, OTHER, owner, visit
+from tests.personas.test_card import V2, png
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    made = make_services(Settings(home=tmp_path / "home"))
+    made.jobs.close()
+    return made
+
+
+def uploaded(services: Services, name: str, data: bytes) -> str:
+    """As the page sends it: a file in the cache."""
+    folder = services.workspace.cache() / "abc"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+    return str(folder / name)
+
+
+def persona_of(services: Services, conversation: str, key: str = KEY):
+    talk = services.conversations.get(owner(services, key), conversation)
+    return services.personas.get(owner(services, key), talk.persona, "en")
+
+
+def test_a_card_becomes_a_persona_and_a_talk(services: Services) -> None:
+    handlers = CardHandlers(services)
+    _, conversation = handlers.open(KEY, uploaded(services, "mugi.png", png(chara=V2)), visit("en"), None)
+    persona = persona_of(services, conversation)
+    assert persona.name == "Mugi" and len(persona.book.entries) == 1
+    talk = services.conversations.get(owner(services), conversation)
+    assert talk.turns[0].messages == ("Nya, You.",)  # the macros are the talk's
+    assert services.personas.picture(owner(services), persona.id).is_file()
+    path = handlers.save_png(KEY, conversation, visit("en"), None).value["path"]
+    assert read_card(Path(path).read_bytes()).persona.card["data"]["extensions"] == V2["data"]["extensions"]
+    path = handlers.save_json(KEY, conversation, visit("en"), None).value["path"]
+    assert json.loads(Path(path).read_text())["data"]["character_version"] == "1.2"
+
+
+def test_others_cannot_reach_it(services: Services) -> None:
+    handlers = CardHandlers(services)
+    _, conversation = handlers.open(KEY, uploaded(services, "m.json", json.dumps(V2).encode()), visit("en"), None)
+    path = handlers.save_json(OTHER, conversation, visit("en"), None).value["path"]
+    assert "Mugi" not in Path(path).read_text()
+
+
+def test_a_file_that_is_no_card_makes_nothing(services: Services) -> None:
+    before = services.personas.list(owner(services), "en")
+    with pytest.raises(Exception, match="no character card"):
+        CardHandlers(services).open(KEY, uploaded(services, "x.png", png()), visit("en"), None)
+    assert services.personas.list(owner(services), "en") == before
+
+
+def test_a_built_in_one_gets_a_picture_as_ones_own_copy(services: Services) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (900, 300), "blue").save(file, "JPEG")
+    first = services.talk.open(owner(services), "en", persona="yui")
+    handlers = CardHandlers(services)
+    _, second = handlers.change_picture(KEY, first.id, uploaded(services, "p.jpg", file.getvalue()), visit("en"), None)
+    persona = persona_of(services, second)
+    assert persona.id != "yui" and not persona.built_in
+    assert Image.open(services.personas.picture(owner(services), persona.id)).size == (512, 171)
+    _, third = handlers.change_picture(KEY, second, uploaded(services, "q.jpg", file.getvalue()), visit("en"), None)
+    assert third == second
+    with pytest.raises(Exception, match="cannot be read as a picture"):
+        handlers.change_picture(KEY, second, uploaded(services, "r.jpg", b"no"), visit("en"), None)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_kind_begins_with_a_text_of_its_own(services: Services, language: str) -> None:
+    handlers = PersonaHandlers(services)
+    texts = {persona_of(services, handlers.make(KEY, kind, visit(language), None)).description for kind in KINDS}
+    assert len(texts) == len(KINDS)
+
+
+def test_saving_an_unchanged_form_loses_nothing(services: Services) -> None:
+    _, conversation = CardHandlers(services).open(KEY, uploaded(services, "m.png", png(chara=V2)), visit("en"), None)
+    before = persona_of(services, conversation)
+    handlers = PersonaHandlers(services)
+    _, _, *filled, _ = handlers.show(KEY, conversation, visit("en"), None)
+    values = [value.get("value") if isinstance(value, dict) else value for value in filled]
+    handlers.save(KEY, conversation, *values, visit("en"), None)
+    after = persona_of(services, conversation)
+    assert after == before and after.card == before.card and after.book.entries[0].raw == before.book.entries[0].raw
