@@ -25,7 +25,7 @@ from benchmarks.startup import cpu_model
 from core.catalogue.bundled import FOLDER
 from core.chat.engine import Engine
 from core.models.loading import LoadedModel, ModelStore
-from core.personas import Sampling
+from core.models.sampling import Sampling
 from core.prompt import Ending
 
 RESULTS = Path(__file__).parent / "results" / "chat.json"

@@ -51,7 +51,7 @@ def write_rows(path: Path, count: int) -> None:
 
 def measure(path: Path, folder: Path, how: str) -> dict[str, float]:
     """One process: `disk` makes the files or finds them, then reads 2,000 rows; `memory` holds all rows."""
-    from core.train.worker.base import load_tokenizer
+    from core.models.tokenizers.check import load_tokenizer
     from core.train.worker.encoded import encode_file
     from core.train.worker.rows import Encoder, encode, read_rows
 

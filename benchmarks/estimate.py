@@ -19,13 +19,14 @@ from pathlib import Path
 
 from core.catalogue.bundled import FOLDER
 from core.messages import Turn, to_chat_messages
+from core.models.tokenizers.check import load_tokenizer
 from core.prompt.config import PromptContract
 from core.settings import ROOT
 from core.train.config.estimate import Rows, matmul_rate, memory, operations, this_device
 from core.train.config.train_config import TrainConfig
 from core.train.events import Done, Step, read
 from core.train.spec import JobSpec, RunFolder
-from core.train.worker.base import load_tokenizer, shape_of
+from core.train.worker.base import shape_of
 from core.train.worker.rows import encode, read_rows
 from core.workspace import read_json
 

@@ -27,7 +27,7 @@ from core.catalogue.bundled import FOLDER
 from core.chat.engine import Engine
 from core.messages import Turn
 from core.models.loading import ModelStore
-from core.personas import Sampling
+from core.models.sampling import Sampling
 from core.prompt import ending, render
 from models.mini import corpora
 from models.mini.corpora import Dialogue

@@ -51,7 +51,7 @@ def core_imports_upwards(tree: Tree) -> list[str]:
 
 
 def tabs_import_each_other(tree: Tree) -> list[str]:
-    """A tab is a module or a package of tabs/; tabs share the frame, which knows none of them; nobody imports app."""
+    """A tab is a module or a package of tabs/; tabs share ui, which knows none of them; nobody imports app."""
     offences = []
     for path, source in tree.items():
         if not path.startswith("tabs/"):
@@ -59,7 +59,7 @@ def tabs_import_each_other(tree: Tree) -> list[str]:
         own = path.split("/")[1].removesuffix(".py")
         for name in imports(path, source):
             top, _, rest = name.partition(".")
-            allowed = ("", own) if own == "frame" else ("", own, "frame")
+            allowed = ("", own) if own == "ui" else ("", own, "ui")
             if top == "app" or (top == "tabs" and rest.split(".")[0] not in allowed):
                 offences.append(f"{path} imports {name}")
     return offences

@@ -12,7 +12,7 @@ from core.adapters.attach import use
 from core.adapters.store import Adapter
 from core.errors import AppError, ModelError
 from core.models.loading import LoadedModel, ModelStore
-from core.personas import Sampling
+from core.models.sampling import Sampling
 from core.prompt import Ending
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from core.chat.engine import Reply
 from core.chat.guards import AT_A_LOSS, Hidden, line
 from core.chat.loops import find_loop, says_again
-from core.personas import Sampling
+from core.models.sampling import Sampling
 
 ATTEMPTS = 3
 HOTTER = 0.2

@@ -126,8 +126,8 @@ def _example(log: Log, prepared: Prepared, position: int) -> dict[str, object]:
 def _prepared(log: Log, recipe: Recipe, options: argparse.Namespace) -> tuple[Prepared, str]:
     """The rows, and the name of the model whose tokenizer measured them."""
     from core.catalogue.bundled import FOLDER, NAME
+    from core.models.tokenizers.check import load_tokenizer
     from core.prompt import PromptContract, meter
-    from core.train.worker.base import load_tokenizer
 
     tokenizer = load_tokenizer(options.model or str(FOLDER))
     contract = PromptContract(options.persona, options.description, context_window=options.budget)

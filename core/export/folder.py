@@ -152,7 +152,7 @@ def _readme(
 ) -> str:
     import jinja2
 
-    from core.cards.cards import public_name
+    from core.hub.redact import public_name
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES / "cards"), undefined=jinja2.StrictUndefined, autoescape=False

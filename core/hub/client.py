@@ -4,18 +4,14 @@ No function here ever uses a token that it was not given: on a server that would
 `endpoint` is another Hub than huggingface.co; None is what HF_ENDPOINT says.
 """
 
-import os
 import re
-import shutil
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from core.adapters.check import check_adapter
-from core.cards.cards import without_local_traces
-from core.errors import HubError, InputError, ModelError
+from core.errors import HubError, InputError
 from core.hub.errors import TIMEOUT_SECONDS, TOKENS_PAGE, hub_errors
+from core.hub.redact import without_local_traces
 from core.workspace import RESERVED
 
 if TYPE_CHECKING:
@@ -33,7 +29,6 @@ ADAPTER_FILES = (
 DATASET_FILES = ("train.jsonl", "heldout.jsonl", "test.jsonl", "README.md")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 NEEDED = {"model": ADAPTER_FILES[:2], "dataset": DATASET_FILES[:1]}
-MAX_ADAPTER_BYTES = 8 << 30  # rank 1024 in every layer of a 7B model is about 5 GiB
 
 NAME = r"\w(?:[\w.\-]{0,94}\w)?"
 PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/)?([^/?#]+/[^/?#]+)(?:[/?#].*)?")
@@ -42,7 +37,7 @@ PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/)?
 def whoami(token: str, *, endpoint: str | None = None) -> str:
     """The user name that `token` belongs to. Raises InputError or HubError."""
     with hub_errors("your account"):
-        return _api(token, endpoint).whoami()["name"]
+        return api_for(token, endpoint).whoami()["name"]
 
 
 def login_token() -> str | None:
@@ -56,7 +51,7 @@ def licence_of(base: str, token: str, *, endpoint: str | None = None) -> str | N
     """The licence that the card of the model `base` names; None where there is none, or the Hub does not tell."""
     try:
         with hub_errors(base):
-            card = _api(token, endpoint).model_info(base).card_data
+            card = api_for(token, endpoint).model_info(base).card_data
     except (HubError, InputError):
         return None
     found = card.get("license") if card else None
@@ -106,7 +101,7 @@ def push_folder(
     wanted = check_repo(repo)
     uploads = _uploads(folder, kind, files, texts or {})
     with hub_errors(wanted, writing=True):
-        api = _api(token, endpoint)
+        api = api_for(token, endpoint)
         name = wanted if "/" in wanted else f"{api.whoami()['name']}/{wanted}"
         say(name)
         _open_repo(api, name, kind, private=private, files=set(uploads))
@@ -114,36 +109,7 @@ def push_folder(
     return f"{api.endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
 
 
-def pull_adapter(
-    *,
-    repo: str,
-    target: Path,
-    token: str | Literal[False] | None,
-    on_progress: Progress | None = None,
-    endpoint: str | None = None,
-) -> Path:
-    """Download the LoRA adapter `repo` to the new folder `target`, and return it.
-
-    Only ADAPTER_FILES come; they are checked (`core.adapters.check`) before `target` appears, so that it is
-    whole or not there. Raises InputError, HubError and ModelError.
-    """
-    say = on_progress or (lambda _: None)
-    name = check_repo(repo)
-    if target.exists():
-        raise InputError(f"There is already an adapter “{target.name}”. Choose another name.",
-                         f"「{target.name}」というアダプターはもうあります。別の名前にしてください。")  # fmt: skip
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with hub_errors(name):
-            _download(_api(token or False, endpoint), name, aside, say)
-            check_adapter(aside)
-            os.rename(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return target
-
-
-def _api(token: str | Literal[False], endpoint: str | None) -> "HfApi":
+def api_for(token: str | Literal[False], endpoint: str | None) -> "HfApi":
     from huggingface_hub import HfApi, get_session
 
     if token is not False and not re.fullmatch(r"[!-~]{4,}", token.strip()):
@@ -202,42 +168,12 @@ def _commit(
 
     operations = [CommitOperationAdd(name, source) for name, source in uploads.items()]
     for operation in operations:
-        say(f"{operation.path_in_repo} ({_size(operation.upload_info.size)})")
+        say(f"{operation.path_in_repo} ({size_text(operation.upload_info.size)})")
         api.preupload_lfs_files(repo, [operation], repo_type=kind)
     api.create_commit(repo, operations, commit_message=message, repo_type=kind)
 
 
-def _download(api: "HfApi", repo: str, folder: Path, say: Progress) -> None:
-    from huggingface_hub import hf_hub_download
-
-    info = api.model_info(repo, files_metadata=True)
-    sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
-    if lacking := [name for name in NEEDED["model"] if name not in sizes]:
-        raise _no_adapter(repo, lacking[0], sorted(name for name in sizes if name.endswith(PICKLES)))
-    folder.mkdir(parents=True)
-    wanted = {name: sizes[name] for name in ADAPTER_FILES if name in sizes}
-    total, room = sum(wanted.values()), min(shutil.disk_usage(folder).free, MAX_ADAPTER_BYTES)
-    if total > room:
-        raise HubError(
-            f"{repo} is {_size(total)}; there is room for {_size(room)}. Nothing was downloaded.",
-            f"{repo} は {_size(total)} あり、置けるのは {_size(room)} までです。何もダウンロードしていません。",
-        )
-    for name, size in wanted.items():
-        say(f"{name} ({_size(size)})")
-        hf_hub_download(repo, name, revision=info.sha, local_dir=folder, token=api.token, endpoint=api.endpoint)
-    shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's notes on what it downloaded
-
-
-def _no_adapter(repo: str, lacking: str, pickles: list[str]) -> ModelError:
-    en = f" {pickles[0]} is a pickle, which could run code; ask its author for safetensors." if pickles else ""
-    ja = f"{pickles[0]} は任意のコードを実行できる形式です。作者に safetensors を頼んでください。" if pickles else ""
-    return ModelError(
-        f"{repo} holds no LoRA adapter that can be loaded safely: {lacking} is not there.{en}",
-        f"{repo} には安全に読み込める LoRA アダプターがありません（{lacking} がありません）。{ja}",
-    )
-
-
-def _size(count: float) -> str:
+def size_text(count: float) -> str:
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

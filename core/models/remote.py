@@ -16,7 +16,7 @@ from core.errors import InputError, ModelError, NotAllowedError
 if TYPE_CHECKING:
     from openai import OpenAI
 
-    from core.personas import Sampling
+    from core.models.sampling import Sampling
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 120.0
 RETRIES = 3  # with growing, jittered pauses, as the client library makes them
@@ -167,7 +167,7 @@ def _probed(model: RemoteModel) -> RemoteModel:
     """The model with the largest set of settings that it takes, and its window where the server tells it."""
     import openai
 
-    from core.personas import Sampling
+    from core.models.sampling import Sampling
 
     sampling = Sampling(temperature=0.7, top_p=0.9, top_k=40, min_p=0.05, max_new_tokens=1)
     for takes in SAMPLERS:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.messages import Turn
-from core.personas import Sampling
+from core.models.sampling import Sampling
 from core.prompt import ending, render
 from models.mini.rows import contract_for
 

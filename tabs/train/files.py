@@ -5,8 +5,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.cards.cards import public_name
 from core.errors import InputError
+from core.hub.redact import public_name
 from core.train.config.run_file import LONGEST_FILE, Order, settings_in, to_command, to_yaml
 from core.train.config.train_config import TrainConfig
 from tabs.train import settings

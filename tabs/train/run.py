@@ -3,7 +3,7 @@
 from dataclasses import replace
 from html import escape
 
-from core.cards.cards import public_name
+from core.hub.redact import public_name
 from core.train.queue.jobs import Job
 from core.train.queue.progress import Progress
 from tabs.train import preference

@@ -101,20 +101,20 @@ def config_of(values: Sequence[Value]) -> TrainConfig:
 
 def values_of(config: TrainConfig) -> list[Value]:
     """The inverse of `config_of`."""
-    return [getattr(train_config, name) for name in CONTROLS]
+    return [getattr(config, name) for name in CONTROLS]
 
 
 def changed(values: Sequence[Value], config: TrainConfig) -> list[str]:
     """Names of the settings that differ from `config`."""
-    return [name for name, value in zip(CONTROLS, values, strict=True) if value != getattr(train_config, name)]
+    return [name for name, value in zip(CONTROLS, values, strict=True) if value != getattr(config, name)]
 
 
 def summary(config: TrainConfig, language: str) -> str:
     """The settings in one line."""
-    return say(language, "train.summary", lr=f"{train_config.learning_rate:g}", epochs=train_config.epochs,
-               length=f"{train_config.max_length:,}", rank=train_config.rank)  # fmt: skip
+    return say(language, "train.summary", lr=f"{config.learning_rate:g}", epochs=config.epochs,
+               length=f"{config.max_length:,}", rank=config.rank)  # fmt: skip
 
 
 def steps_of(config: TrainConfig, rows: int) -> int:
     """Optimizer steps that so many rows make, before long rows are cut into several."""
-    return -(-rows // train_config.batch_size) * train_config.epochs
+    return -(-rows // config.batch_size) * config.epochs

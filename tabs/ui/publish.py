@@ -16,11 +16,12 @@ from typing import Literal
 import gradio as gr
 
 from core.adapters.store import Adapter
-from core.cards.cards import SPLITS, DatasetFacts, TrainingFacts, adapter_card, dataset_card, without_local_traces
+from core.cards.cards import SPLITS, DatasetFacts, TrainingFacts, adapter_card, dataset_card
 from core.cards.loss_curve import curves_png
 from core.errors import AppError, InputError, NotAllowedError
 from core.hub.client import ADAPTER_FILES, check_repo, licence_of, login_token, push_folder, whoami
 from core.hub.errors import TOKENS_PAGE
+from core.hub.redact import without_local_traces
 from core.prompt.chat_template import layout_for
 from tabs.ui.adapters import kept
 from tabs.ui.errors import shows_errors
@@ -160,7 +161,7 @@ class PublishHandlers:
 
     def _takes_system(self, adapter: Adapter) -> bool:
         """Whether the base's layout has a place for the description; the card shows how to ask it."""
-        from core.train.worker.base import load_tokenizer
+        from core.models.tokenizers.check import load_tokenizer
 
         loaded = self.services.models.current() if self.services.models.status.state == "ready" else None
         same = loaded is not None and adapter.base in (loaded.name, str(loaded.folder))

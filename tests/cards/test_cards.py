@@ -15,11 +15,9 @@ from core.cards.cards import (
     TrainingFacts,
     adapter_card,
     dataset_card,
-    is_hub_id,
-    public_name,
-    without_local_traces,
 )
 from core.cards.loss_curve import curves_png
+from core.hub.redact import is_hub_id, public_name, without_local_traces
 from core.messages import Turn
 from core.prompt import PromptContract, render
 from tests.helpers.fake_hub import WRITER, FakeHub

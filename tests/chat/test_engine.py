@@ -15,7 +15,7 @@ from core.adapters.store import Adapter
 from core.chat.engine import Engine
 from core.errors import ModelError
 from core.models.loading import LoadedModel, ModelStore
-from core.personas import Sampling
+from core.models.sampling import Sampling
 from core.prompt import Ending
 from core.workspace import write_json
 from tests.helpers.train_tiny import CONTRACT, tiny_base

@@ -8,7 +8,7 @@ import pytest
 from core.chat.engine import Reply
 from core.chat.guards import AT_A_LOSS, Hidden
 from core.chat.reply_filter import ATTEMPTS, Watch, hotter, watched
-from core.personas import Sampling
+from core.models.sampling import Sampling
 
 HIDDEN = "You are Wren. You keep the lighthouse on the northern cape and count the ships at night."
 LOOP = "今日も海を見てた。" * 9

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from core.adapters.check import check_adapter
+from core.adapters.pull import pull_adapter
 from core.errors import AppError, HubError, InputError, ModelError
 from core.hub import client as hub_module
-from core.hub.client import check_repo, pull_adapter, push_folder, whoami
+from core.hub.client import check_repo, push_folder, whoami
 from core.hub.errors import TOKENS_PAGE
 from tests.helpers.fake_hub import READER, STRANGER, WRITER, FakeHub
 from tests.helpers.train_tiny import tiny_base
@@ -363,7 +364,7 @@ def test_a_full_disk(hub: FakeHub, adapter: Path, shelf: Path, monkeypatch: pyte
         pull(hub, shelf)
     nearly = type("Usage", (), {"free": 1000})
     with monkeypatch.context() as patch, pytest.raises(HubError, match="Nothing was downloaded"):
-        patch.setattr(hub_module.shutil, "disk_usage", lambda _: nearly)
+        patch.setattr(shutil, "disk_usage", lambda _: nearly)
         pull(hub, shelf)
     assert list(shelf.iterdir()) == []
 
@@ -465,7 +466,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from core.prompt.config import PromptContract
-from core.hub.client import pull_adapter
+from core.adapters.pull import pull_adapter
 from core.messages import Turn
 from core.prompt import render
 address, token, base, target = sys.argv[1:]

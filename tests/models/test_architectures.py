@@ -20,7 +20,7 @@ from core.chat.engine import Engine
 from core.messages import Turn
 from core.models.loading import LoadedModel, ModelStore
 from core.models.options import LoadOptions, Quantization, Trust
-from core.personas import Sampling
+from core.models.sampling import Sampling
 from core.prompt import ending, render
 from core.prompt.chat_template import layout_for
 from core.train.config.train_config import TrainConfig

@@ -186,7 +186,7 @@ def test_a_load_can_be_taken_back_before_it_replaces_the_model(store: ModelStore
 
 def test_the_old_model_leaves_memory(store: ModelStore) -> None:
     from core.chat.engine import Engine
-    from core.personas import Sampling
+    from core.models.sampling import Sampling
     from core.prompt import Ending
 
     load(store)

@@ -10,7 +10,7 @@ import pytest
 from core.errors import AppError, InputError, ModelError, NotAllowedError
 from core.models import remote
 from core.models.remote import RemoteModel, RemoteModels, Server, stream
-from core.personas import Sampling
+from core.models.sampling import Sampling
 
 ME, OTHER = "me", "other"
 

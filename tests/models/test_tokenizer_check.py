@@ -263,7 +263,7 @@ def test_a_damaged_file_is_no_tokenizer(tmp_path: Path) -> None:
 def test_training_and_chat_use_it(tmp_path: Path) -> None:
     """The two ways into a model give the same ids, those of SentencePiece."""
     from core.models.loading import ModelStore
-    from core.train.worker.base import load_tokenizer as for_training
+    from core.models.tokenizers.check import load_tokenizer as for_training
     from tests.helpers.train_tiny import tiny_base
 
     folder = tiny_base(tmp_path / "base")

@@ -9,7 +9,7 @@ from core.logs.detect import read_log
 from core.messages import Kind, Turn
 from core.personas.from_log import described, persona_of
 
-SAMPLES = Path(__file__).parent.parent / "datasets"
+SAMPLES = Path(__file__).parents[2] / "datasets"
 
 
 def rows_of(log, name: str) -> list[list[Turn]]:

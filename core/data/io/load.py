@@ -78,7 +78,7 @@ def pull_set(
     """
     name = client.check_repo(repo)
     with tempfile.TemporaryDirectory() as folder, hub_errors(name):
-        api = client._api(token or False, endpoint)
+        api = client.api_for(token or False, endpoint)
         _download(api, name, Path(folder), on_progress or (lambda _: None))
         return _from_folder(Path(folder), name, persona)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import ModelError
+from core.models.model_errors import cannot_load
 from core.models.tokenizers.files import TokenizerFiles, find, settings
 from core.models.tokenizers.from_sentencepiece import convert
 
@@ -66,8 +67,11 @@ class CheckedTokenizer:
 
 
 def load_tokenizer(base: str | Path, revision: str | None = None) -> "PreTrainedTokenizerBase":
-    """The tokenizer of the model `base`, as `load_checked` gives it."""
-    return load_checked(base, revision).tokenizer
+    """The tokenizer of the model `base`, as `load_checked` gives it. Raises AppError where there is none."""
+    try:
+        return load_checked(base, revision).tokenizer
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise cannot_load(str(base), error) from error
 
 
 def load_checked(base: str | Path, revision: str | None = None, *, code: bool = False) -> CheckedTokenizer:

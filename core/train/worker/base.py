@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import InputError, ModelError
+from core.errors import InputError
+from core.models.model_errors import cannot_load
 from core.models.precision import bfloat16_on_gpu, bitsandbytes_config, keep_unpacked, overflows_in_float16
 from core.models.sizing.dims import Shape
 from core.train.config.train_config import TrainConfig
@@ -41,19 +42,10 @@ class Base:
     """The Hub's commit, where it came from the Hub."""
 
 
-def load_tokenizer(base: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
-    """The base's tokenizer, checked against its SentencePiece model. Raises AppError when there is none."""
-    from core.models.tokenizers import check
-
-    try:
-        return check.load_tokenizer(base, revision)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise _cannot_load(base, error) from error
-
-
 def load_base(spec: JobSpec) -> Base:
     """Model and tokenizer of `spec.base`. Raises ModelError when they cannot be had."""
     from core.models.auto import AutoConfig, AutoModelForCausalLM
+    from core.models.tokenizers.check import load_tokenizer
 
     tokenizer = load_tokenizer(spec.base, spec.base_revision)
     try:
@@ -67,7 +59,7 @@ def load_base(spec: JobSpec) -> Base:
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         if out_of_memory(error):
             raise
-        raise _cannot_load(spec.base, error) from error
+        raise cannot_load(spec.base, error, trust=spec.trust) from error
     _attend_fast(model, spec.config, precision)
     window = getattr(config.get_text_config(), "max_position_embeddings", None) or spec.config.max_length
     return Base(model, tokenizer, model.num_parameters(), window, precision, getattr(config, "_commit_hash", None))
@@ -170,7 +162,7 @@ def shape_of(base: str, revision: str | None = None) -> Shape:
     try:
         return counted(AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False))
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise _cannot_load(base, error) from error
+        raise cannot_load(base, error) from error
 
 
 def _rough_size(model: "PretrainedConfig") -> int:
@@ -197,13 +189,3 @@ def _placement(config: TrainConfig, precision: str) -> dict[str, object]:
         return {}
     how = bitsandbytes_config(config.quantization, _dtype(precision))
     return {"quantization_config": how, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
-
-
-def _cannot_load(base: str, error: Exception) -> ModelError:
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
-    return ModelError(
-        f"The model “{base}” cannot be loaded: {reason} Choose a Hub id or a folder that holds config.json, "
-        "a tokenizer and .safetensors weights of a text model.",
-        f"モデル「{base}」を読み込めません: {reason} Hub の ID か、"
-        "config.json とトークナイザーと .safetensors の重みが入ったテキストモデルのフォルダーを選んでください。",
-    )

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from core.adapters.write import tidy, write_adapter
-from core.cards.cards import public_name
 from core.errors import AppError
+from core.hub.redact import public_name
 from core.models.fingerprint import fingerprint_of
 from core.prompt import ending
 from core.settings import launched_rank
