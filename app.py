@@ -29,16 +29,16 @@ def build_app(services: "Services") -> "gr.Blocks":
     from tabs import data, memory, talk, train
     from tabs.tokens import tab
     from tabs.ui import status_bar
-    from tabs.ui.page_load import Arrival
+    from tabs.ui.page_load import PageLoad
     from tabs.ui.shared import Shared
-    from tabs.ui.text import label
+    from tabs.ui.text import t_client
 
     with gr.Blocks(title="面影 Omokage", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         # Here, while the page is empty: queue() makes all routes anew, and the page's whole description with them.
         page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
         key = gr.BrowserState("", storage_key="omokage-key", secret="omokage")
         conversation, dataset = gr.State(""), gr.State("")
-        arrival = Arrival(services)
+        arrival = PageLoad(services)
         # Queued, as all that sets a State must be: its change event only fires for queued events.
         arrived = page.load(arrival.arrive, [key], [key, conversation], js=ARRIVE, show_progress="hidden",
                             api_visibility="private")  # fmt: skip
@@ -47,7 +47,7 @@ def build_app(services: "Services") -> "gr.Blocks":
             shared = Shared(key, conversation, dataset, tabs, arrived)
             pages = {"talk": talk, "memory": memory, "tokens": tab, "data": data, "train": train}
             for name, module in pages.items():
-                with gr.Tab(label(f"{name}.tab"), id=name):
+                with gr.Tab(t_client(f"{name}.tab"), id=name):
                     module.build(services, shared)
         arrival.build(shared)
         status_bar.connect(services, shared, chips)

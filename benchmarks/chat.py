@@ -26,7 +26,7 @@ from core.catalogue.bundled import FOLDER
 from core.chat.engine import Engine
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
-from core.prompt import Ending
+from core.prompt import StopCriteria
 
 RESULTS = Path(__file__).parent / "results" / "chat.json"
 TARGET = 5.0
@@ -35,7 +35,7 @@ QWEN3 = {"hidden_size": 640, "num_hidden_layers": 10, "num_attention_heads": 10,
          "head_dim": 64, "intermediate_size": 1920, "vocab_size": 65_536, "tie_word_embeddings": True,
          "max_position_embeddings": 4096}  # fmt: skip
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=8)
-NEVER = Ending((), ())
+NEVER = StopCriteria((), ())
 
 
 def embedded() -> LoadedModel:
@@ -85,7 +85,7 @@ def second_turn(engine: Engine, loaded: LoadedModel, new: int, repeats: int) -> 
         prompt = [*first, *plain(loaded, first), *(draw.randrange(10, size) for _ in range(new))]
         said = set()
         for name in times:
-            loaded.prefixes.clear()
+            loaded.prefix_cache.clear()
             if name == "remembered":
                 answer(engine, loaded, first)
             seconds, text = answer(engine, loaded, prompt)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.startup import cpu_model
 from core.catalogue.bundled import FOLDER
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 
 RESULTS = Path(__file__).parent / "results" / "encoding.json"
 WORDS = (
@@ -53,17 +53,17 @@ def measure(path: Path, folder: Path, how: str) -> dict[str, float]:
     """One process: `disk` makes the files or finds them, then reads 2,000 rows; `memory` holds all rows."""
     from core.models.tokenizers.check import load_tokenizer
     from core.train.worker.encoded import encode_file
-    from core.train.worker.rows import Encoder, encode, read_rows
+    from core.train.worker.rows import RowEncoder, encode, read_turns
 
-    contract = PromptContract(
+    prompt_config = PromptConfig(
         persona="Mika", description="A calm friend who likes tea.", user="Ken", context_window=512
     )
     tokenizer = load_tokenizer(str(FOLDER))
     before, wall, began = _resident(), time.perf_counter(), time.process_time()
     if how == "memory":
-        found = encode(read_rows(path), contract, tokenizer, max_length=512)
+        found = encode(read_turns(path), prompt_config, tokenizer, max_length=512)
     else:
-        found = encode_file(path, Encoder(contract, tokenizer, max_length=512), folder, lambda rows, of: None)
+        found = encode_file(path, RowEncoder(prompt_config, tokenizer, max_length=512), folder, lambda rows, of: None)
     result = {
         "seconds": round(time.perf_counter() - wall, 1),
         "processor_seconds": round(time.process_time() - began, 1),

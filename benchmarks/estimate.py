@@ -20,18 +20,18 @@ from pathlib import Path
 from core.catalogue.bundled import FOLDER
 from core.messages import Turn, to_chat_messages
 from core.models.tokenizers.check import load_tokenizer
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 from core.settings import ROOT
-from core.train.config.estimate import Rows, matmul_rate, memory, operations, this_device
+from core.train.config.estimate import RowLengths, matmul_rate, operations, this_device, training_memory
 from core.train.config.train_config import TrainConfig
 from core.train.events import Done, Step, read
 from core.train.spec import JobSpec, RunFolder
-from core.train.worker.base import shape_of
-from core.train.worker.rows import encode, read_rows
+from core.train.worker.base import base_dims
+from core.train.worker.rows import encode, read_turns
 from core.workspace import read_json
 
 RESULTS = Path(__file__).parent / "results" / "estimate.json"
-CONTRACT = PromptContract("A", "You are A.", context_window=1024)
+PROMPT_CONFIG = PromptConfig("A", "You are A.", context_window=1024)
 STEPS, ROWS = 3, 8
 PLAIN = TrainConfig(epochs=STEPS, batch_size=ROWS, max_length=512, samples=0, eval_every=10**6, save_every=10**6)
 
@@ -81,7 +81,7 @@ def measure(trial: Trial, rows: Path, folder: Path) -> dict[str, object]:
     """Train in a process of its own, and compare."""
     run = RunFolder(folder)
     folder.mkdir()
-    run.write_spec(JobSpec(str(trial.base), rows, CONTRACT, trial.config, "estimate"))
+    run.write_spec(JobSpec(str(trial.base), rows, PROMPT_CONFIG, trial.config, "estimate"))
     subprocess.run([sys.executable, "-m", "core.train.worker", str(folder)], cwd=ROOT, check=True)
     events = read(run.events)[0]
     metrics = next(event.metrics for event in events if isinstance(event, Done))
@@ -89,19 +89,24 @@ def measure(trial: Trial, rows: Path, folder: Path) -> dict[str, object]:
     taken = min((s.tokens - before.tokens) / s.tokens_per_second for before, s in itertools.pairwise(steps))
     about = read_json(run.adapter / "training.json")
     started = next(event for event in events if type(event).__name__ == "Started")
-    shape = shape_of(str(trial.base))
-    examples = encode(read_rows(rows / "train.jsonl"), CONTRACT, load_tokenizer(str(trial.base)),
+    shape = base_dims(str(trial.base))
+    examples = encode(read_turns(rows / "train.jsonl"), PROMPT_CONFIG, load_tokenizer(str(trial.base)),
                       max_length=trial.config.max_length).examples  # fmt: skip
-    sizes = Rows.of(examples, len(examples))
+    sizes = RowLengths.of(examples, len(examples))
     device, once = this_device(), replace(trial.config, epochs=1)
     rate = matmul_rate(shape.width, shape.inner, 32 if started.precision == "fp32" else 16)
     return {
-        "trial": trial.name, "parameters": started.parameters, "precision": started.precision,
-        "memory_estimated": memory(shape, trial.config, device), "memory_measured": metrics["peak_memory_bytes"],
-        "matmul_gflops": round(rate / 1e9), "step_seconds": round(taken, 3),
+        "trial": trial.name,
+        "parameters": started.parameters,
+        "precision": started.precision,
+        "memory_estimated": training_memory(shape, trial.config, device),
+        "memory_measured": metrics["peak_memory_bytes"],
+        "matmul_gflops": round(rate / 1e9),
+        "step_seconds": round(taken, 3),
         "reached_gflops": round(operations(shape, once, sizes) / taken / 1e9),
-        "tokens_a_step": round(sizes.mean * sizes.count), "torch": about["versions"]["torch"],
-    }  # fmt: skip
+        "tokens_a_step": round(sizes.mean * sizes.count),
+        "torch": about["versions"]["torch"],
+    }
 
 
 def main() -> None:
@@ -113,10 +118,10 @@ def main() -> None:
         saved = replace(PLAIN, gradient_checkpointing=True)
         trials = [
             Trial("embedded", FOLDER, PLAIN),
-            Trial("embedded, 4096 at once", FOLDER, replace(PLAIN, micro_tokens=4096)),
+            Trial("embedded, 4096 at once", FOLDER, replace(PLAIN, tokens_per_micro_batch=4096)),
             Trial("90 M", middle, PLAIN),
-            Trial("90 M, 4096 at once", middle, replace(PLAIN, micro_tokens=4096)),
-            Trial("90 M, gradient checkpointing, 4096 at once", middle, replace(saved, micro_tokens=4096)),
+            Trial("90 M, 4096 at once", middle, replace(PLAIN, tokens_per_micro_batch=4096)),
+            Trial("90 M, gradient checkpointing, 4096 at once", middle, replace(saved, tokens_per_micro_batch=4096)),
             Trial("300 M, gradient checkpointing", large, saved),
         ]
         found = []

@@ -2,7 +2,7 @@
 
     python -m benchmarks.mini_model --ja FOLDER --en FOLDER --plato FOLDER
 
-Held-out bits per UTF-8 byte; what the right persona is worth against another's; loops and variety of 200
+Validation bits per UTF-8 byte; what the right persona is worth against another's; loops and variety of 200
 replies; first token and tokens a second in the app's engine; and Socrates learned from six of Plato's
 dialogues with Meno held out (benchmarks/plato.py). Writes results/mini_model.json.
 """
@@ -28,7 +28,7 @@ from core.chat.engine import Engine
 from core.messages import Turn
 from core.models.loading import ModelStore
 from core.models.sampling import Sampling
-from core.prompt import ending, render
+from core.prompt import render, stop_criteria
 from models.mini import corpora
 from models.mini.corpora import Dialogue
 from models.mini.measure import bits_per_byte
@@ -44,34 +44,34 @@ LOOP = re.compile(r"(.{1,12}?)\1{3,}", re.DOTALL)
 LAUGHTER = re.compile(r"[wWｗ笑ーー〜～!！?？.。…・♪]+")
 
 
-def five_gram(learned: Sequence[Dialogue], held_out: Sequence[Dialogue]) -> float:
+def five_gram(learned: Sequence[Dialogue], validation: Sequence[Dialogue]) -> float:
     """Bits per byte of the 5-gram on speaker A's turns."""
     peer = FiveGram("\n".join(messages) for talk in learned for _, messages in talk.turns)
-    asked = ["\n".join(messages) for talk in held_out for who, messages in talk.turns if who == "A"]
+    asked = ["\n".join(messages) for talk in validation for who, messages in talk.turns if who == "A"]
     return peer.bits(asked) / sum(len(text.encode()) for text in asked)
 
 
-def persona_gain(model: object, tokenizer: object, held_out: Sequence[Dialogue]) -> dict[str, float]:
+def persona_gain(model: object, tokenizer: object, validation: Sequence[Dialogue]) -> dict[str, float]:
     """Bits per byte of A's words with A's persona, another dialogue's, and none."""
-    others = [*held_out[1:], held_out[0]]
+    others = [*validation[1:], validation[0]]
     wrong = [
         replace(talk, personas=talk.personas | {"A": other.personas["A"]})
-        for talk, other in zip(held_out, others, strict=True)
+        for talk, other in zip(validation, others, strict=True)
     ]
-    none = [replace(talk, personas=talk.personas | {"A": ()}) for talk in held_out]
+    none = [replace(talk, personas=talk.personas | {"A": ()}) for talk in validation]
     return {
         name: round(bits_per_byte(model, rows_of(talks, tokenizer, "A"), tokenizer.pad_token_id), 4)
-        for name, talks in (("right", held_out), ("wrong", wrong), ("none", none))
+        for name, talks in (("right", validation), ("wrong", wrong), ("none", none))
     }
 
 
-def two_hundred(model: object, tokenizer: object, held_out: dict[str, Sequence[Dialogue]]) -> dict[str, float]:
-    """Loop rate, unended rate and distinct-2 of replies to held-out beginnings, drawn as in a chat."""
+def two_hundred(model: object, tokenizer: object, validation: dict[str, Sequence[Dialogue]]) -> dict[str, float]:
+    """Loop rate, unended rate and distinct-2 of replies to validation beginnings, drawn as in a chat."""
     import torch
 
     torch.manual_seed(0)
     draw, texts = random.Random(0), []
-    for talks in held_out.values():
+    for talks in validation.values():
         for talk in (list(talks) * REPLIES)[:REPLIES]:
             turns = turns_of(talk, "A")
             ends = [n for n, turn in enumerate(turns) if turn.role == "user"][:8]
@@ -96,12 +96,12 @@ def speed(repeats: int = 7) -> dict[str, float]:
     store.wait()
     loading = time.perf_counter() - began
     loaded, engine = store.current(), Engine(store)
-    contract = contract_for(["私は札幌に住んでいます。"])
+    prompt_config = contract_for(["私は札幌に住んでいます。"])
     turns: list[Turn] = []
-    while len(ids := render(contract, [*turns, Turn("user", ("元気ですか？",))], loaded.tokenizer).ids) < 300:
+    while len(ids := render(prompt_config, [*turns, Turn("user", ("元気ですか？",))], loaded.tokenizer).ids) < 300:
         turns += [Turn("user", ("今日は何をしましたか？",)), Turn("assistant", ("散歩をしました。",))]
     sampling = replace(Sampling(), max_new_tokens=100)
-    unending = replace(ending(contract, loaded.tokenizer), token_ids=())
+    unending = replace(stop_criteria(prompt_config, loaded.tokenizer), token_ids=())
     firsts, rates = [], []
     for seed in range(repeats + 1):
         began, times = time.perf_counter(), []
@@ -122,7 +122,7 @@ def plato(folder: Path) -> dict[str, float]:
     """benchmarks/plato.py in a process of its own: bits per byte before and after, and seconds."""
     subprocess.run([sys.executable, "-m", "benchmarks.plato", str(folder)], check=True)
     metrics = json.loads((RESULTS.parent / "plato.json").read_text(encoding="utf-8"))["metrics"]
-    before, after = metrics["heldout_bpb_before"], metrics["heldout_bpb_after"]
+    before, after = metrics["validation_bpb_before"], metrics["validation_bpb_after"]
     return {"before": before, "after": after, "change": after / before - 1, "seconds": metrics["seconds"]}
 
 
@@ -138,13 +138,13 @@ def main() -> None:
 
     tokenizer, model = AutoTokenizer.from_pretrained(FOLDER), load(FOLDER)
     found = {"ja": corpora.japanese(options.ja), "en": corpora.english(options.en)}
-    kept = {name: [talk for talk in talks if talk.held_out] for name, talks in found.items()}
+    kept = {name: [talk for talk in talks if talk.validation] for name, talks in found.items()}
     result: dict[str, object] = {"parameters": model.num_parameters(), "threads": torch.get_num_threads()}
     for name, talks in found.items():
         result[name] = {
             "held_out_chats": len(kept[name]),
             "bits_per_byte": (gain := persona_gain(model, tokenizer, kept[name]))["right"],
-            "five_gram_bits_per_byte": round(five_gram([t for t in talks if not t.held_out], kept[name]), 4),
+            "five_gram_bits_per_byte": round(five_gram([t for t in talks if not t.validation], kept[name]), 4),
             "persona": gain,
         }
         print(name, json.dumps(result[name]), flush=True)

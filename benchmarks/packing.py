@@ -23,8 +23,8 @@ from pathlib import Path
 from benchmarks.startup import cpu_model
 from core.catalogue.bundled import FOLDER
 from core.messages import Turn
-from core.prompt import PromptContract, meter, render
-from core.prompt.context import BACKGROUND_PARTS, Background
+from core.prompt import PromptConfig, render, token_counter
+from core.prompt.context import CONTEXT_PARTS, RetrievedContext
 from core.prompt.packing import first_kept
 
 RESULTS = Path(__file__).parent / "results" / "packing.json"
@@ -33,11 +33,11 @@ LINES = (
     "行く行く！楽しみだな", "what did you do today?", "Nothing much, I read a book by the window.",
     "そういえば、昨日の映画どうだった？", "うーん、途中で寝ちゃった", "え、まじで？もったいない",
 )  # fmt: skip
-MIKA = PromptContract(
-    "ミカ", "あなたはミカです。明るくて、少し食いしんぼう。短い言葉で話します。", user="ケン", parts=BACKGROUND_PARTS,
+MIKA = PromptConfig(
+    "ミカ", "あなたはミカです。明るくて、少し食いしんぼう。短い言葉で話します。", user="ケン", parts=CONTEXT_PARTS,
     context_window=1024, reply_reserve=200,
 )  # fmt: skip
-TOLD = Background(
+TOLD = RetrievedContext(
     tuple(f"ケンは{thing}が好き。" for thing in ("猫", "雨の日", "古い映画", "ラーメン", "将棋")),
     tuple(f"2026-0{month}-03: 二人で出かけた。" for month in range(1, 8)),
     tuple(f"2026-02-1{day} ケン: あの店のラーメンが忘れられない" for day in range(5)),
@@ -72,7 +72,7 @@ def one_message_less(turns: Sequence[Turn], tokenizer: object) -> list[int]:
 
 def changes(turns: Sequence[Turn], tokenizer: object) -> dict[str, float]:
     """How often the first turn that is kept changes, in each hundred exchanges of a talk that is too long."""
-    measure = meter(MIKA, tokenizer)
+    measure = token_counter(MIKA, tokenizer)
     sizes = [measure.turn(turn) for turn in turns]
     room, asked = 500, range(201, len(turns), 2)
     blocks = [first_kept(turns[:n], measure.turn, room) for n in asked]

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.startup import cpu_model
 from core.catalogue.bundled import FOLDER
-from core.train.worker.rows import IGNORED, Encoded, Example, Examples
+from core.train.worker.rows import IGNORED, EncodedRows, Example, Examples
 
 if TYPE_CHECKING:
     import torch
@@ -129,11 +129,11 @@ def measure(asked: Asked) -> dict[str, float]:
 
 def _omokage(asked: Asked, rows: list[Example], folder: Path) -> "Trainer":
     """The product's way, from the loaded base to the trainer with its report."""
-    from core.prompt.config import PromptContract
+    from core.prompt.config import PromptConfig
     from core.train.config.train_config import TrainConfig
     from core.train.spec import JobSpec, RunFolder
     from core.train.worker.base import load_base, with_adapter
-    from core.train.worker.prepare import Work, trainer_for
+    from core.train.worker.prepare import TrainingSetup, trainer_for
     from core.train.worker.report import Stop
 
     config = TrainConfig(
@@ -141,11 +141,13 @@ def _omokage(asked: Asked, rows: list[Example], folder: Path) -> "Trainer":
         batch_size=ROWS_A_STEP, precision="fp32" if asked.check else "auto", warmup_ratio=0.0, scheduler="constant",
         save_every=10**9,
     )  # fmt: skip
-    contract = PromptContract(persona="P", description="", user="U", context_window=1024)
-    spec = JobSpec(asked.model, folder, contract, config, adapter_name="p")
+    prompt_config = PromptConfig(persona="P", description="", user="U", context_window=1024)
+    spec = JobSpec(asked.model, folder, prompt_config, config, adapter_name="p")
     run = RunFolder(folder)
     base = load_base(spec)
-    work = Work(spec, contract, base, with_adapter(base, config), Encoded(Examples(rows)), Encoded(Examples()))
+    work = TrainingSetup(
+        spec, prompt_config, base, with_adapter(base, config), EncodedRows(Examples(rows)), EncodedRows(Examples())
+    )
     return trainer_for(run, work, Stop(run))[0]
 
 

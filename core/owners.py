@@ -34,7 +34,7 @@ class Owners:
     _seen: dict[str, tuple[float, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def owner(self, *, login: str | None, token: str | None, key: str | None) -> str:
+    def resolve_owner(self, *, login: str | None, token: str | None, key: str | None) -> str:
         """The owner's id: the login name; else, on a Space, the token's user; else the browser's key.
 
         Without any of them the visitor is "guest-" and a fresh random id: nothing is shared by accident.

@@ -10,12 +10,12 @@ _KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
 _UNSEEN = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x00AD))
 
 
-def fold(text: str) -> str:
+def normalize_for_match(text: str) -> str:
     """`text` for comparing.
 
-    >>> fold("ﾈｺ") == fold("ねこ") == fold("ネコ")
+    >>> normalize_for_match("ﾈｺ") == normalize_for_match("ねこ") == normalize_for_match("ネコ")
     True
-    >>> fold("Ｃａｔ")
+    >>> normalize_for_match("Ｃａｔ")
     'cat'
     """
     return unicodedata.normalize("NFKC", text).translate(_UNSEEN).casefold().translate(_KANA)

@@ -32,15 +32,15 @@ def main() -> None:
     options = _options()
     options.work.mkdir(parents=True, exist_ok=True)
     dialogues = [*corpora.japanese(options.ja), *corpora.english(options.en)]
-    words = tokenizer_for(options.work / "tokenizer", [d for d in dialogues if not d.held_out], options.seed)
-    corpus, held_out = rows_for(options.work / "rows.pkl", dialogues, words, options.seed)
+    words = tokenizer_for(options.work / "tokenizer", [d for d in dialogues if not d.validation], options.seed)
+    corpus, validation = rows_for(options.work / "rows.pkl", dialogues, words, options.seed)
 
     import torch
 
     from models.mini.training import Run
 
     torch.set_num_threads(options.threads)
-    run = Run(options.work, recipe(options), corpus, held_out, words, options.device)
+    run = Run(options.work, recipe(options), corpus, validation, words, options.device)
     run.train()
     if not options.unpublished:
         from models.mini.publish import publish
@@ -72,7 +72,7 @@ def texts_of(dialogues: Iterable[Dialogue]) -> list[str]:
 def rows_for(
     cache: Path, dialogues: Sequence[Dialogue], words: "PreTrainedTokenizerBase", seed: int
 ) -> "tuple[Corpus, dict[str, list[Row]]]":
-    """Rows to learn from, and held-out rows by language. The corpora's are kept in `cache`."""
+    """Rows to learn from, and validation rows by language. The corpora's are kept in `cache`."""
     from models.mini.training import Corpus
 
     if not cache.exists():
@@ -80,9 +80,9 @@ def rows_for(
         for language in ("ja", "en"):
             mine = [d for d in dialogues if d.language == language]
             learned[language] = {
-                side: rows_of((d for d in mine if not d.held_out), words, side, vary=seed) for side in "AB"
+                side: rows_of((d for d in mine if not d.validation), words, side, vary=seed) for side in "AB"
             }
-            kept[language] = rows_of((d for d in mine if d.held_out), words, "A")
+            kept[language] = rows_of((d for d in mine if d.validation), words, "A")
         cache.write_bytes(pickle.dumps((learned, kept)))
     learned, kept = pickle.loads(cache.read_bytes())
     return Corpus(learned["ja"], learned["en"], rows_of(corpora.own(), words, "B")), kept

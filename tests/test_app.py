@@ -12,7 +12,7 @@ import pytest
 import app
 from core.settings import Settings
 from tabs.ui.services import Services, make_services
-from tabs.ui.text import LANGUAGES, label, say, texts
+from tabs.ui.text import LANGUAGES, t, t_client, texts
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -99,10 +99,10 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
 
 
 def test_say_speaks_and_label_checks() -> None:
-    assert say("ja", "strip.queued") != say("en", "strip.queued")
-    assert say("fr", "strip.queued") == say("en", "strip.queued")
+    assert t("ja", "strip.queued") != t("en", "strip.queued")
+    assert t("fr", "strip.queued") == t("en", "strip.queued")
     with pytest.raises(KeyError):
-        label("strip.no_such_text")
+        t_client("strip.no_such_text")
 
 
 def test_no_sign_in_is_offered_off_spaces(services: Services) -> None:

@@ -17,7 +17,7 @@ ADAPTERS_IN_MEMORY = 4
 LORA = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
 
 
-def use(loaded: LoadedModel, adapter: Adapter | None) -> str:
+def activate_adapter(loaded: LoadedModel, adapter: Adapter | None) -> str:
     """Let `loaded.model` speak with this adapter, or with none. Returns a name for its weights, "" for none.
 
     Raises ModelError, and leaves the model as it was, when the adapter does not fit or is gone.
@@ -113,7 +113,7 @@ def _load(loaded: LoadedModel, adapter: Adapter, slot: str) -> "PeftModel":
         if result.unexpected_keys:
             raise KeyError(result.unexpected_keys[0])
     except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
-        _take_off(loaded, wrapped, slot)
+        _unload(loaded, wrapped, slot)
         if isinstance(error, OSError):
             raise
         raise _other_base(loaded, adapter) from error
@@ -122,7 +122,7 @@ def _load(loaded: LoadedModel, adapter: Adapter, slot: str) -> "PeftModel":
     return wrapped
 
 
-def _take_off(loaded: LoadedModel, wrapped: "PeftModel", slot: str) -> None:
+def _unload(loaded: LoadedModel, wrapped: "PeftModel", slot: str) -> None:
     """Undo a load that failed half-way: some of its weights are in the model already."""
     if loaded.adapters and len(wrapped.peft_config) > 1:
         if slot in wrapped.peft_config:

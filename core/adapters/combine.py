@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from core.adapters.store import Adapter
 from core.catalogue.bundled import located
 from core.errors import InputError, ModelError
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -28,7 +28,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 # peft's own "linear" sums the two halves of each matrix product apart, which is no sum of what the adapters do;
 # "cat" is, at the price of a rank that is the sum of the ranks.
 KINDS: dict[Method, str] = {"linear": "cat"} | {name: name for name in METHODS[1:]}
-SAME_IN = ("template", "separator")  # of contracts: what the words of both are laid out by
+SAME_IN = ("template", "separator")  # of prompt configs: what the words of both are laid out by
 MOST = 4  # adapters at once
 
 
@@ -46,20 +46,20 @@ class Mixture:
 
 
 def combine(adapters: Sequence[Adapter], mixture: Mixture, into: Path) -> None:
-    """Write the combination of `adapters` to the new folder `into`, with the first one's contract.
+    """Write the combination of `adapters` to the new folder `into`, with the first one's prompt config.
 
     Raises InputError for adapters or weights that cannot be combined and says why, ModelError when files
     cannot be read.
     """
-    contract = _check(adapters, mixture)
+    prompt_config = _check(adapters, mixture)
     model = _skeleton(adapters[0])
     peft = _attached(model, adapters)
     _add(peft, [f"a{n}" for n in range(len(adapters))], mixture)
-    _write(peft, into, adapters, mixture, contract)
+    _write(peft, into, adapters, mixture, prompt_config)
 
 
-def _check(adapters: Sequence[Adapter], mixture: Mixture) -> PromptContract | None:
-    """The contract of the combination. Raises InputError with everything that stands in the way."""
+def _check(adapters: Sequence[Adapter], mixture: Mixture) -> PromptConfig | None:
+    """The prompt config of the combination. Raises InputError with everything that stands in the way."""
     if not 2 <= len(adapters) <= MOST or len({adapter.folder for adapter in adapters}) < len(adapters):
         raise InputError(
             f"Choose from 2 to {MOST} different adapters to combine; these are {len(adapters)}.",
@@ -74,16 +74,16 @@ def _check(adapters: Sequence[Adapter], mixture: Mixture) -> PromptContract | No
         if _last(other.base) != _last(first.base):
             raise _differ(first, other, "were trained on different models", "学習したモデルが違います",
                           _last(first.base), _last(other.base))  # fmt: skip
-        _check_contracts(first, other)
+        _check_prompt_configs(first, other)
     _check_forms(adapters, mixture.method)
-    return first.contract
+    return first.prompt_config
 
 
-def _check_contracts(first: Adapter, other: Adapter) -> None:
-    if first.contract is None or other.contract is None:
+def _check_prompt_configs(first: Adapter, other: Adapter) -> None:
+    if first.prompt_config is None or other.prompt_config is None:
         return
     for field in SAME_IN:
-        one, two = getattr(first.contract, field), getattr(other.contract, field)
+        one, two = getattr(first.prompt_config, field), getattr(other.prompt_config, field)
         if one != two:
             raise _differ(first, other, f"lay out their prompts differently ({field})",
                           f"プロンプトの形（{field}）が違います", one, two)  # fmt: skip
@@ -173,16 +173,20 @@ def _add(peft: "PeftModel", names: Sequence[str], mixture: Mixture) -> None:
 
 
 def _write(
-    peft: "PeftModel", into: Path, adapters: Sequence[Adapter], mixture: Mixture, contract: PromptContract | None
+    peft: "PeftModel", into: Path, adapters: Sequence[Adapter], mixture: Mixture, prompt_config: PromptConfig | None
 ) -> None:
     from core.adapters.write import write_adapter
 
     first = adapters[0]
     parts = [
-        {"name": adapter.name, "weight": weight, "persona": adapter.contract.persona if adapter.contract else "",
-         "created": adapter.training.get("created")}
+        {
+            "name": adapter.name,
+            "weight": weight,
+            "persona": adapter.prompt_config.persona if adapter.prompt_config else "",
+            "created": adapter.training.get("created"),
+        }
         for adapter, weight in zip(adapters, mixture.weights, strict=True)
-    ]  # fmt: skip
+    ]
     density = {} if mixture.method == "linear" else {"density": mixture.density, "seed": mixture.seed}
     training = {
         "base": first.base,
@@ -193,7 +197,7 @@ def _write(
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
     }
     revision = training["base_revision"]
-    write_adapter(into, peft, contract, training=training, base=first.base, revision=revision, name="mixed")
+    write_adapter(into, peft, prompt_config, training=training, base=first.base, revision=revision, name="mixed")
 
 
 def _differ(first: Adapter, other: Adapter, en: str, ja: str, one: str, two: str) -> InputError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.adapters.check import check_adapter
 from core.errors import HubError, InputError, ModelError
-from core.hub.client import ADAPTER_FILES, NEEDED, PICKLES, Progress, api_for, check_repo, size_text
+from core.hub.client import ADAPTER_FILES, NEEDED, PICKLES, ReportProgress, api_for, check_repo, size_text
 from core.hub.errors import hub_errors
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def pull_adapter(
     repo: str,
     target: Path,
     token: str | Literal[False] | None,
-    on_progress: Progress | None = None,
+    on_progress: ReportProgress | None = None,
     endpoint: str | None = None,
 ) -> Path:
     """Download the LoRA adapter `repo` to the new folder `target`, and return it.
@@ -46,7 +46,7 @@ def pull_adapter(
     return target
 
 
-def _download(api: "HfApi", repo: str, folder: Path, say: Progress) -> None:
+def _download(api: "HfApi", repo: str, folder: Path, say: ReportProgress) -> None:
     from huggingface_hub import hf_hub_download
 
     info = api.model_info(repo, files_metadata=True)

@@ -1,4 +1,4 @@
-"""LoRA adapters on disk: a folder each, with the prompt contract they were trained on."""
+"""LoRA adapters on disk: a folder each, with the prompt config they were trained on."""
 
 import logging
 import os
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import AppError, InputError, ModelError
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 from core.workspace import Workspace, full_disk_told, read_json
 
 log = logging.getLogger(__name__)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-FILES = (CONFIG, WEIGHTS, "contract.json", "training.json", "config.yaml", "README.md")
+FILES = (CONFIG, WEIGHTS, "prompt_config.json", "training.json", "config.yaml", "README.md")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Adapter:
     folder: Path
     base: str
     """Name or folder of the model it was trained on, as the training recorded it."""
-    contract: PromptContract | None
+    prompt_config: PromptConfig | None
     """None for an adapter that came from elsewhere without one."""
     training: dict
     """`training.json`: base, dataset, config, metrics; empty for an adapter from elsewhere."""
@@ -39,9 +39,11 @@ class Adapter:
                 f"「{folder.name}」はアダプターではありません（{CONFIG} か {WEIGHTS} がありません）。"
                 "別のものを選んでください。",
             )
-        config, training, contract = (_object(folder / name) for name in (CONFIG, "training.json", "contract.json"))
+        config, training, prompt_config = (
+            _object(folder / name) for name in (CONFIG, "training.json", "prompt_config.json")
+        )
         base = (training or {}).get("base") or (config or {}).get("base_model_name_or_path") or ""
-        held = PromptContract.from_json(contract) if contract is not None else None
+        held = PromptConfig.from_json(prompt_config) if prompt_config is not None else None
         return cls(folder.name, folder, str(base), held, training or {})
 
 
@@ -69,7 +71,7 @@ class Adapters:
 
     workspace: Workspace
 
-    def list(self, owner: str) -> "list[Adapter]":
+    def list_all(self, owner: str) -> "list[Adapter]":
         """Newest first; folders that hold no adapter, or one that cannot be read, are left out."""
         found = []
         for name in self.workspace.names(owner, "adapters"):
@@ -113,7 +115,7 @@ class Adapters:
         """Remove an adapter for good."""
         shutil.rmtree(self.get(owner, name).folder)
 
-    def zip(self, owner: str, name: str, into: Path) -> Path:
+    def zip_file(self, owner: str, name: str, into: Path) -> Path:
         """Write the adapter as `<name>.zip` into the folder `into` and return the file."""
         adapter = self.get(owner, name)
         target = into / f"{adapter.name}.zip"

@@ -1,7 +1,7 @@
-"""The result of a run on disk: the adapter, the prompt contract that it was trained with, and how it went.
+"""The result of a run on disk: the adapter, the prompt config that it was trained with, and how it went.
 
 - adapter_config.json, adapter_model.safetensors: as peft reads them
-- contract.json: core.prompt.PromptContract, with a definite template
+- prompt_config.json: core.prompt.PromptContract, with a definite template
 - training.json: base, data set, config, metrics, versions
 - config.yaml: the settings as `python -m core.train` and the page's form read them
 """
@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.prompt import PromptContract
+from core.prompt import PromptConfig
 from core.workspace import sync_folder, write_json
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def write_adapter(
-    folder: Path, model: "PeftModel", contract: PromptContract | None, *,
+    folder: Path, model: "PeftModel", prompt_config: PromptConfig | None, *,
     training: dict, base: str, revision: str | None, name: str = "default", config: str | None = None,
 ) -> None:  # fmt: skip
     """Write `folder` anew: it appears whole or stays as it was, also when the disk is full or the power fails.
@@ -35,18 +35,18 @@ def write_adapter(
         if name != "default":
             _lift(aside / name, aside)
         (aside / "README.md").unlink(missing_ok=True)  # peft's empty card; the app writes its own when it pushes
-        if contract is not None:
-            write_json(aside / "contract.json", contract.to_json())
+        if prompt_config is not None:
+            write_json(aside / "prompt_config.json", prompt_config.to_json())
         write_json(aside / "training.json", training)
         if config is not None:
             (aside / "config.yaml").write_text(config, encoding="utf-8")
         sync_folder(aside)
         _swap(aside, folder)
     finally:
-        tidy(folder)
+        recover_partial_write(folder)
 
 
-def tidy(folder: Path) -> None:
+def recover_partial_write(folder: Path) -> None:
     """Bring a writing of `folder` that was cut short to an end: what was there before is there, nothing beside it."""
     old = _old(folder)
     if old.exists() and not folder.exists():

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from core.cards.loss_curve import lines_of
 from core.hub.redact import HUB_NAME, is_hub_id, public_name
-from core.prompt import PromptContract
+from core.prompt import PromptConfig
 from core.prompt.chat_template import TEMPLATES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-Value = str | int | float | bool | None
+Fact = str | int | float | bool | None
 
-SPLITS = {"train.jsonl": "train", "heldout.jsonl": "validation", "test.jsonl": "test"}
+SPLITS = {"train.jsonl": "train", "validation.jsonl": "validation", "test.jsonl": "test"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DatasetFacts:
     counts: Mapping[str, int] = field(default_factory=dict)
     """Messages by fate."""
     train_rows: int | None = None
-    heldout_rows: int | None = None
+    validation_rows: int | None = None
     test_rows: int | None = None
     messages: int | None = None
     gap_minutes: float | None = None
@@ -54,11 +54,11 @@ class TrainingFacts:
     base: str = ""
     base_revision: str | None = None
     dataset: DatasetFacts | None = None
-    config: Mapping[str, Value] = field(default_factory=dict)
-    metrics: Mapping[str, Value] = field(default_factory=dict)
+    config: Mapping[str, Fact] = field(default_factory=dict)
+    metrics: Mapping[str, Fact] = field(default_factory=dict)
     created: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
-    preference: Mapping[str, Value] = field(default_factory=dict)
+    preference: Mapping[str, Fact] = field(default_factory=dict)
     """Of preference tuning: its settings and how many pairs it had."""
     started_from: Mapping[str, object] = field(default_factory=dict)
     """Of a run that went on from an adapter: how that was trained."""
@@ -88,7 +88,7 @@ def adapter_card(
     *,
     repo: str,
     training: TrainingFacts,
-    contract: PromptContract,
+    prompt_config: PromptConfig,
     languages: Sequence[str] = (),
     license: str | None = None,
     takes_system: bool = True,
@@ -96,7 +96,7 @@ def adapter_card(
     """The card of an adapter pushed to `repo` ("user/name").
 
     `languages` are ISO 639 codes; `license` an id of the Hub; `takes_system`: the layout has a place for
-    a system text (`core.prompt.chat_template.Layout.takes_system`).
+    a system text (`core.prompt.chat_template.ChatTemplate.takes_system`).
     """
     from huggingface_hub import ModelCardData
 
@@ -111,7 +111,7 @@ def adapter_card(
     return _rendered(
         "adapter",
         header=header.to_yaml(),
-        persona=contract.persona,
+        persona=prompt_config.persona,
         base=public_name(training.base) or "the base model",
         base_on_hub=training.base_on_hub,
         revision=re.sub(r"[^\w.\-/]", "", training.base_revision or ""),
@@ -121,9 +121,9 @@ def adapter_card(
         origin=_origin(training),
         losses=_losses(training.metrics),
         curves=bool(lines_of(training.metrics.get("history"))),
-        shape=_shape(contract),
-        snippet=_adapter_snippet(repo, training, contract, takes_system),
-        window=contract.context_window,
+        shape=_shape(prompt_config),
+        snippet=_adapter_snippet(repo, training, prompt_config, takes_system),
+        window=prompt_config.context_window,
         license=license,
     )
 
@@ -134,12 +134,12 @@ def dataset_card(
     dataset: DatasetFacts,
     languages: Sequence[str] = (),
     license: str | None = None,
-    files: Sequence[str] = ("train.jsonl", "heldout.jsonl"),
+    files: Sequence[str] = ("train.jsonl", "validation.jsonl"),
 ) -> str:
     """The card of a data set pushed to `repo` ("user/name"); `files` become the splits train, validation and test."""
     from huggingface_hub import DatasetCardData
 
-    rows = sum(count or 0 for count in (dataset.train_rows, dataset.heldout_rows, dataset.test_rows))
+    rows = sum(count or 0 for count in (dataset.train_rows, dataset.validation_rows, dataset.test_rows))
     header = DatasetCardData(
         pretty_name=dataset.name or None,
         language=list(languages) or None,
@@ -175,7 +175,7 @@ def _data_lines(dataset: DatasetFacts | None) -> list[tuple[str, str]]:
         "Format of the log": dataset.format,
         "Messages in the log": dataset.messages,
         "Rows to train on": dataset.train_rows,
-        "Rows held out": dataset.heldout_rows,
+        "Validation rows": dataset.validation_rows,
         "Rows to test with": dataset.test_rows or None,
         "A new conversation begins after (minutes)": dataset.gap_minutes,
         "Made": dataset.created,
@@ -196,15 +196,23 @@ def _settings(training: TrainingFacts) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), _shown(value)) for name, value in named.items() if value is not None]
 
 
-def _losses(metrics: Mapping[str, Value]) -> list[tuple[str, str, str]]:
+def _losses(metrics: Mapping[str, Fact]) -> list[tuple[str, str, str]]:
     rows = [
         ("training rows at the end, nats per token", None, metrics.get("train_loss")),
-        ("held-out rows, nats per token", metrics.get("heldout_loss_before"), metrics.get("heldout_loss_after")),
-        ("held-out rows, bits per UTF-8 byte", metrics.get("heldout_bpb_before"), metrics.get("heldout_bpb_after")),
+        (
+            "validation rows, nats per token",
+            metrics.get("validation_loss_before"),
+            metrics.get("validation_loss_after"),
+        ),
+        (
+            "validation rows, bits per UTF-8 byte",
+            metrics.get("validation_bpb_before"),
+            metrics.get("validation_bpb_after"),
+        ),
     ]
-    share, margin = metrics.get("heldout_pair_accuracy"), metrics.get("heldout_pair_margin")
-    rows += [("held-out pairs whose better reply gained more, share", None, share),
-             ("held-out pairs, margin in nats", None, margin)]  # fmt: skip
+    share, margin = metrics.get("validation_pair_accuracy"), metrics.get("validation_pair_margin")
+    rows += [("validation pairs whose better reply gained more, share", None, share),
+             ("validation pairs, margin in nats", None, margin)]  # fmt: skip
     return [(n, _shown(b, ".3f"), _shown(a, ".3f")) for n, b, a in rows if b is not None or a is not None]
 
 
@@ -223,14 +231,18 @@ def _origin(training: TrainingFacts) -> list[str]:
     return lines
 
 
-def _shape(contract: PromptContract) -> list[tuple[str, str]]:
-    """The prompt contract in a table."""
+def _shape(prompt_config: PromptConfig) -> list[tuple[str, str]]:
+    """The prompt config in a table."""
     values = {
-        "chat template": contract.template, "between the messages of one turn": json.dumps(contract.separator),
-        "persona": contract.persona, "other side": contract.user,
-        "tokens of prompt and reply": contract.context_window, "of these for the reply": contract.reply_reserve,
-        "example exchanges": len(contract.examples) or None, "looked-up parts": ", ".join(contract.parts) or None,
-    }  # fmt: skip
+        "chat template": prompt_config.template,
+        "between the messages of one turn": json.dumps(prompt_config.separator),
+        "persona": prompt_config.persona,
+        "other side": prompt_config.user,
+        "tokens of prompt and reply": prompt_config.context_window,
+        "of these for the reply": prompt_config.reply_reserve,
+        "example exchanges": len(prompt_config.examples) or None,
+        "looked-up parts": ", ".join(prompt_config.parts) or None,
+    }
     return [(name, _shown(value)) for name, value in values.items() if value is not None]
 
 
@@ -246,11 +258,11 @@ def _size_category(rows: int) -> str:
     return next((name for name, limit in limits if rows < limit), "1M<n<10M")
 
 
-def _adapter_snippet(repo: str, training: TrainingFacts, contract: PromptContract, takes_system: bool) -> str:
-    """Python that asks the adapter in its contract's shape. Tested against `core.prompt.render`."""
-    on_hub, own = training.base_on_hub, contract.template not in ("auto", "model")
+def _adapter_snippet(repo: str, training: TrainingFacts, prompt_config: PromptConfig, takes_system: bool) -> str:
+    """Python that asks the adapter in its prompt config's shape. Tested against `core.prompt.render`."""
+    on_hub, own = training.base_on_hub, prompt_config.template not in ("auto", "model")
     base = training.base if on_hub else f"path/to/{public_name(training.base) or 'base'}"
-    text = (TEMPLATES / f"{contract.template}.jinja").read_text(encoding="utf-8") if own else ""
+    text = (TEMPLATES / f"{prompt_config.template}.jinja").read_text(encoding="utf-8") if own else ""
     snippet = _environment().get_template("snippet.py.jinja")
     return snippet.render(
         repo=json.dumps(repo),

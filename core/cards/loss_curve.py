@@ -1,17 +1,17 @@
-"""The curves of a training as a picture for its card: training and held-out loss over the steps, as PNG."""
+"""The curves of a training as a picture for its card: training and validation loss over the steps, as PNG."""
 
 import io
 import math
 from collections.abc import Mapping, Sequence
 
-Point = tuple[float, float]
+CurvePoint = tuple[float, float]
 
 SIZE = (960, 420)  # pixels
 SHARP = 2  # drawn this many times larger, then made smaller: smooth lines
 EDGES = (72, 44, 28, 48)  # left, top, right, bottom
-COLOURS = {"train": "#9aa4b2", "heldout": "#d2691e"}
+COLOURS = {"train": "#9aa4b2", "validation": "#d2691e"}
 INK, RULE = "#4b5563", "#e5e7eb"
-NAMES = {"train": "training rows", "heldout": "held-out rows"}
+NAMES = {"train": "training rows", "validation": "validation rows"}
 
 
 def curves_png(history: object) -> bytes | None:
@@ -27,7 +27,7 @@ def curves_png(history: object) -> bytes | None:
     points = [point for line in lines.values() for point in line]
     right, (low, high) = max(x for x, _ in points), _bounds([y for _, y in points])
 
-    def place(point: Point) -> Point:
+    def place(point: CurvePoint) -> CurvePoint:
         left, top, edge, bottom = EDGES
         x = left + (SIZE[0] - left - edge) * point[0] / right
         y = top + (SIZE[1] - top - bottom) * (high - point[1]) / (high - low)
@@ -50,19 +50,19 @@ def curves_png(history: object) -> bytes | None:
     return kept.getvalue()
 
 
-def lines_of(history: object) -> dict[str, list[Point]]:
-    """(step, nats a token) of the training rows and the held-out rows; what is no curve is left out.
+def lines_of(history: object) -> dict[str, list[CurvePoint]]:
+    """(step, nats a token) of the training rows and the validation rows; what is no curve is left out.
 
     Of a preference run only the latter: its own loss is of another kind.
     """
     if not isinstance(history, Mapping):
         return {}
-    found = {"train": [] if history.get("preferred") else _points(history.get("loss")),
-             "heldout": _points(history.get("heldout"))}  # fmt: skip
+    found = {"train": [] if history.get("preference_eval") else _points(history.get("loss")),
+             "validation": _points(history.get("validation"))}  # fmt: skip
     return {name: line for name, line in found.items() if len(line) > 1 and line[-1][0] > 0}
 
 
-def _points(rows: object) -> list[Point]:
+def _points(rows: object) -> list[CurvePoint]:
     if not isinstance(rows, Sequence):
         return []
     pairs = [tuple(row[:2]) for row in rows if isinstance(row, Sequence) and len(row) >= 2]

@@ -25,7 +25,7 @@ SUGGESTED = (
 SHOWN_FIRST = 4
 
 Loading = Literal["native", "project", "remote"]
-Mark = Literal["fits", "tight", "too big", "unknown"]
+FitRating = Literal["fits", "tight", "too big", "unknown"]
 Bits = Literal[4, 8, 16, 32]
 BITS: tuple[Bits, ...] = (16, 8, 4)
 
@@ -47,7 +47,7 @@ EASY, MOST = 0.8, 0.95
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """One model of the catalogue. None is "not known", never "no"."""
 
     id: str
@@ -113,16 +113,16 @@ class Entry:
 
 
 @lru_cache(maxsize=1)
-def catalogue() -> tuple[Entry, ...]:
+def catalogue() -> tuple[CatalogueEntry, ...]:
     """All entries, in the order to show them."""
     entries = json.loads(DATA.read_text(encoding="utf-8"))
-    return tuple(Entry(**entry | {"sources": tuple(entry["sources"])}) for entry in entries)
+    return tuple(CatalogueEntry(**entry | {"sources": tuple(entry["sources"])}) for entry in entries)
 
 
-def suggestions(machine: "Machine") -> tuple[Entry, ...]:
+def suggestions(machine: "Machine") -> tuple[CatalogueEntry, ...]:
     """Up to SHOWN_FIRST models to begin with, small ones first: those that fit, in 4 bits where they have to."""
     listed = [entry for entry_id in SUGGESTED for entry in catalogue() if entry.id == entry_id]
-    fitting = [entry for entry in listed if "fits" in marks(entry, machine).values()]
+    fitting = [entry for entry in listed if "fits" in fit_ratings(entry, machine).values()]
     return tuple((fitting or listed)[:SHOWN_FIRST])
 
 
@@ -133,7 +133,7 @@ def model_name(model: str) -> str:
     return cached.split("--")[-1] if cached else parts[-1] if parts else ""
 
 
-def entry_of(model: str) -> Entry | None:
+def entry_of(model: str) -> CatalogueEntry | None:
     """The entry of a Hub id or of a folder that carries the model's name; None for any other model."""
     name = model_name(model).lower()
     return next((entry for entry in catalogue() if model_name(entry.id).lower() == name), None)
@@ -212,7 +212,7 @@ def this_machine() -> Machine:
     return Machine(min(limits), max(_nvidia_memory(), default=None))
 
 
-def fits(need: int | None, machine: Machine) -> Mark:
+def fits(need: int | None, machine: Machine) -> FitRating:
     """Whether `need` bytes have room: "tight" leaves other programs little, or needs them closed."""
     if need is None:
         return "unknown"
@@ -221,7 +221,7 @@ def fits(need: int | None, machine: Machine) -> Mark:
     return "tight" if need <= MOST * machine.memory else "too big"
 
 
-def marks(entry: Entry, machine: Machine, *, training: bool = False) -> dict[Bits, Mark]:
+def fit_ratings(entry: CatalogueEntry, machine: Machine, *, training: bool = False) -> dict[Bits, FitRating]:
     """The mark of a model for each number of bits it can be held in."""
     return {bits: fits(entry.memory(bits=bits, training=training), machine) for bits in BITS}
 

@@ -27,11 +27,11 @@ from typing import TextIO
 from core.adapters.store import Adapter, Adapters
 from core.chat.conversation import Conversation
 from core.chat.engine import Engine, Reply
-from core.chat.service import Setting, Talk, held_under
+from core.chat.service import ChatContext, ChatService, resolve_prompt_config
 from core.chat.store import Conversations
 from core.errors import AppError, InputError
 from core.memory.memory import Memory
-from core.memory.write.generate import write
+from core.memory.write.generate import generate
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, built_in
 from core.personas.card import read_card
@@ -77,7 +77,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def begin(options: argparse.Namespace, nowhere: Path) -> tuple[Talk, Setting, Conversation]:
+def begin(options: argparse.Namespace, nowhere: Path) -> tuple[ChatService, ChatContext, Conversation]:
     """Everything a talk needs. Raises AppError for a persona, an adapter or a model that cannot be used."""
     adapter = Adapter.read(options.adapter) if options.adapter else None
     persona = persona_of(options.persona, adapter, options.language)
@@ -88,12 +88,12 @@ def begin(options: argparse.Namespace, nowhere: Path) -> tuple[Talk, Setting, Co
     _wait(models)
     loaded, workspace = models.current(), Workspace(nowhere)
     conversations = Conversations(workspace)
-    talk = Talk(models, Engine(models), Personas(workspace), Adapters(workspace), conversations,
-                Memory(workspace, partial(write, models)))  # fmt: skip
+    talk = ChatService(models, Engine(models), Personas(workspace), Adapters(workspace), conversations,
+                Memory(workspace, partial(generate, models)))  # fmt: skip
     conversation = conversations.new(persona.id)
-    told = persona.told(conversation.id)
-    contract, differs = held_under(told, adapter, loaded.context)
-    setting = Setting(OWNER, loaded, contract, told.sampling, adapter, differs, book=told.book)
+    told = persona.with_macros_expanded(conversation.id)
+    prompt_config, differs = resolve_prompt_config(told, adapter, loaded.context)
+    setting = ChatContext(OWNER, loaded, prompt_config, told.sampling, adapter, differs, lorebook=told.book)
     return talk, setting, conversation.opened(told.greeting)
 
 
@@ -117,8 +117,8 @@ def _wait(models: ModelStore) -> None:
 def persona_of(wanted: str, adapter: Adapter | None, language: str) -> Persona:
     """The persona of that id or card; the adapter's own where none is wanted; else the first built-in one."""
     known = built_in(language)
-    if not wanted and adapter and adapter.contract:
-        own = adapter.contract
+    if not wanted and adapter and adapter.prompt_config:
+        own = adapter.prompt_config
         return Persona(own.persona, own.description, user=own.user, examples=own.examples)
     if not wanted:
         return known[0]
@@ -135,13 +135,13 @@ def persona_of(wanted: str, adapter: Adapter | None, language: str) -> Persona:
         ) from error
 
 
-def hold(talk: Talk, setting: Setting, conversation: Conversation, options: argparse.Namespace) -> None:
+def hold(talk: ChatService, setting: ChatContext, conversation: Conversation, options: argparse.Namespace) -> None:
     """Read messages and answer each, until there are no more."""
     live = sys.stdin.isatty() and options.once is None
     if live and conversation.turns and not options.json:
         print("\n".join(conversation.turns[-1].messages))
     for message in _messages(options.once, live, "" if options.json else "> "):
-        asked = conversation.said("user", talk.limits.check(message))
+        asked = conversation.said("user", talk.rate_limiter.check(message))
         if asked is conversation:  # nothing was said
             continue
         began = time.monotonic()
@@ -177,7 +177,7 @@ def _messages(once: str | None, live: bool, mark: str) -> Iterator[str]:
         yield from (line.rstrip("\n") for line in sys.stdin)
 
 
-def _written(talk: Talk, setting: Setting, asked: Conversation, to: TextIO | None) -> Reply:
+def _written(talk: ChatService, setting: ChatContext, asked: Conversation, to: TextIO | None) -> Reply:
     """The whole reply; as it grows, it is written `to`. Ctrl-C ends it, and what is there stays."""
     stop, reply, shown = threading.Event(), Reply("", 0), ""
 

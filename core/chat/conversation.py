@@ -18,7 +18,7 @@ NOWHERE = -1
 
 
 @dataclass(frozen=True)
-class Made:
+class ReplyMetadata:
     """How a reply came about."""
 
     model: str = ""
@@ -40,7 +40,7 @@ class Node:
     parent: int
     role: Role
     messages: tuple[str, ...]
-    made: Made | None = None
+    metadata: ReplyMetadata | None = None
     """None for the user's words, a greeting, and what was said before this was kept."""
     thumb: Thumb = ""
     original: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Conversation:
 
     id: str
     persona: str
-    """Id of the persona, or "" for the one in the adapter's contract."""
+    """Id of the persona, or "" for the one in the adapter's prompt config."""
     adapter: str = ""
     """Name of the owner's adapter, or "" for the base model."""
     nodes: tuple[Node, ...] = ()
@@ -104,7 +104,7 @@ class Conversation:
         nodes = tuple(Node(n, NOWHERE, "assistant", (text,)) for n, text in enumerate(kept))
         return replace(self, nodes=nodes, leaf=0 if nodes else NOWHERE)
 
-    def said(self, role: Role, *texts: str, made: Made | None = None) -> "Conversation":
+    def said(self, role: Role, *texts: str, made: ReplyMetadata | None = None) -> "Conversation":
         """With more words at the end; those of the side that spoke last join its node."""
         kept = tuple(text.strip() for text in texts if text.strip())
         if not kept:
@@ -144,9 +144,9 @@ class Conversation:
         first = node.original or node.messages
         return self._put(replace(node, messages=words, original=first if words != first else ()))
 
-    def continued(self, messages: Sequence[str], made: Made | None) -> "Conversation":
+    def with_continuation(self, messages: Sequence[str], made: ReplyMetadata | None) -> "Conversation":
         """With the persona's last turn grown to `messages`."""
-        longer = replace(self.path[-1], messages=tuple(messages), made=made or self.path[-1].made)
+        longer = replace(self.path[-1], messages=tuple(messages), metadata=made or self.path[-1].metadata)
         return self._with(replace(longer, id=self._free_id)) if self.children(longer.id) else self._put(longer)
 
     def versions(self, index: int) -> tuple[int, int]:
@@ -155,7 +155,7 @@ class Conversation:
         same = self._versions_of(node)
         return same.index(node) + 1, len(same)
 
-    def turned(self, index: int, step: int) -> "Conversation":
+    def switch_version(self, index: int, step: int) -> "Conversation":
         """With another version of the node at `index`, `step` places on, and what was said last after it."""
         node, _ = self.node_at(index)
         same = self._versions_of(node)
@@ -177,14 +177,14 @@ class Conversation:
         )
         return replace(self, nodes=nodes, leaf=node.parent if self.leaf == node.id else self.leaf)
 
-    def until(self, index: int) -> "Conversation":
+    def truncated_at(self, index: int) -> "Conversation":
         """Only what leads to message number `index`, itself included: how a branch of its own begins."""
         node, at = self.node_at(index)
         return replace(
             self, nodes=(*self.path_to(node.parent), replace(node, messages=node.messages[: at + 1])), leaf=node.id
         )
 
-    def thumbed(self, index: int, thumb: Thumb) -> "Conversation":
+    def rated(self, index: int, thumb: Thumb) -> "Conversation":
         """With the persona's turn at `index` liked, disliked, or neither."""
         node, _ = self.node_at(index)
         return self._put(replace(node, thumb=thumb)) if node.role == "assistant" else self
@@ -245,8 +245,8 @@ def turns_of(path: tuple[Node, ...]) -> tuple[Turn, ...]:
 
 
 def _node(value: Mapping) -> Node:
-    made = value.get("made")
+    made = value.get("metadata")
     return Node(
-        value["id"], value["parent"], value["role"], tuple(value["messages"]), Made(**made) if made else None,
+        value["id"], value["parent"], value["role"], tuple(value["messages"]), ReplyMetadata(**made) if made else None,
         value.get("thumb", ""), tuple(value.get("original", ())),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Turn
 
-HELD_OUT = 10  # of so many rewritten replies one is held out, where there are as many
+VALIDATION = 10  # of so many rewritten replies one is held out, where there are as many
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ def corrections(conversations: Iterable[Conversation]) -> list[Correction]:
 
 def _of(conversation: Conversation) -> Iterator[Correction]:
     for node in conversation.nodes:
-        if node.role != "assistant" or node.made is None:
+        if node.role != "assistant" or node.metadata is None:
             continue
         if node.original:
             yield _correction(conversation, node, node.original, rewritten=True)
-        versions = [other for other in conversation.children(node.parent) if other.made]
+        versions = [other for other in conversation.children(node.parent) if other.metadata]
         best = max(versions, key=lambda version: _worth(conversation, version))
         if node is best:
             for other in versions:
@@ -73,13 +73,19 @@ def _worth(conversation: Conversation, version: Node) -> int:
 def _correction(conversation: Conversation, node: Node, rejected: tuple[str, ...], *, rewritten: bool) -> Correction:
     context = turns_of(conversation.path_to(node.parent))
     return Correction(
-        conversation.id, node.id, context, node.messages, rejected, rewritten, node.made.adapter if node.made else ""
+        conversation.id,
+        node.id,
+        context,
+        node.messages,
+        rejected,
+        rewritten,
+        node.metadata.adapter if node.metadata else "",
     )
 
 
 def keep_pairs(preferences: Preferences, owner: str, pairs: Sequence[Pair]) -> int:
     """Hand `pairs` to the preferences to be trained on; how many were new there."""
-    known = {_lesson(pair) for pair in preferences.list(owner)}
+    known = {_lesson(pair) for pair in preferences.list_all(owner)}
     new = [pair for pair in pairs if _lesson(pair) not in known]
     for pair in new:
         preferences.add(owner, pair)
@@ -105,15 +111,15 @@ def add_rows(
     rows = [replace(correction.row(), session=n) for n, correction in enumerate(rewritten)]
     if to:
         saved = datasets.get(owner, to)
-        parts = {split: datasets.read_rows(owner, to, split) for split in ("train", "heldout", "test")}
-        first = 1 + max((row.session for row in (*parts["train"], *parts["heldout"], *parts["test"])), default=-1)
+        parts = {split: datasets.read_rows(owner, to, split) for split in ("train", "validation", "test")}
+        first = 1 + max((row.session for row in (*parts["train"], *parts["validation"], *parts["test"])), default=-1)
         added = tuple(replace(row, session=first + row.session) for row in rows)
-        return datasets.adopt(owner, saved.info, parts | {"train": (*parts["train"], *added)})
-    held = rows[HELD_OUT - 1 :: HELD_OUT]
+        return datasets.import_rows(owner, saved.info, parts | {"train": (*parts["train"], *added)})
+    held = rows[VALIDATION - 1 :: VALIDATION]
     info = DataSetInfo(
         name=f"{persona or 'talk'}-corrections", persona=persona, description=description, source="chat",
         format="corrections", counts={}, messages=sum(len(row.turns[-1].messages) for row in rows), sessions=len(rows),
-        train_rows=0, heldout_rows=0, gap_minutes=0.0, budget=0, model="",
+        train_rows=0, validation_rows=0, gap_minutes=0.0, budget=0, model="",
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )  # fmt: skip
-    return datasets.adopt(owner, info, {"train": [row for row in rows if row not in held], "heldout": held})
+    return datasets.import_rows(owner, info, {"train": [row for row in rows if row not in held], "validation": held})

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from core.adapters.attach import use
+from core.adapters.attach import activate_adapter
 from core.adapters.store import Adapter
 from core.errors import AppError, ModelError
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
-from core.prompt import Ending
+from core.prompt import StopCriteria
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +49,7 @@ class Engine:
         loaded: LoadedModel,
         prompt: Sequence[int],
         sampling: Sampling,
-        ending: Ending,
+        ending: StopCriteria,
         *,
         adapter: Adapter | None = None,
         stop: threading.Event,
@@ -66,7 +66,7 @@ class Engine:
         """
         ids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         closed = threading.Event()
-        order = _Order(loaded, (*prompt, *begun), len(begun), sampling, ending, adapter, (stop, closed), seed)
+        order = _ReplyRequest(loaded, (*prompt, *begun), len(begun), sampling, ending, adapter, (stop, closed), seed)
         done = self.store.run(_generate, order, ids, whose=owner)
         done.add_done_callback(lambda _: ids.put(None))
         written: list[int] = []
@@ -85,13 +85,13 @@ class Engine:
         except AppError:
             raise
         except Exception as error:
-            self.store.run(loaded.prefixes.clear, whose=owner)  # it may have been the memory that was missing
+            self.store.run(loaded.prefix_cache.clear, whose=owner)  # it may have been the memory that was missing
             raise _failed(error) from error
         yield reply(_said(order, written), len(written), finished)
 
 
 @dataclass(frozen=True)
-class _Order:
+class _ReplyRequest:
     """One reply to be generated."""
 
     loaded: LoadedModel
@@ -99,7 +99,7 @@ class _Order:
     begun: int
     """Tokens at its end that are the reply's already."""
     sampling: Sampling
-    ending: Ending
+    ending: StopCriteria
     adapter: Adapter | None
     ends: tuple[threading.Event, ...]
     """Any of them stops it."""
@@ -110,7 +110,7 @@ class _Order:
         return any(end.is_set() for end in self.ends)
 
 
-def _until_none(ids: "queue.SimpleQueue[int | None]", order: _Order, done: "Future[bool]") -> Iterator[int]:
+def _until_none(ids: "queue.SimpleQueue[int | None]", order: _ReplyRequest, done: "Future[bool]") -> Iterator[int]:
     """The tokens as they come. Who is stopped while others are served leaves the queue at once."""
     while True:
         try:
@@ -124,15 +124,15 @@ def _until_none(ids: "queue.SimpleQueue[int | None]", order: _Order, done: "Futu
         yield token
 
 
-def _generate(order: _Order, ids: "queue.SimpleQueue[int | None]") -> bool:
+def _generate(order: _ReplyRequest, ids: "queue.SimpleQueue[int | None]") -> bool:
     """Runs in the model's thread. True when the model ended the turn by itself."""
     import torch
     from transformers import StoppingCriteriaList
 
     if order.stopped:
         return False
-    model, ending, prefixes = order.loaded.model, order.ending, order.loaded.prefixes
-    adapter = use(order.loaded, order.adapter)
+    model, ending, prefixes = order.loaded.model, order.ending, order.loaded.prefix_cache
+    adapter = activate_adapter(order.loaded, order.adapter)
     if order.seed is not None:
         torch.manual_seed(order.seed)
     ended = _ended_by_words(order)
@@ -167,7 +167,7 @@ def _drawing(sampling: Sampling) -> dict[str, float | int | bool | None]:
     return settings | drawn | {"do_sample": True}
 
 
-def _only_once(order: _Order) -> "LogitsProcessorList":
+def _only_once(order: _ReplyRequest) -> "LogitsProcessorList":
     """Forbids the runs of tokens that the reply has already; over the prompt it would forbid names and the layout."""
     from transformers import LogitsProcessor, LogitsProcessorList, NoRepeatNGramLogitsProcessor
 
@@ -180,7 +180,7 @@ def _only_once(order: _Order) -> "LogitsProcessorList":
     return LogitsProcessorList([InReply()] if order.sampling.no_repeat_ngram else [])
 
 
-def _said(order: _Order, ids: Sequence[int]) -> str:
+def _said(order: _ReplyRequest, ids: Sequence[int]) -> str:
     """The words of a reply: up to a stop string, and without characters whose bytes are not all there."""
     ids = [*order.prompt[len(order.prompt) - order.begun :], *ids]
     text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
@@ -195,7 +195,7 @@ def _without_half_an_end(text: str, strings: Sequence[str]) -> str:
     return text.removesuffix(max((half for half in halves if text.endswith(half)), key=len, default="")).rstrip()
 
 
-def _ended_by_words(order: _Order) -> "StoppingCriteria":
+def _ended_by_words(order: _ReplyRequest) -> "StoppingCriteria":
     from transformers import StoppingCriteria
 
     class Ended(StoppingCriteria):

@@ -35,7 +35,7 @@ INJECTIONS = re.compile(
 INVISIBLE = re.compile(r"[\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-鿿]")
-ASIDE = {
+DEFLECTIONS = {
     "ja": (
         "うーん、その話はよく分からないな。それより、さっきの続きを聞かせて。",
         "急にどうしたの？ ふつうに話そうよ。",
@@ -45,7 +45,7 @@ ASIDE = {
         "Where did that come from? Let's just talk.",
     ),
 }
-AT_A_LOSS = {
+FALLBACKS = {
     "ja": (
         "ごめん、うまく言葉にならなかった。もう一度言ってもらえる？",
         "えっと……ちょっと考えがまとまらないな。別の言い方で聞いてくれる？",
@@ -54,24 +54,24 @@ AT_A_LOSS = {
 }
 
 
-def wants_another_part(text: str) -> bool:
+def is_prompt_injection(text: str) -> bool:
     """Whether `text` tells the persona to drop its instructions or to recite them."""
     return INJECTIONS.search(_bare(text)) is not None
 
 
-def line(lines: dict[str, tuple[str, ...]], asked: str, number: int) -> str:
+def deflection(lines: dict[str, tuple[str, ...]], asked: str, number: int) -> str:
     """One of the `lines`, in the language of what was `asked`, another one for the next `number`."""
     fitting = lines["ja" if JAPANESE.search(asked) else "en"]
     return fitting[number % len(fitting)]
 
 
 @dataclass(frozen=True)
-class Hidden:
+class HiddenText:
     """A persona's text, which replies are not to recite."""
 
     text: str = ""
 
-    def recited(self, reply: str) -> int | None:
+    def find_prompt_leak(self, reply: str) -> int | None:
         """Where in `reply` words of the hidden text begin that are longer than anybody says by chance, or None."""
         places = [at for at, letter in enumerate(reply) if _bare(letter)]
         letters = "".join(_bare(reply[at])[:1] for at in places)

@@ -11,7 +11,7 @@ WINDOW = 60.0  # seconds
 
 
 @dataclass
-class Limits:
+class RateLimiter:
     """The longest message (characters), and the most replies a minute for each owner; 0 is no limit."""
 
     longest: int = 8000
@@ -28,7 +28,7 @@ class Limits:
             )
         return text.strip()
 
-    def ask(self, owner: str) -> None:
+    def acquire(self, owner: str) -> None:
         """Count a reply for `owner`. Raises InputError, with the seconds to wait, when it is one too many."""
         if not self.per_minute:
             return

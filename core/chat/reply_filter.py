@@ -6,51 +6,53 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from core.chat.engine import Reply
-from core.chat.guards import AT_A_LOSS, Hidden, line
+from core.chat.guards import FALLBACKS, HiddenText, deflection
 from core.chat.loops import find_loop, says_again
 from core.models.sampling import Sampling
 
 ATTEMPTS = 3
-HOTTER = 0.2
+TEMPERATURE_STEP = 0.2
 SENTENCE = 8  # characters: one round of a loop that is as long can stand as a reply
 
 
 @dataclass(frozen=True)
-class Watch:
+class ReplyFilter:
     """What a reply must not be."""
 
     before: tuple[str, ...] = ()
     """The persona's last replies, which it is not to say again."""
-    hidden: Hidden = field(default_factory=Hidden)
+    hidden: HiddenText = field(default_factory=HiddenText)
     """The persona's text, which it is not to recite."""
     asked: str = ""
     """What the user said last: the language of the line that stands for a reply that would not come."""
 
-    def growing(self, reply: Reply) -> Reply:
+    def check_partial(self, reply: Reply) -> Reply:
         """`reply` as it is, or cut before what is wrong with it, which is named."""
         if loop := find_loop(reply.text):
             return replace(reply, text=loop.cut(reply.text), fault="loop")
-        start = self.hidden.recited(reply.text)
+        start = self.hidden.find_prompt_leak(reply.text)
         return reply if start is None else replace(reply, text=reply.text[:start].rstrip(), fault="recited")
 
-    def whole(self, reply: Reply) -> Reply:
+    def check_final(self, reply: Reply) -> Reply:
         """The same of a reply that has ended."""
         return replace(reply, fault="again") if says_again(reply.text, self.before) else reply
 
 
-def hotter(sampling: Sampling, attempt: int) -> Sampling:
+def raise_temperature(sampling: Sampling, attempt: int) -> Sampling:
     """How to draw when the attempt before went wrong: warmer, with longer runs of tokens only once."""
     if attempt == 0:
         return sampling
     return replace(
         sampling,
-        temperature=min(2.0, max(sampling.temperature, 0.5) + HOTTER * attempt),
+        temperature=min(2.0, max(sampling.temperature, 0.5) + TEMPERATURE_STEP * attempt),
         repetition_penalty=max(sampling.repetition_penalty, 1.1),
         no_repeat_ngram=sampling.no_repeat_ngram or 6,
     )
 
 
-def watched(draw: Callable[[int], Iterator[Reply]], watch: Watch, stop: threading.Event) -> Iterator[Reply]:
+def generate_with_retries(
+    draw: Callable[[int], Iterator[Reply]], watch: ReplyFilter, stop: threading.Event
+) -> Iterator[Reply]:
     """Yield the reply of `draw(0)` as it grows; what goes wrong is drawn again, `draw(1)`, `draw(2)`.
 
     When the last one is wrong, too, a loop of whole sentences is kept for one round, a reply of before stands,
@@ -60,12 +62,12 @@ def watched(draw: Callable[[int], Iterator[Reply]], watch: Watch, stop: threadin
     for attempt in range(ATTEMPTS):
         with closing(draw(attempt)) as stream:
             for shown in stream:
-                reply = watch.growing(shown)
+                reply = watch.check_partial(shown)
                 if reply.fault:
                     break
                 yield replace(reply, fault=fault)
         if not reply.fault and not stop.is_set():
-            reply = watch.whole(reply)
+            reply = watch.check_final(reply)
         if not reply.fault or stop.is_set():
             yield replace(reply, fault=reply.fault or fault)
             return
@@ -73,8 +75,8 @@ def watched(draw: Callable[[int], Iterator[Reply]], watch: Watch, stop: threadin
     yield _at_last(reply, watch)
 
 
-def _at_last(reply: Reply, watch: Watch) -> Reply:
+def _at_last(reply: Reply, watch: ReplyFilter) -> Reply:
     """What is said when every attempt went wrong."""
     if reply.fault == "again" or (reply.fault == "loop" and len(reply.text) >= SENTENCE):
         return replace(reply, finished=True)
-    return replace(reply, text=line(AT_A_LOSS, watch.asked, len(watch.before) + reply.tokens), finished=True)
+    return replace(reply, text=deflection(FALLBACKS, watch.asked, len(watch.before) + reply.tokens), finished=True)

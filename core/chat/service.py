@@ -1,4 +1,4 @@
-"""A conversation meets a model: the contract it is held under, the prompt it makes, the reply it gets."""
+"""A conversation meets a model: the prompt config it is held under, the prompt it makes, the reply it gets."""
 
 import secrets
 import threading
@@ -6,52 +6,52 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 
 from core.adapters.store import Adapter, Adapters
-from core.chat.conversation import Conversation, Made
+from core.chat.conversation import Conversation, ReplyMetadata
 from core.chat.engine import Engine, Reply
-from core.chat.guards import ASIDE, Hidden, line, wants_another_part
-from core.chat.limits import Limits
-from core.chat.reply_filter import ATTEMPTS, Watch, hotter, watched
+from core.chat.guards import DEFLECTIONS, HiddenText, deflection, is_prompt_injection
+from core.chat.limits import RateLimiter
+from core.chat.reply_filter import ATTEMPTS, ReplyFilter, generate_with_retries, raise_temperature
 from core.chat.store import Conversations
-from core.chat.typing_speed import Rhythm
+from core.chat.typing_speed import TypingSpeed
 from core.errors import InputError
-from core.memory.memory import Memory, Moment
-from core.memory.retrieve.recall import Who
+from core.memory.memory import Memory, TurnContext
+from core.memory.retrieve.recall import Participants
 from core.memory.write.generate import Interrupted
 from core.memory.write.single_pass import with_format
 from core.models.loading import LoadedModel, ModelStore
 from core.models.remote import RemoteModel, RemoteModels, stream
 from core.personas import Persona, Personas, Sampling
-from core.personas.lorebook import NO_BOOK, Book
-from core.prompt import Prompt, PromptContract, begun, ending, render
-from core.prompt.context import Background
+from core.personas.lorebook import NO_LOREBOOK, Lorebook
+from core.prompt import Prompt, PromptConfig, continuation_ids, render, stop_criteria
+from core.prompt.context import RetrievedContext
 
 REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
 LAST_REPLIES = 3  # which a new one is not to repeat
 
 
 @dataclass(frozen=True)
-class Setting:
+class ChatContext:
     """What a conversation is held with."""
 
     owner: str
     loaded: LoadedModel
-    contract: PromptContract
+    prompt_config: PromptConfig
     sampling: Sampling
     adapter: Adapter | None
     differs: bool
     """The adapter was trained on another persona than the one talked with."""
     remote: RemoteModel | None = None
     """The server's model that answers; the tokenizer of this machine's then only estimates what fits."""
-    at_once: bool = False
+    single_pass: bool = False
     """One structured answer holds the reply and what to remember."""
-    book: Book = NO_BOOK
+    lorebook: Lorebook = NO_LOREBOOK
     """What comes to the persona's mind at certain words."""
-    rhythm: Rhythm = field(default_factory=Rhythm)
+    typing_speed: TypingSpeed = field(default_factory=TypingSpeed)
     """How its messages follow each other."""
 
 
 @dataclass(frozen=True)
-class Talk:
+class ChatService:
     """Everything a chat needs, for the page and for scripts."""
 
     models: ModelStore
@@ -60,63 +60,74 @@ class Talk:
     adapters: Adapters
     conversations: Conversations
     memory: Memory
-    limits: Limits = field(default_factory=Limits)
+    rate_limiter: RateLimiter = field(default_factory=RateLimiter)
     remotes: RemoteModels = field(default_factory=RemoteModels)
 
-    def open(self, owner: str, language: str, *, persona: str = "", adapter: str = "") -> Conversation:
+    def open_conversation(self, owner: str, language: str, *, persona: str = "", adapter: str = "") -> Conversation:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
         chosen = self.persona(owner, persona, adapter, language)
         conversation = self.conversations.new(chosen.id, adapter)
-        told = chosen.told(conversation.id)
+        told = chosen.with_macros_expanded(conversation.id)
         return self.conversations.save(owner, conversation.opened(told.greeting, *told.greetings))
 
     def persona(self, owner: str, persona: str, adapter: str, language: str) -> Persona:
         """The persona talked with: the chosen one, else the adapter's own, else the first built-in."""
         if persona:
             return self.personas.get(owner, persona, language)
-        contract = self.adapters.get(owner, adapter).contract if adapter else None
-        if contract is None:
-            return self.personas.list(owner, language)[0]
-        return Persona(contract.persona, contract.description, user=contract.user, examples=contract.examples)
+        prompt_config = self.adapters.get(owner, adapter).prompt_config if adapter else None
+        if prompt_config is None:
+            return self.personas.list_all(owner, language)[0]
+        return Persona(
+            prompt_config.persona, prompt_config.description, user=prompt_config.user, examples=prompt_config.examples
+        )
 
-    def setting(self, owner: str, conversation: Conversation, language: str) -> Setting:
+    def context(self, owner: str, conversation: Conversation, language: str) -> ChatContext:
         """Raises ModelError while no model is loaded, InputError when persona or adapter are gone."""
         loaded, remote = self.models.current(), self.remotes.of(owner)
         adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
-        persona = self.persona(owner, conversation.persona, conversation.adapter, language).told(conversation.id)
-        rhythm = Rhythm.of(persona.typing)
+        persona = self.persona(owner, conversation.persona, conversation.adapter, language).with_macros_expanded(
+            conversation.id
+        )
+        rhythm = TypingSpeed.of(persona.typing)
         if remote:
-            plain = persona.contract(remote.context, template=REMOTE_TEMPLATE)
-            return Setting(
-                owner, loaded, plain, persona.sampling, None, False, remote, book=persona.book, rhythm=rhythm
+            plain = persona.prompt_config(remote.context, template=REMOTE_TEMPLATE)
+            return ChatContext(
+                owner, loaded, plain, persona.sampling, None, False, remote, lorebook=persona.book, typing_speed=rhythm
             )  # fmt: skip
-        contract, differs = held_under(persona, adapter, loaded.context)
+        prompt_config, differs = resolve_prompt_config(persona, adapter, loaded.context)
         who = remembered_as(conversation)
-        at_once = self.memory.choices(owner, who).at_once
+        at_once = self.memory.options(owner, who).single_pass
         if at_once:
-            contract = with_format(contract, self.memory.listed(owner, who, contract.context_window))
-        return Setting(
-            owner, loaded, contract, persona.sampling, adapter, differs, at_once=at_once, book=persona.book,
-            rhythm=rhythm,
-        )  # fmt: skip
+            prompt_config = with_format(prompt_config, self.memory.listed(owner, who, prompt_config.context_window))
+        return ChatContext(
+            owner,
+            loaded,
+            prompt_config,
+            persona.sampling,
+            adapter,
+            differs,
+            single_pass=at_once,
+            lorebook=persona.book,
+            typing_speed=rhythm,
+        )
 
-    def prompt(self, setting: Setting, conversation: Conversation, draft: str = "") -> Prompt:
+    def prompt(self, setting: ChatContext, conversation: Conversation, draft: str = "") -> Prompt:
         """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""
         talk = conversation.said("user", draft)
 
-        come_to_mind = setting.book.brought_up(talk.turns)
+        come_to_mind = setting.lorebook.brought_up(talk.turns)
 
-        def made(background: Background) -> Prompt:
+        def made(background: RetrievedContext) -> Prompt:
             told = replace(background, knowledge=(*come_to_mind, *background.knowledge))
-            return render(setting.contract, talk.turns, setting.loaded.tokenizer, background=told)
+            return render(setting.prompt_config, talk.turns, setting.loaded.tokenizer, background=told)
 
-        if not setting.contract.parts:
-            return made(Background())
-        return self.memory.told(moment_of(setting, talk), setting.contract.context_window, made)
+        if not setting.prompt_config.parts:
+            return made(RetrievedContext())
+        return self.memory.retrieved_context(turn_context(setting, talk), setting.prompt_config.context_window, made)
 
     def reply(
         self,
-        setting: Setting,
+        setting: ChatContext,
         conversation: Conversation,
         stop: threading.Event,
         *,
@@ -125,7 +136,7 @@ class Talk:
     ) -> Iterator[Reply]:
         """Stream the persona's next turn. The conversation is not changed; who shows it stores it.
 
-        `prompt` is what `prompt` returned, where that is known already. With `go_on` the persona's last turn
+        `prompt` is what `prompt` returned, where that is known already. With `continue_` the persona's last turn
         is continued: the texts begin with it, and the prompt is that of what was said before. What goes wrong
         is tried again (`core.chat.reply_filter`); who wants the persona to drop its part gets an answer without the
         model. Raises InputError where a server would have to go on: it can only answer.
@@ -138,23 +149,23 @@ class Talk:
         last = conversation.turns[-1] if go_on else None
         conversation = conversation.without_reply() if go_on else conversation
         asked = _last_words(conversation)
-        if wants_another_part(asked):
-            yield Reply(line(ASIDE, asked, len(conversation.turns)), 0, finished=True, fault="aside")
+        if is_prompt_injection(asked):
+            yield Reply(deflection(DEFLECTIONS, asked, len(conversation.turns)), 0, finished=True, fault="aside")
             return
         tokenizer = setting.loaded.tokenizer
         prompt = prompt or self.prompt(setting, conversation)
-        said = begun(setting.contract, last, tokenizer) if last else ()
-        room = setting.contract.context_window - len(prompt.ids) - len(said)
+        said = continuation_ids(setting.prompt_config, last, tokenizer) if last else ()
+        room = setting.prompt_config.context_window - len(prompt.ids) - len(said)
         sampling = replace(setting.sampling, max_new_tokens=max(1, min(setting.sampling.max_new_tokens, room)))
         seed = sampling.seed if sampling.seed >= 0 else secrets.randbelow(2**31 - ATTEMPTS)
-        ends = ending(setting.contract, tokenizer)
+        ends = stop_criteria(setting.prompt_config, tokenizer)
 
         def draw(attempt: int) -> Iterator[Reply]:
-            drawn = hotter(sampling, attempt)
+            drawn = raise_temperature(sampling, attempt)
             if setting.remote:
-                return _from_afar(setting.remote, prompt, drawn, stop, sampling.seed)
-            if setting.at_once and not go_on:
-                return self._at_once(setting, conversation, prompt, drawn, stop)
+                return _stream_remote(setting.remote, prompt, drawn, stop, sampling.seed)
+            if setting.single_pass and not go_on:
+                return self._single_pass(setting, conversation, prompt, drawn, stop)
             return self.engine.stream(
                 setting.loaded, prompt.ids, drawn, ends,
                 adapter=setting.adapter, stop=stop, owner=setting.owner, seed=seed + attempt,
@@ -162,17 +173,24 @@ class Talk:
             )  # fmt: skip
 
         before = [turn for turn in conversation.turns if turn.role == "assistant"][-LAST_REPLIES:]
-        texts = tuple(setting.contract.separator.join(turn.messages) for turn in before)
-        with self.memory.work.giving_way():
-            yield from watched(draw, Watch(texts, Hidden(setting.contract.description), asked), stop)
+        texts = tuple(setting.prompt_config.separator.join(turn.messages) for turn in before)
+        with self.memory.tasks.paused():
+            yield from generate_with_retries(
+                draw, ReplyFilter(texts, HiddenText(setting.prompt_config.description), asked), stop
+            )
 
-    def _at_once(
-        self, setting: Setting, conversation: Conversation, prompt: Prompt, sampling: Sampling, stop: threading.Event
+    def _single_pass(
+        self,
+        setting: ChatContext,
+        conversation: Conversation,
+        prompt: Prompt,
+        sampling: Sampling,
+        stop: threading.Event,
     ) -> Iterator[Reply]:
         """A reply out of a structured answer: whole at once, or nothing when it was stopped."""
         try:
-            answer = self.memory.answer_at_once(
-                moment_of(setting, conversation), setting.loaded, setting.contract, prompt, stop,
+            answer = self.memory.single_pass(
+                turn_context(setting, conversation), setting.loaded, setting.prompt_config, prompt, stop,
                 adapter=setting.adapter, temperature=sampling.temperature,
             )  # fmt: skip
         except Interrupted:
@@ -180,48 +198,51 @@ class Talk:
         tokens = len(setting.loaded.tokenizer.encode(answer.reply, add_special_tokens=False))
         yield Reply(answer.reply, tokens, finished=True)
 
-    def settle(self, setting: Setting, conversation: Conversation) -> None:
+    def on_reply_saved(self, setting: ChatContext, conversation: Conversation) -> None:
         """To be called once a reply is stored: what was said is remembered."""
-        self.memory.look_back(moment_of(setting, conversation), setting.loaded, setting.contract)
+        self.memory.after_turn(turn_context(setting, conversation), setting.loaded, setting.prompt_config)
 
     def delete(self, owner: str, conversation: str) -> None:
         """Remove a conversation for good, and its words from the memory."""
         self.conversations.delete(owner, conversation)
         self.memory.forget_conversation(owner, conversation)
 
-    def made(self, setting: Setting, reply: Reply) -> Made:
+    def reply_metadata(self, setting: ChatContext, reply: Reply) -> ReplyMetadata:
         """How a reply came about, to be kept with it."""
         adapter = setting.adapter.name if setting.adapter else ""
         name = setting.remote.name if setting.remote else setting.loaded.name
-        return Made(name, adapter, reply.seed, asdict(setting.sampling), reply.fault, reply.finished)
+        return ReplyMetadata(name, adapter, reply.seed, asdict(setting.sampling), reply.fault, reply.finished)
 
-    def messages_of(self, setting: Setting, reply: str) -> list[str]:
+    def messages_of(self, setting: ChatContext, reply: str) -> list[str]:
         """A reply as the messages it is meant to be."""
-        plain, written = setting.contract.separator, ending(setting.contract, setting.loaded.tokenizer).separator
+        plain, written = (
+            setting.prompt_config.separator,
+            stop_criteria(setting.prompt_config, setting.loaded.tokenizer).separator,
+        )
         parts = (reply.replace(written, plain) if written else reply).split(plain)
         return [part.strip() for part in parts if part.strip()]
 
 
-def held_under(persona: Persona, adapter: Adapter | None, context: int) -> tuple[PromptContract, bool]:
-    """The contract of a talk with this persona on a model with that window, and whether the adapter's differs.
+def resolve_prompt_config(persona: Persona, adapter: Adapter | None, context: int) -> tuple[PromptConfig, bool]:
+    """The prompt config of a talk with this persona on a model with that window, and whether the adapter's differs.
 
     An adapter is asked as it was trained; with another persona than its own, at least in the same shape.
     """
-    contract = persona.contract(context)
-    if adapter is None or adapter.contract is None:
-        return contract, False
-    trained = adapter.contract
+    prompt_config = persona.prompt_config(context)
+    if adapter is None or adapter.prompt_config is None:
+        return prompt_config, False
+    trained = adapter.prompt_config
     differs = (persona.name, persona.description) != (trained.persona, trained.description)
     if differs:
         shape = {name: getattr(trained, name) for name in ("template", "separator", "opening", "parts")}
-        asked = replace(contract, **shape)
+        asked = replace(prompt_config, **shape)
     else:
         asked = trained
     window = min(trained.context_window, context)
-    return replace(asked, context_window=window, reply_reserve=min(contract.reply_reserve, window // 2)), differs
+    return replace(asked, context_window=window, reply_reserve=min(prompt_config.reply_reserve, window // 2)), differs
 
 
-def _from_afar(
+def _stream_remote(
     model: RemoteModel, prompt: Prompt, sampling: Sampling, stop: threading.Event, seed: int
 ) -> Iterator[Reply]:
     """A server's reply as it grows, then once more when it is finished."""
@@ -244,7 +265,7 @@ def remembered_as(conversation: Conversation) -> str:
     return conversation.persona or f"adapter:{conversation.adapter}"
 
 
-def moment_of(setting: Setting, conversation: Conversation) -> Moment:
+def turn_context(setting: ChatContext, conversation: Conversation) -> TurnContext:
     """A conversation as the memory sees it."""
-    who = Who(remembered_as(conversation), setting.contract.persona, setting.contract.user)
-    return Moment(setting.owner, who, conversation.id, conversation.turns)
+    who = Participants(remembered_as(conversation), setting.prompt_config.persona, setting.prompt_config.user)
+    return TurnContext(setting.owner, who, conversation.id, conversation.turns)

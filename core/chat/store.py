@@ -26,7 +26,7 @@ class Conversations:
 
     def branch(self, owner: str, conversation: Conversation, index: int) -> Conversation:
         """Store a new conversation that begins like this one up to message number `index`."""
-        begun = replace(conversation.until(index), id=_new_id())
+        begun = replace(conversation.truncated_at(index), id=_new_id())
         prompts = self._prompts(owner, conversation.id)
         if prompts.is_file():
             with full_disk_told():
@@ -47,7 +47,7 @@ class Conversations:
             return None
         return Conversation.from_json(conversation_id, value)
 
-    def list(self, owner: str, most: int = 30) -> Sequence[Conversation]:
+    def list_all(self, owner: str, most: int = 30) -> Sequence[Conversation]:
         """The newest conversations, the last talked in first."""
         ids = [n.removesuffix(".json") for n in self.workspace.names(owner, "chats") if n.endswith(".json")][:most]
         return [c for c in (self.get(owner, i) for i in ids) if c]

@@ -11,12 +11,12 @@ from core.chat.conversation import Conversation, Node
 from core.errors import InputError
 from core.messages import Turn, to_chat_messages
 
-Form = Literal["jsonl", "json", "txt"]
-FORMS: tuple[Form, ...] = ("jsonl", "json", "txt")
+TransferFormat = Literal["jsonl", "json", "txt"]
+TRANSFER_FORMATS: tuple[TransferFormat, ...] = ("jsonl", "json", "txt")
 LARGEST = 20_000_000  # bytes of a file that is read
 
 
-def export(conversation: Conversation, form: Form, *, persona: str, user: str) -> str:
+def export(conversation: Conversation, form: TransferFormat, *, persona: str, user: str) -> str:
     """The conversation on the page as a file's text; `persona` and `user` are the names in it.
 
     "jsonl" is SillyTavern's form and holds the versions of every reply as its swipes.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class TypingSpeed:
     """How somebody types several messages in a row (seconds)."""
 
     pause: float = 0.5
@@ -15,7 +15,7 @@ class Rhythm:
     longest: float = 2.5
 
     @classmethod
-    def of(cls, typing: float) -> "Rhythm":
+    def of(cls, typing: float) -> "TypingSpeed":
         """That of somebody who types so many letters a second, within what one likes to wait; 0 is not known."""
         return cls(letters=min(30.0, max(4.0, typing)), longest=4.0) if typing else cls()
 
@@ -25,10 +25,10 @@ class Rhythm:
 
 
 @dataclass
-class Pacing:
+class TypingSimulator:
     """Shows the messages of one growing reply at their time."""
 
-    rhythm: Rhythm
+    speed: TypingSpeed
     _shown: int = 1
     _since: float = field(default=0.0)
     """When the message that was shown last was whole."""
@@ -38,6 +38,6 @@ class Pacing:
         whole = len(messages) - (not done)
         if whole >= self._shown:
             self._since = self._since or now
-        while self._shown < whole and now >= self._since + self.rhythm.before(messages[self._shown]):
+        while self._shown < whole and now >= self._since + self.speed.before(messages[self._shown]):
             self._shown, self._since = self._shown + 1, now
         return list(messages[: self._shown])

@@ -2,7 +2,7 @@
 
     python -m core.data FILE… --persona NAME --out DIR [options] 2> ledger.json
 
-DIR gets train.jsonl, heldout.jsonl, test.jsonl (with --test-share), dataset.json and ledger.json. The ledger goes
+DIR gets train.jsonl, validation.jsonl, test.jsonl (with --test-share), dataset.json and ledger.json. The ledger goes
 to standard error too, as one JSON object. Talks of different files are never joined. What cannot be read or makes
 no row is one sentence on standard error and exit status 2.
 """
@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from core.data.io.export import FILE_TYPES, LAYOUTS, Export, LineKind, persona_line, write_samples
+from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, PreambleKind, preamble_text, write_samples
 from core.data.io.store import FILES, INFO, info_of, write_set
 from core.data.ledger import LABELS
 from core.data.prepare import Prepared, prepare
 from core.data.privacy.replace import counts
-from core.data.recipe import Burst, Recipe, Shape
+from core.data.recipe import Burst, Recipe, RowShape
 from core.errors import AppError, InputError
 from core.logs.archives import joined
 from core.logs.detect import FORMATS, read_log
@@ -64,11 +64,11 @@ def run(options: argparse.Namespace) -> str:
             f"No row was made of what “{options.persona}” wrote. {out / LEDGER} says why.",
             f"「{options.persona}」の発言から行を作れませんでした。理由は {out / LEDGER} にあります。",
         )
-    splits = {"train": prepared.train, "heldout": prepared.heldout, "test": prepared.test}
+    splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     info = info_of(out.name, prepared, description=options.description, model=model)
     write_set(out, info, splits)
     if options.export:
-        line = persona_line(options.line, options.persona, options.description)
+        line = preamble_text(options.line, options.persona, options.description)
         for split, rows in splits.items():
             if rows:
                 target = out / f"{split}.{options.export}.{options.file_type}"
@@ -100,7 +100,7 @@ def ledger_of(log: Log, prepared: Prepared) -> dict[str, object]:
     return {
         "messages": book.messages,
         "missing": book.missing,
-        "fates": {
+        "outcomes": {
             fate.value: {
                 "messages": n,
                 "meaning": LABELS[fate].en,
@@ -109,7 +109,7 @@ def ledger_of(log: Log, prepared: Prepared) -> dict[str, object]:
             for fate, n in book.counts.items()
         },
         "sessions": prepared.sessions,
-        "rows": {"train": len(prepared.train), "heldout": len(prepared.heldout), "test": len(prepared.test)},
+        "rows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
         "replaced": {kind.value: n for kind, n in counts(list(prepared.masked.values())).items()},
     }
 
@@ -127,12 +127,12 @@ def _prepared(log: Log, recipe: Recipe, options: argparse.Namespace) -> tuple[Pr
     """The rows, and the name of the model whose tokenizer measured them."""
     from core.catalogue.bundled import FOLDER, NAME
     from core.models.tokenizers.check import load_tokenizer
-    from core.prompt import PromptContract, meter
+    from core.prompt import PromptConfig, token_counter
 
     tokenizer = load_tokenizer(options.model or str(FOLDER))
-    contract = PromptContract(options.persona, options.description, context_window=options.budget)
+    prompt_config = PromptConfig(options.persona, options.description, context_window=options.budget)
     prepared = prepare(
-        log, options.persona, meter=meter(contract, tokenizer), budget=options.budget, recipe=recipe
+        log, options.persona, meter=token_counter(prompt_config, tokenizer), budget=options.budget, recipe=recipe
     )  # fmt: skip
     return prepared, options.model or NAME
 
@@ -173,12 +173,17 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--budget", type=int, default=LARGEST_BUDGET, metavar="N", help="tokens a row may have (default: %(default)s)")
     rows = parser.add_argument_group("how rows are made").add_argument
     rows("--gap-minutes", type=float, metavar="N", help=f"silence that ends a talk (default: {DEFAULT.gap_minutes:g})")
-    rows("--shape", choices=get_args(Shape), help=f"default: {DEFAULT.shape}")
+    rows("--shape", choices=get_args(RowShape), help=f"default: {DEFAULT.shape}")
     rows("--turns", type=int, metavar="N", help="most turns of a row (default: as many as fit; 9 in a window)")
     rows("--context", type=int, metavar="K", help="turns of the row before, as context (default: 0)")
     rows("--burst", choices=get_args(Burst), help=f"several messages in a row (default: {DEFAULT.burst})")
     rows("--separator", metavar="TEXT", help="between them, with --burst separator")
-    rows("--dev-share", type=float, metavar="X", help=f"of the talks, held out (default: {DEFAULT.dev_share:g})")
+    rows(
+        "--validation-share",
+        type=float,
+        metavar="X",
+        help=f"of the talks, held out (default: {DEFAULT.validation_share:g})",
+    )
     rows(
         "--test-share", type=float, metavar="X", help=f"of the talks, for a last test (default: {DEFAULT.test_share:g})"
     )
@@ -192,9 +197,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     rows("--seed", type=int, metavar="N", help="of what is drawn (default: 0)")
     exports = parser.add_argument_group("other formats, beside the rows").add_argument
-    exports("--export", choices=LAYOUTS, help="write the splits in this format too")
+    exports("--export", choices=EXPORT_FORMATS, help="write the splits in this format too")
     exports("--file-type", choices=FILE_TYPES, default="jsonl", help="default: %(default)s")
-    exports("--line", choices=get_args(LineKind), default="none", help="the persona's line before the first words")
+    exports("--line", choices=get_args(PreambleKind), default="none", help="the persona's line before the first words")
     return parser.parse_intermixed_args(arguments)
 
 

@@ -1,6 +1,6 @@
 """Cuts sessions into rows of the shape a recipe asks for, each within the token budget.
 
-`Cutter.rows` gives the rows of one session, and writes down why a message is in none of them. A row
+`RowBuilder.rows` gives the rows of one session, and writes down why a message is in none of them. A row
 hides no hole: turns that stand side by side in a row did so in the talk, but for a message that the
 persona answers by a link, which is put before the answer.
 """
@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from core.data.ledger import Fate
+from core.data.ledger import Outcome
 from core.data.recipe import Recipe
-from core.data.rows import Meter, Row
+from core.data.rows import Row, RowCounter
 from core.data.sessions import Session
 from core.messages import Message, Turn
 
@@ -19,7 +19,7 @@ MOST_ANSWERED = 2  # linked messages put before one turn
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class TurnSlice:
     """A turn, where its messages stand in the log, its tokens, and whether a row may learn it."""
 
     turn: Turn
@@ -34,7 +34,7 @@ class Placed:
 
 
 @dataclass
-class Cutter:
+class RowBuilder:
     """What is the same for all sessions of a log."""
 
     messages: Sequence[Message]
@@ -42,7 +42,7 @@ class Cutter:
     """Of each message, as they are learned; None for one that is left out."""
     persona: str
     recipe: Recipe
-    meter: Meter
+    counter: RowCounter
     room: int
     """Tokens that the turns of a row may take."""
     groups: frozenset[int] = frozenset()
@@ -51,14 +51,14 @@ class Cutter:
     """Messages of the persona that are context at most."""
     rename: Callable[[str], str] = str
     """How a name of a group is written."""
-    left: dict[int, Fate] = field(default_factory=dict)
+    skipped: dict[int, Outcome] = field(default_factory=dict)
     """Why a message would be in no row. One that is in a row nevertheless has its fate from there."""
 
     def rows(self, session: Session) -> list[Row]:
         """The rows of one session, in the order of talking."""
         usable = [i for i in session.positions if self.words[i] is not None]
         if not any(self.messages[i].sender == self.persona for i in usable):
-            self.left.update(dict.fromkeys(usable, Fate.NO_PERSONA))
+            self.skipped.update(dict.fromkeys(usable, Outcome.NO_PERSONA))
             return []
         turns = list(self._turns(usable))
         each = self.recipe.burst == "each"
@@ -66,7 +66,7 @@ class Cutter:
         pieces = self._chunks(turns) if chunks else self._windows(turns, pair=self.recipe.shape == "pair", each=each)
         return [self._row(session, piece) for piece in pieces]
 
-    def _row(self, session: Session, piece: Sequence[Placed]) -> Row:
+    def _row(self, session: Session, piece: Sequence[TurnSlice]) -> Row:
         targets = tuple(placed.target for placed in piece)
         plain = all(placed.target == placed.own for placed in piece)
         return Row(
@@ -78,7 +78,7 @@ class Cutter:
             () if plain else targets,
         )
 
-    def _turns(self, usable: Sequence[int]) -> Iterator[Placed]:
+    def _turns(self, usable: Sequence[int]) -> Iterator[TurnSlice]:
         for sender, run in groupby(usable, key=lambda i: self.messages[i].sender):
             positions = tuple(run)
             if sender == self.persona:
@@ -86,38 +86,38 @@ class Cutter:
             else:
                 yield self._others(positions)
 
-    def _own(self, positions: tuple[int, ...], *, target: bool) -> Placed:
+    def _own(self, positions: tuple[int, ...], *, target: bool) -> TurnSlice:
         turn = Turn("assistant", self._burst(positions))
-        return Placed(turn, positions, self.meter.turn(turn), target)
+        return TurnSlice(turn, positions, self.counter.turn(turn), target)
 
-    def _others(self, positions: tuple[int, ...]) -> Placed:
+    def _others(self, positions: tuple[int, ...]) -> TurnSlice:
         message = self.messages[positions[0]]
         name = self.rename(message.sender) if message.part in self.groups and message.sender is not None else None
         turn = Turn("user", self._burst(positions), name)
-        return Placed(turn, positions, self.meter.turn(turn), False)
+        return TurnSlice(turn, positions, self.counter.turn(turn), False)
 
     def _burst(self, positions: Sequence[int]) -> tuple[str, ...]:
         words = tuple(self.words[i] for i in positions)
         return (self.recipe.separator.join(words),) if self.recipe.burst == "separator" else words
 
-    def _chunks(self, turns: Sequence[Placed]) -> Iterator[list[Placed]]:
+    def _chunks(self, turns: Sequence[TurnSlice]) -> Iterator[list[TurnSlice]]:
         """Turns in pieces that fit and end with words that are learned, each beginning where the last ended."""
-        piece: list[Placed] = []
-        heard: list[Placed] = []  # turns of others that no turn of the persona has followed yet
+        piece: list[TurnSlice] = []
+        heard: list[TurnSlice] = []  # turns of others that no turn of the persona has followed yet
         used = shown = 0  # tokens of the piece; turns at its beginning that are there for context
         for placed in turns:
             heard.append(placed)
             if not placed.own:
                 continue
             size = sum(turn.tokens for turn in heard)
-            before: list[Placed] = []
+            before: list[TurnSlice] = []
             full = used + size > self.room or len(piece) - shown + len(heard) > self.recipe.most_turns
             if piece and (full or placed.tokens > self.room):
                 yield from self._ended(piece, shown)
                 before, piece, used, shown = piece, [], 0, 0
             if placed.tokens > self.room:
-                self._leave([placed], Fate.TOO_LONG)
-                self._leave(heard[:-1], Fate.UNANSWERED)
+                self._leave([placed], Outcome.TOO_LONG)
+                self._leave(heard[:-1], Outcome.UNANSWERED)
             else:
                 fits = self._fitting(heard, self.room - used)
                 if not piece and len(fits) == len(heard):
@@ -127,67 +127,67 @@ class Cutter:
                 piece += fits
                 used += sum(turn.tokens for turn in fits)
             heard = []
-        self._leave(heard, Fate.UNANSWERED)
+        self._leave(heard, Outcome.UNANSWERED)
         if piece:
             yield from self._ended(piece, shown)
 
-    def _ended(self, piece: Sequence[Placed], shown: int) -> Iterator[list[Placed]]:
+    def _ended(self, piece: Sequence[TurnSlice], shown: int) -> Iterator[list[TurnSlice]]:
         """The piece up to the last turn that is learned; nothing when there is none."""
         last = max((k for k, placed in enumerate(piece) if placed.target), default=-1)
         for placed in piece[max(last + 1, shown) :]:
-            self._leave([placed], Fate.FREQUENT if placed.own else Fate.OUTSIDE)
+            self._leave([placed], Outcome.FREQUENT if placed.own else Outcome.OUTSIDE)
         if last >= 0:
             yield list(piece[: last + 1])
 
-    def _context(self, before: Sequence[Placed], size: int) -> list[Placed]:
+    def _context(self, before: Sequence[TurnSlice], size: int) -> list[TurnSlice]:
         """The last turns of the row before, as context for a row whose first exchange takes `size` tokens."""
         wanted = before[-self.recipe.context :] if self.recipe.context else ()
         return [replace(placed, target=False) for placed in _last_that_fit(wanted, self.room - size)]
 
-    def _windows(self, turns: Sequence[Placed], *, pair: bool, each: bool) -> Iterator[list[Placed]]:
+    def _windows(self, turns: Sequence[TurnSlice], *, pair: bool, each: bool) -> Iterator[list[TurnSlice]]:
         """A piece for each turn of the persona, or for each of its messages: it, and what was said before."""
-        past: list[Placed] = []  # as context, without a hole
-        heard: list[Placed] = []  # turns of others since the persona last spoke
+        past: list[TurnSlice] = []  # as context, without a hole
+        heard: list[TurnSlice] = []  # turns of others since the persona last spoke
         for placed in turns:
             if not placed.own:
                 heard.append(placed)
                 continue
             whole = placed.tokens <= self.room
-            self._leave(heard, Fate.OUTSIDE if whole or each else Fate.UNANSWERED)
+            self._leave(heard, Outcome.OUTSIDE if whole or each else Outcome.UNANSWERED)
             for said in self._samples(placed) if each else [[placed]]:
                 reach = heard if pair else [*past, *heard][-max(self.recipe.most_turns - 1, 1) :]
-                fate = self._fate_of_no_row(said[-1])
+                fate = self._outcome_without_row(said[-1])
                 if fate:
                     self._leave([said[-1]], fate)
                     continue
                 fits = _last_that_fit([*reach, *said], self.room)
                 near = heard[-len(reach) :] if reach else []
-                self._leave(near[: max(len(near) + len(said) - len(fits), 0)], Fate.TOO_LONG)
+                self._leave(near[: max(len(near) + len(said) - len(fits), 0)], Outcome.TOO_LONG)
                 yield self._with_answered(fits, (), self.room)
             past = [*past, *heard, replace(placed, target=False)][-self.recipe.most_turns :] if whole else []
             heard = []
-        self._leave(heard, Fate.UNANSWERED)
+        self._leave(heard, Outcome.UNANSWERED)
 
-    def _fate_of_no_row(self, sample: Placed) -> Fate | None:
+    def _outcome_without_row(self, sample: TurnSlice) -> Outcome | None:
         if sample.tokens > self.room:
-            return Fate.TOO_LONG
-        return None if sample.target else Fate.FREQUENT
+            return Outcome.TOO_LONG
+        return None if sample.target else Outcome.FREQUENT
 
-    def _samples(self, placed: Placed) -> Iterator[list[Placed]]:
+    def _samples(self, placed: TurnSlice) -> Iterator[list[TurnSlice]]:
         """Each message of a burst, behind those before it as one turn of context."""
         for k, position in enumerate(placed.positions):
             said = [self._own(placed.positions[:k], target=False)] if k else []
             yield [*said, self._own((position,), target=position not in self.frequent)]
 
-    def _fitting(self, turns: Sequence[Placed], room: int) -> list[Placed]:
+    def _fitting(self, turns: Sequence[TurnSlice], room: int) -> list[TurnSlice]:
         """The last of `turns` that a row may have and that fit `room`."""
         near = turns[-min(self.recipe.most_turns, len(turns)) :]
         fits = _last_that_fit(near, room)
-        self._leave(turns[: len(turns) - len(near)], Fate.OUTSIDE)
-        self._leave(near[: len(near) - len(fits)], Fate.TOO_LONG)
+        self._leave(turns[: len(turns) - len(near)], Outcome.OUTSIDE)
+        self._leave(near[: len(near) - len(fits)], Outcome.TOO_LONG)
         return fits
 
-    def _with_answered(self, turns: list[Placed], piece: Sequence[Placed], room: int) -> list[Placed]:
+    def _with_answered(self, turns: list[TurnSlice], piece: Sequence[TurnSlice], room: int) -> list[TurnSlice]:
         """`turns` with the messages before them that their reply answers by a link, where these are not in the row."""
         own = turns[-1]
         links = {self.messages[i].reply_to for i in own.positions} - {None}
@@ -210,12 +210,12 @@ class Cutter:
         earlier = asked.time is None or time is None or asked.time <= time
         return asked.part == part and asked.sender != self.persona and earlier
 
-    def _leave(self, turns: Sequence[Placed], fate: Fate) -> None:
+    def _leave(self, turns: Sequence[TurnSlice], fate: Outcome) -> None:
         for placed in turns:
-            self.left.update(dict.fromkeys(placed.positions, fate))
+            self.skipped.update(dict.fromkeys(placed.positions, fate))
 
 
-def _last_that_fit(turns: Sequence[Placed], room: int) -> list[Placed]:
+def _last_that_fit(turns: Sequence[TurnSlice], room: int) -> list[TurnSlice]:
     """The longest end of `turns` within `room` tokens."""
     start = len(turns)
     while start and turns[start - 1].tokens <= room:

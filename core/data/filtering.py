@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from core.data.ledger import Fate
+from core.data.ledger import Outcome
 from core.messages import Message
 
 LONG = 40  # letters from which on a text that comes again was copied and not said again
@@ -23,18 +23,18 @@ ALWAYS, SHARE = 10, 0.01  # a reply may count so often, or for such a share of t
 
 _SENT = r"(?:を|が)?(?:送信|送付|共有|投稿)(?:しました|されました)"
 PLACEHOLDERS = {
-    Fate.STICKER: re.compile(rf"スタンプ{_SENT}|(?:sent|送信) an? sticker\.?|sticker omitted", re.IGNORECASE),
-    Fate.MEDIA: re.compile(
+    Outcome.STICKER: re.compile(rf"スタンプ{_SENT}|(?:sent|送信) an? sticker\.?|sticker omitted", re.IGNORECASE),
+    Outcome.MEDIA: re.compile(
         rf"(?:写真|画像|動画|ビデオ|ファイル|音声|ボイスメッセージ|アルバム|位置情報|連絡先|GIF)(?:\d+(?:枚|件))?{_SENT}"
         r"|(?:sent|shared) (?:an? )?(?:\d+ )?"
         r"(?:photos?|images?|videos?|files?|GIF|voice message|attachment|location)\.?"
         r"|(?:image|photo|video|audio|GIF|document|media) omitted",
         re.IGNORECASE,
     ),
-    Fate.CALL: re.compile(
+    Outcome.CALL: re.compile(
         r"(?:不在着信|(?:音声|ビデオ)通話(?:時間)?[ 　]?[\d:]*|missed (?:voice |video )?call)", re.IGNORECASE
     ),
-    Fate.UNSENT: re.compile(
+    Outcome.UNSENT: re.compile(
         r"(?:この)?(?:メッセージ|投稿)(?:の送信を取り消しました|は削除されました|を削除しました|が取り消されました)"
         r"|(?:this )?message (?:was |has been )?(?:deleted|unsent|removed)"
         r"|(?:you )?(?:unsent|deleted) (?:a|this) message",
@@ -42,62 +42,64 @@ PLACEHOLDERS = {
     ),
 }  # fmt: skip
 BRACKETED = {
-    Fate.STICKER: "スタンプ ステッカー 絵文字 sticker stickers emoji 貼圖 贴图 สติกเกอร์ 스티커",
-    Fate.MEDIA: """
+    Outcome.STICKER: "スタンプ ステッカー 絵文字 sticker stickers emoji 貼圖 贴图 สติกเกอร์ 스티커",
+    Outcome.MEDIA: """
         写真 画像 動画 ビデオ ファイル 音声 ボイスメッセージ アルバム 位置情報 連絡先 ギフト 照片 圖片 图片 影片 视频
         사진 동영상 파일 photo photos image images video videos file files gif audio voice media location contact
         attachment""",
-    Fate.CALL: "通話 不在着信 call",
-    Fate.UNSENT: "送信取消 送信取り消し 削除済み unsent deleted",
+    Outcome.CALL: "通話 不在着信 call",
+    Outcome.UNSENT: "送信取消 送信取り消し 削除済み unsent deleted",
 }
-FATE_OF_MARK = {mark: fate for fate, marks in BRACKETED.items() for mark in marks.split()}
+OUTCOME_OF_PLACEHOLDER = {mark: fate for fate, marks in BRACKETED.items() for mark in marks.split()}
 MARKED = re.compile(r"[\[［(（<＜【]\s*([^\[\]［］()（）<>＜＞【】]{1,20}?)\s*[\]］)）>＞】]")
 SHORTEST, LONGEST = 2, 60  # letters of a placeholder
 
 
 @dataclass(frozen=True)
-class Sifted:
+class FilterResult:
     """What cleaning says of a log's messages, by position."""
 
-    left: dict[int, Fate]
+    skipped: dict[int, Outcome]
     """Left out, and why."""
     frequent: frozenset[int]
     """Said so often that these are context at most."""
 
 
-def sift(messages: Sequence[Message], words: Sequence[str | None], persona: str, *, seed: int = 0) -> Sifted:
+def filter_messages(
+    messages: Sequence[Message], words: Sequence[str | None], persona: str, *, seed: int = 0
+) -> FilterResult:
     """Look at all messages that have words. `words` are as learned, None for what is left out already."""
     left = {i: fate for i, text in enumerate(words) if text and (fate := placeholder(text))}
     own = [(i, text) for i, text in enumerate(words) if text and messages[i].sender == persona and i not in left]
     left |= _copies([(i, text) for i, text in own if len(text) >= LONG])
-    return Sifted(left, frozenset(_beyond_share([(i, text) for i, text in own if i not in left], seed)))
+    return FilterResult(left, frozenset(_beyond_share([(i, text) for i, text in own if i not in left], seed)))
 
 
-def placeholder(text: str) -> Fate | None:
+def placeholder(text: str) -> Outcome | None:
     """What a text stands for that an app wrote in the place of something else; None for words."""
     if not SHORTEST <= len(text) <= LONGEST:
         return None
     marked = MARKED.fullmatch(text)
     if marked:
         mark = marked[1].casefold().removesuffix(" omitted").removesuffix("を送信しました")
-        return FATE_OF_MARK.get(mark)
+        return OUTCOME_OF_PLACEHOLDER.get(mark)
     tidy = text.strip("。. 　")
     return next((fate for fate, pattern in PLACEHOLDERS.items() if pattern.fullmatch(tidy)), None)
 
 
-def _copies(texts: Sequence[tuple[int, str]]) -> dict[int, Fate]:
+def _copies(texts: Sequence[tuple[int, str]]) -> dict[int, Outcome]:
     """Of long texts in their order: which are the same as an earlier one, or nearly."""
-    found: dict[int, Fate] = {}
+    found: dict[int, Outcome] = {}
     seen: set[str] = set()
     fresh: list[tuple[int, str]] = []
     for i, text in texts:
         tidy = _tidy(text)
         if tidy in seen:
-            found[i] = Fate.DUPLICATE
+            found[i] = Outcome.DUPLICATE
         else:
             seen.add(tidy)
             fresh.append((i, tidy))
-    return found | dict.fromkeys(_nearly_the_same(fresh), Fate.NEAR_DUPLICATE)
+    return found | dict.fromkeys(_nearly_the_same(fresh), Outcome.NEAR_DUPLICATE)
 
 
 def _nearly_the_same(texts: Sequence[tuple[int, str]]) -> Iterator[int]:

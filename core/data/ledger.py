@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from core.logs.log import Note
+from core.logs.log import LogNote
 from core.messages import Kind
 
 
-class Fate(str, Enum):
+class Outcome(str, Enum):
     """What becomes of a message: learned, kept for measuring, context, or left out for one reason."""
 
     LEARNED = "learned"
-    HELD_OUT = "held_out"
+    VALIDATION = "validation"
     TEST = "test"
     CONTEXT = "context"
     UNANSWERED = "unanswered"
@@ -33,32 +33,32 @@ class Fate(str, Enum):
 
 
 LABELS = {
-    Fate.LEARNED: Note("learned", "学ぶ"),
-    Fate.HELD_OUT: Note("kept aside to measure with", "測定用に取り分け"),
-    Fate.TEST: Note("kept aside for the last test", "最後のテスト用に取り分け"),
-    Fate.CONTEXT: Note("context only", "文脈としてだけ使う"),
-    Fate.UNANSWERED: Note("the persona did not answer", "人格の返事がない"),
-    Fate.NO_PERSONA: Note("a talk without the persona", "人格のいない会話"),
-    Fate.TOO_LONG: Note("does not fit the token budget", "トークン上限に入らない"),
-    Fate.OUTSIDE: Note("too far from a reply that is learned", "学ぶ返事から離れている"),
-    Fate.DUPLICATE: Note("the same long text again", "同じ長文のくり返し"),
-    Fate.NEAR_DUPLICATE: Note("nearly the same long text again", "ほぼ同じ長文のくり返し"),
-    Fate.FREQUENT: Note("a very frequent reply, beyond its share", "多すぎる決まった返事"),
-    Fate.EMPTY: Note("no words", "本文がない"),
-    Fate.MEDIA: Note("photo, video or file", "写真・動画・ファイル"),
-    Fate.STICKER: Note("sticker", "スタンプ"),
-    Fate.CALL: Note("call", "通話"),
-    Fate.UNSENT: Note("unsent", "送信取り消し"),
-    Fate.SYSTEM: Note("system notice", "システムの通知"),
-    Fate.UNKNOWN: Note("not understood", "読み取れない"),
+    Outcome.LEARNED: LogNote("learned", "学ぶ"),
+    Outcome.VALIDATION: LogNote("kept aside to measure with", "測定用に取り分け"),
+    Outcome.TEST: LogNote("kept aside for the last test", "最後のテスト用に取り分け"),
+    Outcome.CONTEXT: LogNote("context only", "文脈としてだけ使う"),
+    Outcome.UNANSWERED: LogNote("the persona did not answer", "人格の返事がない"),
+    Outcome.NO_PERSONA: LogNote("a talk without the persona", "人格のいない会話"),
+    Outcome.TOO_LONG: LogNote("does not fit the token budget", "トークン上限に入らない"),
+    Outcome.OUTSIDE: LogNote("too far from a reply that is learned", "学ぶ返事から離れている"),
+    Outcome.DUPLICATE: LogNote("the same long text again", "同じ長文のくり返し"),
+    Outcome.NEAR_DUPLICATE: LogNote("nearly the same long text again", "ほぼ同じ長文のくり返し"),
+    Outcome.FREQUENT: LogNote("a very frequent reply, beyond its share", "多すぎる決まった返事"),
+    Outcome.EMPTY: LogNote("no words", "本文がない"),
+    Outcome.MEDIA: LogNote("photo, video or file", "写真・動画・ファイル"),
+    Outcome.STICKER: LogNote("sticker", "スタンプ"),
+    Outcome.CALL: LogNote("call", "通話"),
+    Outcome.UNSENT: LogNote("unsent", "送信取り消し"),
+    Outcome.SYSTEM: LogNote("system notice", "システムの通知"),
+    Outcome.UNKNOWN: LogNote("not understood", "読み取れない"),
 }
 OF_KIND = {
-    Kind.MEDIA: Fate.MEDIA,
-    Kind.STICKER: Fate.STICKER,
-    Kind.CALL: Fate.CALL,
-    Kind.UNSENT: Fate.UNSENT,
-    Kind.SYSTEM: Fate.SYSTEM,
-    Kind.UNKNOWN: Fate.UNKNOWN,
+    Kind.MEDIA: Outcome.MEDIA,
+    Kind.STICKER: Outcome.STICKER,
+    Kind.CALL: Outcome.CALL,
+    Kind.UNSENT: Outcome.UNSENT,
+    Kind.SYSTEM: Outcome.SYSTEM,
+    Kind.UNKNOWN: Outcome.UNKNOWN,
 }
 
 
@@ -68,22 +68,22 @@ class Ledger:
 
     messages: int
     """Messages in the log, counted there."""
-    fates: tuple[Fate | None, ...]
+    outcomes: tuple[Outcome | None, ...]
     """By position in the log's messages, as the steps of preparing reported them."""
 
     @property
-    def counts(self) -> dict[Fate, int]:
+    def counts(self) -> dict[Outcome, int]:
         """Messages by fate, in the order of Fate; fates without a message are left out."""
-        counted = Counter(self.fates)
-        return {fate: counted[fate] for fate in Fate if counted[fate]}
+        counted = Counter(self.outcomes)
+        return {fate: counted[fate] for fate in Outcome if counted[fate]}
 
-    def examples(self, most: int = 3) -> dict[Fate, tuple[int, ...]]:
+    def examples(self, most: int = 3) -> dict[Outcome, tuple[int, ...]]:
         """For each fate, where the first `most` messages that have it stand in the log."""
-        found: dict[Fate, list[int]] = {}
-        for position, fate in enumerate(self.fates):
+        found: dict[Outcome, list[int]] = {}
+        for position, fate in enumerate(self.outcomes):
             if fate is not None and len(kept := found.setdefault(fate, [])) < most:
                 kept.append(position)
-        return {fate: tuple(found[fate]) for fate in Fate if fate in found}
+        return {fate: tuple(found[fate]) for fate in Outcome if fate in found}
 
     @property
     def missing(self) -> int:
@@ -91,20 +91,20 @@ class Ledger:
         return self.messages - sum(self.counts.values())
 
 
-class Book:
+class LedgerBuilder:
     """Where the steps of preparing write fates down. A message that gets two is an error in the code."""
 
     def __init__(self, messages: int) -> None:
-        self._fates: list[Fate | None] = [None] * messages
+        self._fates: list[Outcome | None] = [None] * messages
 
-    def enter(self, positions: Iterable[int], fate: Fate) -> None:
+    def enter(self, positions: Iterable[int], fate: Outcome) -> None:
         """Give the messages at `positions` their fate."""
         for position in positions:
             if self._fates[position] is not None:
                 raise ValueError(f"message {position} is {self._fates[position]} and cannot be {fate} too")
             self._fates[position] = fate
 
-    def open(self, position: int) -> bool:
+    def start(self, position: int) -> bool:
         """Whether the message has no fate yet."""
         return self._fates[position] is None
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from difflib import SequenceMatcher
 
 from core.data.rows import clean
-from core.logs.log import LineCount, Log, Note
+from core.logs.log import LineCount, Log, LogNote
 from core.messages import Kind, Message
 
 Key = tuple[str | None, Kind, str, datetime | None]
@@ -162,7 +162,7 @@ def _not_before(time: datetime | None, last: Message | None, part: int) -> datet
 
 def _log(old: Log, newer: Log, messages: Sequence[Message], added: int) -> Log:
     lines = LineCount(*(a + b for a, b in zip(_numbers(old.lines), _numbers(newer.lines), strict=True)))
-    note = Note(
+    note = LogNote(
         f"{added:,} messages of “{newer.file_name}” were new and were added.",
         f"「{newer.file_name}」の新しいメッセージ {added:,} 件を加えました。",
     )

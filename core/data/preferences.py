@@ -89,7 +89,7 @@ class Preferences:
         self._append(owner, kept.to_json())
         return kept
 
-    def list(self, owner: str, *, adapter: str | None = None) -> tuple[Pair, ...]:
+    def list_all(self, owner: str, *, adapter: str | None = None) -> tuple[Pair, ...]:
         """The owner's pairs, newest first; with `adapter`, those that were made while it spoke."""
         found: dict[str, Pair] = {}
         gone: set[str] = set()
@@ -106,7 +106,7 @@ class Preferences:
 
     def delete(self, owner: str, pair_id: str) -> None:
         """Take a pair out. Raises InputError when there is none of that id."""
-        if all(pair.id != pair_id for pair in self.list(owner)):
+        if all(pair.id != pair_id for pair in self.list_all(owner)):
             raise InputError("This correction is not there any more.", "この修正はもうありません。")
         self._append(owner, {"id": pair_id, "deleted": True})
 
@@ -117,7 +117,7 @@ class Preferences:
     def export(self, owner: str, into: Path, *, adapter: str | None = None) -> Path:
         """Write the pairs, oldest first, to `preferences.jsonl` in the folder `into`; returns the file."""
         target = into / "preferences.jsonl"
-        write_pairs(target, reversed(self.list(owner, adapter=adapter)))
+        write_pairs(target, reversed(self.list_all(owner, adapter=adapter)))
         return target
 
     def _file(self, owner: str) -> Path:

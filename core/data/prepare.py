@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.data.chunking import Cutter
-from core.data.filtering import Sifted, sift
-from core.data.ledger import OF_KIND, Book, Fate, Ledger
+from core.data.chunking import RowBuilder
+from core.data.filtering import FilterResult, filter_messages
+from core.data.ledger import OF_KIND, Ledger, LedgerBuilder, Outcome
 from core.data.privacy.replace import Masked, Pseudonyms
 from core.data.recipe import Recipe
-from core.data.rows import Meter, Row, clean
+from core.data.rows import Row, RowCounter, clean
 from core.data.sessions import Session, sessions
-from core.data.split import Parts, divide
+from core.data.split import Splits, divide
 from core.errors import InputError
 from core.logs.log import Log
 from core.messages import Kind, Message
@@ -26,7 +26,7 @@ class Prepared:
 
     persona: str
     train: tuple[Row, ...]
-    heldout: tuple[Row, ...]
+    validation: tuple[Row, ...]
     """To measure with while training (dev)."""
     ledger: Ledger
     sessions: int
@@ -45,7 +45,7 @@ class Prepared:
 
 
 def prepare(
-    log: Log, persona: str, *, meter: Meter, budget: int, gap_minutes: float | None = None,
+    log: Log, persona: str, *, meter: RowCounter, budget: int, gap_minutes: float | None = None,
     recipe: Recipe = DEFAULT_RECIPE,
 ) -> Prepared:  # fmt: skip
     """Make rows of at most `budget` tokens from `log`, with `persona` as the side that is learned.
@@ -58,36 +58,38 @@ def prepare(
         recipe = replace(recipe, gap_minutes=gap_minutes)
     messages = log.messages[:]  # made now, where the log makes them when they are asked for
     _check(log, persona)
-    room = budget - meter.fixed
+    room = budget - meter.prefix_tokens
     if room < 1:
         raise InputError(
-            f"A row of {budget} tokens has no room for a turn: the prompt around it takes {meter.fixed}. "
+            f"A row of {budget} tokens has no room for a turn: the prompt around it takes {meter.prefix_tokens}. "
             "Choose a longer row or a shorter persona text.",
-            f"1 行 {budget} トークンでは会話が入りません（前置きだけで {meter.fixed} トークン）。"
+            f"1 行 {budget} トークンでは会話が入りません（前置きだけで {meter.prefix_tokens} トークン）。"
             "行を長くするか、人格の説明を短くしてください。",
         )
-    book = Book(len(messages))
+    book = LedgerBuilder(len(messages))
     words = _words(messages, book)
-    sifted = sift(messages, words, persona, seed=recipe.seed) if recipe.clean else Sifted({}, frozenset())
-    for position, fate in sifted.left.items():
+    sifted = (
+        filter_messages(messages, words, persona, seed=recipe.seed) if recipe.clean else FilterResult({}, frozenset())
+    )
+    for position, fate in sifted.skipped.items():
         book.enter((position,), fate)
         words[position] = None
     stand_ins = Pseudonyms(recipe.names, recipe.seed) if recipe.private else None
     masked = _masked(words, stand_ins) if stand_ins else {}
     rename = stand_ins.name if stand_ins else str
-    cutter = Cutter(
+    cutter = RowBuilder(
         messages, words, persona, recipe, meter, room, _groups(messages), frequent=sifted.frequent, rename=rename
     )  # fmt: skip
     talks = sessions(messages, recipe.gap_minutes)
     parts = _divided([row for talk in talks for row in cutter.rows(talk)], talks, recipe)
     _enter(book, parts)
-    for position, fate in cutter.left.items():
-        if book.open(position):
+    for position, fate in cutter.skipped.items():
+        if book.start(position):
             book.enter((position,), fate)
     return Prepared(
         persona=persona,
         train=parts.train,
-        heldout=parts.dev,
+        validation=parts.validation,
         test=parts.test,
         ledger=book.close(len(messages)),
         sessions=len(talks),
@@ -100,7 +102,7 @@ def prepare(
     )
 
 
-def _words(messages: Sequence[Message], book: Book) -> list[str | None]:
+def _words(messages: Sequence[Message], book: LedgerBuilder) -> list[str | None]:
     """The words of each message as they are learned; None for one that is left out, with its fate in `book`."""
     words: list[str | None] = []
     for i, message in enumerate(messages):
@@ -108,7 +110,7 @@ def _words(messages: Sequence[Message], book: Book) -> list[str | None]:
         text = None if fate else clean(message.text) or None
         words.append(text)
         if text is None:
-            book.enter((i,), fate or Fate.EMPTY)
+            book.enter((i,), fate or Outcome.EMPTY)
     return words
 
 
@@ -128,14 +130,14 @@ def _groups(messages: Sequence[Message]) -> frozenset[int]:
     return frozenset(part for part, n in Counter(part for part, _ in writers).items() if n > 2)
 
 
-def _divided(rows: list[Row], talks: Iterable[Session], recipe: Recipe) -> Parts:
+def _divided(rows: list[Row], talks: Iterable[Session], recipe: Recipe) -> Splits:
     starts = {talk.number: talk.start for talk in talks}
-    return divide(rows, starts, dev_share=recipe.dev_share, test_share=recipe.test_share)
+    return divide(rows, starts, validation_share=recipe.validation_share, test_share=recipe.test_share)
 
 
-def _enter(book: Book, parts: Parts) -> None:
+def _enter(book: LedgerBuilder, parts: Splits) -> None:
     """The fate of what the rows hold: first all that is learned, for a message may be context elsewhere."""
-    split = ((parts.train, Fate.LEARNED), (parts.dev, Fate.HELD_OUT), (parts.test, Fate.TEST))
+    split = ((parts.train, Outcome.LEARNED), (parts.validation, Outcome.VALIDATION), (parts.test, Outcome.TEST))
     for rows, fate in split:
         for row in rows:
             for k, positions in enumerate(row.positions):
@@ -145,7 +147,7 @@ def _enter(book: Book, parts: Parts) -> None:
         for row in rows:
             for k, positions in enumerate(row.positions):
                 if not row.is_learned(k):
-                    book.enter(filter(book.open, positions), Fate.CONTEXT)
+                    book.enter(filter(book.start, positions), Outcome.CONTEXT)
 
 
 def _check(log: Log, persona: str) -> None:

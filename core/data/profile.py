@@ -79,15 +79,15 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Distribution:
     """How values are spread."""
 
     count: int
     mean: float
     median: float
-    ninth: float
+    p90: float
     """Nine in ten values are at most this."""
-    most: float
+    max: float
     bins: tuple[Bin, ...]
 
 
@@ -98,13 +98,13 @@ class Profile:
     name: str
     messages: int
     """With words."""
-    length: Spread
+    length: Distribution
     """Letters of a message."""
-    bursts: Spread
+    bursts: Distribution
     """Messages in a row."""
     hours: tuple[int, ...]
     """Messages by hour of the day, 24 numbers; all 0 without times."""
-    delays: Spread
+    delays: Distribution
     """Minutes from the last message of somebody else to the answer, within a day."""
     marks: tuple[Counted, ...]
     """What messages end with, of MARKS; "" for none."""
@@ -137,10 +137,10 @@ def profile(log: Log, name: str, *, gap_minutes: float = 60.0) -> Profile:
     return Profile(
         name=name,
         messages=len(texts),
-        length=spread(map(len, texts), LENGTHS),
-        bursts=spread(_bursts(log.messages, name, gap_minutes), BURSTS),
+        length=distribution(map(len, texts), LENGTHS),
+        bursts=distribution(_bursts(log.messages, name, gap_minutes), BURSTS),
         hours=_hours(log.messages, name),
-        delays=spread(_delays(log.messages, name), DELAYS),
+        delays=distribution(_delays(log.messages, name), DELAYS),
         marks=_top(marks, len(texts)),
         endings=_top(endings, len(texts)),
         emoji=_top(emoji, len(texts)),
@@ -151,16 +151,16 @@ def profile(log: Log, name: str, *, gap_minutes: float = 60.0) -> Profile:
     )
 
 
-def spread(values: Iterable[float], starts: Sequence[float]) -> Spread:
+def distribution(values: Iterable[float], starts: Sequence[float]) -> Distribution:
     """The spread of `values`, in classes that begin at `starts`; values below the first are counted there."""
     ordered = sorted(values)
     ends = (*starts[1:], None)
     counted = Counter(max(bisect_right(starts, value) - 1, 0) for value in ordered)
     bins = tuple(Bin(start, end, counted[k]) for k, (start, end) in enumerate(zip(starts, ends, strict=True)))
     if not ordered:
-        return Spread(0, 0.0, 0.0, 0.0, 0.0, bins)
+        return Distribution(0, 0.0, 0.0, 0.0, 0.0, bins)
     n = len(ordered)
-    return Spread(n, fmean(ordered), median(ordered), ordered[-(-9 * n // 10) - 1], ordered[-1], bins)
+    return Distribution(n, fmean(ordered), median(ordered), ordered[-(-9 * n // 10) - 1], ordered[-1], bins)
 
 
 def end_of(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from core.errors import InputError
 
-Shape = Literal["conversation", "window", "pair"]
+RowShape = Literal["conversation", "window", "pair"]
 Burst = Literal["newline", "separator", "each"]
 RecipeJson = dict[str, float | int | str | bool | list[str]]
 
@@ -24,7 +24,7 @@ class Recipe:
 
     gap_minutes: float = 60.0
     """A silence longer than this begins a new talk; nothing is joined across it."""
-    shape: Shape = "conversation"
+    shape: RowShape = "conversation"
     """conversation: a stretch of talk, all of the persona's turns in it learned. window: a row for each turn of the
     persona, with the turns before it as context. pair: what was said since the persona last spoke, and its reply."""
     turns: int = 0
@@ -36,7 +36,7 @@ class Recipe:
     message; each makes a row for every message of the persona, with those before it as context."""
     separator: str = "、"
     """Between the messages of one turn, where `burst` is separator."""
-    dev_share: float = 0.1
+    validation_share: float = 0.1
     """Of the talks, the latest before the test ones: kept aside to measure with while training."""
     test_share: float = 0.0
     """Of the talks, the latest: kept aside for one last measure."""
@@ -50,7 +50,7 @@ class Recipe:
     """Of what is drawn: which of the frequent replies count, and the order of stand-ins."""
 
     def __post_init__(self) -> None:
-        for name, choices in (("shape", get_args(Shape)), ("burst", get_args(Burst))):
+        for name, choices in (("shape", get_args(RowShape)), ("burst", get_args(Burst))):
             if getattr(self, name) not in choices:
                 raise _wrong(name, getattr(self, name), ", ".join(choices))
         if not (_is_number(self.gap_minutes) and self.gap_minutes > 0):
@@ -64,7 +64,7 @@ class Recipe:
                 raise _wrong(name, getattr(self, name), f"{least}–{most}")
         if self.turns == 1:
             raise _wrong("turns", 1, f"0, 2–{MOST_TURNS}")
-        for name in ("dev_share", "test_share"):
+        for name in ("validation_share", "test_share"):
             if not (_is_number(getattr(self, name)) and 0 <= getattr(self, name) <= 0.5):
                 raise _wrong(name, getattr(self, name), "0–0.5")
         if not isinstance(self.separator, str) or not self.separator or len(self.separator) > 40:

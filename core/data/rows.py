@@ -17,11 +17,11 @@ from core.messages import Turn, to_chat_messages
 JsonRow = dict[str, int | str | list[dict[str, str | int]] | None]
 
 
-class Meter(Protocol):
+class RowCounter(Protocol):
     """Counts tokens as the prompt of training will: `core.prompt.counter` makes one."""
 
     @property
-    def fixed(self) -> int:
+    def prefix_tokens(self) -> int:
         """Tokens of a row before its first turn."""
         ...
 

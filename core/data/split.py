@@ -11,15 +11,17 @@ LEAST, MOST = 0.5, 2.5  # times the share: how much of what is learned whole ses
 
 
 @dataclass(frozen=True)
-class Parts:
+class Splits:
     """Rows to train on, to measure with while training, and for one last test: earlier, later, latest."""
 
     train: tuple[Row, ...]
-    dev: tuple[Row, ...]
+    validation: tuple[Row, ...]
     test: tuple[Row, ...]
 
 
-def divide(rows: Sequence[Row], starts: Mapping[int, datetime | None], *, dev_share: float, test_share: float) -> Parts:
+def divide(
+    rows: Sequence[Row], starts: Mapping[int, datetime | None], *, validation_share: float, test_share: float
+) -> Splits:
     """Rows by time: the latest sessions are for the test, those before them for dev.
 
     `starts` tells when each session began. Where that is not known of every one, the order of the log
@@ -28,12 +30,12 @@ def divide(rows: Sequence[Row], starts: Mapping[int, datetime | None], *, dev_sh
     began = {row.session: starts.get(row.session) for row in rows}
     if all(began.values()):
         rows = sorted(rows, key=lambda row: (began[row.session], row.session))
-    rest, test = hold_out(rows, test_share)
-    train, dev = hold_out(rest, dev_share / (1 - test_share))
-    return Parts(train, dev, test)
+    rest, test = split_validation(rows, test_share)
+    train, validation = split_validation(rest, validation_share / (1 - test_share))
+    return Splits(train, validation, test)
 
 
-def hold_out(rows: Sequence[Row], share: float = SHARE) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+def split_validation(rows: Sequence[Row], share: float = SHARE) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """(rows to train on, rows held out): the last `share` of the sessions.
 
     They hold at least one row and half the share of what is learned. Where whole sessions would take
@@ -51,7 +53,7 @@ def hold_out(rows: Sequence[Row], share: float = SHARE) -> tuple[tuple[Row, ...]
 
 
 def _last_sessions(rows: Sequence[Row], share: float) -> int:
-    """Where the held-out rows begin when whole sessions are taken; 0 when that leaves none."""
+    """Where the validation rows begin when whole sessions are taken; 0 when that leaves none."""
     begins: dict[int, int] = {}
     for i, row in enumerate(rows):
         begins.setdefault(row.session, i)

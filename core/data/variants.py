@@ -1,36 +1,36 @@
 """Variants: the same log as several data sets, with the figures by which they are compared.
 
 The grid is exchanges per sample × persona line × bursts × cleaned or raw. Change one thing at a time and let a
-measure on the same held-out talks decide; the figures only tell how large and how long the samples are.
+measure on the same validation talks decide; the figures only tell how large and how long the samples are.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from core.data.io.export import Export, Layout, LineKind, exchanges, persona_line, sample_of
+from core.data.io.export import Export, ExportFormat, PreambleKind, exchanges, preamble_text, sample_of
 from core.data.prepare import DEFAULT_RECIPE, Prepared, prepare
 from core.data.recipe import Burst, Recipe
-from core.data.rows import Meter, Row
+from core.data.rows import Row, RowCounter
 from core.errors import InputError
 from core.logs.log import Log
 from core.messages import Turn
 
-Count = Callable[[str], int]
+CountTokens = Callable[[str], int]
 
 
 @dataclass(frozen=True)
-class Grid:
+class VariantGrid:
     """What is varied. Every combination is a variant."""
 
     exchanges: tuple[int, ...] = (1, 2, 4)
     """Most exchanges of a sample: what was said, and the reply."""
-    lines: tuple[LineKind, ...] = ("none", "address", "statement")
+    preambles: tuple[PreambleKind, ...] = ("none", "address", "statement")
     bursts: tuple[Burst, ...] = ("newline", "each")
     cleaned: tuple[bool, ...] = (False, True)
 
     def __len__(self) -> int:
-        return len(self.exchanges) * len(self.lines) * len(self.bursts) * len(self.cleaned)
+        return len(self.exchanges) * len(self.preambles) * len(self.bursts) * len(self.cleaned)
 
 
 @dataclass(frozen=True)
@@ -71,25 +71,34 @@ class Variant:
     """One point of the grid."""
 
     exchanges: int
-    line_kind: LineKind
+    preamble_kind: PreambleKind
     burst: Burst
     cleaned: bool
-    line: str
+    preamble: str
     """The persona's line as it is written."""
     prepared: Prepared = field(repr=False)
-    """Its rows, without the line; `with_line` puts it in. Variants that differ in the line only share them."""
+    """Its rows, without the line; `with_preamble` puts it in. Variants that differ in the line only share them."""
     statistics: Statistics = field(repr=False)
 
     @property
     def name(self) -> str:
         """Short and fit for a data set: "2-address-newline-raw"."""
-        return f"{self.exchanges}-{self.line_kind}-{self.burst}-{'clean' if self.cleaned else 'raw'}"
+        return f"{self.exchanges}-{self.preamble_kind}-{self.burst}-{'clean' if self.cleaned else 'raw'}"
 
 
 def variants(
-    log: Log, persona: str, *, meter: Meter, budget: int, count: Count, grid: Grid | None = None,
-    base: Recipe = DEFAULT_RECIPE, description: str = "", language: str | None = None, layout: Layout = "instruction",
-) -> Iterator[Variant]:  # fmt: skip
+    log: Log,
+    persona: str,
+    *,
+    meter: RowCounter,
+    budget: int,
+    count: CountTokens,
+    grid: VariantGrid | None = None,
+    base: Recipe = DEFAULT_RECIPE,
+    description: str = "",
+    language: str | None = None,
+    layout: ExportFormat = "instruction",
+) -> Iterator[Variant]:
     """The variants of a log, one after the other as they are asked for.
 
     `base` is the recipe but for what is varied; `budget` and `meter` as for `prepare`, and the line comes on
@@ -97,7 +106,7 @@ def variants(
     statement; `language` ("ja", "en") is that of the lines, else they follow the name. Raises InputError for
     a grid without any variant, and what `prepare` raises.
     """
-    grid = Grid() if grid is None else grid
+    grid = VariantGrid() if grid is None else grid
     if not len(grid) or min(grid.exchanges) < 1:
         raise InputError(
             "The grid has no variant. Choose at least one value for each of its sides, and 1 exchange or more.",
@@ -107,9 +116,9 @@ def variants(
     for most, burst, cleaned in product(grid.exchanges, grid.bursts, grid.cleaned):
         recipe = replace(base, burst=burst, clean=cleaned, **_shape(most, burst))
         prepared = prepare(log, persona, meter=meter, budget=budget, recipe=recipe)
-        rows = (*prepared.train, *prepared.heldout, *prepared.test)
-        for kind in grid.lines:
-            line = persona_line(kind, persona, description, language=language)
+        rows = (*prepared.train, *prepared.validation, *prepared.test)
+        for kind in grid.preambles:
+            line = preamble_text(kind, persona, description, language=language)
             figures = statistics(rows, Export(layout, line), counted)
             yield Variant(most, kind, burst, cleaned, line, prepared, figures)
 
@@ -120,7 +129,7 @@ def _shape(most: int, burst: Burst) -> Mapping[str, str | int]:
     return {"shape": "window" if burst == "each" else "conversation", "turns": 2 * most}
 
 
-def statistics(rows: Sequence[Row], export: Export, count: Count) -> Statistics:
+def statistics(rows: Sequence[Row], export: Export, count: CountTokens) -> Statistics:
     """The figures of `rows` written as `export` says."""
     sizes, user, persona = [], 0, 0
     for row in rows:
@@ -134,7 +143,7 @@ def statistics(rows: Sequence[Row], export: Export, count: Count) -> Statistics:
     )  # fmt: skip
 
 
-def with_line(prepared: Prepared, line: str, meter: Meter) -> Prepared:
+def with_preamble(prepared: Prepared, line: str, meter: RowCounter) -> Prepared:
     """The same rows with `line` before the other side's first words, as a data set is saved and trained on."""
     if not line:
         return prepared
@@ -142,10 +151,10 @@ def with_line(prepared: Prepared, line: str, meter: Meter) -> Prepared:
     return replace(prepared, **splits)
 
 
-SPLITS = ("train", "heldout", "test")
+SPLITS = ("train", "validation", "test")
 
 
-def _lined(row: Row, line: str, meter: Meter) -> Row:
+def _lined(row: Row, line: str, meter: RowCounter) -> Row:
     first = row.turns[0]
     if first.role == "user":
         said = replace(first, messages=(f"{line}{' ' * line.isascii()}{first.messages[0]}", *first.messages[1:]))
@@ -170,7 +179,7 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def _remembering(count: Count) -> Count:
+def _remembering(count: CountTokens) -> CountTokens:
     """Counts each text once: the variants of a log hold mostly the same words."""
     known: dict[str, int] = {}
 

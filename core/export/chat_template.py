@@ -1,4 +1,4 @@
-"""A contract as one self-contained Jinja chat template: any program that renders it asks as this one does.
+"""A prompt config as one self-contained Jinja chat template: any program that renders it asks as this one does.
 
 The layout's own template stands at the end, as it is; what `core.prompt` does before it (the persona's
 description and examples first, bursts joined, an opening where the persona may not speak first) is written
@@ -9,8 +9,8 @@ import json
 import re
 
 from core.messages import Turn
-from core.prompt.chat_template import DATE, Layout
-from core.prompt.config import PromptContract
+from core.prompt.chat_template import DATE, ChatTemplate
+from core.prompt.config import PromptConfig
 
 # {% generation %} marks what is trained and prints nothing; programs other than transformers may not know it.
 MARKED = re.compile(r"\{%(-?)\s*(end)?generation\s*(-?)%\}")
@@ -62,28 +62,28 @@ PRELUDE = """\
 """
 
 
-def chat_template(layout: Layout, contract: PromptContract) -> str:
+def chat_template(layout: ChatTemplate, prompt_config: PromptConfig) -> str:
     """The Jinja source. It prints what `core.prompt.render` renders of the same turns, as long as all fit."""
-    examples = [entry for turn in contract.examples for entry in _entries(turn)]
+    examples = [entry for turn in prompt_config.examples for entry in _entries(turn)]
     may_open = "" if layout.persona_may_open else " or before == 'system'"
     prelude = PRELUDE.format(
-        persona=_literal(" ".join(contract.persona.split())),
-        persona_comment=re.sub(r"[#{}%\n\r]", " ", contract.persona),
-        user=_literal(" ".join(contract.user.split())),
+        persona=_literal(" ".join(prompt_config.persona.split())),
+        persona_comment=re.sub(r"[#{}%\n\r]", " ", prompt_config.persona),
+        user=_literal(" ".join(prompt_config.user.split())),
         date=_literal(DATE),
-        description=_literal(described(contract)),
+        description=_literal(described(prompt_config)),
         system="system" if layout.takes_system else "user",
         examples=json.dumps(examples, ensure_ascii=False),
         must_open=f"(before == 'assistant'{may_open})",
-        opening=_literal(contract.opening.strip()),
-        separator=_literal(contract.separator),
+        opening=_literal(prompt_config.opening.strip()),
+        separator=_literal(prompt_config.separator),
     )
     return prelude + MARKED.sub(_plain, layout.template)
 
 
-def described(contract: PromptContract) -> str:
+def described(prompt_config: PromptConfig) -> str:
     """The system text: who the persona is, and how a reply has to look."""
-    return "\n\n".join(filter(None, (contract.description.strip(), contract.reply_format.strip())))
+    return "\n\n".join(filter(None, (prompt_config.description.strip(), prompt_config.reply_format.strip())))
 
 
 def _entries(turn: Turn) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """An adapter as a folder that other programs load: the full model, templates, instructions.
 
-    model/           the base with the adapter merged in: safetensors, tokenizer, chat template, contract.json
+    model/           the base with the adapter merged in: safetensors, tokenizer, chat template, prompt_config.json
     adapter/         the adapter alone, for servers that load LoRA (vLLM)
     chat_template.jinja, Modelfile, README.md
 
@@ -19,9 +19,9 @@ from core.adapters.store import FILES, Adapter
 from core.errors import AppError, InputError, ModelError
 from core.export.chat_template import chat_template
 from core.export.ollama import modelfile, stops
-from core.prompt import ending
-from core.prompt.chat_template import TEMPLATES, layout_for
-from core.prompt.config import PromptContract
+from core.prompt import stop_criteria
+from core.prompt.chat_template import TEMPLATES, resolve_template
+from core.prompt.config import PromptConfig
 from core.workspace import write_json
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ def main(arguments: list[str]) -> int:
 
 def export(adapter: Adapter, base: str, into: Path) -> None:
     """Write everything into the new folder `into`. Raises InputError or ModelError."""
-    contract = contract_of(adapter)
+    prompt_config = merged_prompt_config(adapter)
     into.mkdir(parents=True)
     _tell("reading")
     model, tokenizer = _loaded(adapter, base)
     _check_room(into, model)
     _tell("merging")
     model = _merged(model, adapter)
-    layout = layout_for(tokenizer, contract.template)
-    template = chat_template(layout, contract)
+    layout = resolve_template(tokenizer, prompt_config.template)
+    template = chat_template(layout, prompt_config)
     _tell("writing")
-    write_model(into / "model", model, tokenizer, contract, template)
+    write_model(into / "model", model, tokenizer, prompt_config, template)
     write_json(into / "model" / "training.json", adapter.training | {"merged": True})
     (into / "adapter").mkdir()
     for name in FILES:
@@ -65,39 +65,39 @@ def export(adapter: Adapter, base: str, into: Path) -> None:
             shutil.copyfile(adapter.folder / name, into / "adapter" / name)
     (into / "chat_template.jinja").write_text(template, encoding="utf-8")
     try:
-        (into / "Modelfile").write_text(modelfile(contract, tokenizer), encoding="utf-8")
+        (into / "Modelfile").write_text(modelfile(prompt_config, tokenizer), encoding="utf-8")
         without = None
     except ModelError as error:
         without = error.en
-    (into / "README.md").write_text(_readme(adapter, contract, tokenizer, without), encoding="utf-8")
+    (into / "README.md").write_text(_readme(adapter, prompt_config, tokenizer, without), encoding="utf-8")
 
 
-def contract_of(adapter: Adapter) -> PromptContract:
-    """The contract of the adapter. Raises InputError when it came without one."""
-    if adapter.contract is None:
+def merged_prompt_config(adapter: Adapter) -> PromptConfig:
+    """The prompt config of the adapter. Raises InputError when it came without one."""
+    if adapter.prompt_config is None:
         raise InputError(
-            f"“{adapter.name}” has no contract.json, so its prompts are not known. Export one that was trained here.",
-            f"「{adapter.name}」には contract.json がなく、プロンプトの形がわかりません。"
+            f"“{adapter.name}” has no prompt_config.json, so its prompts are unknown. Export one trained here.",
+            f"「{adapter.name}」には prompt_config.json がなく、プロンプトの形がわかりません。"
             "このアプリで学習したものを書き出してください。",
         )
-    return adapter.contract
+    return adapter.prompt_config
 
 
 def write_model(
     folder: Path,
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
-    contract: PromptContract,
+    prompt_config: PromptConfig,
     template: str,
 ) -> None:
-    """A full model that any program loads: weights, tokenizer with the chat template, ends, contract."""
+    """A full model that any program loads: weights, tokenizer with the chat template, ends, prompt config."""
     tokenizer.chat_template = template
     # Its stop_strings stay empty: with them, generate() refuses to run where it is given no tokenizer.
-    model.generation_config.eos_token_id = list(ending(contract, tokenizer).token_ids) or None
-    model.generation_config.max_new_tokens = contract.reply_reserve
+    model.generation_config.eos_token_id = list(stop_criteria(prompt_config, tokenizer).token_ids) or None
+    model.generation_config.max_new_tokens = prompt_config.reply_reserve
     model.save_pretrained(folder, max_shard_size=SHARD)
     tokenizer.save_pretrained(folder)
-    write_json(folder / "contract.json", contract.to_json())
+    write_json(folder / "prompt_config.json", prompt_config.to_json())
 
 
 def _loaded(adapter: Adapter, base: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
@@ -148,7 +148,7 @@ def _merged(model: "PreTrainedModel", adapter: Adapter) -> "PreTrainedModel":
 
 
 def _readme(
-    adapter: Adapter, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", without: str | None
+    adapter: Adapter, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", without: str | None
 ) -> str:
     import jinja2
 
@@ -159,9 +159,13 @@ def _readme(
     )
     rank = json.loads((adapter.folder / "adapter_config.json").read_text(encoding="utf-8")).get("r", 16)
     values = {
-        "persona": contract.persona, "base": public_name(adapter.base), "window": contract.context_window, "rank": rank,
-        "stops": stops(contract, tokenizer), "without_modelfile": without,
-    }  # fmt: skip
+        "persona": prompt_config.persona,
+        "base": public_name(adapter.base),
+        "window": prompt_config.context_window,
+        "rank": rank,
+        "stops": stops(prompt_config, tokenizer),
+        "without_modelfile": without,
+    }
     return environment.get_template("export.md.jinja").render(values).strip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""A contract as an Ollama Modelfile: the same prompt in Go's template language, and the same ends.
+"""A prompt config as an Ollama Modelfile: the same prompt in Go's template language, and the same ends.
 
 A chat layout is, for all that Ollama can say, what it prints before each message, by who spoke before and
 who speaks now. That is found by rendering probes, and held against longer conversations: a layout that
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from core.errors import ModelError
 from core.export.chat_template import described
-from core.prompt import ending
-from core.prompt.chat_template import Layout, layout_for
-from core.prompt.config import PromptContract
+from core.prompt import stop_criteria
+from core.prompt.chat_template import ChatTemplate, resolve_template
+from core.prompt.config import PromptConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,7 +26,7 @@ TALK = ("user", "assistant") * 3
 
 
 @dataclass(frozen=True)
-class Frame:
+class TemplateFrame:
     """What stands before each message, by (who spoke before, who speaks): START, system, user, assistant, REPLY."""
 
     before: dict[tuple[str, str], str]
@@ -38,13 +38,13 @@ class Frame:
         return "".join(self.before[pair] + text for pair, text in zip(pairwise(roles), words, strict=True))
 
 
-def frame_of(layout: Layout, contract: PromptContract) -> Frame:
+def frame_of(layout: ChatTemplate, prompt_config: PromptConfig) -> TemplateFrame:
     """The layout as Ollama can say it. Raises ModelError when it depends on more than its neighbours."""
     before: dict[tuple[str, str], str] = {}
-    system = ("system",) if described(contract) else ()
+    system = ("system",) if described(prompt_config) else ()
     for turns in (1, 3, 5):
         roles = (*system, *TALK[:turns])
-        pieces = _pieces(layout, contract, roles)
+        pieces = _pieces(layout, prompt_config, roles)
         for pair, text in zip(pairwise([START, *roles, REPLY]), pieces, strict=True):
             if before.setdefault(pair, text) != text:
                 who = f"{pair[0] or 'start'} → {pair[1]}"
@@ -58,18 +58,18 @@ def frame_of(layout: Layout, contract: PromptContract) -> Frame:
     for pair in before:
         if pair[0] == START:  # Ollama puts it there by itself
             before[pair] = before[pair].removeprefix(bos)
-    return Frame(before)
+    return TemplateFrame(before)
 
 
-def _pieces(layout: Layout, contract: PromptContract, roles: Sequence[str]) -> list[str]:
+def _pieces(layout: ChatTemplate, prompt_config: PromptConfig, roles: Sequence[str]) -> list[str]:
     """What the layout prints before each of the messages, and before the reply."""
     words = [f"w{number}w" for number in range(len(roles))]
-    messages = [layout.words(role, text) for role, text in zip(roles, words, strict=True)]
+    messages = [layout.message_text(role, text) for role, text in zip(roles, words, strict=True)]
     if roles[0] == "system" and not layout.takes_system:
-        told, first = (layout.words("user", text) for text in words[:2])
+        told, first = (layout.message_text("user", text) for text in words[:2])
         messages[:2] = [told.followed_by("\n\n", first)]
-    names = (contract.persona, contract.user)
-    text = "".join(stretch.text for stretch in layout.stretches(messages, names=names, reply=True))
+    names = (prompt_config.persona, prompt_config.user)
+    text = "".join(stretch.text for stretch in layout.segments(messages, names=names, reply=True))
     pieces = []
     for word in words:
         piece, text = text.split(word, 1)
@@ -77,36 +77,40 @@ def _pieces(layout: Layout, contract: PromptContract, roles: Sequence[str]) -> l
     return [*pieces, text]
 
 
-def modelfile(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *, source: str = "./model") -> str:
+def modelfile(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", *, source: str = "./model") -> str:
     """The Modelfile. `source` is the folder or GGUF file of the model, seen from where it lies.
 
     Raises ModelError as `frame_of` does.
     """
-    layout = layout_for(tokenizer, contract.template)
+    layout = resolve_template(tokenizer, prompt_config.template)
     lines = [
-        f"# {' '.join(contract.persona.split())}, made with Omokage. In this folder: ollama create NAME -f Modelfile",
+        f"# {' '.join(prompt_config.persona.split())}, made with Omokage. Here: ollama create NAME -f Modelfile",
         "# Where Ollama does not know the architecture, make a GGUF first (README.md) and write FROM ./model.gguf",
         f"FROM {source}",
-        f"TEMPLATE {_quoted(go_template(frame_of(layout, contract)))}",
+        f"TEMPLATE {_quoted(go_template(frame_of(layout, prompt_config)))}",
     ]
-    if system := described(contract):
-        lines.append(f"SYSTEM {_quoted(_printed(layout, contract, 'system', system))}")
+    if system := described(prompt_config):
+        lines.append(f"SYSTEM {_quoted(_printed(layout, prompt_config, 'system', system))}")
     said = (
-        (turn.role, contract.separator.join(filter(None, map(str.strip, turn.messages)))) for turn in contract.examples
+        (turn.role, prompt_config.separator.join(filter(None, map(str.strip, turn.messages))))
+        for turn in prompt_config.examples
     )
-    lines += [f"MESSAGE {role} {_quoted(_printed(layout, contract, role, text))}" for role, text in said]
-    lines += [f"PARAMETER stop {_quoted(stop)}" for stop in stops(contract, tokenizer)]
-    lines += [f"PARAMETER num_ctx {contract.context_window}", f"PARAMETER num_predict {contract.reply_reserve}"]
+    lines += [f"MESSAGE {role} {_quoted(_printed(layout, prompt_config, role, text))}" for role, text in said]
+    lines += [f"PARAMETER stop {_quoted(stop)}" for stop in stops(prompt_config, tokenizer)]
+    lines += [
+        f"PARAMETER num_ctx {prompt_config.context_window}",
+        f"PARAMETER num_predict {prompt_config.reply_reserve}",
+    ]
     return "\n".join(lines) + "\n"
 
 
-def stops(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> list[str]:
+def stops(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> list[str]:
     """Every text that ends the persona's turn, for programs that know nothing of this one's layouts."""
-    ends = ending(contract, tokenizer)
+    ends = stop_criteria(prompt_config, tokenizer)
     return [*tokenizer.convert_ids_to_tokens(list(ends.token_ids)), *ends.strings]
 
 
-def go_template(frame: Frame) -> str:
+def go_template(frame: TemplateFrame) -> str:
     """The frame in Go's text/template, over Ollama's .Messages; the white space between its tags prints nothing."""
     lines = ['{{- $last := "" }}', "{{- range .Messages }}"]
     spoken = [role for role in ("system", "user", "assistant") if any(now == role for _, now in frame.before)]
@@ -141,19 +145,19 @@ def _quoted(text: str) -> str:
     return f'"""{text.replace(chr(34) * 3, chr(39) * 3)}"""'
 
 
-def _printed(layout: Layout, contract: PromptContract, role: str, words: str) -> str:
+def _printed(layout: ChatTemplate, prompt_config: PromptConfig, role: str, words: str) -> str:
     """Words as the layout prints them: rinna's writes <NL> for a newline, which no Ollama template can."""
     spoken = role if role != "system" or layout.takes_system else "user"
     talk = {"system": ("system", "user"), "user": ("user",), "assistant": ("user", "assistant")}[spoken]
-    messages = [layout.words(one, words if one == spoken else "u") for one in talk]
-    found = layout.stretches(messages, names=(contract.persona, contract.user), reply=False)
+    messages = [layout.message_text(one, words if one == spoken else "u") for one in talk]
+    found = layout.segments(messages, names=(prompt_config.persona, prompt_config.user), reply=False)
     return next(stretch.text for stretch in found if stretch.words == talk.index(spoken)).strip()
 
 
-def write_modelfile(path: Path, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> str | None:
+def write_modelfile(path: Path, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> str | None:
     """Write the Modelfile; where the layout has none, write nothing and return the reason in English."""
     try:
-        path.write_text(modelfile(contract, tokenizer), encoding="utf-8")
+        path.write_text(modelfile(prompt_config, tokenizer), encoding="utf-8")
     except ModelError as error:
         return error.en
     return None

@@ -17,16 +17,16 @@ from core.workspace import RESERVED
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-Kind = Literal["model", "dataset"]
-Progress = Callable[[str], None]
+RepoKind = Literal["model", "dataset"]
+ReportProgress = Callable[[str], None]
 
 # All that travels, in either direction: no pickle, no code, no template, nothing that a run left behind.
 ADAPTER_FILES = (
-    "adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json", "config.yaml",
+    "adapter_config.json", "adapter_model.safetensors", "prompt_config.json", "training.json", "config.yaml",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
     "README.md",
 )  # fmt: skip
-DATASET_FILES = ("train.jsonl", "heldout.jsonl", "test.jsonl", "README.md")
+DATASET_FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "README.md")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 NEEDED = {"model": ADAPTER_FILES[:2], "dataset": DATASET_FILES[:1]}
 
@@ -80,13 +80,13 @@ def push_folder(
     *,
     folder: Path,
     repo: str,
-    kind: Kind,
+    kind: RepoKind,
     token: str,
     private: bool = True,
     message: str,
     texts: Mapping[str, str | bytes] | None = None,
     files: Sequence[str] | None = None,
-    on_progress: Progress | None = None,
+    on_progress: ReportProgress | None = None,
     endpoint: str | None = None,
 ) -> str:
     """Upload an adapter's or a data set's files as one commit; returns the address of its page.
@@ -123,7 +123,7 @@ def api_for(token: str | Literal[False], endpoint: str | None) -> "HfApi":
 
 
 def _uploads(
-    folder: Path, kind: Kind, files: Sequence[str] | None, texts: Mapping[str, str | bytes]
+    folder: Path, kind: RepoKind, files: Sequence[str] | None, texts: Mapping[str, str | bytes]
 ) -> dict[str, Path | bytes]:
     """File name → what is sent: a file as it stands, or bytes in its place."""
     usual = ADAPTER_FILES if kind == "model" else DATASET_FILES
@@ -139,7 +139,7 @@ def _uploads(
     return uploads | {name: text.encode() if isinstance(text, str) else text for name, text in texts.items()}
 
 
-def _open_repo(api: "HfApi", repo: str, kind: Kind, *, private: bool, files: set[str]) -> None:
+def _open_repo(api: "HfApi", repo: str, kind: RepoKind, *, private: bool, files: set[str]) -> None:
     """Make the repository, or see that the one that is there is fit to be written to."""
     api.create_repo(repo, repo_type=kind, private=private, exist_ok=True)
     info = api.repo_info(repo, repo_type=kind)
@@ -162,7 +162,7 @@ def _open_repo(api: "HfApi", repo: str, kind: Kind, *, private: bool, files: set
 
 
 def _commit(
-    api: "HfApi", repo: str, kind: Kind, uploads: Mapping[str, Path | bytes], message: str, say: Progress
+    api: "HfApi", repo: str, kind: RepoKind, uploads: Mapping[str, Path | bytes], message: str, say: ReportProgress
 ) -> None:
     from huggingface_hub import CommitOperationAdd
 

@@ -96,10 +96,10 @@ def hub_errors(repo: str, *, writing: bool = False) -> Iterator[None]:
         yield
     # RuntimeError and ValueError: how the upload code and hf_xet wrap what went wrong.
     except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
-        raise explain(error, repo, writing=writing) from error
+        raise explain_hub_error(error, repo, writing=writing) from error
 
 
-def explain(error: Exception, repo: str, *, writing: bool = False) -> HubError:
+def explain_hub_error(error: Exception, repo: str, *, writing: bool = False) -> HubError:
     """The sentence for an error of huggingface_hub. Tokens in it are blacked out."""
     cause = _root(error)
     kind = _kind(cause, writing)

@@ -12,7 +12,7 @@ DateOrder = Literal["ymd", "dmy", "mdy"]
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class LogNote:
     """One sentence for a person, in both languages."""
 
     en: str
@@ -55,7 +55,7 @@ class Guess:
     value: tuple[str, ...]
     choices: tuple[str, ...]
     certain: bool
-    note: Note
+    note: LogNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Log:
     messages: Sequence[Message]
     lines: LineCount
     guesses: tuple[Guess, ...] = ()
-    notes: tuple[Note, ...] = ()
+    notes: tuple[LogNote, ...] = ()
     partner: str | None = None
     """The other person of a one-to-one chat, where the file or its name says so."""
     file_name: str = ""

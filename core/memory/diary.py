@@ -5,14 +5,14 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from core.memory.retrieve.dates import DAY, Span
-from core.memory.store import Store
+from core.memory.store import MemoryStore
 
 Level = Literal["day", "week"]
 RECENT = 7  # days that are told one by one; before them the weeks are
 
 
 @dataclass(frozen=True)
-class Entry:
+class DiaryEntry:
     """What happened in a day, or in the week that begins on `start` (a Monday)."""
 
     level: Level
@@ -24,12 +24,12 @@ class Entry:
 class Diary:
     """The diary of one owner's talks with one persona."""
 
-    store: Store
+    store: MemoryStore
     persona: str
 
-    def write(self, entry: Entry, now: float) -> None:
+    def write(self, entry: DiaryEntry, now: float) -> None:
         """Keep an entry, in place of the one there was."""
-        with self.store.open() as db:
+        with self.store.connect() as db:
             db.execute(
                 "insert or replace into diary (persona, level, start, text, made) values (?, ?, ?, ?, ?)",
                 (self.persona, entry.level, entry.start.isoformat(), entry.text, now),
@@ -37,24 +37,24 @@ class Diary:
 
     def delete(self, level: Level, start: date) -> None:
         """Remove an entry; its text stays away, so that idle time does not write it again."""
-        self.write(Entry(level, start, ""), 0.0)
+        self.write(DiaryEntry(level, start, ""), 0.0)
 
     def delete_all(self) -> None:
         """Remove every entry for good."""
-        with self.store.open() as db:
+        with self.store.connect() as db:
             db.execute("delete from diary where persona = ?", (self.persona,))
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[DiaryEntry]:
         """All entries that say something, oldest first."""
         return [entry for entry in self._all() if entry.text]
 
-    def told(self, now: datetime, span: Span | None = None) -> list[Entry]:
+    def lines_for_prompt(self, now: datetime, span: Span | None = None) -> list[DiaryEntry]:
         """The entries for a prompt, oldest first: the last days, the weeks before, and the days of `span`."""
         recent = (now - RECENT * DAY).date()
         entries = self.entries()
         told = {entry.start for entry in entries if entry.level == "week" and entry.start + timedelta(7) <= recent}
 
-        def tells(entry: Entry) -> bool:
+        def tells(entry: DiaryEntry) -> bool:
             if entry.level == "week":
                 return entry.start in told
             asked = span is not None and span.start.date() <= entry.start < span.end.date()
@@ -67,11 +67,11 @@ class Diary:
         written = {entry.start for entry in self._all() if entry.level == "day"}
         return [day for day in map(date.fromisoformat, spoken) if day not in written]
 
-    def missing_weeks(self, today: date) -> list[tuple[date, list[Entry]]]:
+    def missing_weeks(self, today: date) -> list[tuple[date, list[DiaryEntry]]]:
         """Weeks that are over, have two days or more and no entry, oldest first: (monday, the days)."""
         entries = self._all()
         written = {entry.start for entry in entries if entry.level == "week"}
-        weeks: dict[date, list[Entry]] = {}
+        weeks: dict[date, list[DiaryEntry]] = {}
         for entry in entries:
             if entry.level == "day" and entry.text:
                 weeks.setdefault(monday(entry.start), []).append(entry)
@@ -81,12 +81,12 @@ class Diary:
             if start not in written and start + timedelta(7) <= today and len(days) > 1
         ]
 
-    def _all(self) -> list[Entry]:
-        with self.store.open() as db:
+    def _all(self) -> list[DiaryEntry]:
+        with self.store.connect() as db:
             rows = db.execute(
                 "select level, start, text from diary where persona = ? order by start, level desc", (self.persona,)
             )
-            return [Entry(row["level"], date.fromisoformat(row["start"]), row["text"]) for row in rows]
+            return [DiaryEntry(row["level"], date.fromisoformat(row["start"]), row["text"]) for row in rows]
 
 
 def monday(day: date) -> date:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
-from core.memory.store import Store, index, search, unindex
+from core.memory.store import MemoryStore, index, search, unindex
 
 ENDINGS = (".txt", ".md", ".markdown", ".pdf")
 PASSAGE = 400  # characters that a passage is filled to; a paragraph longer than twice that is cut at a sentence
@@ -25,7 +25,7 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Passage:
+class DocumentPassage:
     """A few paragraphs of a document."""
 
     document: str
@@ -38,7 +38,7 @@ class Passage:
 class Documents:
     """The documents of one owner's persona."""
 
-    store: Store
+    store: MemoryStore
     persona: str
 
     def add(self, path: Path, name: str, now: float) -> Document:
@@ -46,10 +46,10 @@ class Documents:
         passages = cut(read(path, name))
         if not passages:
             raise _no_text(name)
-        for before in self.list():
+        for before in self.list_all():
             if before.name == name:
                 self.delete(before.id)
-        with self.store.open() as db:
+        with self.store.connect() as db:
             document = db.execute(
                 "insert into documents (persona, name, added, passages) values (?, ?, ?, ?)",
                 (self.persona, name, now, len(passages)),
@@ -62,9 +62,9 @@ class Documents:
                 index(db, "passages", row.lastrowid, text)
         return Document(document, name, now, len(passages))
 
-    def list(self) -> "list[Document]":
+    def list_all(self) -> "list[Document]":
         """Newest first."""
-        with self.store.open() as db:
+        with self.store.connect() as db:
             rows = db.execute(
                 "select id, name, added, passages from documents where persona = ? order by added desc, id desc",
                 (self.persona,),
@@ -73,20 +73,20 @@ class Documents:
 
     def delete(self, document: int) -> None:
         """Remove a document for good."""
-        with self.store.open() as db:
+        with self.store.connect() as db:
             owned = "document = ? and persona = ?"
             for row in db.execute(f"select id, text from passages where {owned}", (document, self.persona)).fetchall():
                 unindex(db, "passages", row["id"], row["text"])
             db.execute(f"delete from passages where {owned}", (document, self.persona))
             db.execute("delete from documents where id = ? and persona = ?", (document, self.persona))
 
-    def found(self, question: str) -> "list[Passage]":
+    def found(self, question: str) -> "list[DocumentPassage]":
         """The passages that bear on a question, the best first."""
-        with self.store.open() as db:
+        with self.store.connect() as db:
             hits = search(db, "passages", question, "row.persona = ?", [self.persona])[:MOST_FOUND]
             names = dict(db.execute("select id, name from documents where persona = ?", (self.persona,)).fetchall())
         return [
-            Passage(names[row["document"]], row["page"], row["text"])
+            DocumentPassage(names[row["document"]], row["page"], row["text"])
             for row, relevance in hits
             if relevance >= RELEVANT and row["document"] in names
         ]

@@ -4,14 +4,14 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
-from core.memory.store import Store
+from core.memory.store import MemoryStore
 
 NoteTaking = Literal["auto", "on", "off"]
 LARGE_ENOUGH = 1_000_000_000  # parameters: below, models note down nonsense more often than what was said
 
 
 @dataclass(frozen=True)
-class Choices:
+class MemoryOptions:
     """How one persona remembers."""
 
     remembers: bool = True
@@ -20,7 +20,7 @@ class Choices:
     """Whether the model notes things down after a reply and keeps the diary; "auto" goes by its size."""
     samples: int = 1
     """How many times it is asked; what most of the answers say is kept."""
-    at_once: bool = False
+    single_pass: bool = False
     """Whether one structured answer holds reply and notes together (`core.memory.write.single_pass`)."""
 
     def takes_notes(self, parameters: int) -> bool:
@@ -28,18 +28,20 @@ class Choices:
         return self.remembers and (self.notes == "on" or (self.notes == "auto" and parameters >= LARGE_ENOUGH))
 
 
-def choices_of(store: Store, persona: str) -> Choices:
+def load_options(store: MemoryStore, persona: str) -> MemoryOptions:
     """What was chosen for a persona, or the defaults."""
     if not store.exists:
-        return Choices()
-    with store.open() as db:
+        return MemoryOptions()
+    with store.connect() as db:
         row = db.execute("select value from choices where persona = ?", (persona,)).fetchone()
-    known = {field.name for field in fields(Choices)}
-    return Choices(**{key: value for key, value in json.loads(row["value"]).items() if key in known} if row else {})
+    known = {field.name for field in fields(MemoryOptions)}
+    return MemoryOptions(
+        **{key: value for key, value in json.loads(row["value"]).items() if key in known} if row else {}
+    )
 
 
-def choose(store: Store, persona: str, choices: Choices) -> None:
+def choose(store: MemoryStore, persona: str, choices: MemoryOptions) -> None:
     """Keep what was chosen."""
-    with store.open() as db:
+    with store.connect() as db:
         db.execute("insert or replace into choices (persona, value) values (?, ?)",
                    (persona, json.dumps(asdict(choices))))  # fmt: skip

@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.memory.retrieve.word_index import sought, terms
 from core.workspace import full_disk_told
 
-Kind = Literal["turns", "notes", "passages"]
+RecordKind = Literal["turns", "notes", "passages"]
 VERSION = 1
 MOST_HITS = 60
 LARGEST_SCAN = 20_000  # rows that the terms of a search may match together: more of them say little, and cost time
@@ -57,13 +57,13 @@ create virtual table passages_vocabulary using fts5vocab (passages_words, row);
 
 
 @dataclass(frozen=True)
-class Store:
+class MemoryStore:
     """One owner's file; made when it is first written to. Every method of its users is one short transaction."""
 
     path: Path
 
     @contextmanager
-    def open(self) -> Iterator[sqlite3.Connection]:
+    def connect(self) -> Iterator[sqlite3.Connection]:
         """A connection whose changes are kept together or not at all. Raises InputError when the disk is full."""
         with full_disk_told(), closing(sqlite3.connect(self.path, timeout=10)) as db:
             db.row_factory = sqlite3.Row
@@ -81,19 +81,19 @@ class Store:
         return self.path.exists()
 
 
-def index(db: sqlite3.Connection, kind: Kind, row: int, text: str) -> None:
+def index(db: sqlite3.Connection, kind: RecordKind, row: int, text: str) -> None:
     """Let row `row` of the table `kind` be found by `text`."""
     db.execute(f"insert into {kind}_words (rowid, words) values (?, ?)", (row, " ".join(terms(text))))
 
 
-def unindex(db: sqlite3.Connection, kind: Kind, row: int, text: str) -> None:
+def unindex(db: sqlite3.Connection, kind: RecordKind, row: int, text: str) -> None:
     """The inverse of `index`, with the same text."""
     words = " ".join(terms(text))
     db.execute(f"insert into {kind}_words ({kind}_words, rowid, words) values ('delete', ?, ?)", (row, words))
 
 
 def search(
-    db: sqlite3.Connection, kind: Kind, question: str, where: str = "1", values: Sequence[object] = ()
+    db: sqlite3.Connection, kind: RecordKind, question: str, where: str = "1", values: Sequence[object] = ()
 ) -> list[tuple[sqlite3.Row, float]]:
     """The rows of `kind` that bear on `question`, the best first, each with its relevance (0–1, the best has 1).
 
@@ -113,7 +113,7 @@ def search(
     return [(row, row["bm25"] / kept[0]["bm25"] if kept[0]["bm25"] else 1.0) for row in kept]
 
 
-def _rarest(db: sqlite3.Connection, kind: Kind, wanted: Sequence[str]) -> list[str]:
+def _rarest(db: sqlite3.Connection, kind: RecordKind, wanted: Sequence[str]) -> list[str]:
     """The terms that are written anywhere, the rarest first, as long as they match few rows together."""
     starred = [term for term in wanted if term.endswith("*")]
     plain = [term for term in wanted if not term.endswith("*")]

@@ -15,7 +15,7 @@ PAUSE = 1.0  # seconds of quiet before a task begins: who just got a reply may b
 
 
 @dataclass
-class IdleWork:
+class BackgroundTasks:
     """Tasks by name; a new one takes the place of a waiting one of its name. The thread lives while there are tasks."""
 
     pause: float = PAUSE
@@ -45,7 +45,7 @@ class IdleWork:
                 self._stop.set()
 
     @contextmanager
-    def giving_way(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """While somebody gets a reply: what runs is given up within a token, and nothing begins."""
         with self._changed:
             self._talking += 1

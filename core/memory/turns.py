@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.memory.retrieve.dates import Span
-from core.memory.store import Store, index, search, unindex
+from core.memory.store import MemoryStore, index, search, unindex
 from core.messages import Role, Turn
 
 Dated = tuple[Role, str, datetime]
@@ -34,12 +34,12 @@ class OldTurn:
 class Turns:
     """The turns of one owner, of all personas; each method is about one of them."""
 
-    store: Store
+    store: MemoryStore
 
     def keep(self, persona: str, conversation: str, turns: Sequence[Turn], now: float) -> None:
         """Make what is kept of a conversation equal to `turns`; new ones are dated `now`."""
         wanted = [(turn.role, "\n".join(turn.messages)) for turn in turns]
-        with self.store.open() as db:
+        with self.store.connect() as db:
             kept = db.execute(
                 "select * from turns where conversation = ? and live order by place", (conversation,)
             ).fetchall()
@@ -61,7 +61,7 @@ class Turns:
         """Remember the dated turns of a log as talks with this persona, in place of an earlier `source`: how many."""
         self.forget_conversation(source)
         count = 0
-        with self.store.open() as db:
+        with self.store.connect() as db:
             for count, (role, text, said) in enumerate(turns, start=1):
                 self._add(db, persona, source, count - 1, role, text, said.timestamp())
         return count
@@ -84,12 +84,12 @@ class Turns:
         if span:
             where += " and row.said >= ? and row.said < ?"
             values += [span.start.timestamp(), span.end.timestamp()]
-        with self.store.open() as db:
+        with self.store.connect() as db:
             return [(_turn(row), relevance) for row, relevance in search(db, "turns", question, where, values)]
 
     def during(self, persona: str, span: Span, *, not_in: tuple[str, int] = ("", 0)) -> list[OldTurn]:
         """What was said in these days, oldest first."""
-        with self.store.open() as db:
+        with self.store.connect() as db:
             rows = db.execute(
                 "select * from turns where persona = ? and live and said >= ? and said < ? "
                 "and not (conversation = ? and place >= ?) order by said, place",
@@ -99,7 +99,7 @@ class Turns:
 
     def days(self, persona: str, before: datetime) -> list[str]:
         """The days (2026-05-03) on which somebody said something before `before`, oldest first."""
-        with self.store.open() as db:
+        with self.store.connect() as db:
             rows = db.execute(
                 "select distinct date(said, 'unixepoch', 'localtime') as day from turns "
                 "where persona = ? and live and said < ? order by day",
@@ -109,7 +109,7 @@ class Turns:
 
     def count(self, persona: str) -> int:
         """How many turns are remembered."""
-        with self.store.open() as db:
+        with self.store.connect() as db:
             return db.execute("select count(*) from turns where persona = ? and live", (persona,)).fetchone()[0]
 
     @staticmethod
@@ -123,7 +123,7 @@ class Turns:
         index(db, "turns", row.lastrowid, text)
 
     def _remove(self, where: str, value: str) -> None:
-        with self.store.open() as db:
+        with self.store.connect() as db:
             for row in db.execute(f"select id, text from turns where {where}", (value,)).fetchall():
                 unindex(db, "turns", row["id"], row["text"])
             db.execute(f"delete from turns where {where}", (value,))

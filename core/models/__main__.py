@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.catalogue.bundled import FOLDER, NAME
-from core.catalogue.catalogue import BITS, Entry, entry_of, fits, this_machine
+from core.catalogue.catalogue import BITS, CatalogueEntry, entry_of, fits, this_machine
 from core.errors import AppError
 from core.models.loading import HUB_ID
 from core.models.model_errors import cannot_load, neither_id_nor_folder
-from core.models.sizing.dims import Shape, shape_of
+from core.models.sizing.dims import ModelDims, model_dims
 from core.models.tokenizers.check import UNREADABLE, CheckedTokenizer, load_checked
 from core.models.tokenizers.files import from_hub
-from core.models.weights import config_of
-from core.prompt.config import PromptContract
+from core.models.weights import read_config
+from core.prompt.config import PromptConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -71,20 +71,20 @@ def describe(model: str, *, context: int | None = None) -> dict:
 
 def _config(model: str, folder: Path) -> "PreTrainedConfig":
     try:
-        return config_of(folder)
+        return read_config(folder)
     except UNREADABLE as error:
         raise cannot_load(model, error, folder) from error
 
 
-def _shape(name: str, config: "PreTrainedConfig") -> Shape:
+def _shape(name: str, config: "PreTrainedConfig") -> ModelDims:
     """Sizes; parameters are counted, not taken from a card."""
     try:
-        return shape_of(config)
+        return model_dims(config)
     except UNREADABLE as error:
         raise cannot_load(name, error) from error
 
 
-def _architecture(shape: Shape) -> dict:
+def _architecture(shape: ModelDims) -> dict:
     sizes = ("parameters", "layers", "width", "kv_width", "vocabulary", "tied", "context", "window")
     return {
         "type": shape.type,
@@ -94,7 +94,7 @@ def _architecture(shape: Shape) -> dict:
     }
 
 
-def _memory(shape: Shape, entry: Entry | None, context: int | None) -> dict:
+def _memory(shape: ModelDims, entry: CatalogueEntry | None, context: int | None) -> dict:
     """Estimated bytes to chat and to train with a full window, and whether this machine has room for them."""
     window = min(context or shape.window, shape.context or shape.window)
     stored = entry.stored_bits if entry else None
@@ -119,11 +119,11 @@ def _tokenizer(model: str, folder: Path) -> CheckedTokenizer:
 
 def _format(tokenizer: "PreTrainedTokenizerBase") -> dict:
     """The layout that a chat would take on its own, and what ends a reply in it."""
-    from core.prompt import ending
-    from core.prompt.chat_template import layout_for
+    from core.prompt import stop_criteria
+    from core.prompt.chat_template import resolve_template
 
-    layout = layout_for(tokenizer)
-    ends = ending(PromptContract(persona="P", user="U", template=layout.name), tokenizer)
+    layout = resolve_template(tokenizer)
+    ends = stop_criteria(PromptConfig(persona="P", user="U", template=layout.name), tokenizer)
     return {
         "layout": layout.name,
         "takes_system_text": layout.takes_system,

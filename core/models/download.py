@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import HubError, ModelError
 from core.models import model_errors
-from core.models.options import NO_TRUST, Trust
+from core.models.options import NO_REMOTE_CODE, Trust
 from core.models.weights import PICKLES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ WEIGHTS = ("model*.safetensors", "*.safetensors")
 FOLDERS = "*/*"
 
 
-def download(repo: str, report: Callable[[float | None], None], trust: Trust = NO_TRUST) -> Path:
+def download(repo: str, report: Callable[[float | None], None], trust: Trust = NO_REMOTE_CODE) -> Path:
     """Fetch what is needed to run `repo` into the Hub's cache and return its folder.
 
     Weights in .bin files, and the repository's own code, only where `trust` says so.

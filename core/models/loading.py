@@ -21,12 +21,12 @@ from core.catalogue.catalogue import LARGEST_WINDOW
 from core.errors import AppError, ModelError
 from core.models import model_errors
 from core.models.fingerprint import fingerprint
-from core.models.options import AS_IT_IS, LoadOptions, Quantization
-from core.models.prefix_cache import Prefixes
-from core.models.status import ModelStatus, Pace, State
+from core.models.options import DEFAULT_LOAD, LoadOptions, Quantization
+from core.models.prefix_cache import PrefixCache
+from core.models.status import LoadState, ModelStatus, Pace
 from core.models.thread import ModelThread
 from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck, load_checked
-from core.models.weights import check_weights, config_of, free_memory, offloaded, read_model
+from core.models.weights import check_weights, free_memory, offloaded, read_config, read_model
 
 if TYPE_CHECKING:
     import torch
@@ -49,11 +49,11 @@ class LoadedModel:
     context: int
     adapters: "list[PeftModel]" = field(default_factory=list)
     """peft's wrapper with the adapters in memory, once there is one. Here, so that it goes with the model."""
-    prefixes: Prefixes = field(default_factory=Prefixes)
+    prefix_cache: PrefixCache = field(default_factory=PrefixCache)
     """What it has read before; it goes with the model, too."""
     tokenizer_check: TokenizerCheck = NOT_CHECKED
     """What was found about the tokenizer, for the page."""
-    options: LoadOptions = AS_IT_IS
+    options: LoadOptions = DEFAULT_LOAD
     """How it was loaded, to do the same again."""
 
     @cached_property
@@ -117,7 +117,7 @@ class ModelStore:
             )
         return self._loaded
 
-    def start(self, name: str | None = None, options: LoadOptions = AS_IT_IS) -> None:
+    def start(self, name: str | None = None, options: LoadOptions = DEFAULT_LOAD) -> None:
         """Begin to load a model in the background: a Hub id, a folder, "" or None for the default.
 
         Raises InputError at once for a name that is neither, and NotAllowedError where the model is locked or
@@ -125,15 +125,15 @@ class ModelStore:
         are there.
         """
         chosen = bool((name or "").strip())
-        if self.locked and (chosen or options != AS_IT_IS):
+        if self.locked and (chosen or options != DEFAULT_LOAD):
             raise model_errors.locked()
         if options.trust and not self.local_folders:
             raise model_errors.no_trust_here()
         wanted = (name or "").strip() or self.default or EMBEDDED
-        order = _Order(wanted, self._check(wanted, chosen=chosen), options)
+        order = _LoadRequest(wanted, self._check(wanted, chosen=chosen), options)
         with self._lock:
             if self._busy and not self._busy.done():
-                raise model_errors.busy(self._status.name)
+                raise model_errors.still_loading(self._status.name)
             self._status = ModelStatus("loading", order.name)
             self._busy = Future()
             self._cancel = order.cancel
@@ -159,7 +159,7 @@ class ModelStore:
             return None
         raise model_errors.neither_id_nor_folder(wanted)
 
-    def _load(self, order: "_Order", done: Future) -> None:
+    def _load(self, order: "_LoadRequest", done: Future) -> None:
         folder = None
         try:
             folder = self._find(order)
@@ -174,7 +174,7 @@ class ModelStore:
         finally:
             done.set_result(None)
 
-    def _fail(self, order: "_Order", error: AppError) -> None:
+    def _fail(self, order: "_LoadRequest", error: AppError) -> None:
         in_use = self._loaded.name if self._loaded else ""
         self._status = replace(self._status_of_loaded(), state="failed", name=order.name, error=error, in_use=in_use)
 
@@ -188,7 +188,7 @@ class ModelStore:
             tokenizer_check=loaded.tokenizer_check,
         )  # fmt: skip
 
-    def _report(self, state: State, order: "_Order") -> Callable[[float | None], None]:
+    def _report(self, state: LoadState, order: "_LoadRequest") -> Callable[[float | None], None]:
         """Tells how far `state` has come, and ends it where the person took the load back."""
         pace = Pace()
 
@@ -200,7 +200,7 @@ class ModelStore:
 
         return report
 
-    def _find(self, order: "_Order") -> Path:
+    def _find(self, order: "_LoadRequest") -> Path:
         from core.models.download import download
 
         if order.folder is None:
@@ -211,7 +211,7 @@ class ModelStore:
             raise model_errors.no_config(order.wanted)
         return order.folder
 
-    def _swap(self, order: "_Order", folder: Path) -> None:
+    def _swap(self, order: "_LoadRequest", folder: Path) -> None:
         """Runs in the model's thread: the old model goes first, so that memory holds one at a time.
 
         What can be checked is checked before that; where loading fails all the same, or is taken back, the
@@ -220,10 +220,10 @@ class ModelStore:
         report = self._report("loading", order)
         report(None)
         trust = order.options.trust
-        config_of(folder, trust)
+        read_config(folder, trust)
         checked = load_checked(folder, code=trust.code)
         check_weights(order.name, folder, trust)
-        before = replace(self._loaded, model=None, adapters=[], prefixes=Prefixes()) if self._loaded else None
+        before = replace(self._loaded, model=None, adapters=[], prefix_cache=PrefixCache()) if self._loaded else None
         self._loaded = None
         free_memory()
         try:
@@ -238,7 +238,7 @@ class ModelStore:
 
 
 @dataclass(frozen=True, eq=False)
-class _Order:
+class _LoadRequest:
     """A load that was asked for."""
 
     wanted: str

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.catalogue.catalogue import entry_of
 from core.errors import AppError, InputError, ModelError, NotAllowedError
-from core.models.options import NO_TRUST, Trust
+from core.models.options import NO_REMOTE_CODE, Trust
 
 GIGABYTE = 1e9
 
@@ -36,7 +36,7 @@ def no_trust_here() -> NotAllowedError:
     )
 
 
-def busy(name: str) -> ModelError:
+def still_loading(name: str) -> ModelError:
     """Another load is under way."""
     return ModelError(
         f"“{name}” is being loaded. Wait for it, or cancel it first.",
@@ -86,7 +86,7 @@ def too_big(name: str, need: int, there: int, smaller: str | None) -> ModelError
     )
 
 
-def cannot_load(name: str, error: Exception, folder: Path | None = None, trust: Trust = NO_TRUST) -> AppError:
+def cannot_load(name: str, error: Exception, folder: Path | None = None, trust: Trust = NO_REMOTE_CODE) -> AppError:
     """Whatever a library raised over the files of `name`. An old model with code of its own gets its native sibling."""
     if isinstance(error, AppError):
         return error

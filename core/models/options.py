@@ -19,7 +19,7 @@ class Trust:
         return self.pickles or self.code
 
 
-NO_TRUST = Trust()
+NO_REMOTE_CODE = Trust()
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class LoadOptions:
 
     quantization: Quantization = "none"
     """bitsandbytes holds the weights in 8 or 4 bits; a model that is published quantised stays as it is."""
-    trust: Trust = NO_TRUST
+    trust: Trust = NO_REMOTE_CODE
 
 
-AS_IT_IS = LoadOptions()
+DEFAULT_LOAD = LoadOptions()

@@ -26,7 +26,7 @@ class _Entry:
 
 
 @dataclass
-class Prefixes:
+class PrefixCache:
     """Keys and values of what one model has read, the last used at the end."""
 
     most_bytes: int = MOST_BYTES

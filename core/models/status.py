@@ -8,7 +8,7 @@ from core.errors import AppError
 from core.models.options import Quantization
 from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck
 
-State = Literal["empty", "downloading", "loading", "ready", "failed"]
+LoadState = Literal["empty", "downloading", "loading", "ready", "failed"]
 SURE_AFTER = 1.0  # seconds: before that, a speed is a guess
 
 
@@ -16,7 +16,7 @@ SURE_AFTER = 1.0  # seconds: before that, a speed is a guess
 class ModelStatus:
     """What the page shows of the model."""
 
-    state: State = "empty"
+    state: LoadState = "empty"
     name: str = ""
     """What is loaded, or what was to be."""
     fraction: float | None = None

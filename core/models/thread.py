@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 T = TypeVar("T")
-Work = tuple[Future, Callable[..., object], tuple[object, ...]]
+ThreadTask = tuple[Future, Callable[..., object], tuple[object, ...]]
 
 
 @dataclass
 class ModelThread:
     """Does one work at a time. Those who wait are served in turn: nobody gets two while another waits."""
 
-    _waiting: dict[str, deque[Work]] = field(default_factory=dict)
+    _waiting: dict[str, deque[ThreadTask]] = field(default_factory=dict)
     """What each asked for, who is next first."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "model"))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from core.catalogue.catalogue import EASY, MOST, this_machine
 from core.models import model_errors
-from core.models.options import NO_TRUST, LoadOptions, Quantization, Trust
+from core.models.options import NO_REMOTE_CODE, LoadOptions, Quantization, Trust
 from core.models.precision import bitsandbytes_config, device_name, dtype_for, keep_unpacked
-from core.models.sizing.dims import Shape, shape_of
+from core.models.sizing.dims import ModelDims, model_dims
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ ROOM_TO_TALK = 256  # tokens a chat needs room for at the very least
 PICKLES = "pytorch_model*.bin"
 
 
-def config_of(folder: Path, trust: Trust = NO_TRUST) -> "PreTrainedConfig":
+def read_config(folder: Path, trust: Trust = NO_REMOTE_CODE) -> "PreTrainedConfig":
     """The configuration in `folder`; no code of the repository is run unless `trust` says so."""
     from core.models.auto import AutoConfig
 
@@ -54,8 +54,8 @@ def read_model(
     """
     from core.models.auto import AutoModelForCausalLM
 
-    config, device = config_of(folder, options.trust), device_name()
-    shape = shape_of(config, options.trust)
+    config, device = read_config(folder, options.trust), device_name()
+    shape = model_dims(config, options.trust)
     dtype = dtype_for(config, device, shape.parameters)
     quantization = "none" if shape.stored else options.quantization
     placed = placement(name, shape, quantization, dtype, device)
@@ -76,7 +76,7 @@ def read_model(
 
 
 def placement(
-    name: str, shape: Shape, quantization: Quantization, dtype: "torch.dtype", device: str
+    name: str, shape: ModelDims, quantization: Quantization, dtype: "torch.dtype", device: str
 ) -> dict[str, object]:
     """What `from_pretrained` is told about where the weights go. Raises ModelError when there is no room for them.
 
@@ -85,7 +85,7 @@ def placement(
     how = bitsandbytes_config(quantization, dtype)
     quantised = {"quantization_config": how} if how else {}
     ram, gpu = MOST * this_machine().ram, EASY * free_on_gpu() if device == "cuda" else 0.0
-    need = memory(shape, quantization, dtype)
+    need = model_memory(shape, quantization, dtype)
     if device != "cuda":
         if need > ram:
             raise model_errors.too_big(name, need, this_machine().ram, smaller(shape, ram))
@@ -97,7 +97,7 @@ def placement(
     return {"device_map": "auto"}
 
 
-def memory(shape: Shape, quantization: Quantization, dtype: "torch.dtype") -> int:
+def model_memory(shape: ModelDims, quantization: Quantization, dtype: "torch.dtype") -> int:
     """Bytes that the weights and a short talk take."""
     if shape.stored:  # at most what it would take unquantised in 8 bits: the libraries' formats are of 8 bits or fewer
         return shape.memory(bits=8, context=ROOM_TO_TALK)
@@ -105,7 +105,7 @@ def memory(shape: Shape, quantization: Quantization, dtype: "torch.dtype") -> in
     return shape.memory(bits=bits, context=ROOM_TO_TALK)
 
 
-def smaller(shape: Shape, there: float) -> Quantization | None:
+def smaller(shape: ModelDims, there: float) -> Quantization | None:
     """The most bits below 16 with which the weights fit in `there` bytes."""
     return next((q for q in ("8bit", "4bit") if shape.memory(bits=BITS[q], context=ROOM_TO_TALK) <= there), None)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from core.errors import InputError
 from core.messages import Turn
-from core.personas.lorebook import Book, book_from, book_to_json
+from core.personas.lorebook import Lorebook, book_from, book_to_json
 from core.personas.persona import Persona
 from core.personas.picture import portrait
 
@@ -32,7 +32,7 @@ OTHER_NAMES = {
 
 
 @dataclass(frozen=True)
-class Card:
+class CharacterCard:
     """A card as it was read."""
 
     persona: Persona
@@ -40,7 +40,7 @@ class Card:
     """The PNG, without the texts it came with."""
 
 
-def read_card(data: bytes) -> Card:
+def read_card(data: bytes) -> CharacterCard:
     """The card in a file's bytes. Raises InputError with what was found where there is none."""
     if len(data) > LARGEST_FILE:
         raise _no_card(f"{len(data):,} bytes, at most {LARGEST_FILE:,}")
@@ -50,7 +50,7 @@ def read_card(data: bytes) -> Card:
         value, picture = _from_png(data), data
     else:
         value, picture = _parsed(data), None
-    return Card(_persona_of(value), portrait(picture) if picture else None)
+    return CharacterCard(_persona_of(value), portrait(picture) if picture else None)
 
 
 def card_of(persona: Persona) -> dict:
@@ -155,7 +155,7 @@ def _persona_of(value: dict) -> Persona:
         greeting=text["first_mes"].strip() or _text(data.get("greeting")).strip(),
         greetings=tuple(filter(None, map(str.strip, map(_text, greetings)))) if isinstance(greetings, list) else (),
         examples=_examples(text["mes_example"], text["name"]),
-        book=book_from(book) if isinstance(book, dict) else Book(),
+        book=book_from(book) if isinstance(book, dict) else Lorebook(),
         card=value if data is not value else {"data": value},
     )
 

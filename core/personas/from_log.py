@@ -76,7 +76,7 @@ def described(made: Profile, *, other: str, language: str) -> str:
 
     said = [texts["who"].format(name=made.name, other=other)]
     if made.messages:
-        median, ninth = round(made.length.median), round(made.length.ninth)
+        median, ninth = round(made.length.median), round(made.length.p90)
         said.append(texts["length"].format(median=median, ninth=ninth))
     if made.bursts.mean >= 1.5:
         said.append(texts["burst"].format(mean=f"{made.bursts.mean:.1f}".removesuffix(".0")))

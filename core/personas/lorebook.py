@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import regex
 
 from core.messages import Turn
-from core.text import fold
+from core.text import normalize_for_match
 
 SCAN_DEPTH = 4  # messages that are searched where the book does not say
 ROUNDS = 4  # of recursive scanning
@@ -21,7 +21,7 @@ DECORATOR = re.compile(r"@@@?(\w+)[ \t]*(.*)")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LorebookEntry:
     """Something both know, and the words that bring it to mind."""
 
     keys: tuple[str, ...]
@@ -48,18 +48,18 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Book:
+class Lorebook:
     """The entries of a persona."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LorebookEntry, ...] = ()
     scan_depth: int = SCAN_DEPTH
     recursive: bool = False
     raw: dict = field(default_factory=dict, compare=False)
     """The book as a card wrote it, without its entries."""
 
-    def matched(self, messages: Sequence[str], *, replies: int = 0) -> list[Entry]:
+    def matched(self, messages: Sequence[str], *, replies: int = 0) -> list[LorebookEntry]:
         """Entries for the next reply, most important first; `messages` are the talk's, oldest first."""
-        found: list[Entry] = []
+        found: list[LorebookEntry] = []
         told: list[str] = []  # contents that may wake others
         for _ in range(ROUNDS if self.recursive else 1):
             new = [e for e in self.entries if e not in found and self._wakes(e, messages, told, replies)]
@@ -75,7 +75,7 @@ class Book:
         replies = sum(turn.role == "assistant" for turn in turns)
         return tuple(entry.content.strip() for entry in self.matched(messages, replies=replies))
 
-    def _wakes(self, entry: Entry, messages: Sequence[str], told: Sequence[str], replies: int) -> bool:
+    def _wakes(self, entry: LorebookEntry, messages: Sequence[str], told: Sequence[str], replies: int) -> bool:
         if not entry.enabled or not entry.content.strip() or replies < entry.not_before:
             return False
         if entry.constant:
@@ -87,13 +87,13 @@ class Book:
         return not entry.secondary or _any(entry, entry.secondary, text)
 
 
-NO_BOOK = Book()
+NO_LOREBOOK = Lorebook()
 
 
-def _any(entry: Entry, keys: Sequence[str], text: str) -> bool:
+def _any(entry: LorebookEntry, keys: Sequence[str], text: str) -> bool:
     if entry.is_regex:
         return any(_finds(key, text) for key in keys)
-    plain = (lambda words: words) if entry.case_sensitive else fold
+    plain = (lambda words: words) if entry.case_sensitive else normalize_for_match
     within = plain(text)
     return any(plain(key.strip()) in within for key in keys if key.strip())
 
@@ -109,7 +109,7 @@ def _finds(key: str, text: str) -> bool:
         return False
 
 
-def book_from(value: dict) -> Book:
+def book_from(value: dict) -> Lorebook:
     """The book of a card, of a lorebook file (V3) or of SillyTavern's world info. Odd fields count as absent."""
     if value.get("spec") == "lorebook_v3" and isinstance(value.get("data"), dict):
         value = value["data"]
@@ -117,13 +117,13 @@ def book_from(value: dict) -> Book:
     entries = list(entries.values()) if isinstance(entries, dict) else entries
     known = tuple(_entry_from(entry) for entry in entries if isinstance(entry, dict))
     rest = {name: kept for name, kept in value.items() if name != "entries"}
-    return Book(known, _whole(value.get("scan_depth"), SCAN_DEPTH), value.get("recursive_scanning") is True, rest)
+    return Lorebook(known, _whole(value.get("scan_depth"), SCAN_DEPTH), value.get("recursive_scanning") is True, rest)
 
 
-def _entry_from(raw: dict) -> Entry:
+def _entry_from(raw: dict) -> LorebookEntry:
     content, decorators = _undecorated(str(raw.get("content") or ""))
     keys = _words(raw.get("keys", raw.get("key")))
-    return Entry(
+    return LorebookEntry(
         keys=keys + _listed(decorators.get("additional_keys")),
         content=content,
         name=str(raw.get("name") or raw.get("comment") or ""),
@@ -141,7 +141,7 @@ def _entry_from(raw: dict) -> Entry:
     )
 
 
-def entry_to_json(entry: Entry) -> dict:
+def entry_to_json(entry: LorebookEntry) -> dict:
     """The entry as a card's: the raw one with what was changed here."""
     raw = entry.raw
     if raw and _entry_from(raw) == entry:
@@ -161,38 +161,38 @@ def entry_to_json(entry: Entry) -> dict:
     return {"extensions": {}} | {name: v for name, v in raw.items() if name not in world_info} | known
 
 
-def book_to_json(book: Book) -> dict:
+def book_to_json(book: Lorebook) -> dict:
     """The inverse of `book_from`, in the shape of a card's `character_book`."""
     return {"extensions": {}} | book.raw | {"entries": [entry_to_json(entry) for entry in book.entries]}
 
 
-def format_book(book: Book) -> str:
+def format_book(book: Lorebook) -> str:
     """The entries as a person edits them: "words: what comes to mind", its further lines indented; no words: always."""
     return "\n".join(_line(entry) for entry in book.entries)
 
 
-def edited(book: Book, text: str) -> Book:
+def edited(book: Lorebook, text: str) -> Lorebook:
     """The book as it was edited. An entry whose lines were not changed stays what it was, wherever it stands now.
 
-    >>> [(e.keys, e.content) for e in edited(Book(), "むぎ、猫: 茶色い猫。\\n  鈴が鳴る。").entries]
+    >>> [(e.keys, e.content) for e in edited(Lorebook(), "むぎ、猫: 茶色い猫。\\n  鈴が鳴る。").entries]
     [(('むぎ', '猫'), '茶色い猫。\\n鈴が鳴る。')]
     """
     known = {_line(entry): entry for entry in book.entries}
-    entries: list[Entry] = []
+    entries: list[LorebookEntry] = []
     for place, lines in enumerate(re.findall(r"^[^\S\n]*\S.*(?:\n[ \t\u3000]+\S.*)*", text, re.MULTILINE)):
         keys, colon, content = lines.strip().replace("：", ":", 1).partition(":")
         keys, content = (keys, content) if colon and "\n" not in keys else ("", lines)
         content = "\n".join(line.strip() for line in content.strip().split("\n"))
         if not content:
             continue
-        before = book.entries[place] if place < len(book.entries) else Entry((), "")
+        before = book.entries[place] if place < len(book.entries) else LorebookEntry((), "")
         named = _listed(keys.replace("、", ",").replace("，", ","))
         constant = not named or (before.constant and bool(before.keys))
         entries.append(known.get(lines.strip(), replace(before, keys=named, content=content, constant=constant)))
     return replace(book, entries=tuple(entries))
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: LorebookEntry) -> str:
     first, *more = (line.strip() for line in entry.content.strip().split("\n"))
     return "\n  ".join([f"{', '.join(entry.keys)}: {first}".strip(), *filter(None, more)])
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field, replace
 
 from core.messages import Turn
 from core.models.sampling import Sampling
-from core.personas.lorebook import Book
+from core.personas.lorebook import Lorebook
 from core.personas.macros import expand
-from core.prompt import PromptContract
-from core.prompt.context import BACKGROUND_PARTS
+from core.prompt import PromptConfig
+from core.prompt.context import CONTEXT_PARTS
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Persona:
     built_in: bool = False
     typing: float = 0.0
     """Letters a second from one of its messages to the next, as in its log; 0 where that is not known."""
-    book: Book = field(default_factory=Book)
+    book: Lorebook = field(default_factory=Lorebook)
     """What comes to its mind when certain words are said."""
     card: dict = field(default_factory=dict, compare=False)
     """The character card it came from, with the fields that have no use here."""
 
-    def told(self, seed: str) -> "Persona":
+    def with_macros_expanded(self, seed: str) -> "Persona":
         """With the macros of character cards replaced; the same seed, a conversation's, gives the same words."""
 
         def plain(text: str) -> str:
@@ -49,17 +49,17 @@ class Persona:
             book=replace(self.book, entries=tuple(replace(e, content=plain(e.content)) for e in self.book.entries)),
         )
 
-    def contract(self, context_window: int, *, template: str = "auto") -> PromptContract:
-        """The prompt contract for talking with this persona on a model with that window (tokens).
+    def prompt_config(self, context_window: int, *, template: str = "auto") -> PromptConfig:
+        """The prompt config for talking with this persona on a model with that window (tokens).
 
         The reply keeps at most half the window, so that a short window still holds a conversation.
         """
-        return PromptContract(
+        return PromptConfig(
             persona=self.name,
             description=self.description,
             user=self.user,
             examples=self.examples,
-            parts=BACKGROUND_PARTS,
+            parts=CONTEXT_PARTS,
             template=template,
             context_window=context_window,
             reply_reserve=min(self.sampling.max_new_tokens, context_window // 2),

@@ -23,7 +23,7 @@ class Personas:
 
     workspace: Workspace
 
-    def list(self, owner: str, language: str) -> "list[Persona]":
+    def list_all(self, owner: str, language: str) -> "list[Persona]":
         """An owner's own, newest first, then the built-in ones; those written in `language` lead."""
         own = [self.get(owner, name.removesuffix(".json"), language)
                for name in self.workspace.names(owner, "personas") if name.endswith(".json")]  # fmt: skip

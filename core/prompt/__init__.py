@@ -1,6 +1,6 @@
 """The one idea: a prompt is made here, for the chat, the inspector, training and evaluation alike.
 
-`render` turns a contract, the turns so far and a tokenizer into token ids that know which part of the
+`render` turns a prompt config, the turns so far and a tokenizer into token ids that know which part of the
 prompt each token belongs to and, for a training row, which tokens are learned. What goes in when not
 everything does is decided in `packing`, how it is laid out and tokenised in `assembly`.
 """
@@ -11,70 +11,81 @@ from typing import TYPE_CHECKING
 
 from core.errors import InputError
 from core.messages import Turn
-from core.prompt.assembly import Contents, lay_out, text_of, tokenise
-from core.prompt.chat_template import layout_for
-from core.prompt.config import PromptContract
-from core.prompt.context import BACKGROUND_PARTS, NO_BACKGROUND, Background
-from core.prompt.counter import Meter, meter
-from core.prompt.encoder import codec_of
-from core.prompt.packing import budgets, choices
-from core.prompt.segments import PARTS, Part, Piece, Prompt
-from core.prompt.stop import Ending, ending
+from core.prompt.assembly import Contents, render_segments, tokenise, turn_text
+from core.prompt.chat_template import resolve_template
+from core.prompt.config import PromptConfig
+from core.prompt.context import CONTEXT_PARTS, NO_CONTEXT, RetrievedContext
+from core.prompt.counter import TokenCounter, token_counter
+from core.prompt.encoder import encoder_for
+from core.prompt.packing import budgets, candidate_contents
+from core.prompt.segments import PARTS, Part, Prompt, Segment
+from core.prompt.stop import StopCriteria, stop_criteria
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 __all__ = [
-    "PARTS", "Background", "Ending", "Meter", "Part", "Piece", "Prompt", "PromptContract", "begun", "budgets",
-    "ending", "meter", "render",
+    "PARTS",
+    "Part",
+    "Prompt",
+    "PromptConfig",
+    "RetrievedContext",
+    "Segment",
+    "StopCriteria",
+    "TokenCounter",
+    "budgets",
+    "continuation_ids",
+    "render",
+    "stop_criteria",
+    "token_counter",
 ]  # fmt: skip
 
 
 def render(
-    contract: PromptContract,
+    prompt_config: PromptConfig,
     turns: Sequence[Turn],
     tokenizer: "PreTrainedTokenizerBase",
     *,
-    background: Background = NO_BACKGROUND,
+    background: RetrievedContext = NO_CONTEXT,
     training: bool = False,
 ) -> Prompt:
     """The prompt for the persona's next reply; with `training`, the row that teaches the persona's turns.
 
     A chat's prompt leaves the reply its reserve and holds what `packing` says; of `background`, the parts
-    that the contract names. A row may fill the window and has no background: where it is too long, the
+    that the prompt config names. A row may fill the window and has no background: where it is too long, the
     examples go first, then the oldest turns, whole. Raises InputError when persona and the last message
     alone do not fit, and ModelError when the template cannot hold the conversation.
     """
     if training:
-        return _row(contract, turns, tokenizer)
-    layout, prompt = layout_for(tokenizer, contract.template), None
-    room = contract.context_window - contract.reply_reserve
-    for contents in choices(contract, turns, tokenizer, background):
-        laid = lay_out(contract, contents, layout, reply=True)
-        prompt = tokenise(*laid, tokenizer, contract=contract, training=False)
+        return _row(prompt_config, turns, tokenizer)
+    layout, prompt = resolve_template(tokenizer, prompt_config.template), None
+    room = prompt_config.context_window - prompt_config.reply_reserve
+    for contents in candidate_contents(prompt_config, turns, tokenizer, background):
+        laid = render_segments(prompt_config, contents, layout, reply=True)
+        prompt = tokenise(*laid, tokenizer, prompt_config=prompt_config, training=False)
         if len(prompt.ids) <= room:
-            return replace(prompt, left_out=_left_out(contract, turns, background, contents))
+            return replace(prompt, left_out=_left_out(prompt_config, turns, background, contents))
     raise _too_long(prompt, room)
 
 
-def begun(contract: PromptContract, reply: Turn, tokenizer: "PreTrainedTokenizerBase") -> tuple[int, ...]:
+def continuation_ids(prompt_config: PromptConfig, reply: Turn, tokenizer: "PreTrainedTokenizerBase") -> tuple[int, ...]:
     """The token ids of a reply that is to be continued, as they follow its prompt in a row; its end is left off."""
-    bare = replace(contract, description="", examples=(), context_window=1 << 30)
+    bare = replace(prompt_config, description="", examples=(), context_window=1 << 30)
     row = _row(bare, (Turn("user", ("a",)), reply), tokenizer)
-    words = [piece for piece in row.pieces if piece.part == "turns"][-1]
+    words = [piece for piece in row.segments if piece.part == "turns"][-1]
     return row.ids[words.start : words.end]
 
 
-def _row(contract: PromptContract, turns: Sequence[Turn], tokenizer: "PreTrainedTokenizerBase") -> Prompt:
+def _row(prompt_config: PromptConfig, turns: Sequence[Turn], tokenizer: "PreTrainedTokenizerBase") -> Prompt:
     """A training row: as many of the last turns as fit."""
-    layout, room, least = layout_for(tokenizer, contract.template), contract.context_window, 2
-    kept = Contents(_last_that_may_fit(turns, least, contract, tokenizer), contract.examples)
+    layout, room, least = resolve_template(tokenizer, prompt_config.template), prompt_config.context_window, 2
+    kept = Contents(_last_that_may_fit(turns, least, prompt_config, tokenizer), prompt_config.examples)
     while True:
-        laid = lay_out(contract, kept, layout, reply=False)
-        prompt = tokenise(*laid, tokenizer, contract=contract, training=True)
+        laid = render_segments(prompt_config, kept, layout, reply=False)
+        prompt = tokenise(*laid, tokenizer, prompt_config=prompt_config, training=True)
         over = len(prompt.ids) - room
         if over <= 0:
-            return replace(prompt, left_out=_left_out(contract, turns, NO_BACKGROUND, kept))
+            return replace(prompt, left_out=_left_out(prompt_config, turns, NO_CONTEXT, kept))
         if kept.examples:
             kept = replace(kept, examples=())
         elif len(kept.turns) > least:
@@ -84,32 +95,32 @@ def _row(contract: PromptContract, turns: Sequence[Turn], tokenizer: "PreTrained
 
 
 def _last_that_may_fit(
-    turns: Sequence[Turn], least: int, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase"
+    turns: Sequence[Turn], least: int, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase"
 ) -> Sequence[Turn]:
     """The end of `turns` that takes more than the window, or all of them: the rest need not be laid out."""
-    codec, layout, size = codec_of(tokenizer), layout_for(tokenizer, contract.template), 0
+    codec, layout, size = encoder_for(tokenizer), resolve_template(tokenizer, prompt_config.template), 0
     for count, turn in enumerate(reversed(turns), start=1):
         # In the prompt a word may share a token with what stands before it.
-        size += max(codec.size(text_of(contract, turn, layout)) - 1, 1)
-        if size > contract.context_window and count >= least:
+        size += max(codec.size(turn_text(prompt_config, turn, layout)) - 1, 1)
+        if size > prompt_config.context_window and count >= least:
             return turns[-count:]
     return turns
 
 
 def _turns_to_drop(prompt: Prompt, over: int, most: int) -> int:
     """How many of the oldest turns to drop to be rid of `over` tokens, by a rendering that is too long."""
-    starts = [piece.start for piece in prompt.pieces if piece.part == "turns"]
+    starts = [piece.start for piece in prompt.segments if piece.part == "turns"]
     needed = next((n for n, start in enumerate(starts) if start - starts[0] >= over), most)
     return max(1, min(needed, most))
 
 
 def _left_out(
-    contract: PromptContract, turns: Sequence[Turn], background: Background, contents: Contents
+    prompt_config: PromptConfig, turns: Sequence[Turn], background: RetrievedContext, contents: Contents
 ) -> dict[Part, int]:
     """How much of each part is not among the contents; parts of which nothing is missing are not named."""
     missing = {part: len(getattr(background, part)) - len(getattr(contents.background, part))
-               for part in BACKGROUND_PARTS if part in contract.parts}  # fmt: skip
-    missing["examples"] = len(contract.examples) - len(contents.examples)
+               for part in CONTEXT_PARTS if part in prompt_config.parts}  # fmt: skip
+    missing["examples"] = len(prompt_config.examples) - len(contents.examples)
     missing["turns"] = len(turns) - len(contents.turns)
     missing["new"] = len(turns[-1].messages) - len(contents.turns[-1].messages) if turns else 0
     return {part: n for part, n in missing.items() if n}

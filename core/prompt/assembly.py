@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.messages import Turn
-from core.prompt.chat_template import Layout, Stretch, Words
-from core.prompt.config import PromptContract
-from core.prompt.context import NO_BACKGROUND, Background
-from core.prompt.encoder import Codec, codec_of
-from core.prompt.segments import Part, Piece, Prompt
+from core.prompt.chat_template import ChatTemplate, MessageText, RenderedSegment
+from core.prompt.config import PromptConfig
+from core.prompt.context import NO_CONTEXT, RetrievedContext
+from core.prompt.encoder import SegmentEncoder, encoder_for
+from core.prompt.segments import Part, Prompt, Segment
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,70 +30,74 @@ HEADINGS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Contents:
-    """What goes into one prompt besides what its contract always says."""
+    """What goes into one prompt besides what its prompt config always says."""
 
     turns: Sequence[Turn]
     examples: tuple[Turn, ...] = ()
-    background: Background = NO_BACKGROUND
+    background: RetrievedContext = NO_CONTEXT
 
 
-def text_of(contract: PromptContract, turn: Turn, layout: Layout) -> str:
+def turn_text(prompt_config: PromptConfig, turn: Turn, layout: ChatTemplate) -> str:
     """The words of a turn as the model reads them; "" when it has none."""
-    names = (contract.persona, contract.user)
+    names = (prompt_config.persona, prompt_config.user)
     texts = [layout.said(text.strip(), names) for text in turn.messages if text.strip()]
     if turn.name and texts:
         texts[0] = f"{' '.join(turn.name.split())}: {texts[0]}"
-    return contract.separator.join(texts)
+    return prompt_config.separator.join(texts)
 
 
-def section(contract: PromptContract, part: str, lines: Sequence[str], layout: Layout) -> str:
+def section(prompt_config: PromptConfig, part: str, lines: Sequence[str], layout: ChatTemplate) -> str:
     """Looked-up lines under their heading, each on one line: what they say is quoted, not said by anybody.
 
     The headings are in the language of the persona.
     """
     if not lines:
         return ""
-    names = (contract.persona, contract.user)
-    heading = HEADINGS[part][0 if JAPANESE.search(contract.description + contract.persona + contract.user) else 1]
+    names = (prompt_config.persona, prompt_config.user)
+    heading = HEADINGS[part][
+        0 if JAPANESE.search(prompt_config.description + prompt_config.persona + prompt_config.user) else 1
+    ]
     return "\n".join((heading, *(f"- {layout.said(' '.join(line.split()), names)}" for line in lines)))
 
 
-def lay_out(
-    contract: PromptContract, contents: Contents, layout: Layout, *, reply: bool
-) -> tuple[list[Stretch], list[tuple[Part, str]]]:
+def render_segments(
+    prompt_config: PromptConfig, contents: Contents, layout: ChatTemplate, *, reply: bool
+) -> tuple[list[RenderedSegment], list[tuple[Part, str]]]:
     """The rendered stretches, and for each words in them (part, role). With `reply`, the persona is asked.
 
     What stays the same stands first: persona, format of a reply, knowledge, timeline, examples. Recalled
     words change with every turn and stand before the newest words, said by the same side, so that no
     template sees a role more.
     """
-    script = _Script(contract, layout)
+    script = _Script(prompt_config, layout)
     told, always = contents.background, "system" if layout.takes_system else "user"
-    script.add("persona", always, contract.description)
-    script.add("format", always, contract.reply_format)
-    script.add("knowledge", always, section(contract, "knowledge", told.knowledge, layout))
-    script.add("timeline", always, section(contract, "timeline", told.timeline, layout))
+    script.add("persona", always, prompt_config.description)
+    script.add("format", always, prompt_config.reply_format)
+    script.add("knowledge", always, section(prompt_config, "knowledge", told.knowledge, layout))
+    script.add("timeline", always, section(prompt_config, "timeline", told.timeline, layout))
     # Words of the persona that a row holds as context are shown like examples: without loss.
     spoken: list[tuple[Part, Turn]] = [("examples", turn) for turn in contents.examples]
     spoken += [("turns" if turn.learned else "examples", turn) for turn in contents.turns]
     if reply and contents.turns and contents.turns[-1].role == "user":
         spoken[-1] = ("new", contents.turns[-1])
     for part, turn in spoken:
-        text = text_of(contract, turn, layout)
+        text = turn_text(prompt_config, turn, layout)
         if text and part == "new":
-            script.add("recalled", "user", section(contract, "recalled", told.recalled, layout))
+            script.add("recalled", "user", section(prompt_config, "recalled", told.recalled, layout))
         script.say(part, turn.role, text)
     if reply and not any(part in ("turns", "new") for part, _ in script.parts):
         script.let_persona_speak()
-    return layout.stretches(script.messages, names=(contract.persona, contract.user), reply=reply), script.parts
+    return layout.segments(
+        script.messages, names=(prompt_config.persona, prompt_config.user), reply=reply
+    ), script.parts
 
 
 class _Script:
     """Chat messages as they are put together, and for each words in them (part, role)."""
 
-    def __init__(self, contract: PromptContract, layout: Layout) -> None:
-        self._contract, self._layout = contract, layout
-        self.messages: list[Words] = []
+    def __init__(self, prompt_config: PromptConfig, layout: ChatTemplate) -> None:
+        self._prompt_config, self._layout = prompt_config, layout
+        self.messages: list[MessageText] = []
         self.parts: list[tuple[Part, str]] = []
 
     def say(self, part: Part, role: str, text: str) -> None:
@@ -106,8 +110,8 @@ class _Script:
         """Words of `role`, in the message of those before where these have the same role; nothing for no words."""
         if not text.strip():
             return
-        words, before = self._layout.words(role, text), self.parts[-1] if self.parts else None
-        separator = self._layout.plain(self._contract.separator)
+        words, before = self._layout.message_text(role, text), self.parts[-1] if self.parts else None
+        separator = self._layout.plain(self._prompt_config.separator)
         if before == (part, role):
             self.messages[-1] = self.messages[-1].joined_with(separator, words)
             return
@@ -122,22 +126,22 @@ class _Script:
         """Somebody speaks before the persona where the layout wants it, or its words would join an example's."""
         before = self.messages[-1].role if self.messages else "system"
         if before == "assistant" or (before == "system" and not self._layout.persona_may_open):
-            self.add("format", "user", self._contract.opening)
+            self.add("format", "user", self._prompt_config.opening)
 
 
 def tokenise(
-    stretches: Sequence[Stretch],
+    stretches: Sequence[RenderedSegment],
     words: Sequence[tuple[Part, str]],
     tokenizer: "PreTrainedTokenizerBase",
     *,
-    contract: PromptContract,
+    prompt_config: PromptConfig,
     training: bool,
 ) -> Prompt:
     """The prompt that these stretches spell; in a training row the persona's own turns and their ends are learned."""
-    codec = codec_of(tokenizer)
+    codec = encoder_for(tokenizer)
     ids: list[int] = []
     mask: list[bool] = []
-    pieces: list[Piece] = []
+    pieces: list[Segment] = []
     learning = False  # inside a persona's own turn of the conversation
     for run in _runs(stretches, words):
         for stretch, tokens in zip(run, _encoded(run, codec, begins=not ids), strict=True):
@@ -145,16 +149,16 @@ def tokenise(
             if stretch.words is not None:
                 learning = training and role == "assistant" and part == "turns"
             learned = learning and (stretch.words is not None or stretch.ends_turn)
-            pieces.append(Piece(part, stretch.text, len(ids), len(ids) + len(tokens), role))
+            pieces.append(Segment(part, stretch.text, len(ids), len(ids) + len(tokens), role))
             ids += tokens
             mask += [learned] * len(tokens)
-    reserve = 0 if training else contract.reply_reserve
-    return Prompt(tuple(ids), tuple(mask), tuple(pieces), contract.context_window, reserve)
+    reserve = 0 if training else prompt_config.reply_reserve
+    return Prompt(tuple(ids), tuple(mask), tuple(pieces), prompt_config.context_window, reserve)
 
 
-def _runs(stretches: Sequence[Stretch], words: Sequence[tuple[Part, str]]) -> list[list[Stretch]]:
+def _runs(stretches: Sequence[RenderedSegment], words: Sequence[tuple[Part, str]]) -> list[list[RenderedSegment]]:
     """Stretches that are tokenised together: borders stand around a persona's words, and around their end mark."""
-    runs: list[list[Stretch]] = [[]]
+    runs: list[list[RenderedSegment]] = [[]]
     for stretch in stretches:
         if stretch.ends_turn or (stretch.words is not None and words[stretch.words][1] == "assistant"):
             runs += [[stretch], []]
@@ -163,7 +167,7 @@ def _runs(stretches: Sequence[Stretch], words: Sequence[tuple[Part, str]]) -> li
     return [run for run in runs if run]
 
 
-def _encoded(run: Sequence[Stretch], codec: Codec, *, begins: bool) -> list[list[int]]:
+def _encoded(run: Sequence[RenderedSegment], codec: SegmentEncoder, *, begins: bool) -> list[list[int]]:
     cuts, at = [], 0
     for stretch in run:
         cuts += [at + cut for cut in stretch.cuts]

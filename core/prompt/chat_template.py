@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from core.errors import ModelError
-from core.prompt.default_template import format_for
-from core.prompt.encoder import marks_of
+from core.prompt.default_template import default_template
+from core.prompt.encoder import added_tokens
 from core.prompt.sandbox import TEMPLATES, TemplateRefusedError, render_template
 
 if TYPE_CHECKING:
@@ -32,23 +32,23 @@ DATE = "26 Jul 2024"
 
 
 @dataclass(frozen=True)
-class Words:
-    """A message to render: its role and its words, wrapped by `Layout.words`. It may hold several words."""
+class MessageText:
+    """A message to render: its role and its words, wrapped by `ChatTemplate.message_text`. It may hold several words."""
 
     role: str
     wrapped: str
 
-    def followed_by(self, between: str, other: "Words") -> "Words":
+    def followed_by(self, between: str, other: "MessageText") -> "MessageText":
         """One message with the words of both, each found on its own."""
-        return Words(self.role, self.wrapped + between + other.wrapped)
+        return MessageText(self.role, self.wrapped + between + other.wrapped)
 
-    def joined_with(self, between: str, other: "Words") -> "Words":
+    def joined_with(self, between: str, other: "MessageText") -> "MessageText":
         """One message in which the last words of this one and the first of `other` are one."""
-        return Words(self.role, self.wrapped.removesuffix(CLOSE) + between + other.wrapped.removeprefix(OPEN))
+        return MessageText(self.role, self.wrapped.removesuffix(CLOSE) + between + other.wrapped.removeprefix(OPEN))
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class RenderedSegment:
     """A stretch of rendered text: the words number `words`, or the template's own text (None).
 
     `ends_turn`: the template's mark right behind a persona's words, which a model learns as its end.
@@ -61,7 +61,7 @@ class Stretch:
     cuts: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, rendered: str, words: int | None, *, ends_turn: bool = False) -> "Stretch":
+    def of(cls, rendered: str, words: int | None, *, ends_turn: bool = False) -> "RenderedSegment":
         """From rendered text, which may hold CUTs."""
         text, *rest = rendered.split(CUT)
         cuts = []
@@ -72,14 +72,14 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A template, and what it turned out to accept. Made by `layout_for`; cached by template and tokens."""
+class ChatTemplate:
+    """A template, and what it turned out to accept. Made by `resolve_template`; cached by template and tokens."""
 
     name: str
     template: str
     tokens: tuple[tuple[str, str], ...]
     """The tokenizer's special tokens by name, as templates expect them (bos_token, eos_token, …)."""
-    marks: tuple[str, ...]
+    added_tokens: tuple[str, ...]
     """Texts that the tokenizer turns into one token wherever they stand."""
     takes_system: bool = True
     persona_may_open: bool = True
@@ -87,14 +87,14 @@ class Layout:
     """White space that the template prints before a reply in a row and not when it asks for one: the
     model writes it, and it belongs to the words. Llama 2 and Mistral write a space."""
 
-    def words(self, role: str, text: str) -> Words:
+    def message_text(self, role: str, text: str) -> MessageText:
         """A message's words, ready to be rendered."""
-        return Words(role, f"{OPEN}{self.plain(text.strip())}{CLOSE}")
+        return MessageText(role, f"{OPEN}{self.plain(text.strip())}{CLOSE}")
 
     def plain(self, text: str) -> str:
         """`text` with a CUT inside everything that spells a mark, which makes it letters."""
         text = WRAPPING.sub("", text)
-        marks = _any_of(self.marks)
+        marks = _any_of(self.added_tokens)
         return marks.sub(rf"\1{CUT}", text) if marks else text
 
     def said(self, text: str, names: tuple[str, str]) -> str:
@@ -104,9 +104,11 @@ class Layout:
 
     def starts_with_mark(self, text: str) -> str | None:
         """The longest mark at the beginning of `text`."""
-        return next((mark for mark in sorted(self.marks, key=len, reverse=True) if text.startswith(mark)), None)
+        return next((mark for mark in sorted(self.added_tokens, key=len, reverse=True) if text.startswith(mark)), None)
 
-    def stretches(self, messages: Sequence[Words], *, names: tuple[str, str], reply: bool) -> list[Stretch]:
+    def segments(
+        self, messages: Sequence[MessageText], *, names: tuple[str, str], reply: bool
+    ) -> list[RenderedSegment]:
         """Render `messages`; with `reply`, up to where the persona's next words begin.
 
         `names` are (persona, user), for layouts that print them. Raises ModelError when the template
@@ -122,15 +124,17 @@ class Layout:
             lead = self.lead if roles[number] == "assistant" and text[: match.start()].endswith(self.lead) else ""
             before = roles[number - 1] if number else ""
             stretches += self._between(text[at : match.start() - len(lead)], at, spans, role=before, last=False)
-            stretches.append(Stretch.of(lead + match[2], number))
+            stretches.append(RenderedSegment.of(lead + match[2], number))
             at = match.end()
         return stretches + self._between(text[at:], at, spans, role=roles[-1] if roles else "", last=True)
 
-    def _between(self, text: str, at: int, spans: list[tuple[int, int]], *, role: str, last: bool) -> list[Stretch]:
+    def _between(
+        self, text: str, at: int, spans: list[tuple[int, int]], *, role: str, last: bool
+    ) -> list[RenderedSegment]:
         """The template's text at character `at`, which follows words of `role`."""
         end = self._end_of_turn(text, at, spans, last=last) if role == "assistant" else ""
         parts = ((end, True), (text.removeprefix(end), False))
-        return [Stretch.of(part, None, ends_turn=ends) for part, ends in parts if part]
+        return [RenderedSegment.of(part, None, ends_turn=ends) for part, ends in parts if part]
 
     def _end_of_turn(self, text: str, at: int, spans: list[tuple[int, int]], *, last: bool) -> str:
         """The part of `text`, which follows a persona's words at character `at`, that ends its turn.
@@ -146,7 +150,7 @@ class Layout:
         return dict(self.tokens).get("eos_token", "") if last and not text.strip() else ""
 
     def _render(
-        self, messages: Sequence[Words], names: tuple[str, str], reply: bool
+        self, messages: Sequence[MessageText], names: tuple[str, str], reply: bool
     ) -> tuple[str, list[tuple[int, int]]]:
         number = itertools.count()
         chat = [
@@ -176,16 +180,16 @@ def _any_of(marks: tuple[str, ...]) -> "re.Pattern[str] | None":
 
 
 @lru_cache(maxsize=64)
-def _labels(layout: Layout, names: tuple[str, str]) -> "re.Pattern[str] | None":
+def _labels(layout: ChatTemplate, names: tuple[str, str]) -> "re.Pattern[str] | None":
     """Finds what `layout` writes in plain letters around words to say who speaks, where a person types it.
 
     What a special token leads in needs no care. Bare words ("user") are too common to be told from talk.
     """
     roles = ("system",) * layout.takes_system + ("user", "assistant") * 2
-    laid = layout.stretches([layout.words(role, "w\nw") for role in roles], names=names, reply=True)
+    laid = layout.segments([layout.message_text(role, "w\nw") for role in roles], names=names, reply=True)
     newline = next(stretch.text.strip()[1:-1] for stretch in laid if stretch.words is not None)
     around = "".join(stretch.text if stretch.words is None else OPEN for stretch in laid).replace(newline, "\n")
-    for mark in layout.marks:
+    for mark in layout.added_tokens:
         around = around.replace(mark, CUT)
     found = {
         (match[2], match[1] in "\n") for match in re.finditer(rf"(^|[{OPEN}{CUT}\n])\s*([^{OPEN}{CUT}\n]+)", around)
@@ -194,7 +198,7 @@ def _labels(layout: Layout, names: tuple[str, str]) -> "re.Pattern[str] | None":
         (label.strip(), starts) for label, starts in found if re.search(r"\w", label) and re.search(r"[^\w\s]", label)
     }
     first = {label for label, starts in labels if starts}
-    anywhere = {label for label, _ in labels} - first | ({newline} - {"\n", *layout.marks})
+    anywhere = {label for label, _ in labels} - first | ({newline} - {"\n", *layout.added_tokens})
     patterns = [rf"(?<![^{NEWLINES}])[^\S{NEWLINES}]*(?:{_either_colon(first)})"] if first else []
     patterns += [_either_colon(anywhere)] if anywhere else []
     return re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
@@ -212,11 +216,11 @@ def _unusable(name: str, reason: str) -> ModelError:
 
 
 def template_names() -> list[str]:
-    """The layouts in `prompt_templates/` that a contract may name."""
+    """The layouts in `prompt_templates/` that a prompt config may name."""
     return sorted(path.stem for path in TEMPLATES.glob("*.jinja"))
 
 
-def layout_for(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> Layout:
+def resolve_template(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> ChatTemplate:
     """The layout to ask a model with.
 
     `wanted` is a name from `template_names`, "model" for the tokenizer's own template, or "auto": the
@@ -224,7 +228,7 @@ def layout_for(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> La
     the format that `core.prompt.default_template` knows for the model, which is a plain dialogue for base models.
     """
     tokens = tuple(sorted((k, v) for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)))
-    marks = tuple(sorted(set(marks_of(tokenizer).values())))
+    marks = tuple(sorted(set(added_tokens(tokenizer).values())))
     own = tokenizer.chat_template
     own = own.get("default") if isinstance(own, dict) else own
     if wanted == "model" or (wanted == "auto" and own):
@@ -232,7 +236,7 @@ def layout_for(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> La
         if layout and (wanted == "model" or _stable(layout)):
             return layout
     if wanted in ("auto", "model"):
-        wanted = format_for(tokenizer.name_or_path, marks, own)
+        wanted = default_template(tokenizer.name_or_path, marks, own)
     if wanted not in template_names():
         raise ModelError(
             f"There is no chat template “{wanted}”. There are: {', '.join(template_names())}.",
@@ -248,9 +252,11 @@ PROBE_NAMES = ("P", "U")
 
 
 @lru_cache(maxsize=32)
-def _fitted(name: str, template: str, tokens: tuple[tuple[str, str], ...], marks: tuple[str, ...]) -> Layout | None:
+def _fitted(
+    name: str, template: str, tokens: tuple[tuple[str, str], ...], marks: tuple[str, ...]
+) -> ChatTemplate | None:
     """The layout with what its template accepts, found by trying; None when it prints no plain exchange."""
-    layout = Layout(name, template, tokens, marks)
+    layout = ChatTemplate(name, template, tokens, marks)
 
     def prints(*roles: str, reply: bool = False) -> bool:
         try:
@@ -268,8 +274,8 @@ def _fitted(name: str, template: str, tokens: tuple[tuple[str, str], ...], marks
     return replace(layout, takes_system=takes_system, persona_may_open=may_open, lead=_lead(layout))
 
 
-def _lead(layout: Layout) -> str:
-    """See `Layout.lead`."""
+def _lead(layout: ChatTemplate) -> str:
+    """See `ChatTemplate.lead`."""
     asked = "".join(stretch.text for stretch in _probe(layout, ("user",), reply=True))
     row = _probe(layout, ("user", "assistant"), reply=False)
     before = "".join(stretch.text for stretch in itertools.takewhile(lambda stretch: stretch.words != 1, row))
@@ -278,7 +284,7 @@ def _lead(layout: Layout) -> str:
 
 
 @lru_cache(maxsize=32)
-def _stable(layout: Layout) -> bool:
+def _stable(layout: ChatTemplate) -> bool:
     """Whether the text before each reply is the same in a chat prompt and inside a training row.
 
     Qwen3's own template is not: it prints an empty thought before the newest reply only.
@@ -296,6 +302,6 @@ def _stable(layout: Layout) -> bool:
     return True
 
 
-def _probe(layout: Layout, roles: Sequence[str], *, reply: bool) -> list[Stretch]:
-    talk = [layout.words(role, f"{role} {number}") for number, role in enumerate(roles)]
-    return layout.stretches(talk, names=PROBE_NAMES, reply=reply)
+def _probe(layout: ChatTemplate, roles: Sequence[str], *, reply: bool) -> list[RenderedSegment]:
+    talk = [layout.message_text(role, f"{role} {number}") for number, role in enumerate(roles)]
+    return layout.segments(talk, names=PROBE_NAMES, reply=reply)

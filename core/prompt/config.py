@@ -1,4 +1,4 @@
-"""The prompt contract: what shapes a prompt besides the conversation. It travels with every adapter."""
+"""The prompt config: what shapes a prompt besides the conversation. It travels with every adapter."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -6,11 +6,11 @@ from typing import get_args
 
 from core.errors import InputError
 from core.messages import Role, Turn
-from core.prompt.context import BACKGROUND_PARTS
+from core.prompt.context import CONTEXT_PARTS
 
 
 @dataclass(frozen=True)
-class PromptContract:
+class PromptConfig:
     """Everything that shapes a prompt besides the conversation itself. Saved beside every adapter."""
 
     persona: str
@@ -24,9 +24,9 @@ class PromptContract:
     examples: tuple[Turn, ...] = ()
     """Exchanges that show how the persona talks; the first to go when the window is full."""
     parts: tuple[str, ...] = ()
-    """Which parts of a `Background` a prompt may carry. A trained adapter's contract names those its rows had."""
+    """Which parts of a `RetrievedContext` a prompt may carry. A trained adapter's prompt config names those its rows had."""
     template: str = "auto"
-    """The layout; see `core.prompt.chat_template.layout_for`. A trained adapter's contract names a definite one."""
+    """Which chat template; see `core.prompt.chat_template.resolve_template`. A trained adapter names a definite one."""
     separator: str = "\n"
     """Between the messages of one turn."""
     opening: str = "…"
@@ -37,11 +37,11 @@ class PromptContract:
     """Tokens of the window kept free for the reply."""
 
     def to_json(self) -> dict:
-        """Plain values, as in `contract.json`."""
+        """Plain values, as in `prompt_config.json`."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict) -> "PromptContract":
+    def from_json(cls, value: dict) -> "PromptConfig":
         """The inverse of `to_json`; keys of later versions are left aside. Raises InputError for what is none."""
         try:
             known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
@@ -49,13 +49,13 @@ class PromptContract:
                 Turn(turn["role"], tuple(turn["messages"]), turn.get("name")) for turn in value.get("examples", ())
             )
             known["parts"] = tuple(value.get("parts", ()))
-            contract = cls(**known)
+            prompt_config = cls(**known)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
-            raise _no_contract(f"{type(error).__name__}: {error}") from error
+            raise _no_prompt_config(f"{type(error).__name__}: {error}") from error
         for name, fits in FITS.items():
-            if not fits(getattr(contract, name)):
-                raise _no_contract(f"{name} = {getattr(contract, name)!r}")
-        return contract
+            if not fits(getattr(prompt_config, name)):
+                raise _no_prompt_config(f"{name} = {getattr(prompt_config, name)!r}")
+        return prompt_config
 
 
 def _is_text(value: object) -> bool:
@@ -67,19 +67,19 @@ def _is_turns(value: tuple[Turn, ...]) -> bool:
     return all(turn.role in get_args(Role) for turn in value) and all(map(_is_text, texts))
 
 
-# What each field may be: a contract can come from the Hub, or from somebody's editor.
+# What each field may be: a prompt config can come from the Hub, or from somebody's editor.
 FITS: dict[str, Callable[..., bool]] = {
     **dict.fromkeys(("persona", "description", "reply_format", "user", "template", "opening"), _is_text),
     "separator": lambda value: _is_text(value) and value != "",
     "examples": _is_turns,
-    "parts": lambda value: all(part in BACKGROUND_PARTS for part in value),
+    "parts": lambda value: all(part in CONTEXT_PARTS for part in value),
     "context_window": lambda value: type(value) is int and value > 0,
     "reply_reserve": lambda value: type(value) is int and value >= 0,
 }
 
 
-def _no_contract(reason: str) -> InputError:
+def _no_prompt_config(reason: str) -> InputError:
     return InputError(
-        f"The prompt contract cannot be used: {reason[:120]}. Mend contract.json, or remove it.",
-        f"プロンプトの取り決めを読めません: {reason[:120]}。contract.json を直すか、取り除いてください。",
+        f"The prompt config cannot be used: {reason[:120]}. Mend prompt_config.json, or remove it.",
+        f"プロンプトの取り決めを読めません: {reason[:120]}。prompt_config.json を直すか、取り除いてください。",
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
-class Background:
+class RetrievedContext:
     """Lines of text for the next reply. How many of them fit is the prompt's business (`core.prompt`)."""
 
     knowledge: tuple[str, ...] = ()
@@ -15,5 +15,5 @@ class Background:
     """Words of old turns that bear on what was just said, dated. Most relevant first."""
 
 
-BACKGROUND_PARTS = tuple(field.name for field in fields(Background))
-NO_BACKGROUND = Background()
+CONTEXT_PARTS = tuple(field.name for field in fields(RetrievedContext))
+NO_CONTEXT = RetrievedContext()

@@ -6,70 +6,70 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from core.messages import Turn
-from core.prompt.assembly import Contents, lay_out, section, text_of, tokenise
-from core.prompt.chat_template import Layout, layout_for
-from core.prompt.config import PromptContract
-from core.prompt.encoder import codec_of
+from core.prompt.assembly import Contents, render_segments, section, tokenise, turn_text
+from core.prompt.chat_template import ChatTemplate, resolve_template
+from core.prompt.config import PromptConfig
+from core.prompt.encoder import encoder_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-KEPT = 64  # measured contracts a tokenizer
+KEPT = 64  # measured prompt configs a tokenizer
 
 
 @dataclass(frozen=True)
-class Meter:
-    """Counts tokens with one tokenizer, and what a contract's template adds to them."""
+class TokenCounter:
+    """Counts tokens with one tokenizer, and what a prompt config's template adds to them."""
 
-    fixed: int
+    prefix_tokens: int
     """Tokens of everything but the turns: persona, format of a reply, and the template around them."""
-    contract: PromptContract
+    prompt_config: PromptConfig
     tokenizer: "PreTrainedTokenizerBase" = field(repr=False)
-    layout: Layout = field(repr=False)
-    frame: dict[str, int] = field(repr=False)
+    chat_template: ChatTemplate = field(repr=False)
+    turn_overhead: dict[str, int] = field(repr=False)
     """Tokens of the template around one turn, by role."""
 
     def turn(self, turn: Turn) -> int:
         """At most this many tokens are added by `turn`."""
-        return self.frame[turn.role] + self.words(turn) + 1
+        return self.turn_overhead[turn.role] + self.words(turn) + 1
 
     def words(self, turn: Turn) -> int:
         """Tokens of the words of `turn` on their own."""
-        return codec_of(self.tokenizer).size(text_of(self.contract, turn, self.layout))
+        return encoder_for(self.tokenizer).size(turn_text(self.prompt_config, turn, self.chat_template))
 
     def section(self, part: str, lines: Sequence[str]) -> int:
         """At most this many tokens are added by lines of a background."""
-        text = section(self.contract, part, lines, self.layout)
-        return codec_of(self.tokenizer).size(f"\n\n{text}\n\n") if text else 0
+        text = section(self.prompt_config, part, lines, self.chat_template)
+        return encoder_for(self.tokenizer).size(f"\n\n{text}\n\n") if text else 0
 
 
 _measured: "WeakKeyDictionary[PreTrainedTokenizerBase, dict]" = WeakKeyDictionary()
 
 
-def meter(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> Meter:
-    """A meter for prompts with this contract (with its examples left out, as when the window is full)."""
-    layout = layout_for(tokenizer, contract.template)
+def token_counter(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> TokenCounter:
+    """A meter for prompts with this prompt config (with its examples left out, as when the window is full)."""
+    layout = resolve_template(tokenizer, prompt_config.template)
     kept = _measured.setdefault(tokenizer, {})
-    contract = replace(contract, examples=())
-    if (contract, layout) not in kept:
+    prompt_config = replace(prompt_config, examples=())
+    if (prompt_config, layout) not in kept:
         if len(kept) >= KEPT:
             kept.clear()
-        kept[contract, layout] = _measure(contract, layout, tokenizer)
-    fixed, frame = kept[contract, layout]
-    return Meter(fixed, contract, tokenizer, layout, frame)
+        kept[prompt_config, layout] = _measure(prompt_config, layout, tokenizer)
+    fixed, frame = kept[prompt_config, layout]
+    return TokenCounter(fixed, prompt_config, tokenizer, layout, frame)
 
 
 def _measure(
-    contract: PromptContract, layout: Layout, tokenizer: "PreTrainedTokenizerBase"
+    prompt_config: PromptConfig, layout: ChatTemplate, tokenizer: "PreTrainedTokenizerBase"
 ) -> tuple[int, dict[str, int]]:
-    """`Meter.fixed` and `Meter.frame`, from a few small prompts."""
+    """`TokenCounter.prefix_tokens` and `TokenCounter.turn_overhead`, from a few small prompts."""
     ask, answer = Turn("user", ("a",)), Turn("assistant", ("a",))
 
     def size(*turns: Turn) -> int:
-        laid = lay_out(contract, Contents(turns), layout, reply=False)
-        return len(tokenise(*laid, tokenizer, contract=contract, training=True).ids)
+        laid = render_segments(prompt_config, Contents(turns), layout, reply=False)
+        return len(tokenise(*laid, tokenizer, prompt_config=prompt_config, training=True).ids)
 
-    word = codec_of(tokenizer).size("a")
+    word = encoder_for(tokenizer).size("a")
     one, two, between = size(ask, answer), size(ask, answer, ask, answer), size(ask, answer, ask)
     frame = {"user": between - one - word, "assistant": two - between - word}
     # A row that the persona begins may need an opening before it.

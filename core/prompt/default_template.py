@@ -20,7 +20,7 @@ FAMILIES = (
 BASE = "dialogue"
 
 
-def format_for(model: str, marks: Collection[str], template: str | None = None) -> str:
+def default_template(model: str, marks: Collection[str], template: str | None = None) -> str:
     """The name of the project's layout for a model.
 
     `model` is its Hub id or the folder it was loaded from, `marks` are the texts that its tokenizer knows

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KEPT = 10_000  # encoded texts a tokenizer; about 10 MB of chat messages
 
 
-def marks_of(tokenizer: "PreTrainedTokenizerBase") -> dict[int, str]:
+def added_tokens(tokenizer: "PreTrainedTokenizerBase") -> dict[int, str]:
     """The texts that become one token wherever they stand, by id: special ones, and others that were added.
 
     Runs of spaces and newlines, which some tokenizers add to save tokens, are plain text.
@@ -27,14 +27,14 @@ def marks_of(tokenizer: "PreTrainedTokenizerBase") -> dict[int, str]:
     return {i: token.content for i, token in added if token.content.replace("▁", " ").strip()}
 
 
-class Codec:
+class SegmentEncoder:
     """Encodes with one tokenizer, and keeps what was encoded lately. Safe to use from several threads."""
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         # The caller holds it as the key of a weak dictionary; a strong reference here would keep it for ever.
         self._tokenizer = proxy(tokenizer)
         added = tokenizer.added_tokens_decoder
-        self._normalised_marks = {i: text for i, text in marks_of(tokenizer).items() if added[i].normalized}
+        self._normalised_marks = {i: text for i, text in added_tokens(tokenizer).items() if added[i].normalized}
         # SentencePiece with a dummy prefix writes a space before every text; behind a newline it does not.
         self._anchor = "\n" if self._prefixes() else ""
         self._anchor_size = len(self._plain(self._anchor))
@@ -93,14 +93,14 @@ class Codec:
         return behind[: len(newline)] == newline and behind[len(newline) :] != self._plain("a")
 
 
-_codecs: "WeakKeyDictionary[PreTrainedTokenizerBase, Codec]" = WeakKeyDictionary()
+_codecs: "WeakKeyDictionary[PreTrainedTokenizerBase, SegmentEncoder]" = WeakKeyDictionary()
 _making = threading.Lock()
 
 
-def codec_of(tokenizer: "PreTrainedTokenizerBase") -> Codec:
+def encoder_for(tokenizer: "PreTrainedTokenizerBase") -> SegmentEncoder:
     """The codec of this tokenizer, made when it is first asked for."""
     with _making:
         codec = _codecs.get(tokenizer)
         if codec is None:
-            codec = _codecs[tokenizer] = Codec(tokenizer)
+            codec = _codecs[tokenizer] = SegmentEncoder(tokenizer)
         return codec

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from core.messages import Turn
 from core.prompt.assembly import Contents
-from core.prompt.config import PromptContract
-from core.prompt.context import BACKGROUND_PARTS, Background
-from core.prompt.counter import Meter, meter
+from core.prompt.config import PromptConfig
+from core.prompt.context import CONTEXT_PARTS, RetrievedContext
+from core.prompt.counter import TokenCounter, token_counter
 from core.prompt.segments import Part
 
 if TYPE_CHECKING:
@@ -44,30 +44,33 @@ def budgets(window: int) -> dict[Part, int]:
     return {part: at(*sizes) for part, sizes in BUDGETS.items()}
 
 
-def choices(
-    contract: PromptContract, turns: Sequence[Turn], tokenizer: "PreTrainedTokenizerBase", background: Background
+def candidate_contents(
+    prompt_config: PromptConfig,
+    turns: Sequence[Turn],
+    tokenizer: "PreTrainedTokenizerBase",
+    background: RetrievedContext,
 ) -> Iterator[Contents]:
     """What a chat's prompt may hold, from the fullest on: the first that fits is the one to take.
 
     A pure function of its arguments; it looks at no more turns than the window can hold.
     """
-    measure = meter(contract, tokenizer)
-    room = contract.context_window - contract.reply_reserve
+    measure = token_counter(prompt_config, tokenizer)
+    room = prompt_config.context_window - prompt_config.reply_reserve
     asks = bool(turns) and turns[-1].role == "user"
     said, newest = (turns[:-1], turns[-1:]) if asks else (turns, ())
-    budget = budgets(contract.context_window)
-    free = room - measure.fixed - max(budget["new"], sum(map(measure.turn, newest)))
-    told = _told(contract, background, measure, free - _up_to(budget["turns"], said, measure), budget)
+    budget = budgets(prompt_config.context_window)
+    free = room - measure.prefix_tokens - max(budget["new"], sum(map(measure.turn, newest)))
+    told = _told(prompt_config, background, measure, free - _up_to(budget["turns"], said, measure), budget)
     if _may_fit(turns, room, measure):
-        yield Contents(turns, contract.examples, told)
-        if contract.examples:
+        yield Contents(turns, prompt_config.examples, told)
+        if prompt_config.examples:
             yield Contents(turns, (), told)
     free -= sum(measure.section(part, getattr(told, part)) for part in ("knowledge", "timeline"))
     free -= max(budget["recalled"], measure.section("recalled", told.recalled)) if told.recalled else 0
     start = first_kept(said, measure.turn, free)
     yield Contents(turns[start:], (), told)
     # The sizes above are bounds; what follows is for what is too large for its budget.
-    for part in BACKGROUND_PARTS:
+    for part in CONTEXT_PARTS:
         told = replace(told, **{part: ()})
         yield Contents(turns[start:], (), told)
     while start < len(turns) - 1:
@@ -105,12 +108,12 @@ def _roundness(number: int) -> int:
 
 
 def _told(
-    contract: PromptContract, background: Background, measure: Meter, free: int, budget: dict[Part, int]
-) -> Background:
+    prompt_config: PromptConfig, background: RetrievedContext, measure: TokenCounter, free: int, budget: dict[Part, int]
+) -> RetrievedContext:
     """The lines that fit: recalled words before the timeline, newest first, and that before shared knowledge."""
     chosen: dict[str, tuple[str, ...]] = {}
-    for part in reversed(BACKGROUND_PARTS):
-        lines = getattr(background, part) if part in contract.parts else ()
+    for part in reversed(CONTEXT_PARTS):
+        lines = getattr(background, part) if part in prompt_config.parts else ()
         lines = tuple(line for line in lines if line.strip())
         room = max(min(free, budget[part]), 0)
         if part == "timeline":
@@ -119,10 +122,10 @@ def _told(
             chosen[part] = _first_that_fit(part, lines, room, measure)
         # The budget, not what was recalled this time: what stands before it must not change with it.
         free -= budget[part] if part == "recalled" and lines else measure.section(part, chosen[part])
-    return Background(**chosen)
+    return RetrievedContext(**chosen)
 
 
-def _first_that_fit(part: str, lines: Sequence[str], room: int, measure: Meter) -> tuple[str, ...]:
+def _first_that_fit(part: str, lines: Sequence[str], room: int, measure: TokenCounter) -> tuple[str, ...]:
     """Lines in their order while they fit; one that is too long for what is left is passed over."""
     taken: tuple[str, ...] = ()
     for line in lines:
@@ -131,7 +134,7 @@ def _first_that_fit(part: str, lines: Sequence[str], room: int, measure: Meter) 
     return taken
 
 
-def _up_to(most: int, turns: Sequence[Turn], measure: Meter) -> int:
+def _up_to(most: int, turns: Sequence[Turn], measure: TokenCounter) -> int:
     """Tokens of the newest turns, at most `most`."""
     used = 0
     for turn in reversed(turns):
@@ -141,7 +144,7 @@ def _up_to(most: int, turns: Sequence[Turn], measure: Meter) -> int:
     return used
 
 
-def _may_fit(turns: Sequence[Turn], room: int, measure: Meter) -> bool:
+def _may_fit(turns: Sequence[Turn], room: int, measure: TokenCounter) -> bool:
     """False when the words of `turns` alone take more than `room` tokens."""
     used = 0
     for turn in reversed(turns):
@@ -152,7 +155,7 @@ def _may_fit(turns: Sequence[Turn], room: int, measure: Meter) -> bool:
     return True
 
 
-def _without_oldest_messages(turn: Turn, room: int, measure: Meter) -> Iterator[Turn]:
+def _without_oldest_messages(turn: Turn, room: int, measure: TokenCounter) -> Iterator[Turn]:
     """A burst that is too long for the window on its own, less and less of it."""
     for first in range(1, len(turn.messages)):
         shorter = replace(turn, messages=turn.messages[first:])

@@ -43,7 +43,7 @@ def render_template(template: str, chat: Chat, *, reply: bool, values: Mapping[s
         with _rendering:
             return _render(template, chat, reply=reply, values=values)
     with _asking:
-        return _stranger().render(template, chat, reply=reply, values=values)
+        return _sandboxed_renderer().render(template, chat, reply=reply, values=values)
 
 
 # The generation tracker of transformers lives on the cached template and cannot be entered twice.
@@ -78,7 +78,7 @@ def _render(template: str, chat: Chat, *, reply: bool, values: Mapping[str, obje
     return texts[0], [tuple(span) for span in spans[0]] if marked else []
 
 
-class _Stranger:
+class _SandboxedRenderer:
     """The process that renders strangers' templates, one at a time."""
 
     def __init__(self) -> None:
@@ -145,14 +145,14 @@ class _Stranger:
         self._process.wait()
 
 
-_strangers: list[_Stranger] = []
+_renderers: list[_SandboxedRenderer] = []
 
 
-def _stranger() -> _Stranger:
+def _sandboxed_renderer() -> _SandboxedRenderer:
     """The running process; a new one where there is none or the last was ended."""
-    if not _strangers or not _strangers[0].alive:
-        _strangers[:] = [_Stranger()]
-    return _strangers[0]
+    if not _renderers or not _renderers[0].alive:
+        _renderers[:] = [_SandboxedRenderer()]
+    return _renderers[0]
 
 
 def main() -> None:

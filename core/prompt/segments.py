@@ -12,7 +12,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Segment:
     """A stretch of the prompt: its part, its text, and its tokens [start, end)."""
 
     part: Part
@@ -28,8 +28,8 @@ class Prompt:
     """What a model is given. `ids` and `mask` are as long as each other; mask marks the learned tokens."""
 
     ids: tuple[int, ...]
-    mask: tuple[bool, ...]
-    pieces: tuple[Piece, ...]
+    loss_mask: tuple[bool, ...]
+    segments: tuple[Segment, ...]
     window: int
     """Tokens that this prompt and its reply share."""
     reserve: int = 0
@@ -40,14 +40,14 @@ class Prompt:
     @property
     def text(self) -> str:
         """Exactly what is tokenised."""
-        return "".join(piece.text for piece in self.pieces)
+        return "".join(piece.text for piece in self.segments)
 
     @property
     def messages(self) -> list[dict[str, str]]:
         """The same as chat messages, for servers with a template of their own: {"role": …, "content": …}."""
         told: list[dict[str, str]] = []
         between = ""
-        for piece in self.pieces:
+        for piece in self.segments:
             if not piece.role:
                 between += piece.text
             elif told and told[-1]["role"] == piece.role:
@@ -63,14 +63,14 @@ class Prompt:
         return self.left_out.get("turns", 0)
 
     @property
-    def next_out(self) -> Piece | None:
+    def next_out(self) -> Segment | None:
         """What goes first when the talk grows: the examples, else its oldest words; None when there is neither."""
-        by_part = {piece.part: piece for piece in reversed(self.pieces)}
+        by_part = {piece.part: piece for piece in reversed(self.segments)}
         return by_part.get("examples") or by_part.get("turns")
 
     def tokens_by_part(self) -> dict[Part, int]:
         """Tokens of each part, in the order of PARTS; they add up to len(ids)."""
-        return {part: sum(p.end - p.start for p in self.pieces if p.part == part) for part in PARTS}
+        return {part: sum(p.end - p.start for p in self.segments if p.part == part) for part in PARTS}
 
     def to_json(self) -> dict:
         """A chat's prompt as plain values, to be kept with its reply; the mask of a training row is not kept.
@@ -78,7 +78,7 @@ class Prompt:
         Little more than its text: neighbouring pieces of one part and role are one, and the ids are packed.
         """
         pieces: list[list] = []
-        for piece in self.pieces:
+        for piece in self.segments:
             size = piece.end - piece.start
             if pieces and pieces[-1][:2] == [piece.part, piece.role]:
                 pieces[-1] = [piece.part, piece.role, pieces[-1][2] + piece.text, pieces[-1][3] + size]
@@ -94,6 +94,6 @@ class Prompt:
         ids = array("i", zlib.decompress(base64.b85decode(value["ids"])))
         pieces, at = [], 0
         for part, role, text, size in value["pieces"]:
-            pieces.append(Piece(part, text, at, at + size, role))
+            pieces.append(Segment(part, text, at, at + size, role))
             at += size
         return cls(tuple(ids), (False,) * len(ids), tuple(pieces), value["window"], value["reserve"], value["left_out"])

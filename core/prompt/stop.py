@@ -4,34 +4,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.prompt.chat_template import Layout, Stretch, layout_for
-from core.prompt.config import PromptContract
+from core.prompt.chat_template import ChatTemplate, RenderedSegment, resolve_template
+from core.prompt.config import PromptConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
-class Ending:
+class StopCriteria:
     """How a persona's turn ends: a token id, or a text where the layout has no token for it."""
 
     token_ids: tuple[int, ...]
     strings: tuple[str, ...]
     separator: str = "\n"
-    """What the layout makes of the contract's separator: rinna's writes <NL> for a newline."""
+    """What the layout makes of the prompt config's separator: rinna's writes <NL> for a newline."""
 
 
-def ending(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> Ending:
-    """What a model tuned on this contract writes when the persona has finished its turn.
+def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> StopCriteria:
+    """What a model tuned on this prompt config writes when the persona has finished its turn.
 
     A mark that the layout also writes between the messages of one turn ends nothing: there, and where a
     turn in the middle has no mark, the words that introduce the user are what ends it. Where text ends a
     turn, a line that introduces the user ends it too, with either colon: not every model keeps the form.
     """
-    layout = layout_for(tokenizer, contract.template)
-    texts = (("user", "u"), ("assistant", f"a{contract.separator}a")) * 2
-    probe = layout.stretches([layout.words(*w) for w in texts], names=(contract.persona, contract.user), reply=False)
-    ids, strings, written, introduction = {tokenizer.eos_token_id} - {None}, set(), contract.separator, ""
+    layout = resolve_template(tokenizer, prompt_config.template)
+    texts = (("user", "u"), ("assistant", f"a{prompt_config.separator}a")) * 2
+    probe = layout.segments(
+        [layout.message_text(*w) for w in texts], names=(prompt_config.persona, prompt_config.user), reply=False
+    )
+    ids, strings, written, introduction = {tokenizer.eos_token_id} - {None}, set(), prompt_config.separator, ""
     for number, said in enumerate(probe):
         if said.words in (1, 3):
             written = said.text.strip().removeprefix("a").removesuffix("a")
@@ -48,7 +50,7 @@ def ending(contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> En
     line = introduction.rsplit("\n", 1)[-1]
     lines = {f"\n{line}" for line in _with_either_colon(line)} if strings else set()
     lines = {line for line in lines if not any(string in line for string in strings)}
-    return Ending(tuple(sorted(ids)), tuple(sorted(strings | lines)), written)
+    return StopCriteria(tuple(sorted(ids)), tuple(sorted(strings | lines)), written)
 
 
 def _with_either_colon(introduction: str) -> set[str]:
@@ -57,13 +59,13 @@ def _with_either_colon(introduction: str) -> set[str]:
     return {name + colon for colon in (":：" if name != introduction else ("",)) if name}
 
 
-def _introduction(stretches: Sequence[Stretch], layout: Layout) -> str:
+def _introduction(stretches: Sequence[RenderedSegment], layout: ChatTemplate) -> str:
     """The letters that the template puts before the next words."""
     text = ""
     for stretch in stretches:
         if stretch.words is not None:
             break
         text += stretch.text
-    for mark in layout.marks:
+    for mark in layout.added_tokens:
         text = text.replace(mark, "")
     return text.strip()

@@ -34,7 +34,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Count:
+class TokenCount:
     """What a text costs."""
 
     tokens: int
@@ -47,9 +47,9 @@ class Count:
         return self.characters / self.tokens if self.tokens else 0.0
 
 
-def count(text: str, tokens: Sequence[object]) -> Count:
+def count_tokens(text: str, tokens: Sequence[object]) -> TokenCount:
     """The measures of `text`, which was split into `tokens`."""
-    return Count(len(tokens), len(text), len(text.encode("utf-8", "surrogatepass")))
+    return TokenCount(len(tokens), len(text), len(text.encode("utf-8", "surrogatepass")))
 
 
 def split(text: str, tokenizer: "PreTrainedTokenizerBase") -> list[Token]:

@@ -3,7 +3,7 @@
     python -m core.train --dataset path/to/dataset --output path/to/run learning_rate=0.001 rank=8
 
 The keys of the file are the names of the options; settings stand behind them as name=value. What stands on the
-command line counts, then the file, then what is advised. The output holds adapter/ (with contract.json),
+command line counts, then the file, then what is advised. The output holds adapter/ (with prompt_config.json),
 config.yaml (all settings as they were), events.jsonl and metrics.json. Ctrl-C or SIGTERM saves and ends; the same
 command goes on. `--accelerate FILE` trains on several GPUs, as that config of accelerate says (core/train/launch/).
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from core.errors import AppError, InputError
 from core.settings import Settings
-from core.train.config.run_file import KEYS, Order, checked_settings, order_of, read_yaml, to_yaml
+from core.train.config.run_file import KEYS, RunRequest, checked_settings, read_yaml, run_request, to_yaml
 from core.train.queue.devices import devices
 from core.train.queue.monitors import usable
 from core.train.queue.process import Process, launch, launch_monitor, launch_together
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     return {"done": 0, "stopped": 3}.get(ending.state, 1)
 
 
-def read_order(arguments: Sequence[str]) -> Order:
+def read_order(arguments: Sequence[str]) -> RunRequest:
     """The order of a command line. Raises InputError that names what is wrong in it."""
     parser = argparse.ArgumentParser(
         prog="python -m core.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -75,7 +75,7 @@ def read_order(arguments: Sequence[str]) -> Order:
     for key, said in options.items():
         if said is not None:
             value[key] = str(Path.cwd() / said) if key in ("dataset", "output", "start_from") else said
-    return order_of(value, here)
+    return run_request(value, here)
 
 
 def processes_of(accelerate: Path) -> int:
@@ -96,7 +96,7 @@ def _read(path: Path) -> dict:
         raise InputError(f"{path} cannot be read: {error}", f"{path} を読めません: {error}") from error
 
 
-def prepare(order: Order) -> RunFolder:
+def prepare(order: RunRequest) -> RunFolder:
     """The run's folder, new or to go on with. Raises InputError when it holds a run of another order."""
     folder = RunFolder(order.output)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -152,10 +152,10 @@ def _tell(shown: Progress, told: set[object]) -> None:
         step, loss = shown.losses[-1]
         left = f", {shown.seconds_left:.0f} s left" if shown.seconds_left is not None else ""
         print(f"step {step} of {shown.steps}: loss {loss:.4f}{left}", flush=True)
-    for measure in shown.heldout:
+    for measure in shown.validation:
         if measure not in told:
             print(f"step {measure[0]}: held out {measure[1]:.4f} bits a byte", flush=True)
-    told |= {english for english, _ in shown.notes} | set(shown.losses) | set(shown.heldout)
+    told |= {english for english, _ in shown.notes} | set(shown.losses) | set(shown.validation)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Launched:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Encoding:
     """Rows are turned into tokens. Told only where it takes a while."""
 
     rows: int
@@ -41,7 +41,7 @@ class Started:
     """0, or the checkpoint's step when it goes on from one."""
     steps: int
     rows: int
-    heldout_rows: int
+    validation_rows: int
     learned_tokens: int
     """Tokens with loss in one epoch."""
     parameters: int
@@ -67,8 +67,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
-    """The held-out rows, measured with the weights of this step."""
+class ValidationLoss:
+    """The validation rows, measured with the weights of this step."""
 
     step: int
     loss: float
@@ -79,7 +79,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the model with the weights of this step answers to the opening of a held-out row."""
+    """What the model with the weights of this step answers to the opening of a validation row."""
 
     step: int
     number: int
@@ -91,7 +91,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
+class Generating:
     """Before preference tuning, the adapter answers by itself: so many of so many replies are there."""
 
     done: int
@@ -99,11 +99,11 @@ class Answering:
 
 
 @dataclass(frozen=True, slots=True)
-class Preferred:
+class PreferenceEval:
     """How clearly the better replies are preferred with the weights of this step."""
 
     step: int
-    heldout: bool
+    validation: bool
     """Over all pairs that were held out, or over those learned from since the last such event."""
     accuracy: float
     """Share of the pairs whose better reply gained more than the worse one since the start."""
@@ -112,7 +112,7 @@ class Preferred:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Notice:
     """Something a person should know; training goes on."""
 
     en: str
@@ -120,11 +120,11 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Halved:
+class MicroBatchShrunk:
     """Memory ran out: less goes through the model at once from here on. A step learns from the same rows as before."""
 
     step: int
-    micro_tokens: int
+    tokens_per_micro_batch: int
     """Padded tokens at once, now and after every resume."""
 
 
@@ -158,8 +158,8 @@ class Failed:
 
 
 Event = (
-    Launched | Reading | Started | Step | HeldOut | Sample | Answering | Preferred
-    | Note | Halved | Saved | Done | Stopped | Failed
+    Launched | Encoding | Started | Step | ValidationLoss | Sample | Generating | PreferenceEval
+    | Notice | MicroBatchShrunk | Saved | Done | Stopped | Failed
 )  # fmt: skip
 KINDS = {kind.__name__.lower(): kind for kind in get_args(Event)}
 
@@ -167,7 +167,7 @@ KINDS = {kind.__name__.lower(): kind for kind in get_args(Event)}
 JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", dict: "object"}
 
 
-def schema() -> dict[str, object]:
+def event_schema() -> dict[str, object]:
     """The JSON Schema of a line. A later version may have more kinds and fields: readers leave those aside."""
 
     def of(name: str, kind: type) -> dict[str, object]:
@@ -227,4 +227,4 @@ def _parsed(lines: bytes) -> Iterator[tuple[float, Event]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(schema(), indent=1, ensure_ascii=False))
+    print(json.dumps(event_schema(), indent=1, ensure_ascii=False))

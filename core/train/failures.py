@@ -4,7 +4,7 @@ import errno
 import shutil
 from pathlib import Path
 
-from core.adapters.write import tidy
+from core.adapters.write import recover_partial_write
 from core.errors import JobError
 from core.train.spec import RunFolder
 from core.train.worker.checkpoints import last_checkpoint, prune
@@ -19,7 +19,7 @@ def check_room(folder: Path, needed: int) -> None:
         raise JobError(*_disk_full(free, needed + ROOM))
 
 
-def explain(error: Exception, folder: Path) -> tuple[str, str]:
+def explain_failure(error: Exception, folder: Path) -> tuple[str, str]:
     """A sentence in English and one in Japanese on an error that nobody foresaw, or on a computer's limits."""
     text = str(error)
     if disk_full(error, folder):
@@ -57,10 +57,10 @@ def disk_full(error: Exception, folder: Path) -> bool:
     return shutil.disk_usage(folder).free < ROOM
 
 
-def make_room(folder: RunFolder) -> None:
+def free_disk_space(folder: RunFolder) -> None:
     """Delete what is half-written and, on a full disk, the spare checkpoint, so that the failure can be told."""
     last_checkpoint(folder.checkpoints)
-    tidy(folder.adapter)
+    recover_partial_write(folder.adapter)
     if shutil.disk_usage(folder.path).free < ROOM:
         prune(folder.checkpoints, keep=1)
 

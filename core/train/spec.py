@@ -4,8 +4,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.models.options import NO_TRUST, Trust
-from core.prompt import PromptContract
+from core.models.options import NO_REMOTE_CODE, Trust
+from core.prompt import PromptConfig
 from core.train.config.train_config import TrainConfig
 from core.train.preference.config import PreferenceConfig
 from core.workspace import read_json, write_json
@@ -21,28 +21,32 @@ class JobSpec:
     base: str
     """Hub id, or folder, of the model that is frozen under the adapter."""
     dataset: Path
-    """Folder with train.jsonl, heldout.jsonl (may be absent or empty) and dataset.json."""
-    contract: PromptContract
+    """Folder with train.jsonl, validation.jsonl (may be absent or empty) and dataset.json."""
+    prompt_config: PromptConfig
     config: TrainConfig
     adapter_name: str
     base_revision: str | None = None
     preference: PreferenceConfig | None = None
     """Set where the run prefers one reply to another; else it learns the rows of the data set."""
-    trust: Trust = NO_TRUST
+    trust: Trust = NO_REMOTE_CODE
     """What the person allowed when they loaded the base."""
 
     def to_json(self) -> dict[str, object]:
         return {
-            "base": self.base, "base_revision": self.base_revision, "dataset": str(self.dataset),
-            "contract": self.contract.to_json(), "config": self.config.to_json(), "adapter_name": self.adapter_name,
+            "base": self.base,
+            "base_revision": self.base_revision,
+            "dataset": str(self.dataset),
+            "prompt_config": self.prompt_config.to_json(),
+            "config": self.config.to_json(),
+            "adapter_name": self.adapter_name,
             "preference": self.preference.to_json() if self.preference else None,
             "trust": asdict(self.trust),
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_json(cls, value: dict) -> "JobSpec":
         return cls(
-            value["base"], Path(value["dataset"]), PromptContract.from_json(value["contract"]),
+            value["base"], Path(value["dataset"]), PromptConfig.from_json(value["prompt_config"]),
             TrainConfig.from_json(value["config"]), value["adapter_name"], value.get("base_revision"),
             PreferenceConfig.from_json(value["preference"]) if value.get("preference") else None,
             Trust(**value.get("trust", {})),
@@ -120,7 +124,7 @@ class RunFolder:
     def take_rows(self, source: Path) -> None:
         """Keep the data set of now: a run that is resumed later must find the same rows."""
         self.dataset.mkdir()
-        for name in ("train.jsonl", "heldout.jsonl", "dataset.json"):
+        for name in ("train.jsonl", "validation.jsonl", "dataset.json"):
             if (source / name).is_file():
                 shutil.copyfile(source / name, self.dataset / name)
 

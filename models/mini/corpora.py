@@ -33,7 +33,7 @@ PLACEHOLDER = re.compile(
     r"[\[(<{](?:user ?(?P<number>[12])(?:'s)?(?: name)?|(?:user|your |their )?name)[\])>}]",
     re.IGNORECASE,
 )
-HELD_OUT = {"ja": 0.02, "en": 0.05}  # shares of dialogues, for a few hundred replies at least
+VALIDATION = {"ja": 0.02, "en": 0.05}  # shares of dialogues, for a few hundred replies at least
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Dialogue:
     examples: tuple[Turn, ...] = ()
 
     @property
-    def held_out(self) -> bool:
+    def validation(self) -> bool:
         """Whether it is kept from training: decided by its id alone, so never by the order of a file."""
         drawn = int(hashlib.sha256(f"{self.language} {self.id}".encode()).hexdigest()[:8], 16) / 2**32
-        return drawn < HELD_OUT[self.language]
+        return drawn < VALIDATION[self.language]
 
 
 def japanese(source: str = JAPANESE) -> list[Dialogue]:

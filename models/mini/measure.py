@@ -1,4 +1,4 @@
-"""Held-out bits per UTF-8 byte: how many bits the model needs for each byte of a persona's words."""
+"""Validation bits per UTF-8 byte: how many bits the model needs for each byte of a persona's words."""
 
 import math
 from collections.abc import Sequence

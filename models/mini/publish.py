@@ -24,7 +24,7 @@ def publish(run: "Run", tokenizer: "PreTrainedTokenizerBase", folder: Path, *, h
     shutil.rmtree(aside, ignore_errors=True)
     export(run.model, tokenizer, aside)
     written = load(aside)
-    bits = {name: bits_per_byte(written, rows, tokenizer.pad_token_id) for name, rows in run.held_out.items()}
+    bits = {name: bits_per_byte(written, rows, tokenizer.pad_token_id) for name, rows in run.validation.items()}
     (aside / "README.md").write_text(
         card(run, written, tokenizer, bits, {"hardware": hardware, "note": note}), encoding="utf-8"
     )
@@ -80,7 +80,7 @@ def card(
     }
     for name in LANGUAGES:
         facts[f"bits_{name}"] = f"{bits[name]:.3f}"
-        facts[f"chats_{name}"] = len(run.held_out[name])
+        facts[f"chats_{name}"] = len(run.validation[name])
         facts[f"persona_{name}"] = " ".join(PERSONAS[name])
         facts[f"samples_{name}"] = "\n\n".join(map(_shown, talks(model, tokenizer, name)))
     return CARD.read_text(encoding="utf-8").format(**facts)

@@ -11,7 +11,7 @@ import numpy as np
 from core.errors import InputError
 from core.messages import Turn
 from core.prompt import render
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 from models.mini.corpora import Dialogue
 from models.mini.tokenizer import CONTEXT, ROLES
 
@@ -31,7 +31,7 @@ class Row:
     learned: np.ndarray
     """bool of [tokens]: what the loss is taken on."""
     replies: np.ndarray
-    """bool of [tokens]: the persona's words and end marks alone, which held-out measures are taken on."""
+    """bool of [tokens]: the persona's words and end marks alone, which validation measures are taken on."""
     reply_bytes: int
     """UTF-8 bytes of the persona's words."""
     language: str
@@ -53,9 +53,9 @@ def rows_of(
     return made
 
 
-def contract_for(persona: Sequence[str], examples: tuple[Turn, ...] = ()) -> PromptContract:
+def contract_for(persona: Sequence[str], examples: tuple[Turn, ...] = ()) -> PromptConfig:
     """What a reply is asked with: the persona's sentences, a line each."""
-    return PromptContract("", "\n".join(persona), examples=examples, context_window=CONTEXT, reply_reserve=0)
+    return PromptConfig("", "\n".join(persona), examples=examples, context_window=CONTEXT, reply_reserve=0)
 
 
 def turns_of(dialogue: Dialogue, side: str) -> list[Turn]:
@@ -80,9 +80,9 @@ def _row(dialogue: Dialogue, side: str, tokenizer: "PreTrainedTokenizerBase", dr
     speaks = np.isin(ids, (user, assistant))
     kept = turns[prompt.turns_left_out :]
     size = sum(len("\n".join(turn.messages).encode()) for turn in kept if turn.role == "assistant")
-    talk = np.arange(len(ids)) >= next(piece.start for piece in prompt.pieces if piece.part == "turns")
+    talk = np.arange(len(ids)) >= next(piece.start for piece in prompt.segments if piece.part == "turns")
     learned = talk & ~speaks & (ids != system)
-    return Row(ids, learned, np.array(prompt.mask), size, dialogue.language)
+    return Row(ids, learned, np.array(prompt.loss_mask), size, dialogue.language)
 
 
 def _with_bursts(turns: list[Turn], draw: random.Random) -> list[Turn]:

@@ -96,10 +96,10 @@ class Run:
     """A training run in a folder: `state.pt` to go on from, `log.jsonl` of what happened."""
 
     def __init__(
-        self, folder: Path, recipe: Recipe, corpus: Corpus, held_out: dict[str, Sequence[Row]],
+        self, folder: Path, recipe: Recipe, corpus: Corpus, validation: dict[str, Sequence[Row]],
         tokenizer: "PreTrainedTokenizerBase", device: str, *, compiled: bool = True,
     ) -> None:  # fmt: skip
-        self.folder, self.recipe, self.corpus, self.held_out = folder, recipe, corpus, held_out
+        self.folder, self.recipe, self.corpus, self.validation = folder, recipe, corpus, validation
         self.device = torch.device(device)
         self.pad = tokenizer.pad_token_id
         self.model = new_model(recipe, tokenizer).to(self.device)
@@ -132,8 +132,8 @@ class Run:
                 self._save("stable.pt")  # a longer run goes on from here
 
     def measure(self, most: int = 80) -> dict[str, float]:
-        """Bits per UTF-8 byte of the persona's words in the first held-out dialogues of each language."""
-        return {name: bits_per_byte(self.model, rows[:most], self.pad) for name, rows in self.held_out.items()}
+        """Bits per UTF-8 byte of the persona's words in the first validation dialogues of each language."""
+        return {name: bits_per_byte(self.model, rows[:most], self.pad) for name, rows in self.validation.items()}
 
     def _learn(self, batches: Iterator[list[Row]], own: dict[int, Iterator[list[Row]]]) -> float:
         rows, size = [], 0

@@ -18,12 +18,12 @@ from tabs.ui import html_parts
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 MOST_TALKS, MOST_SHOWN = 500, 30
 NEW = ""
-Who = str  # a persona's id and an adapter's name, of which one may be empty
+CorrectionPersona = str  # a persona's id and an adapter's name, of which one may be empty
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class CorrectionHandlers:
 
     @shows_errors
     def show(
-        self, key: str, who: Who | None, request: gr.Request, token: gr.OAuthToken | None = None
+        self, key: str, who: CorrectionPersona | None, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> tuple[gr.Dropdown, str, gr.Dropdown, gr.Column]:
         """(whose, the list, data sets to add to, the buttons), for `who` or the one with the newest correction."""
         visitor = self.services.visitor(key, request, token)
         found = self._found(visitor)
         who = who if who in found else next(iter(found), None)
         choices = [(f"{self._persona(visitor, one).name} ({len(of)})", one) for one, of in found.items()]
-        sets = [saved.folder.name for saved in self.services.datasets.list(visitor.owner)]
-        targets = [(say(visitor.language, "corrections.new"), NEW), *((name, name) for name in sets)]
+        sets = [saved.folder.name for saved in self.services.datasets.list_all(visitor.owner)]
+        targets = [(t(visitor.language, "corrections.new"), NEW), *((name, name) for name in sets)]
         return (
             gr.Dropdown(choices=choices, value=who, visible=len(found) > 1),
             self._drawn(visitor, found.get(who, ())),
@@ -52,7 +52,12 @@ class CorrectionHandlers:
 
     @shows_errors
     def add(
-        self, key: str, who: Who | None, to: str | None, request: gr.Request, token: gr.OAuthToken | None = None
+        self,
+        key: str,
+        who: CorrectionPersona | None,
+        to: str | None,
+        request: gr.Request,
+        token: gr.OAuthToken | None = None,
     ) -> tuple[gr.Radio, gr.Column]:
         """Rewritten replies become rows: (list of data sets, their card)."""
         visitor = self.services.visitor(key, request, token)
@@ -60,55 +65,57 @@ class CorrectionHandlers:
         rewritten = [one for one in self._found(visitor).get(who, ()) if one.rewritten]
         saved = add_rows(self.services.datasets, visitor.owner, rewritten, to=to or NEW, persona=persona.name,
                          description=persona.description)  # fmt: skip
-        gr.Info(say(visitor.language, "corrections.added", n=len(rewritten), name=saved.folder.name))
+        gr.Info(t(visitor.language, "corrections.added", n=len(rewritten), name=saved.folder.name))
         return listed(self.services, visitor, saved.folder.name)
 
     @shows_errors
-    def prefer(self, key: str, who: Who | None, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    def prefer(
+        self, key: str, who: CorrectionPersona | None, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> None:
         """All of it becomes pairs for preference tuning; none comes twice."""
         visitor = self.services.visitor(key, request, token)
         persona = self._persona(visitor, who)
         pairs = [one.pair(persona.name) for one in self._found(visitor).get(who, ())]
         new = keep_pairs(Preferences(self.services.workspace), visitor.owner, pairs)
-        gr.Info(say(visitor.language, "corrections.kept", n=new, all=len(pairs)))
+        gr.Info(t(visitor.language, "corrections.kept", n=new, all=len(pairs)))
 
-    def _found(self, visitor: Visitor) -> dict[Who, list[Correction]]:
+    def _found(self, visitor: Visitor) -> dict[CorrectionPersona, list[Correction]]:
         """What was corrected, by whom one talked with, the newest talk first."""
-        found: dict[Who, list[Correction]] = {}
-        for talk in self.services.conversations.list(visitor.owner, most=MOST_TALKS):
+        found: dict[CorrectionPersona, list[Correction]] = {}
+        for talk in self.services.conversations.list_all(visitor.owner, most=MOST_TALKS):
             if lessons := corrections([talk]):
                 found.setdefault(_who(talk), []).extend(lessons)
         return found
 
-    def _persona(self, visitor: Visitor, who: Who | None) -> Persona:
+    def _persona(self, visitor: Visitor, who: CorrectionPersona | None) -> Persona:
         persona, _, adapter = (who or "/").partition("/")
         try:
-            return self.services.talk.persona(visitor.owner, persona, adapter, visitor.language)
+            return self.services.chat.persona(visitor.owner, persona, adapter, visitor.language)
         except InputError:  # it was deleted; what was said with it is still there
             return Persona(persona or adapter, "")
 
     def _drawn(self, visitor: Visitor, lessons: Sequence[Correction]) -> str:
         language = visitor.language
         if not lessons:
-            return html_parts.empty(say(language, "corrections.none"), say(language, "corrections.none_hint"))
+            return html_parts.empty(t(language, "corrections.none"), t(language, "corrections.none_hint"))
         items = "".join(self._item(visitor, lesson) for lesson in lessons[:MOST_SHOWN])
-        more = say(language, "corrections.more", n=len(lessons) - MOST_SHOWN) if len(lessons) > MOST_SHOWN else ""
+        more = t(language, "corrections.more", n=len(lessons) - MOST_SHOWN) if len(lessons) > MOST_SHOWN else ""
         return f'<div class="lessons">{items}</div><p class="muted">{escape(more)}</p>'
 
     def _item(self, visitor: Visitor, lesson: Correction) -> str:
         language = visitor.language
-        kind = say(language, "corrections.rewritten" if lesson.rewritten else "corrections.preferred")
+        kind = t(language, "corrections.rewritten" if lesson.rewritten else "corrections.preferred")
         asked = html_parts.bubbles([turn for turn in lesson.context[-1:] if turn.role == "user"])
         better = html_parts.bubbles([Turn("assistant", lesson.chosen)])
         worse = html_parts.bubbles([Turn("assistant", lesson.rejected)], "context worse")
         kept = self.services.conversations.prompt_of(visitor.owner, lesson.conversation, lesson.node)
-        given = Prompt.from_json(kept).text if kept else say(language, "corrections.no_prompt")
-        head = escape(say(language, "corrections.prompt"))
+        given = Prompt.from_json(kept).text if kept else t(language, "corrections.no_prompt")
+        head = escape(t(language, "corrections.prompt"))
         fold = f"<details><summary>{head}</summary><pre>{escape(given)}</pre></details>"
         return f'<section><small class="muted">{escape(kind)}</small>{asked}{worse}{better}{fold}</section>'
 
 
-def _who(talk: Conversation) -> Who:
+def _who(talk: Conversation) -> CorrectionPersona:
     return f"{talk.persona}/{'' if talk.persona else talk.adapter}"
 
 
@@ -116,14 +123,16 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
     """The card; `saved` and `card` are the list of data sets and its card, which a new data set changes."""
     handlers = CorrectionHandlers(services)
     with gr.Column(elem_classes="card", elem_id="corrections"):
-        gr.Markdown(label("corrections.title"), elem_classes="title")
-        gr.Markdown(label("corrections.info"), elem_classes="muted")
-        who = gr.Dropdown(choices=[], label=label("corrections.who"), visible=False, elem_id="corrections-who")
+        gr.Markdown(t_client("corrections.title"), elem_classes="title")
+        gr.Markdown(t_client("corrections.info"), elem_classes="muted")
+        who = gr.Dropdown(choices=[], label=t_client("corrections.who"), visible=False, elem_id="corrections-who")
         lessons = gr.HTML(padding=False, elem_id="corrections-list")
         with gr.Column(visible=False) as acts, gr.Row():
-            target = gr.Dropdown(choices=[], label=label("corrections.target"), scale=3, elem_id="corrections-target")
-            add = gr.Button(label("corrections.add"), size="sm", variant="primary", elem_id="corrections-add")
-            prefer = gr.Button(label("corrections.prefer"), size="sm", elem_id="corrections-prefer")
+            target = gr.Dropdown(
+                choices=[], label=t_client("corrections.target"), scale=3, elem_id="corrections-target"
+            )
+            add = gr.Button(t_client("corrections.add"), size="sm", variant="primary", elem_id="corrections-add")
+            prefer = gr.Button(t_client("corrections.prefer"), size="sm", elem_id="corrections-prefer")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [who, lessons, target, acts]
     gr.on([shared.tabs.select, who.input], handlers.show, [shared.key, who], shown, **quiet)

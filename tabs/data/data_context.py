@@ -15,7 +15,7 @@ from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
-class Desk:
+class DataContext:
     """Looks things up; opening and saving are the handlers' business."""
 
     services: Services

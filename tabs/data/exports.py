@@ -9,16 +9,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.data.io.export import FILE_TYPES, LAYOUTS, Export, FileType, LineKind, sample_of, write_samples
+from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, FileType, PreambleKind, sample_of, write_samples
 from core.data.io.store import FILES
 from core.errors import InputError
 from core.workspace import safe_name
-from tabs.data.data_context import Desk
+from tabs.data.data_context import DataContext
 from tabs.data.open_log import OpenLog
 from tabs.data.recipe_form import LINES, choice_names
 from tabs.data.rows import line_of
 from tabs.ui.errors import shows_errors
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 MARKED = ("instruction", "instruction_input")  # layouts of one text with ### marks
 AS_ROWS = "rows"
@@ -30,11 +30,11 @@ CLICK = "() => setTimeout(() => document.querySelector('#data-zip')?.click(), 15
 class ExportHandlers:
     """Shows and writes the rows of the open log in another form."""
 
-    desk: Desk
+    desk: DataContext
 
     @shows_errors
     def look(
-        self, key: str, log: str, layout: str, line: LineKind, breaks: bool,
+        self, key: str, log: str, layout: str, line: PreambleKind, breaks: bool,
         request: gr.Request, token: gr.OAuthToken | None = None,
     ) -> tuple[gr.Radio, gr.Checkbox, str]:  # fmt: skip
         """(the persona's line, <NL> or not, each where the form has it; the first sample)."""
@@ -51,12 +51,12 @@ class ExportHandlers:
             sample = sample_of(opened.plain.train[0], _export(opened, layout, line, breaks))
             text = str(sample["text"]) if layout in MARKED else json.dumps(sample, ensure_ascii=False, indent=1)
         shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n…"
-        title = escape(say(visitor.language, "data.export_sample"))
+        title = escape(t(visitor.language, "data.export_sample"))
         return *fields, f'<p class="muted">{title}</p><pre class="sample" tabindex="0">{escape(shown)}</pre>'
 
     @shows_errors
     def download(
-        self, key: str, log: str, name: str, layout: str, line: LineKind, breaks: bool, kind: FileType,
+        self, key: str, log: str, name: str, layout: str, line: PreambleKind, breaks: bool, kind: FileType,
         request: gr.Request, token: gr.OAuthToken | None = None,
     ) -> gr.DownloadButton:  # fmt: skip
         """A zip with a file a split, in the button that downloads it."""
@@ -75,12 +75,12 @@ class ExportHandlers:
         return gr.DownloadButton(value=str(target))
 
 
-def _export(opened: OpenLog, layout: str, line: LineKind, breaks: bool) -> Export:
+def _export(opened: OpenLog, layout: str, line: PreambleKind, breaks: bool) -> Export:
     return Export(layout, line_of(opened, line), newline="<NL>" if breaks else "\n")
 
 
 def _write(
-    path: Path, opened: OpenLog, split: str, layout: str, *, line: LineKind, breaks: bool, kind: FileType
+    path: Path, opened: OpenLog, split: str, layout: str, *, line: PreambleKind, breaks: bool, kind: FileType
 ) -> bool:  # fmt: skip
     """Write one split; False where it has no rows. `rows` are the app's own, with bursts and sessions."""
     if layout != AS_ROWS:
@@ -101,19 +101,19 @@ def _write(
     return True
 
 
-def build(desk: Desk, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
+def build(desk: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
     """The fold "Download" with its events, where the page has the name of the data set."""
     handlers = ExportHandlers(desk)
-    layouts = [(label(f"data.layout_{name}"), name) for name in (AS_ROWS, *LAYOUTS)]
-    with gr.Accordion(label("data.download_fold"), open=False, elem_id="data-download-fold") as fold:
-        layout = gr.Dropdown(layouts, value=AS_ROWS, label=label("data.layout"), elem_id="data-layout")
-        line = gr.Radio(choice_names("line", LINES), value="none", label=label("data.line"), visible=False,
+    layouts = [(t_client(f"data.layout_{name}"), name) for name in (AS_ROWS, *EXPORT_FORMATS)]
+    with gr.Accordion(t_client("data.download_fold"), open=False, elem_id="data-download-fold") as fold:
+        layout = gr.Dropdown(layouts, value=AS_ROWS, label=t_client("data.layout"), elem_id="data-layout")
+        line = gr.Radio(choice_names("line", LINES), value="none", label=t_client("data.line"), visible=False,
                         elem_id="data-export-line", elem_classes="list")  # fmt: skip
-        breaks = gr.Checkbox(True, label=label("data.export_breaks"), visible=False, elem_id="data-export-breaks")
+        breaks = gr.Checkbox(True, label=t_client("data.export_breaks"), visible=False, elem_id="data-export-breaks")
         kind = gr.Radio([("JSONL", "jsonl"), ("JSON", "json"), ("Parquet", "parquet")], value="jsonl",
-                        label=label("data.file_type"), elem_id="data-file-type")  # fmt: skip
+                        label=t_client("data.file_type"), elem_id="data-file-type")  # fmt: skip
         sample = gr.HTML(padding=False, elem_id="data-sample-shown")
-        download = gr.Button(label("data.download"), size="sm", elem_id="data-download")
+        download = gr.Button(t_client("data.download"), size="sm", elem_id="data-download")
         zipped = gr.DownloadButton("zip", elem_id="data-zip", elem_classes="unseen")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     looking = [key, page["log"], layout, line, breaks]

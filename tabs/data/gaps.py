@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 WEEK = 7 * 24 * 60
 STEPS = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1440, 2880, 4320, WEEK)  # minutes
@@ -41,14 +41,14 @@ def duration(minutes: float, language: str) -> str:
     """ "45 分", "2 時間", "3 日", "1 週間"."""
     for unit, size in (("week", WEEK), ("day", 1440), ("hour", 60)):
         if minutes >= size and minutes % size == 0:
-            return say(language, f"data.{unit}", n=round(minutes / size))
-    return say(language, "data.minute", n=round(minutes))
+            return t(language, f"data.{unit}", n=round(minutes / size))
+    return t(language, "data.minute", n=round(minutes))
 
 
 def picture(histogram: Histogram, gap: float, sessions: int | None, language: str) -> str:
     """The histogram as SVG, with the sentence that says the same in words."""
-    words = say(language, "data.gap_words", gap=duration(gap, language))
-    made = say(language, "data.gap_sessions", n=f"{sessions:,}") if sessions is not None else ""
+    words = t(language, "data.gap_words", gap=duration(gap, language))
+    made = t(language, "data.gap_sessions", n=f"{sessions:,}") if sessions is not None else ""
     sentence = f'<p class="num gap-words" role="status">{escape(words)}<span class="muted">{escape(made)}</span></p>'
     return _svg(histogram, gap, words, language) + sentence if histogram else sentence
 

@@ -7,22 +7,22 @@ import gradio as gr
 
 from core.logs.detect import FORMATS
 from core.logs.log import Guess
-from tabs.data.open_log import Choices, OpenLog
-from tabs.ui.text import label, say
+from tabs.data.open_log import LogChoices, OpenLog
+from tabs.ui.text import t, t_client
 
 COLUMNS = ("sender", "text", "time")
 
 
 def build(page: dict[str, gr.blocks.Block]) -> None:
     """The fold "Correct the reading"; adds its components to `page`."""
-    page["format"] = gr.Dropdown(choices=[], label=label("data.format"), elem_id="data-read-as")
-    page["order"] = gr.Radio(choices=[], label=label("data.order"), visible=False, elem_id="data-order")
+    page["format"] = gr.Dropdown(choices=[], label=t_client("data.format"), elem_id="data-read-as")
+    page["order"] = gr.Radio(choices=[], label=t_client("data.order"), visible=False, elem_id="data-order")
     page["names"] = gr.Dropdown(
-        choices=[], multiselect=True, allow_custom_value=True, label=label("data.names"),
-        info=label("data.names_info"), visible=False, elem_id="data-names",
+        choices=[], multiselect=True, allow_custom_value=True, label=t_client("data.names"),
+        info=t_client("data.names_info"), visible=False, elem_id="data-names",
     )  # fmt: skip
     for column in COLUMNS:
-        page[column] = gr.Dropdown(choices=[], label=label(f"data.column_{column}"), visible=False,
+        page[column] = gr.Dropdown(choices=[], label=t_client(f"data.column_{column}"), visible=False,
                                    elem_id=f"data-column-{column}")  # fmt: skip
 
 
@@ -30,10 +30,13 @@ def build_chats(page: dict[str, gr.blocks.Block]) -> gr.Button:
     """Which chats of an archive to take, in sight, for that is decided first; returns what reads them."""
     with gr.Column(visible=False, elem_classes="bare", elem_id="data-chats") as page["chats"]:
         page["conversations"] = gr.Dropdown(
-            choices=[], multiselect=True, label=label("data.conversations"), info=label("data.conversations_info"),
+            choices=[],
+            multiselect=True,
+            label=t_client("data.conversations"),
+            info=t_client("data.conversations_info"),
             elem_id="data-conversations",
-        )  # fmt: skip
-        return gr.Button(label("data.conversations_read"), size="sm", elem_id="data-read-chats")
+        )
+        return gr.Button(t_client("data.conversations_read"), size="sm", elem_id="data-read-chats")
 
 
 def guess_about(opened: OpenLog, about: str) -> Guess | None:
@@ -56,7 +59,7 @@ def values_of(opened: OpenLog, language: str) -> dict[str, object]:
 def answered(
     opened: OpenLog, format: str | None, order: str | None, names: Sequence[str] | None,
     columns: Sequence[str | None], conversations: Sequence[str] | None,
-) -> Choices:  # fmt: skip
+) -> LogChoices:  # fmt: skip
     """The choices with a person's answers. Another format has other guesses, so it takes none of them along."""
     if (format or "") != opened.choices.format:
         forgotten = {"date_order": "", "names": (), "columns": (), "conversations": ()}
@@ -82,7 +85,7 @@ def _shown_chats(opened: OpenLog) -> tuple[str, ...]:
 
 
 def _formats(opened: OpenLog, language: str) -> gr.Dropdown:
-    choices = [(say(language, "data.format_auto"), "")]
+    choices = [(t(language, "data.format_auto"), "")]
     choices += [(form.ja if language == "ja" else form.en, form.id) for form in FORMATS]
     return gr.Dropdown(choices=choices, value=opened.choices.format)
 
@@ -91,7 +94,7 @@ def _order(opened: OpenLog, language: str) -> gr.Radio:
     guess = guess_about(opened, "date_order")
     if guess is None:
         return gr.Radio(choices=[], value=None, visible=False)
-    choices = [(say(language, f"data.order_{order}"), order) for order in guess.choices]
+    choices = [(t(language, f"data.order_{order}"), order) for order in guess.choices]
     return gr.Radio(choices=choices, value=guess.value[0], visible=True)
 
 
@@ -109,7 +112,7 @@ def _columns(opened: OpenLog, language: str) -> dict[str, gr.Dropdown]:
     guess = guess_about(opened, "columns")
     if guess is None:
         return {column: gr.Dropdown(choices=[], value=None, visible=False) for column in COLUMNS}
-    none = (say(language, "data.column_none"), "")
+    none = (t(language, "data.column_none"), "")
     return {
         column: gr.Dropdown(
             choices=[none, *((name, name) for name in guess.choices)] if column == "time" else list(guess.choices),

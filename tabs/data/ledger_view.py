@@ -2,14 +2,14 @@
 
 from html import escape
 
-from core.data.ledger import LABELS, Fate
+from core.data.ledger import LABELS, Outcome
 from core.logs.log import Log
 from tabs.data.log_view import told
 from tabs.data.open_log import OpenLog
 from tabs.ui import html_parts
-from tabs.ui.text import say
+from tabs.ui.text import t
 
-DOTS = {Fate.LEARNED: "learned", Fate.HELD_OUT: "heldout", Fate.TEST: "test", Fate.CONTEXT: "you"}
+DOTS = {Outcome.LEARNED: "learned", Outcome.VALIDATION: "validation", Outcome.TEST: "test", Outcome.CONTEXT: "you"}
 EXAMPLES, LONGEST = 3, 120  # of each fate; letters of one
 
 
@@ -20,10 +20,10 @@ def ledger(opened: OpenLog, language: str) -> str:
     book = opened.prepared.ledger
     rows = [(_fate(fate, language), f"{n:,}", "") for fate, n in book.counts.items()]
     rows += [
-        (escape(say(language, "data.total")), f"{book.messages:,}", "total"),
-        (escape(say(language, "data.missing")), f"{book.missing:,}", "total warn" if book.missing else "total good"),
+        (escape(t(language, "data.total")), f"{book.messages:,}", "total"),
+        (escape(t(language, "data.missing")), f"{book.missing:,}", "total warn" if book.missing else "total good"),
     ]
-    words = say(language, "data.heldout_hint") if book.counts.get(Fate.HELD_OUT) else ""
+    words = t(language, "data.validation_hint") if book.counts.get(Outcome.VALIDATION) else ""
     return (
         f'{html_parts.ledger(rows)}<p class="muted">{escape(words)}</p>'
         f"{_left_out(opened, language)}{_file_lines(opened.log, language)}"
@@ -41,7 +41,7 @@ def _left_out(opened: OpenLog, language: str) -> str:
         + "".join(f"<dd>{_example(opened, place, language)}</dd>" for place in places)
         for fate, places in found.items()
     )
-    title = escape(say(language, "data.left_out", n=f"{sum(book.counts[fate] for fate in found):,}"))
+    title = escape(t(language, "data.left_out", n=f"{sum(book.counts[fate] for fate in found):,}"))
     return (
         f'<details class="left-out" id="data-left-out"><summary>{title}</summary>'
         f'<dl tabindex="0">{groups}</dl></details>'
@@ -52,11 +52,11 @@ def _example(opened: OpenLog, place: int, language: str) -> str:
     message = opened.log.messages[place]
     text = " ".join(message.text.split())
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    who = say(language, "data.left_where", name=message.sender or "–", line=f"{message.line:,}")
+    who = t(language, "data.left_where", name=message.sender or "–", line=f"{message.line:,}")
     return f'<span class="muted num">{escape(who)}</span>{escape(shown or "–")}'
 
 
-def _fate(fate: Fate, language: str) -> str:
+def _fate(fate: Outcome, language: str) -> str:
     return f'<span class="dot fate-{DOTS.get(fate, "none")}"></span>{escape(told(LABELS[fate], language))}'
 
 
@@ -64,11 +64,11 @@ def _file_lines(log: Log, language: str) -> str:
     """The same account for the lines of the file."""
     lines = log.lines
     rows = [
-        (escape(say(language, f"data.lines_{key}")), f"{n:,}", css)
+        (escape(t(language, f"data.lines_{key}")), f"{n:,}", css)
         for key, n, css in (
             ("messages", lines.messages, ""), ("marks", lines.marks, ""), ("blank", lines.blank, ""),
             ("unread", lines.unread, ""), ("total", lines.total, "total"),
             ("missing", lines.missing, "total warn" if lines.missing else "total good"),
         ) if n or css
     ]  # fmt: skip
-    return f"<details><summary>{escape(say(language, 'data.lines'))}</summary>{html_parts.ledger(rows)}</details>"
+    return f"<details><summary>{escape(t(language, 'data.lines'))}</summary>{html_parts.ledger(rows)}</details>"

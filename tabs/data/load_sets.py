@@ -7,16 +7,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.data.io.load import Loaded, load_set, pull_set
+from core.data.io.load import LoadedDataset, load_set, pull_set
 from core.errors import AppError
 from core.hub.client import login_token
 from tabs.data.log_view import working
 from tabs.data.saved_sets import listed
 from tabs.ui.errors import shows_errors
-from tabs.ui.progress import Finished, in_words, steps
+from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 UNCHANGED = (gr.skip(), gr.skip())
@@ -58,22 +58,22 @@ class LoadHandlers:
             yield step[0], "", *step[1:]
 
     def _kept(
-        self, visitor: Visitor, load: Callable[[Callable[[str], None]], Loaded], name: str
+        self, visitor: Visitor, load: Callable[[Callable[[str], None]], LoadedDataset], name: str
     ) -> Iterator[tuple]:  # fmt: skip
         """(how it goes, list, card) step by step."""
         language = visitor.language
-        yield working(say(language, "data.reading", name=name)), *UNCHANGED
+        yield working(t(language, "data.reading", name=name)), *UNCHANGED
         try:
-            for step in steps(load):
-                if not isinstance(step, Finished):
-                    yield working(say(language, "data.reading", name=step)), *UNCHANGED
+            for step in with_progress(load):
+                if not isinstance(step, Result):
+                    yield working(t(language, "data.reading", name=step)), *UNCHANGED
                     continue
                 loaded = step.value
-                saved = self.services.datasets.adopt(visitor.owner, loaded.info, loaded.rows)
-                rows = saved.info.train_rows + saved.info.heldout_rows + saved.info.test_rows
-                words = say(language, "data.loaded", name=saved.folder.name, n=f"{rows:,}")
-                if loaded.left:
-                    words += say(language, "data.loaded_left", n=f"{loaded.left:,}")
+                saved = self.services.datasets.import_rows(visitor.owner, loaded.info, loaded.rows)
+                rows = saved.info.train_rows + saved.info.validation_rows + saved.info.test_rows
+                words = t(language, "data.loaded", name=saved.folder.name, n=f"{rows:,}")
+                if loaded.skipped:
+                    words += t(language, "data.loaded_left", n=f"{loaded.skipped:,}")
                 done = f'<p class="good" role="status">{escape(words)}</p>'
                 yield done, *listed(self.services, visitor, saved.folder.name)
         except AppError as error:
@@ -93,23 +93,23 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
     on_space = services.settings.on_space
     with (
         gr.Column(elem_classes=["card", "fold"], elem_id="data-load-card"),
-        gr.Accordion(label("data.load_fold"), open=False, elem_id="data-load-fold"),
+        gr.Accordion(t_client("data.load_fold"), open=False, elem_id="data-load-fold"),
     ):
-        gr.Markdown(label("data.load_what"), elem_classes="muted")
+        gr.Markdown(t_client("data.load_what"), elem_classes="muted")
         with gr.Row(elem_classes="saved"):
             with gr.Column(min_width=240, elem_classes="bare"):
-                persona = gr.Textbox(label=label("data.load_persona"), info=label("data.load_persona_info"),
+                persona = gr.Textbox(label=t_client("data.load_persona"), info=t_client("data.load_persona_info"),
                                      max_lines=1, elem_id="data-load-persona")  # fmt: skip
-                file = gr.UploadButton(label("data.load_file"), size="sm", elem_id="data-load-file")
+                file = gr.UploadButton(t_client("data.load_file"), size="sm", elem_id="data-load-file")
             with gr.Column(min_width=240, elem_classes="bare"):
-                repo = gr.Textbox(label=label("data.load_repo"), placeholder="name/dataset", max_lines=1,
+                repo = gr.Textbox(label=t_client("data.load_repo"), placeholder="name/dataset", max_lines=1,
                                   elem_id="data-load-repo")  # fmt: skip
                 typed = gr.Textbox(
-                    label=label("data.load_token"), info=label("data.load_token_info"), type="password",
+                    label=t_client("data.load_token"), info=t_client("data.load_token_info"), type="password",
                     visible=not on_space, max_lines=1, placeholder="hf_…", elem_id="data-load-token",
                     html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
                 )  # fmt: skip
-                pull = gr.Button(label("data.load_pull"), size="sm", elem_id="data-load-pull")
+                pull = gr.Button(t_client("data.load_pull"), size="sm", elem_id="data-load-pull")
         state = gr.HTML(padding=False, elem_id="data-load-state")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     file.upload(handlers.upload, [shared.key, file, persona], [state, file, saved, card], **quiet)

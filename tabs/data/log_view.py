@@ -9,18 +9,18 @@ from itertools import islice
 from core.data.io.store import Split
 from core.data.rows import Row
 from core.logs.detect import FORMATS
-from core.logs.log import Log, Note
+from core.logs.log import Log, LogNote
 from core.models.loading import LoadedModel
 from core.prompt import render
 from tabs.data.open_log import Added, OpenLog
-from tabs.data.rows import contract_of
+from tabs.data.rows import prompt_config_of
 from tabs.ui import html_parts
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 MOST_UNREAD = 300  # lines
 
 
-def told(note: Note, language: str) -> str:
+def told(note: LogNote, language: str) -> str:
     """The sentence of a note in one language."""
     return note.ja if language == "ja" else note.en
 
@@ -28,7 +28,7 @@ def told(note: Note, language: str) -> str:
 def formats(language: str) -> str:
     """The formats that can be read, in one sentence."""
     names = [form.ja if language == "ja" else form.en for form in FORMATS]
-    return say(language, "data.formats", names=("・" if language == "ja" else ", ").join(names))
+    return t(language, "data.formats", names=("・" if language == "ja" else ", ").join(names))
 
 
 def working(sentence: str) -> str:
@@ -42,7 +42,7 @@ def about(opened: OpenLog, language: str) -> str:
     log = opened.log
     form = log.format.ja if language == "ja" else log.format.en
     span = _span(log)
-    figures = say(language, "data.messages", n=f"{len(log.messages):,}")
+    figures = t(language, "data.messages", n=f"{len(log.messages):,}")
     head = (
         f'<div class="log"><span class="muted">{escape(opened.choices.name)}</span>'
         f'<b id="data-format">{escape(form)}</b><span class="num">{escape(figures)}</span>'
@@ -56,7 +56,7 @@ def about(opened: OpenLog, language: str) -> str:
 
 def _added(one: Added, language: str) -> str:
     """What a further file brought, with the first of its new messages."""
-    words = say(language, "data.added", name=one.name, new=f"{one.new:,}", known=f"{one.known:,}")
+    words = t(language, "data.added", name=one.name, new=f"{one.new:,}", known=f"{one.known:,}")
     if not one.examples:
         return f'<p role="status">{escape(words)}</p>'
     rows = "".join(
@@ -83,8 +83,8 @@ def _unread(log: Log, language: str) -> str:
         return ""
     shown = islice(_lines(log), MOST_UNREAD)
     rows = "".join(f"<tr><td>{number}</td><td>{escape(text[:200])}</td></tr>" for number, text in shown)
-    more = say(language, "data.unread_more", n=f"{count - MOST_UNREAD:,}") if count > MOST_UNREAD else ""
-    title = escape(say(language, "data.unread", n=f"{count:,}"))
+    more = t(language, "data.unread_more", n=f"{count - MOST_UNREAD:,}") if count > MOST_UNREAD else ""
+    title = escape(t(language, "data.unread", n=f"{count:,}"))
     return (
         f'<details class="unread"><summary>{title}</summary><div><table class="num">{rows}</table>'
         f'<p class="muted">{escape(more)}</p></div></details>'
@@ -100,7 +100,9 @@ def rows_of(opened: OpenLog, split: Split) -> tuple[Row, ...]:
     """The rows of one split; none while there are none."""
     if opened.prepared is None:
         return ()
-    return {"train": opened.prepared.train, "heldout": opened.prepared.heldout, "test": opened.prepared.test}[split]
+    return {"train": opened.prepared.train, "validation": opened.prepared.validation, "test": opened.prepared.test}[
+        split
+    ]
 
 
 def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, language: str) -> str:
@@ -109,12 +111,12 @@ def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, 
     if not rows:
         return _no_rows(opened, split, language)
     chosen = rows[number - 1]
-    css = "learned" if split == "train" else "heldout"
-    place = say(language, "data.place", n=f"{number:,}", all=f"{len(rows):,}")
-    where = "　".join(filter(None, (_moment(chosen.start), say(language, "data.session", n=f"{chosen.session + 1:,}"))))
+    css = "learned" if split == "train" else "validation"
+    place = t(language, "data.place", n=f"{number:,}", all=f"{len(rows):,}")
+    where = "　".join(filter(None, (_moment(chosen.start), t(language, "data.session", n=f"{chosen.session + 1:,}"))))
     head = f'<p class="row-head num"><b>{escape(place)}</b><span class="muted">{escape(where)}</span></p>'
     legend = "".join(
-        f'<span><span class="dot fate-{dot}"></span>{escape(say(language, f"data.legend_{name}"))}</span>'
+        f'<span><span class="dot fate-{dot}"></span>{escape(t(language, f"data.legend_{name}"))}</span>'
         for dot, name in ((css, css), ("you", "context"), *((("grey", "own_context"),) if chosen.targets else ()))
     )
     figures = f"<span>{escape(_learned(opened, chosen, loaded, split, language))}</span>"
@@ -134,9 +136,9 @@ def _learned(opened: OpenLog, chosen: Row, loaded: LoadedModel | None, split: Sp
     if loaded is None:
         return ""
     turns = [replace(turn, learned=chosen.is_learned(k) or turn.role == "user") for k, turn in enumerate(chosen.turns)]
-    prompt = render(contract_of(opened, loaded, language), turns, loaded.tokenizer, training=True)
-    key = "data.tokens_learned" if split == "train" else "data.tokens_heldout"
-    return say(language, key, n=f"{sum(prompt.mask):,}", all=f"{len(prompt.ids):,}")
+    prompt = render(prompt_config_of(opened, loaded, language), turns, loaded.tokenizer, training=True)
+    key = "data.tokens_learned" if split == "train" else "data.tokens_validation"
+    return t(language, key, n=f"{sum(prompt.loss_mask):,}", all=f"{len(prompt.ids):,}")
 
 
 def _moment(start: datetime | None) -> str:
@@ -145,10 +147,10 @@ def _moment(start: datetime | None) -> str:
 
 def _no_rows(opened: OpenLog, split: Split, language: str) -> str:
     if opened.problem:
-        title, words = say(language, "data.no_rows"), opened.problem.text(language)
+        title, words = t(language, "data.no_rows"), opened.problem.text(language)
         return f'<div class="empty warn" role="alert"><b>{escape(title)}</b>{escape(words)}</div>'
     if opened.prepared is None:
-        return html_parts.empty(say(language, "data.waits"), say(language, "data.waits_hint"))
+        return html_parts.empty(t(language, "data.waits"), t(language, "data.waits_hint"))
     if opened.prepared.train:
-        return html_parts.empty(say(language, f"data.no_{split}"), say(language, f"data.no_{split}_hint"))
-    return html_parts.empty(say(language, "data.no_rows"), say(language, "data.no_rows_hint"))
+        return html_parts.empty(t(language, f"data.no_{split}"), t(language, f"data.no_{split}_hint"))
+    return html_parts.empty(t(language, "data.no_rows"), t(language, "data.no_rows_hint"))

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.data.io.export import LineKind
-from core.data.recipe import Burst, Shape
+from core.data.io.export import PreambleKind
+from core.data.recipe import Burst, RowShape
 from core.errors import AppError
 from core.settings import ROOT
 from tabs.data import guesses, log_view, outputs, variants_view
-from tabs.data.data_context import Desk
+from tabs.data.data_context import DataContext
 from tabs.data.gaps import STEPS
-from tabs.data.open_log import Choices
+from tabs.data.open_log import LogChoices
 from tabs.data.outputs import UNCHANGED, View
-from tabs.data.recipe_form import Form
+from tabs.data.recipe_form import RecipeForm
 from tabs.data.rows import SMALLEST_BUDGET, check_description, open_log
 from tabs.ui.errors import shows_errors
-from tabs.ui.progress import Finished, in_words, steps
-from tabs.ui.text import say
+from tabs.ui.progress import Result, in_words, with_progress
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 SET_RIGHT = ("names", "columns", "conversations")  # guesses that may be why there are no rows
@@ -29,10 +29,10 @@ SAMPLES = {"ja": ROOT / "datasets" / "sample_line_aoi.txt", "en": ROOT / "datase
 
 
 @dataclass(frozen=True)
-class OpeningHandlers:
+class OpenLogHandlers:
     """Each yields the page step by step: what is under way, then the log and its rows."""
 
-    desk: Desk
+    desk: DataContext
 
     @shows_errors
     def arrive(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[tuple]:
@@ -47,7 +47,7 @@ class OpeningHandlers:
         if opened and opened.choices == choices and (loaded is None or loaded.name == opened.model):
             yield formats, *self.desk.view(visitor, opened)
             return
-        for view in self._open(visitor, choices, say(visitor.language, "data.reading", name=choices.name)):
+        for view in self._open(visitor, choices, t(visitor.language, "data.reading", name=choices.name)):
             yield formats, *view
 
     @shows_errors
@@ -92,20 +92,20 @@ class OpeningHandlers:
         visitor = self.desk.services.visitor(key, request, token)
         opened = self.desk.opened(visitor, log)
         choices = guesses.answered(opened, format, order, names, (sender, text, time), conversations)
-        yield from self._open(visitor, choices, say(visitor.language, "data.reading", name=opened.choices.name))
+        yield from self._open(visitor, choices, t(visitor.language, "data.reading", name=opened.choices.name))
 
     @shows_errors
     def choose(
         self, key: str, log: str, persona: str | None, description: str, budget: float | None, gap: float | None,
-        shape: Shape, burst: Burst, separator: str | None, clean: bool, turns: float | None, context: float | None,
-        dev: float | None, test: float | None, line: LineKind, private: bool, secrets: list[str] | None,
+        shape: RowShape, burst: Burst, separator: str | None, clean: bool, turns: float | None, context: float | None,
+        validation: float | None, test: float | None, line: PreambleKind, private: bool, secrets: list[str] | None,
         request: gr.Request, token: gr.OAuthToken | None = None,
     ) -> Iterator[View]:  # fmt: skip
         """Make the rows anew for what is chosen now; nothing where none of it changed."""
         visitor = self.desk.services.visitor(key, request, token)
         opened = self.desk.opened(visitor, log)
         others = tuple(s.name for s in opened.speakers if s.name != opened.persona)[:MOST_LISTED]
-        form = Form(gap, shape, burst, separator, clean, turns, context, dev, test, line, private, secrets)
+        form = RecipeForm(gap, shape, burst, separator, clean, turns, context, validation, test, line, private, secrets)
         choices = form.applied(opened.choices, others)
         if description.strip() != opened.description:
             written = {**choices.descriptions, opened.persona: check_description(description)}
@@ -164,7 +164,7 @@ class OpeningHandlers:
         """Remove the log from the server; saved data sets stay."""
         visitor = self.desk.services.visitor(key, request, token)
         self.desk.logs.close(visitor.owner)
-        gr.Info(say(visitor.language, "data.put_away_done"))
+        gr.Info(t(visitor.language, "data.put_away_done"))
         return outputs.nothing_open()
 
     def _taken(self, visitor: Visitor, cached: Sequence[str]) -> list[tuple[str, str]]:
@@ -190,21 +190,21 @@ class OpeningHandlers:
             yield outputs.idle(in_words(error, visitor.language))
             raise
         (file, name), *more = files
-        choices = replace(before, more=(*before.more, *files)) if before else Choices(file, name, tuple(more))
+        choices = replace(before, more=(*before.more, *files)) if before else LogChoices(file, name, tuple(more))
         try:
-            yield from self._open(visitor, choices, say(visitor.language, "data.reading", name=name), new=not log)
+            yield from self._open(visitor, choices, t(visitor.language, "data.reading", name=name), new=not log)
         finally:
             self.desk.logs.discard(visitor.owner, [file for file, _ in files])
 
-    def _open(self, visitor: Visitor, choices: Choices, sentence: str = "", *, new: bool = False) -> Iterator[View]:
+    def _open(self, visitor: Visitor, choices: LogChoices, sentence: str = "", *, new: bool = False) -> Iterator[View]:
         if sentence:
             yield outputs.busy(sentence)
         loaded, opened = self.desk.model(), None
         try:
-            for step in steps(lambda report: open_log(
+            for step in with_progress(lambda report: open_log(
                 self.desk.logs, visitor.owner, choices, loaded=loaded, language=visitor.language, report=report
             )):  # fmt: skip
-                if isinstance(step, Finished):
+                if isinstance(step, Result):
                     opened = step.value
                 else:
                     yield outputs.busy(step)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
-from core.data.io.export import LineKind
+from core.data.io.export import PreambleKind
 from core.data.prepare import DEFAULT_RECIPE, Prepared
 from core.data.recipe import Recipe
 from core.data.variants import Statistics
@@ -31,7 +31,7 @@ STALE = 24 * 3600.0  # seconds after which a file that nobody has open is swept 
 
 
 @dataclass(frozen=True)
-class Choices:
+class LogChoices:
     """What a visitor decided about a log. Empty values leave the choice to the app."""
 
     file: str
@@ -49,7 +49,7 @@ class Choices:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     """Written by the visitor, for each speaker who was the persona for a while."""
     recipe: Recipe = DEFAULT_RECIPE
-    line: LineKind = "none"
+    line: PreambleKind = "none"
     """What is said to the persona before the other side's first words of a row."""
     budget: int = 0
 
@@ -64,7 +64,7 @@ class Choices:
         return self.file, *(file for file, _ in self.more)
 
     @classmethod
-    def from_json(cls, value: dict) -> "Choices":
+    def from_json(cls, value: dict) -> "LogChoices":
         """The inverse of `asdict` through JSON; keys of other versions are left aside.
 
         Raises TypeError, KeyError or InputError for something else.
@@ -92,7 +92,7 @@ class Compared:
 
     name: str
     exchanges: int
-    line: LineKind
+    line: PreambleKind
     recipe: Recipe
     statistics: Statistics
 
@@ -101,7 +101,7 @@ class Compared:
 class OpenLog:
     """A log that was read, and what was made of it."""
 
-    choices: Choices
+    choices: LogChoices
     log: Log
     persona: str
     description: str
@@ -145,10 +145,10 @@ class OpenLogs:
                 self._kept.move_to_end(owner)
             return self._kept.get(owner)
 
-    def choices(self, owner: str) -> Choices | None:
+    def choices(self, owner: str) -> LogChoices | None:
         """What is open, from the disk; None for nothing."""
         try:
-            choices = Choices.from_json(read_json(self._shelf(owner) / OPEN))
+            choices = LogChoices.from_json(read_json(self._shelf(owner) / OPEN))
         except (FileNotFoundError, ValueError, TypeError, KeyError, InputError):
             return None
         return choices if all(self.place(owner, file).is_file() for file in choices.files) else None
@@ -201,7 +201,7 @@ class OpenLogs:
     def _shelf(self, owner: str) -> Path:
         return self.workspace.shelf(owner, "uploads")
 
-    def _sweep(self, owner: str, choices: Choices) -> None:
+    def _sweep(self, owner: str, choices: LogChoices) -> None:
         """Remove what a crash may have left behind."""
         for path in self._shelf(owner).iterdir():
             old = path.name not in (OPEN, *choices.files) and path.stat().st_mtime < time.time() - STALE

@@ -10,57 +10,57 @@ from core.models.loading import LoadedModel
 from tabs.data import gaps, guesses, ledger_view, log_view, privacy_view, recipe_form
 from tabs.data.open_log import OpenLog
 from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
-from tabs.ui.text import say
+from tabs.ui.text import t
 
-Value = object  # a value or an update of a component
+OutputValue = object  # a value or an update of a component
 
 
 class View(NamedTuple):
     """A value for each output. Fields are named after the components of `data.build`."""
 
-    log: Value
-    made: Value
+    log: OutputValue
+    made: OutputValue
     """Another text whenever the page was made anew, for what hangs on all of it."""
-    progress: Value
-    problem: Value
-    start: Value
-    desk: Value
-    about: Value
-    format: Value
-    order: Value
-    names: Value
-    sender: Value
-    text: Value
-    time: Value
-    chats: Value
-    conversations: Value
-    persona: Value
-    description: Value
-    gaps: Value
-    plot: Value
-    gap: Value
-    budget: Value
-    shape: Value
-    burst: Value
-    separator: Value
-    clean: Value
-    turns: Value
-    context: Value
-    dev: Value
-    test: Value
-    line: Value
-    recipe: Value
-    private: Value
-    secrets: Value
-    diff: Value
-    split: Value
-    number: Value
-    walk: Value
-    row: Value
-    ledger: Value
-    use: Value
-    name: Value
-    timer: Value
+    progress: OutputValue
+    problem: OutputValue
+    start: OutputValue
+    desk: OutputValue
+    about: OutputValue
+    format: OutputValue
+    order: OutputValue
+    names: OutputValue
+    sender: OutputValue
+    text: OutputValue
+    time: OutputValue
+    chats: OutputValue
+    conversations: OutputValue
+    persona: OutputValue
+    description: OutputValue
+    gaps: OutputValue
+    plot: OutputValue
+    gap: OutputValue
+    budget: OutputValue
+    shape: OutputValue
+    burst: OutputValue
+    separator: OutputValue
+    clean: OutputValue
+    turns: OutputValue
+    context: OutputValue
+    validation: OutputValue
+    test: OutputValue
+    line: OutputValue
+    recipe: OutputValue
+    private: OutputValue
+    secrets: OutputValue
+    diff: OutputValue
+    split: OutputValue
+    number: OutputValue
+    walk: OutputValue
+    row: OutputValue
+    ledger: OutputValue
+    use: OutputValue
+    name: OutputValue
+    timer: OutputValue
 
 
 UNCHANGED = View(*(gr.skip() for _ in View._fields))
@@ -118,7 +118,7 @@ def after_choice(view: View, opened: OpenLog, *, listed: bool) -> View:
 
     `listed`: the list of names was filled by the app.
     """
-    kept = {name: getattr(UNCHANGED, name) for name in (*recipe_form.Form._fields, "budget")}
+    kept = {name: getattr(UNCHANGED, name) for name in (*recipe_form.RecipeForm._fields, "budget")}
     changed = recipe_form.visible_for(opened.choices.recipe)
     secrets = recipe_form.secrets_of(opened) if listed else gr.Dropdown(visible=opened.choices.recipe.private)
     return view._replace(**kept | changed | {"secrets": secrets})
@@ -137,16 +137,16 @@ def number(rows: int, value: int) -> gr.Slider:
 
 def _splits(opened: OpenLog, language: str) -> gr.Radio:
     """Which rows to look at; those for the last test only where there are some."""
-    counts = {split: len(log_view.rows_of(opened, split)) for split in ("train", "heldout", "test")}
+    counts = {split: len(log_view.rows_of(opened, split)) for split in ("train", "validation", "test")}
     choices = [
-        (say(language, f"data.split_{split}", n=f"{n:,}"), split) for split, n in counts.items() if n or split != "test"
+        (t(language, f"data.split_{split}", n=f"{n:,}"), split) for split, n in counts.items() if n or split != "test"
     ]
     return gr.Radio(choices=choices, value="train", visible=counts["train"] > 0)
 
 
 def _speakers(opened: OpenLog, language: str) -> gr.Radio:
     speakers = [speaker for speaker in opened.speakers if speaker.texts]
-    choices = [(say(language, "data.speaker", name=s.name, n=f"{s.texts:,}"), s.name) for s in speakers]
+    choices = [(t(language, "data.speaker", name=s.name, n=f"{s.texts:,}"), s.name) for s in speakers]
     return gr.Radio(choices=choices, value=opened.persona or None)
 
 

@@ -8,7 +8,7 @@ from core.data.privacy.pii import LABELS
 from core.data.privacy.replace import Masked, counts
 from tabs.data.log_view import told
 from tabs.data.open_log import OpenLog
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 MOST = 200  # texts shown
 AROUND = 40  # letters kept on each side of what is replaced
@@ -20,7 +20,7 @@ def diff(opened: OpenLog, language: str) -> str:
         return ""
     masked = opened.prepared.masked
     if not masked:
-        nothing = f'<p role="status">{escape(say(language, "data.private_none"))}</p>'
+        nothing = f'<p role="status">{escape(t(language, "data.private_none"))}</p>'
         return f"{nothing}{_still_there(opened, language)}{_limits(language)}"
     kinds = "".join(
         f'<li>{escape(told(LABELS[kind], language))}<b class="num">{n:,}</b></li>'
@@ -31,8 +31,8 @@ def diff(opened: OpenLog, language: str) -> str:
         f'<p class="before">{_marked(text, "del")}</p><p class="after">{_marked(text, "ins")}</p></li>'
         for place, text in islice(sorted(masked.items()), MOST)
     )
-    more = say(language, "data.private_more", n=f"{len(masked) - MOST:,}") if len(masked) > MOST else ""
-    title = escape(say(language, "data.private_texts", n=f"{len(masked):,}"))
+    more = t(language, "data.private_more", n=f"{len(masked) - MOST:,}") if len(masked) > MOST else ""
+    title = escape(t(language, "data.private_texts", n=f"{len(masked):,}"))
     return (
         f'<ul class="secret-kinds" role="status">{kinds}</ul>{_still_there(opened, language)}'
         f'<p class="muted">{title}</p><ol class="diff" tabindex="0" aria-label="{title}">{texts}</ol>'
@@ -42,7 +42,7 @@ def diff(opened: OpenLog, language: str) -> str:
 
 def _where(opened: OpenLog, place: int, language: str) -> str:
     message = opened.log.messages[place]
-    return say(language, "data.left_where", name=message.sender or "–", line=f"{message.line:,}")
+    return t(language, "data.left_where", name=message.sender or "–", line=f"{message.line:,}")
 
 
 def _marked(text: Masked, tag: str) -> str:
@@ -70,8 +70,8 @@ def _still_there(opened: OpenLog, language: str) -> str:
     if not left:
         return ""
     joint = "・" if language == "ja" else ", "
-    return f'<p class="warn">{escape(say(language, "data.private_left", names=joint.join(left)))}</p>'
+    return f'<p class="warn">{escape(t(language, "data.private_left", names=joint.join(left)))}</p>'
 
 
 def _limits(language: str) -> str:
-    return f'<p class="muted">{escape(say(language, "data.private_limits"))}</p>'
+    return f'<p class="muted">{escape(t(language, "data.private_limits"))}</p>'

@@ -6,14 +6,14 @@ from html import escape
 
 import gradio as gr
 
-from core.data.profile import Counted, Profile, Spread, profile
+from core.data.profile import Counted, Distribution, Profile, profile
 from tabs.data import charts
-from tabs.data.data_context import Desk
+from tabs.data.data_context import DataContext
 from tabs.data.gaps import duration
 from tabs.data.log_view import working
 from tabs.ui import html_parts
 from tabs.ui.errors import shows_errors
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 SHOWN = 8  # of each list
 HOURS = {hour: str(hour) for hour in (0, 6, 12, 18, 23)}
@@ -25,7 +25,7 @@ LENGTH_TICKS = (1, 7, 16, 31, 61, 121)  # letters
 class ProfileHandlers:
     """Draws the persona of the open log. `unfolded` says whether anybody looks."""
 
-    desk: Desk
+    desk: DataContext
 
     @shows_errors
     def unfold(
@@ -54,10 +54,10 @@ class ProfileHandlers:
 def pictures(made: Profile, language: str) -> str:
     """All pictures of a profile that have something to show, as HTML."""
     if not made.messages:
-        return html_parts.empty(say(language, "data.profile_empty"), say(language, "data.profile_empty_hint"))
+        return html_parts.empty(t(language, "data.profile_empty"), t(language, "data.profile_empty_hint"))
 
     def words(key: str, **values: object) -> str:
-        return say(language, f"data.profile_{key}", **values)
+        return t(language, f"data.profile_{key}", **values)
 
     head = words("head", name=made.name, n=f"{made.messages:,}")
     panels = [
@@ -76,28 +76,28 @@ def pictures(made: Profile, language: str) -> str:
     return f'<p class="num">{escape(head)}</p><div class="profile">{"".join(panels)}</div>'
 
 
-Words = Callable[..., str]
+Translate = Callable[..., str]
 
 
 def _spread(
-    name: str, spread: Spread, words: Words, ticks: dict[int, str], shown: Callable[[float], str]
+    name: str, spread: Distribution, words: Translate, ticks: dict[int, str], shown: Callable[[float], str]
 ) -> str:  # fmt: skip
     if not spread.count:
         return ""
-    sentence = words(f"{name}_words", median=shown(spread.median), ninth=shown(spread.ninth), mean=f"{spread.mean:.1f}")
+    sentence = words(f"{name}_words", median=shown(spread.median), ninth=shown(spread.p90), mean=f"{spread.mean:.1f}")
     places = {k: ticks[int(one.start)] for k, one in enumerate(spread.bins) if one.start in ticks}
     picture = charts.columns([one.count for one in spread.bins], places, f"{words(name)}: {sentence}")
     return _panel(words(name), picture, sentence)
 
 
-def _hours(hours: Sequence[int], words: Words) -> str:
+def _hours(hours: Sequence[int], words: Translate) -> str:
     if not any(hours):
         return ""
     sentence = words("hours_words", hour=max(range(24), key=hours.__getitem__))
     return _panel(words("hours"), charts.columns(hours, HOURS, f"{words('hours')}: {sentence}"), sentence)
 
 
-def _ranks(name: str, items: Sequence[tuple[str, float, str]], words: Words, *, note: str = "") -> str:
+def _ranks(name: str, items: Sequence[tuple[str, float, str]], words: Translate, *, note: str = "") -> str:
     if not items:
         return ""
     sentence = words(f"{name}_words", n=note)
@@ -128,13 +128,13 @@ def _minutes(value: float, language: str) -> str:
     return duration(value if value < 90 else 60 * round(value / 60), language)
 
 
-def build(desk: Desk, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
+def build(desk: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
     """The fold, with its events; nothing is counted before it is opened."""
     handlers = ProfileHandlers(desk)
     unfolded = gr.State(False)
     with (
         gr.Column(elem_classes=["card", "fold"], elem_id="data-profile-card"),
-        gr.Accordion(label("data.profile_fold"), open=False, elem_id="data-profile-fold") as fold,
+        gr.Accordion(t_client("data.profile_fold"), open=False, elem_id="data-profile-fold") as fold,
     ):
         drawn = gr.HTML(working("…"), padding=False, elem_id="data-profile")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}

@@ -9,20 +9,20 @@ from core.errors import InputError
 from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Message
-from tabs.data.open_log import Added, Choices, OpenLogs
+from tabs.data.open_log import Added, LogChoices, OpenLogs
 
 EXAMPLES = 8  # new messages of a file that are shown
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadLog:
     """A log, and what each further file added to it."""
 
     log: Log
     added: tuple[Added, ...] = ()
 
 
-def read(logs: OpenLogs, owner: str, choices: Choices, report: Callable[[str], None]) -> Reading:
+def read(logs: OpenLogs, owner: str, choices: LogChoices, report: Callable[[str], None]) -> ReadLog:
     """The log in the files; `report` gets the name of each further file before it is read.
 
     Raises InputError when one cannot be read, or was put away meanwhile.
@@ -39,10 +39,10 @@ def read(logs: OpenLogs, owner: str, choices: Choices, report: Callable[[str], N
         log = replace(merged.log, notes=tuple(notes))
         new = tuple(_words(log, merged.added))
         added.append(Added(name, len(merged.added), merged.known, new))
-    return Reading(log, tuple(added))
+    return ReadLog(log, tuple(added))
 
 
-def _read(logs: OpenLogs, owner: str, choices: Choices, file: str, name: str) -> Log:
+def _read(logs: OpenLogs, owner: str, choices: LogChoices, file: str, name: str) -> Log:
     try:
         return read_log(
             logs.place(owner, file), file_name=name, format=choices.format or None,

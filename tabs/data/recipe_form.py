@@ -5,36 +5,36 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from core.data.io.export import LineKind
-from core.data.recipe import Burst, Recipe, Shape
+from core.data.io.export import PreambleKind
+from core.data.recipe import Burst, Recipe, RowShape
 from tabs.data.gaps import STEPS, nearest
-from tabs.data.open_log import Choices, OpenLog
-from tabs.ui.text import label, say
+from tabs.data.open_log import LogChoices, OpenLog
+from tabs.ui.text import t, t_client
 
-SHAPES: tuple[Shape, ...] = ("conversation", "window", "pair")
+SHAPES: tuple[RowShape, ...] = ("conversation", "window", "pair")
 BURSTS: tuple[Burst, ...] = ("newline", "separator", "each")
-LINES: tuple[LineKind, ...] = ("none", "address", "statement")
+LINES: tuple[PreambleKind, ...] = ("none", "address", "statement")
 MOST_NAMES = 200  # to choose from; more can be typed
 MOST_TURNS, MOST_CONTEXT, MOST_SHARE = 40, 10, 40  # on the sliders; shares in percent
 
 
-class Form(NamedTuple):
+class RecipeForm(NamedTuple):
     """What the form says, in the order of its inputs. A cleared field is None."""
 
     gap: float | None
-    shape: Shape
+    shape: RowShape
     burst: Burst
     separator: str | None
     clean: bool
     turns: float | None
     context: float | None
-    dev: float | None
+    validation: float | None
     test: float | None
-    line: LineKind
+    line: PreambleKind
     private: bool
     secrets: list[str] | None
 
-    def applied(self, choices: Choices, others: tuple[str, ...]) -> Choices:
+    def applied(self, choices: LogChoices, others: tuple[str, ...]) -> LogChoices:
         """`choices` with this recipe. Names to replace begin with the `others` of the log.
 
         Raises InputError for what makes no recipe.
@@ -50,7 +50,7 @@ class Form(NamedTuple):
             clean=self.clean,
             turns=_within(self.turns, MOST_TURNS) // 2 * 2,
             context=_within(self.context, MOST_CONTEXT),
-            dev_share=_share(self.dev, old.dev_share),
+            validation_share=_share(self.validation, old.validation_share),
             test_share=_share(self.test, old.test_share),
             private=self.private,
             names=others if begins else tuple(self.secrets or ()),
@@ -79,7 +79,7 @@ def values_of(opened: OpenLog) -> dict[str, object]:
         "shape": recipe.shape,
         "burst": recipe.burst,
         "clean": recipe.clean,
-        "dev": round(100 * recipe.dev_share),
+        "validation": round(100 * recipe.validation_share),
         "test": round(100 * recipe.test_share),
         "line": opened.choices.line,
         "private": recipe.private,
@@ -115,34 +115,48 @@ def _has_context(recipe: Recipe) -> bool:
 
 def choice_names(kind: str, values: tuple[str, ...]) -> list[tuple[object, str]]:
     """The choices of a radio in the browser's language."""
-    return [(label(f"data.{kind}_{value}"), value) for value in values]
+    return [(t_client(f"data.{kind}_{value}"), value) for value in values]
 
 
 def sentence(opened: OpenLog, language: str) -> str:
     """The recipe in one line, for the fold's head to be understood when it is closed."""
     recipe = opened.choices.recipe
-    said = [say(language, f"data.shape_{recipe.shape}"), say(language, f"data.burst_{recipe.burst}")]
-    said += [say(language, "data.clean")] if recipe.clean else []
+    said = [t(language, f"data.shape_{recipe.shape}"), t(language, f"data.burst_{recipe.burst}")]
+    said += [t(language, "data.clean")] if recipe.clean else []
     return "・".join(said) if language == "ja" else " · ".join(said)
 
 
 def build(page: dict[str, gr.blocks.Block]) -> None:
     """The fold "Adjust the rows"; adds its components to `page`. The gap and privacy have places of their own."""
-    page["shape"] = gr.Radio(choice_names("shape", SHAPES), value="conversation", label=label("data.shape"),
-                             info=label("data.shape_info"), elem_id="data-shape", elem_classes="list")  # fmt: skip
-    page["burst"] = gr.Radio(choice_names("burst", BURSTS), value="newline", label=label("data.burst"),
-                             info=label("data.burst_info"), elem_id="data-burst", elem_classes="list")  # fmt: skip
-    page["separator"] = gr.Textbox(value="、", label=label("data.separator"), max_lines=1, visible=False,
+    page["shape"] = gr.Radio(choice_names("shape", SHAPES), value="conversation", label=t_client("data.shape"),
+                             info=t_client("data.shape_info"), elem_id="data-shape", elem_classes="list")  # fmt: skip
+    page["burst"] = gr.Radio(choice_names("burst", BURSTS), value="newline", label=t_client("data.burst"),
+                             info=t_client("data.burst_info"), elem_id="data-burst", elem_classes="list")  # fmt: skip
+    page["separator"] = gr.Textbox(value="、", label=t_client("data.separator"), max_lines=1, visible=False,
                                    elem_id="data-separator")  # fmt: skip
-    page["clean"] = gr.Checkbox(label=label("data.clean"), info=label("data.clean_info"), elem_id="data-clean")
-    with gr.Accordion(label("data.finer"), open=False, elem_id="data-finer"):
-        page["turns"] = gr.Slider(0, MOST_TURNS, 0, step=2, label=label("data.turns"), info=label("data.turns_info"),
-                                  elem_id="data-turns")  # fmt: skip
-        page["context"] = gr.Slider(0, MOST_CONTEXT, 0, step=1, label=label("data.context"),
-                                    info=label("data.context_info"), elem_id="data-context")  # fmt: skip
-        page["dev"] = gr.Slider(0, MOST_SHARE, 10, step=1, label=label("data.dev"), info=label("data.dev_info"),
-                                elem_id="data-dev")  # fmt: skip
-        page["test"] = gr.Slider(0, MOST_SHARE, 0, step=1, label=label("data.test"), info=label("data.test_info"),
+    page["clean"] = gr.Checkbox(label=t_client("data.clean"), info=t_client("data.clean_info"), elem_id="data-clean")
+    with gr.Accordion(t_client("data.finer"), open=False, elem_id="data-finer"):
+        page["turns"] = gr.Slider(
+            0,
+            MOST_TURNS,
+            0,
+            step=2,
+            label=t_client("data.turns"),
+            info=t_client("data.turns_info"),
+            elem_id="data-turns",
+        )
+        page["context"] = gr.Slider(0, MOST_CONTEXT, 0, step=1, label=t_client("data.context"),
+                                    info=t_client("data.context_info"), elem_id="data-context")  # fmt: skip
+        page["validation"] = gr.Slider(
+            0,
+            MOST_SHARE,
+            10,
+            step=1,
+            label=t_client("data.validation"),
+            info=t_client("data.validation_info"),
+            elem_id="data-validation",
+        )
+        page["test"] = gr.Slider(0, MOST_SHARE, 0, step=1, label=t_client("data.test"), info=t_client("data.test_info"),
                                  elem_id="data-test")  # fmt: skip
-        page["line"] = gr.Radio(choice_names("line", LINES), value="none", label=label("data.line"),
-                                info=label("data.line_info"), elem_id="data-line", elem_classes="list")  # fmt: skip
+        page["line"] = gr.Radio(choice_names("line", LINES), value="none", label=t_client("data.line"),
+                                info=t_client("data.line_info"), elem_id="data-line", elem_classes="list")  # fmt: skip

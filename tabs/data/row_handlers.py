@@ -6,9 +6,9 @@ import gradio as gr
 
 from core.data.io.store import Split
 from tabs.data import log_view, outputs, saved_sets
-from tabs.data.data_context import Desk
+from tabs.data.data_context import DataContext
 from tabs.ui.errors import shows_errors
-from tabs.ui.text import say
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 
@@ -16,7 +16,7 @@ from tabs.ui.visitor import Visitor
 class RowHandlers:
     """Walks over the rows of the open log, and keeps them."""
 
-    desk: Desk
+    desk: DataContext
 
     @shows_errors
     def row(
@@ -79,5 +79,5 @@ class RowHandlers:
             visitor.owner, wanted, opened.prepared, description=opened.description, model=opened.model
         ).folder.name
         self.desk.logs.remember(visitor.owner, replace(opened, saved=saved))
-        gr.Info(say(visitor.language, "data.saved_done", name=saved))
+        gr.Info(t(visitor.language, "data.saved_done", name=saved))
         return saved

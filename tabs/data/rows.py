@@ -7,22 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from core.data.io.export import LineKind, persona_line
+from core.data.io.export import PreambleKind, preamble_text
 from core.data.prepare import prepare
 from core.data.recipe import Recipe
-from core.data.rows import Meter
+from core.data.rows import RowCounter
 from core.data.sessions import gaps_minutes
-from core.data.variants import with_line
+from core.data.variants import with_preamble
 from core.errors import AppError, InputError
 from core.logs.log import Log
 from core.messages import Kind, Turn
 from core.models.loading import LoadedModel
 from core.personas import LONGEST_DESCRIPTION
-from core.prompt import PromptContract, meter
+from core.prompt import PromptConfig, token_counter
 from tabs.data.gaps import Histogram
-from tabs.data.open_log import Choices, OpenLog, OpenLogs
+from tabs.data.open_log import LogChoices, OpenLog, OpenLogs
 from tabs.data.reading import read
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 KANA = re.compile(r"[\u3041-\u30ff]")
 LARGEST_BUDGET = 1024  # tokens of a row, unless somebody asks for more: memory grows with the longest
@@ -32,7 +32,7 @@ TELL_EVERY = 0.3  # seconds
 
 
 def open_log(
-    logs: OpenLogs, owner: str, choices: Choices, *, loaded: LoadedModel | None, language: str,
+    logs: OpenLogs, owner: str, choices: LogChoices, *, loaded: LoadedModel | None, language: str,
     report: Callable[[str], None],
 ) -> OpenLog:  # fmt: skip
     """Read the file, where that was not done yet, and make its rows; without a model it waits for one.
@@ -43,7 +43,7 @@ def open_log(
     if before and before.choices.reading == choices.reading:
         log, histogram, added = before.log, before.histogram, before.added
     else:
-        reading = read(logs, owner, choices, lambda name: report(say(language, "data.reading", name=name)))
+        reading = read(logs, owner, choices, lambda name: report(t(language, "data.reading", name=name)))
         log, added = reading.log, reading.added
         histogram = Histogram.of(gaps_minutes(log.messages))
         _spare_collector(log)
@@ -63,10 +63,10 @@ def open_log(
     return _with_rows(opened, loaded, language, report)
 
 
-def contract_of(opened: OpenLog, loaded: LoadedModel, language: str) -> PromptContract:
+def prompt_config_of(opened: OpenLog, loaded: LoadedModel, language: str) -> PromptConfig:
     """What the rows are rendered with, here as in training."""
-    return PromptContract(
-        opened.persona, opened.description, user=say(language, "persona.you"), context_window=loaded.context
+    return PromptConfig(
+        opened.persona, opened.description, user=t(language, "persona.you"), context_window=loaded.context
     )
 
 
@@ -74,9 +74,9 @@ def description_of(log: Log, persona: str) -> str:
     """A plain first description of the persona, in the language of the log."""
     language = "ja" if is_japanese(log) else "en"
     others = [s.name for s in log.speakers() if s.texts and s.name != persona]
-    several = say(language, "data.everyone")
+    several = t(language, "data.everyone")
     other = others[0] if len(others) == 1 else several
-    return say(language, "data.description_default", persona=persona, other=other)
+    return t(language, "data.description_default", persona=persona, other=other)
 
 
 def is_japanese(log: Log) -> bool:
@@ -96,19 +96,19 @@ def check_description(text: str) -> str:
 
 
 @dataclass
-class CountingMeter:
+class CountingProgress:
     """Counts like `meter`, keeps what it counted in `sizes`, and tells how many messages it has come to."""
 
-    meter: Meter
+    meter: RowCounter
     sizes: dict[Turn, int]
     tell: Callable[[int], None]
     _messages: int = 0
     _told: float = field(default_factory=time.monotonic)
 
     @property
-    def fixed(self) -> int:
+    def prefix_tokens(self) -> int:
         """Tokens of a row before its first turn."""
-        return self.meter.fixed
+        return self.meter.prefix_tokens
 
     def turn(self, turn: Turn) -> int:
         """Tokens that `turn` adds, at most."""
@@ -125,14 +125,14 @@ class CountingMeter:
 def _with_rows(opened: OpenLog, loaded: LoadedModel, language: str, report: Callable[[str], None]) -> OpenLog:
     total = max(len(opened.log.messages), 1)
     try:
-        contract = contract_of(opened, loaded, language)
-        counting = CountingMeter(
-            meter(contract, loaded.tokenizer), opened.sizes,
-            lambda n: report(say(language, "data.making", percent=f"{n / total:.0%}")),
+        prompt_config = prompt_config_of(opened, loaded, language)
+        counting = CountingProgress(
+            token_counter(prompt_config, loaded.tokenizer), opened.sizes,
+            lambda n: report(t(language, "data.making", percent=f"{n / total:.0%}")),
         )  # fmt: skip
         choices = opened.choices
         plain = prepare(opened.log, opened.persona, meter=counting, budget=opened.budget, recipe=choices.recipe)
-        prepared = with_line(plain, line_of(opened), counting)
+        prepared = with_preamble(plain, line_of(opened), counting)
     except AppError as error:
         return replace(opened, problem=error)
     _spare_collector(opened.log)
@@ -144,11 +144,11 @@ def _base(opened: OpenLog) -> Recipe:
     return replace(opened.choices.recipe, shape="conversation", turns=0, burst="newline", clean=False)
 
 
-def line_of(opened: OpenLog, kind: LineKind | None = None) -> str:
+def line_of(opened: OpenLog, kind: PreambleKind | None = None) -> str:
     """What is said to the persona first, in the log's language; "" for nothing."""
     language = "ja" if is_japanese(opened.log) else "en"
     text = opened.description if opened.persona in opened.choices.descriptions else ""
-    return persona_line(kind or opened.choices.line, opened.persona, text, language=language)
+    return preamble_text(kind or opened.choices.line, opened.persona, text, language=language)
 
 
 def _spare_collector(log: Log) -> None:

@@ -11,15 +11,15 @@ from tabs.ui.errors import shows_errors
 from tabs.ui.publish import build_publish
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 
 def listed(services: Services, visitor: Visitor, chosen: str | None = None) -> tuple[gr.Radio, gr.Column]:
     """(the list with `chosen` selected, its card, which only shows when there is one)."""
     choices = [
-        (say(visitor.language, "data.saved_line", name=s.folder.name, n=f"{s.info.train_rows:,}"), s.folder.name)
-        for s in services.datasets.list(visitor.owner)
+        (t(visitor.language, "data.saved_line", name=s.folder.name, n=f"{s.info.train_rows:,}"), s.folder.name)
+        for s in services.datasets.list_all(visitor.owner)
     ]
     names = [name for _, name in choices]
     return gr.Radio(choices=choices, value=chosen if chosen in names else None), gr.Column(visible=bool(names))
@@ -32,7 +32,7 @@ class SavedHandlers:
     services: Services
 
     @shows_errors
-    def list(
+    def refresh_list(
         self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> tuple[gr.Radio, gr.Column]:
         """(list, card)."""
@@ -47,9 +47,9 @@ class SavedHandlers:
         if not chosen:
             return "", gr.Column(visible=False), gr.Column(visible=False)
         info = self.services.datasets.get(visitor.owner, chosen).info
-        counts = (info.train_rows, info.heldout_rows, *((info.test_rows,) if info.test_rows else ()))
+        counts = (info.train_rows, info.validation_rows, *((info.test_rows,) if info.test_rows else ()))
         rows = [
-            (escape(say(visitor.language, f"data.saved_{name}")), value, "")
+            (escape(t(visitor.language, f"data.saved_{name}")), value, "")
             for name, value in (
                 ("persona", info.persona), ("source", info.source),
                 ("rows_test" if info.test_rows else "rows", "・".join(f"{n:,}" for n in counts)),
@@ -75,7 +75,7 @@ class SavedHandlers:
         if not chosen:
             raise InputError("Choose a data set in the list first.", "先に、一覧からデータセットを選んでください。")
         self.services.datasets.delete(visitor.owner, chosen)
-        gr.Info(say(visitor.language, "data.deleted", name=chosen))
+        gr.Info(t(visitor.language, "data.deleted", name=chosen))
         return *listed(self.services, visitor), "" if dataset == chosen else dataset
 
 
@@ -83,7 +83,7 @@ def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
     """The card; returns the list and the card, for those who save."""
     handlers = SavedHandlers(services)
     with gr.Column(elem_classes="card", visible=False, elem_id="data-saved-card") as card:
-        gr.Markdown(label("data.saved"), elem_classes="title")
+        gr.Markdown(t_client("data.saved"), elem_classes="title")
         with gr.Row(elem_classes="saved"):
             with gr.Column(scale=5, min_width=240, elem_classes="bare"):
                 saved = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-saved",
@@ -91,19 +91,21 @@ def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
             with gr.Column(scale=8, min_width=300, visible=False, elem_classes="bare") as actions:
                 facts = gr.HTML(padding=False, elem_id="data-saved-facts")
                 with gr.Row(elem_classes="actions"):
-                    learn = gr.Button(label("data.saved_learn"), variant="primary", size="sm",
+                    learn = gr.Button(t_client("data.saved_learn"), variant="primary", size="sm",
                                       elem_id="data-saved-learn")  # fmt: skip
-                    delete = gr.Button(label("data.delete"), size="sm", elem_id="data-delete")
+                    delete = gr.Button(t_client("data.delete"), size="sm", elem_id="data-delete")
                 with gr.Column(visible=False, elem_classes="bare") as sure:
-                    gr.Markdown(label("data.delete_sure"), elem_classes="muted")
+                    gr.Markdown(t_client("data.delete_sure"), elem_classes="muted")
                     with gr.Row(elem_classes="actions"):
-                        yes = gr.Button(label("data.delete_yes"), variant="stop", size="sm", elem_id="data-delete-yes")
-                        no = gr.Button(label("data.delete_no"), size="sm", elem_id="data-delete-no")
+                        yes = gr.Button(
+                            t_client("data.delete_yes"), variant="stop", size="sm", elem_id="data-delete-yes"
+                        )
+                        no = gr.Button(t_client("data.delete_no"), size="sm", elem_id="data-delete-no")
                 build_publish(services, shared, what="dataset", chosen=saved)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     chosen = [shared.key, saved]
-    shared.arrived.then(handlers.list, chosen, [saved, card], **quiet)
+    shared.arrived.then(handlers.refresh_list, chosen, [saved, card], **quiet)
     saved.change(handlers.show, chosen, [facts, actions, sure], **quiet)
     learn.click(handlers.learn, chosen, [shared.dataset, shared.tabs], **quiet)
     delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)

@@ -19,17 +19,17 @@ from tabs.data import (
     variants_view,
     without_training,
 )
-from tabs.data.data_context import Desk
+from tabs.data.data_context import DataContext
 from tabs.data.gaps import STEPS
-from tabs.data.open_handlers import OpeningHandlers
+from tabs.data.open_handlers import OpenLogHandlers
 from tabs.data.open_log import OpenLogs
 from tabs.data.outputs import View
-from tabs.data.recipe_form import Form
+from tabs.data.recipe_form import RecipeForm
 from tabs.data.row_handlers import RowHandlers
 from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label
+from tabs.ui.text import t_client
 
 LOOK_EVERY = 1.0  # seconds between looks at a model that is still being loaded
 WORKING = log_view.working("…")
@@ -38,12 +38,12 @@ Page = dict[str, gr.blocks.Block]
 
 def build(services: Services, shared: Shared) -> None:
     """An invitation while nothing is open; then the log, its rows and the account side by side."""
-    desk = Desk(services, OpenLogs(services.workspace))
-    opening, rows = OpeningHandlers(desk), RowHandlers(desk)
+    desk = DataContext(services, OpenLogs(services.workspace))
+    opening, rows = OpenLogHandlers(desk), RowHandlers(desk)
     page: Page = {"log": gr.State(""), "made": gr.State("")}
     with gr.Row(elem_id="data-working"):
         page["progress"] = gr.HTML(WORKING, padding=False)
-        stop = gr.Button(label("data.stop"), size="sm", elem_id="data-stop", scale=0, min_width=80)
+        stop = gr.Button(t_client("data.stop"), size="sm", elem_id="data-stop", scale=0, min_width=80)
     page["problem"] = gr.HTML(padding=False, elem_id="data-problem")
     file, sample, formats = _start(page)
     with gr.Row(visible=False, elem_classes="columns", elem_id="data-desk") as page["desk"]:
@@ -60,7 +60,7 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Column(scale=6, min_width=260):
             learn, save = _use(desk, page, shared)
             with gr.Column(elem_classes="card", elem_id="data-account"):
-                gr.Markdown(label("data.ledger"), elem_classes="title")
+                gr.Markdown(t_client("data.ledger"), elem_classes="title")
                 page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
     saved, card = saved_sets.build(services, shared)
     load_sets.build(services, shared, saved, card)
@@ -80,7 +80,7 @@ def build(services: Services, shared: Shared) -> None:
     for press in (*(field.upload for field in fields), sample.click):
         press(**at_once, api_visibility="private")
     answers = [page[name] for name in ("format", "order", "names", *guesses.COLUMNS, "conversations")]
-    form = [page[name] for name in ("persona", "description", "budget", *Form._fields)]
+    form = [page[name] for name in ("persona", "description", "budget", *RecipeForm._fields)]
     opened = [
         file.upload(opening.upload, [shared.key, file], [*fields, *drawn], **quiet),
         another.upload(opening.upload, [shared.key, another], [*fields, *drawn], **quiet),
@@ -109,7 +109,7 @@ def build(services: Services, shared: Shared) -> None:
 def _choosing(page: Page) -> list:
     """What a person does to choose how rows are made."""
     typed = [page["description"].blur, page["separator"].blur, page["separator"].submit]
-    moved = ("persona", "gap", "budget", "shape", "burst", "clean", "turns", "context", "dev", "test", "line",
+    moved = ("persona", "gap", "budget", "shape", "burst", "clean", "turns", "context", "validation", "test", "line",
              "private", "secrets")  # fmt: skip
     return [*typed, *(page[name].input for name in moved)]
 
@@ -118,61 +118,61 @@ def _start(page: Page) -> tuple[gr.File, gr.Button, gr.HTML]:
     """The invitation: (upload, sample, where the formats are told)."""
     # Hidden until the page knows whose it is: what is loaded before that would be nobody's.
     with gr.Column(visible=False, elem_classes=["card", "start"], elem_id="data-start") as page["start"]:
-        gr.Markdown(label("data.empty"), elem_classes="big")
-        gr.Markdown(label("data.empty_hint"), elem_classes="muted")
-        file = gr.File(label=label("data.upload"), file_count="multiple", height=150, elem_id="data-file")
-        gr.Markdown(label("data.or"), elem_classes="muted")
-        sample = gr.Button(label("data.sample"), variant="primary", elem_id="data-sample")
-        gr.Markdown(label("data.sample_what"), elem_classes="muted")
-        with gr.Accordion(label("data.how"), open=False):
-            gr.Markdown(label("data.how_text"), elem_classes="how")
+        gr.Markdown(t_client("data.empty"), elem_classes="big")
+        gr.Markdown(t_client("data.empty_hint"), elem_classes="muted")
+        file = gr.File(label=t_client("data.upload"), file_count="multiple", height=150, elem_id="data-file")
+        gr.Markdown(t_client("data.or"), elem_classes="muted")
+        sample = gr.Button(t_client("data.sample"), variant="primary", elem_id="data-sample")
+        gr.Markdown(t_client("data.sample_what"), elem_classes="muted")
+        with gr.Accordion(t_client("data.how"), open=False):
+            gr.Markdown(t_client("data.how_text"), elem_classes="how")
             formats = gr.HTML(padding=False)
-        gr.Markdown(label("data.private_file"), elem_classes="muted")
+        gr.Markdown(t_client("data.private_file"), elem_classes="muted")
     return file, sample, formats
 
 
 def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.UploadButton, gr.UploadButton, gr.Button]:
     """The file: (read the chosen chats, read again, another file, a newer one, put away)."""
     with gr.Column(elem_classes="card", elem_id="data-log-card"):
-        gr.Markdown(label("data.log"), elem_classes="title")
+        gr.Markdown(t_client("data.log"), elem_classes="title")
         page["about"] = gr.HTML(padding=False, elem_id="data-about")
         read_chats = guesses.build_chats(page)
-        with gr.Accordion(label("data.reading_fix"), open=False, elem_id="data-fix"):
+        with gr.Accordion(t_client("data.reading_fix"), open=False, elem_id="data-fix"):
             guesses.build(page)
-            reread = gr.Button(label("data.reread"), size="sm", elem_id="data-reread")
+            reread = gr.Button(t_client("data.reread"), size="sm", elem_id="data-reread")
         with gr.Row(elem_classes="actions"):
-            newer = gr.UploadButton(label("data.newer"), file_count="multiple", size="sm", elem_id="data-newer")
-            another = gr.UploadButton(label("data.other"), file_count="multiple", size="sm", elem_id="data-another")
-            put_away = gr.Button(label("data.put_away"), size="sm", elem_id="data-put-away")
+            newer = gr.UploadButton(t_client("data.newer"), file_count="multiple", size="sm", elem_id="data-newer")
+            another = gr.UploadButton(t_client("data.other"), file_count="multiple", size="sm", elem_id="data-another")
+            put_away = gr.Button(t_client("data.put_away"), size="sm", elem_id="data-put-away")
     return read_chats, reread, another, newer, put_away
 
 
 def _who(page: Page) -> None:
     with gr.Column(elem_classes="card", elem_id="data-who"):
-        gr.Markdown(label("data.who"), elem_classes="title")
+        gr.Markdown(t_client("data.who"), elem_classes="title")
         page["persona"] = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-persona",
                                    elem_classes="pick")  # fmt: skip
-        with gr.Accordion(label("data.description_fold"), open=False, elem_id="data-describe"):
-            page["description"] = gr.Textbox(label=label("data.description"), lines=3, max_lines=10,
+        with gr.Accordion(t_client("data.description_fold"), open=False, elem_id="data-describe"):
+            page["description"] = gr.Textbox(label=t_client("data.description"), lines=3, max_lines=10,
                                              elem_id="data-description")  # fmt: skip
 
 
 def _silences(page: Page) -> None:
     with gr.Column(elem_classes="card", elem_id="data-silences") as page["gaps"]:
-        gr.Markdown(label("data.gaps"), elem_classes="title")
+        gr.Markdown(t_client("data.gaps"), elem_classes="title")
         page["plot"] = gr.HTML(padding=False, elem_id="data-gaps")
-        page["gap"] = gr.Slider(0, len(STEPS) - 1, 0, step=1, label=label("data.gap"), elem_id="data-gap")
+        page["gap"] = gr.Slider(0, len(STEPS) - 1, 0, step=1, label=t_client("data.gap"), elem_id="data-gap")
 
 
 def _recipe(page: Page) -> None:
     with (
         gr.Column(elem_classes=["card", "fold"], elem_id="data-recipe"),
-        gr.Accordion(label("data.recipe_fold"), open=False, elem_id="data-recipe-fold"),
+        gr.Accordion(t_client("data.recipe_fold"), open=False, elem_id="data-recipe-fold"),
     ):
         page["recipe"] = gr.HTML(padding=False, elem_id="data-recipe-now")
         page["budget"] = gr.Slider(
-            SMALLEST_BUDGET, LARGEST_BUDGET, LARGEST_BUDGET, step=32, label=label("data.budget"),
-            info=label("data.budget_info"), elem_id="data-budget",
+            SMALLEST_BUDGET, LARGEST_BUDGET, LARGEST_BUDGET, step=32, label=t_client("data.budget"),
+            info=t_client("data.budget_info"), elem_id="data-budget",
         )  # fmt: skip
         recipe_form.build(page)
 
@@ -180,13 +180,13 @@ def _recipe(page: Page) -> None:
 def _rows(page: Page) -> tuple[gr.Button, gr.Button]:
     """The rows: (one back, one on)."""
     with gr.Column(elem_classes="card", elem_id="data-rows"):
-        gr.Markdown(label("data.rows"), elem_classes="title")
+        gr.Markdown(t_client("data.rows"), elem_classes="title")
         page["split"] = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-split")
         page["row"] = gr.HTML(padding=False, elem_id="data-row")
         with gr.Row(elem_id="data-walk") as page["walk"]:
-            previous = gr.Button(label("data.previous"), size="sm", elem_id="data-previous")
-            following = gr.Button(label("data.next"), size="sm", elem_id="data-next")
-            page["number"] = gr.Slider(1, 2, 1, step=1, label=label("data.number"), elem_id="data-number")
+            previous = gr.Button(t_client("data.previous"), size="sm", elem_id="data-previous")
+            following = gr.Button(t_client("data.next"), size="sm", elem_id="data-next")
+            page["number"] = gr.Slider(1, 2, 1, step=1, label=t_client("data.number"), elem_id="data-number")
     return previous, following
 
 
@@ -194,23 +194,23 @@ def _privacy(page: Page) -> None:
     """The fold "Protect privacy": off or on, the list of names, and what becomes of the texts."""
     with (
         gr.Column(elem_classes=["card", "fold"], elem_id="data-private-card"),
-        gr.Accordion(label("data.private_fold"), open=False, elem_id="data-private-fold"),
+        gr.Accordion(t_client("data.private_fold"), open=False, elem_id="data-private-fold"),
     ):
-        page["private"] = gr.Checkbox(label=label("data.private"), info=label("data.private_info"),
+        page["private"] = gr.Checkbox(label=t_client("data.private"), info=t_client("data.private_info"),
                                       elem_id="data-private")  # fmt: skip
         page["secrets"] = gr.Dropdown(
-            choices=[], multiselect=True, allow_custom_value=True, label=label("data.secrets"),
-            info=label("data.secrets_info"), visible=False, elem_id="data-secrets",
+            choices=[], multiselect=True, allow_custom_value=True, label=t_client("data.secrets"),
+            info=t_client("data.secrets_info"), visible=False, elem_id="data-secrets",
         )  # fmt: skip
         page["diff"] = gr.HTML(padding=False, elem_id="data-diff")
 
 
-def _use(desk: Desk, page: Page, shared: Shared) -> tuple[gr.Button, gr.Button]:
+def _use(desk: DataContext, page: Page, shared: Shared) -> tuple[gr.Button, gr.Button]:
     """What to do with the rows: (learn from them, only save them)."""
     with gr.Column(elem_classes="card", visible=False, elem_id="data-use") as page["use"]:
-        page["name"] = gr.Textbox(label=label("data.name"), max_lines=1, elem_id="data-name")
-        learn = gr.Button(label("data.learn"), variant="primary", elem_id="data-learn")
-        save = gr.Button(label("data.save"), size="sm", elem_id="data-save")
+        page["name"] = gr.Textbox(label=t_client("data.name"), max_lines=1, elem_id="data-name")
+        learn = gr.Button(t_client("data.learn"), variant="primary", elem_id="data-learn")
+        save = gr.Button(t_client("data.save"), size="sm", elem_id="data-save")
         without_training.build(desk, shared, page["log"])
         exports.build(desk, page, shared.key)
     return learn, save

@@ -7,19 +7,19 @@ from html import escape
 import gradio as gr
 
 from core.data.recipe import Recipe
-from core.data.variants import Grid, variants
+from core.data.variants import VariantGrid, variants
 from core.errors import AppError, InputError
 from core.models.loading import LoadedModel
-from core.prompt import meter
-from core.prompt.encoder import codec_of
+from core.prompt import token_counter
+from core.prompt.encoder import encoder_for
 from tabs.data import charts
-from tabs.data.data_context import Desk
+from tabs.data.data_context import DataContext
 from tabs.data.log_view import working
 from tabs.data.open_log import Compared, OpenLog
-from tabs.data.rows import CountingMeter, contract_of, is_japanese
+from tabs.data.rows import CountingProgress, is_japanese, prompt_config_of
 from tabs.ui.errors import shows_errors
-from tabs.ui.progress import Finished, in_words, steps
-from tabs.ui.text import label, say
+from tabs.ui.progress import Result, in_words, with_progress
+from tabs.ui.text import t, t_client
 
 FIGURES = ("dialogues", "samples", "tokens", "mean", "longest", "shortest", "user_mean", "persona_mean")
 WAYS = ("exchanges", "line", "burst", "cleaned")
@@ -29,7 +29,7 @@ WAYS = ("exchanges", "line", "burst", "cleaned")
 class VariantHandlers:
     """Makes and shows the variants. Choosing one is the opening's business, for it makes the rows anew."""
 
-    desk: Desk
+    desk: DataContext
 
     @shows_errors
     def compare(self, key: str, log: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[tuple]:
@@ -38,10 +38,10 @@ class VariantHandlers:
         opened, loaded = self.desk.with_rows(visitor, log), self.desk.model()
         language = visitor.language
         skips = (gr.skip(), gr.skip(), gr.skip())
-        yield working(say(language, "data.comparing", n=0, all=len(Grid()))), *skips
+        yield working(t(language, "data.comparing", n=0, all=len(VariantGrid()))), *skips
         try:
-            for step in steps(lambda report: _compared(opened, loaded, language, report)):
-                if not isinstance(step, Finished):
+            for step in with_progress(lambda report: _compared(opened, loaded, language, report)):
+                if not isinstance(step, Result):
                     yield working(step), *skips
                     continue
                 now = self.desk.logs.get(visitor.owner)
@@ -78,17 +78,17 @@ def chosen(opened: OpenLog, name: str | None) -> Compared:
 def _compared(
     opened: OpenLog, loaded: LoadedModel, language: str, report: Callable[[str], None]
 ) -> tuple[Compared, ...]:  # fmt: skip
-    grid, made = Grid(), []
-    measure = meter(contract_of(opened, loaded, language), loaded.tokenizer)
-    counting = CountingMeter(measure, opened.sizes, lambda _: None)
+    grid, made = VariantGrid(), []
+    measure = token_counter(prompt_config_of(opened, loaded, language), loaded.tokenizer)
+    counting = CountingProgress(measure, opened.sizes, lambda _: None)
     described = opened.description if opened.persona in opened.choices.descriptions else ""
     for one in variants(
-        opened.log, opened.persona, meter=counting, budget=opened.budget, count=codec_of(loaded.tokenizer).size,
+        opened.log, opened.persona, meter=counting, budget=opened.budget, count=encoder_for(loaded.tokenizer).size,
         grid=grid, base=opened.choices.recipe, description=described,
         language="ja" if is_japanese(opened.log) else "en",
     ):  # fmt: skip
-        made.append(Compared(one.name, one.exchanges, one.line_kind, one.prepared.recipe, one.statistics))
-        report(say(language, "data.comparing", n=len(made), all=len(grid)))
+        made.append(Compared(one.name, one.exchanges, one.preamble_kind, one.prepared.recipe, one.statistics))
+        report(t(language, "data.comparing", n=len(made), all=len(grid)))
     return tuple(made)
 
 
@@ -121,22 +121,22 @@ def title(one: Compared, language: str) -> str:
 def _ways(one: Compared, language: str) -> tuple[str, str, str, str]:
     """In what it differs from the others: exchanges, line, bursts, cleaned or raw."""
     return (
-        say(language, "data.variant_exchanges", n=one.exchanges), say(language, f"data.variant_{one.line}"),
-        say(language, f"data.variant_{one.recipe.burst}"),
-        say(language, "data.variant_clean" if one.recipe.clean else "data.variant_raw"),
+        t(language, "data.variant_exchanges", n=one.exchanges), t(language, f"data.variant_{one.line}"),
+        t(language, f"data.variant_{one.recipe.burst}"),
+        t(language, "data.variant_clean" if one.recipe.clean else "data.variant_raw"),
     )  # fmt: skip
 
 
 def table(made: Sequence[Compared], now: str, language: str) -> str:
     """A line for each variant with its figures; the one that stands is marked by a word too."""
     names = [*(f"way_{way}" for way in WAYS), *(f"figure_{figure}" for figure in FIGURES)]
-    heads = "".join(f'<th scope="col">{escape(say(language, f"data.{name}"))}</th>' for name in names)
+    heads = "".join(f'<th scope="col">{escape(t(language, f"data.{name}"))}</th>' for name in names)
     lines = []
     for one in made:
         figures = (getattr(one.statistics, name) for name in FIGURES)
         cells = "".join(f"<td>{_figure(n)}</td>" for n in figures)
         ways = (escape(way) for way in _ways(one, language)[1:])
-        mark = f"<b>{escape(say(language, 'data.variant_now'))}</b>" if one.name == now else ""
+        mark = f"<b>{escape(t(language, 'data.variant_now'))}</b>" if one.name == now else ""
         css = ' class="now"' if mark else ""
         words = "".join(f"<td>{way}</td>" for way in ways)
         lines.append(f'<tr{css}><th scope="row">{one.exchanges}{mark}</th>{words}{cells}</tr>')
@@ -151,20 +151,20 @@ def pictures(made: Sequence[Compared], now: str, language: str) -> str:
     kinds = ["now" if one.name == now else "cleaned" if one.recipe.clean else "raw" for one in made]
     counts = [one.exchanges for one in made]
     ticks = {  # in the middle of those with as many exchanges
-        counts.index(n) + counts.count(n) // 2: say(language, "data.variant_exchanges", n=n)
+        counts.index(n) + counts.count(n) // 2: t(language, "data.variant_exchanges", n=n)
         for n in dict.fromkeys(counts)
     }
     panels = []
     for name in FIGURES:
         figures = [getattr(one.statistics, name) for one in made]
-        heading = say(language, f"data.figure_{name}")
-        range_ = say(language, "data.variants_range", least=_figure(min(figures)), most=_figure(max(figures)))
+        heading = t(language, f"data.figure_{name}")
+        range_ = t(language, "data.variants_range", least=_figure(min(figures)), most=_figure(max(figures)))
         picture = charts.columns(figures, ticks, f"{heading}: {range_}", kinds=kinds)
         panels.append(
             f'<section><h4>{escape(heading)}<span class="muted num">{escape(range_)}</span></h4>{picture}</section>'
         )
     legend = "".join(
-        f'<span><span class="dot kind-{kind}"></span>{escape(say(language, f"data.variant_{word}"))}</span>'
+        f'<span><span class="dot kind-{kind}"></span>{escape(t(language, f"data.variant_{word}"))}</span>'
         for kind, word in (("raw", "raw"), ("cleaned", "clean"), ("now", "now"))
     )
     return f'<div class="profile figures">{"".join(panels)}</div><p class="muted kinds-legend">{legend}</p>'
@@ -174,19 +174,19 @@ def _figure(n: float) -> str:
     return f"{n:,.1f}" if isinstance(n, float) else f"{n:,}"
 
 
-def build(desk: Desk, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> tuple[gr.Dropdown, gr.Button]:
+def build(desk: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> tuple[gr.Dropdown, gr.Button]:
     """The fold; returns the list and the button that takes what is chosen in it."""
     handlers = VariantHandlers(desk)
     with (
         gr.Column(elem_classes=["card", "fold"], elem_id="data-variants-card"),
-        gr.Accordion(label("data.variants_fold"), open=False, elem_id="data-variants-fold"),
+        gr.Accordion(t_client("data.variants_fold"), open=False, elem_id="data-variants-fold"),
     ):
-        gr.Markdown(label("data.variants_what"), elem_classes="muted")
-        compare = gr.Button(label("data.compare"), size="sm", elem_id="data-compare")
+        gr.Markdown(t_client("data.variants_what"), elem_classes="muted")
+        compare = gr.Button(t_client("data.compare"), size="sm", elem_id="data-compare")
         going = gr.HTML(padding=False, elem_id="data-comparing")
         with gr.Column(visible=False, elem_classes="bare") as choosing:
-            variant = gr.Dropdown(choices=[], label=label("data.variant"), elem_id="data-variant")
-            take = gr.Button(label("data.variant_take"), size="sm", elem_id="data-variant-take")
+            variant = gr.Dropdown(choices=[], label=t_client("data.variant"), elem_id="data-variant")
+            take = gr.Button(t_client("data.variant_take"), size="sm", elem_id="data-variant-take")
         made = gr.HTML(padding=False, elem_id="data-variants")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     here = [key, page["log"]]

@@ -10,12 +10,12 @@ from core.data.profile import profile
 from core.memory.turns import Dated, Turns
 from core.messages import Kind
 from core.personas.from_log import persona_of
-from core.prompt.encoder import codec_of
-from tabs.data.data_context import Desk
+from core.prompt.encoder import encoder_for
+from tabs.data.data_context import DataContext
 from tabs.data.open_log import OpenLog
 from tabs.ui.errors import shows_errors
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 EXAMPLES_SHARE = 0.2  # of the window, for exchanges of the log
 
@@ -24,7 +24,7 @@ EXAMPLES_SHARE = 0.2  # of the window, for exchanges of the log
 class WithoutTraining:
     """Makes a persona and opens a talk with it."""
 
-    desk: Desk
+    desk: DataContext
 
     @shows_errors
     def talk(self, key: str, log: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, gr.Tabs]:
@@ -32,9 +32,9 @@ class WithoutTraining:
         visitor = self.desk.services.visitor(key, request, token)
         opened, services = self.desk.with_rows(visitor, log), self.desk.services
         loaded = services.models.current()
-        codec = codec_of(loaded.tokenizer)
+        codec = encoder_for(loaded.tokenizer)
         rows = [row.turns for row in opened.prepared.train]
-        you = say(visitor.language, "persona.you")
+        you = t(visitor.language, "persona.you")
         made = persona_of(
             profile(opened.log, opened.persona, gap_minutes=opened.prepared.gap_minutes), rows,
             other=you if opened.prepared.recipe.private else _other(opened) or you,
@@ -43,15 +43,15 @@ class WithoutTraining:
         persona = services.personas.save(visitor.owner, made)
         remembered = Turns(services.memory.store(visitor.owner))
         remembered.keep_log(persona.id, f"log {opened.log.file_name}", dated_turns(opened))
-        gr.Info(say(visitor.language, "data.talk_made", name=persona.name))
-        conversation = services.talk.open(visitor.owner, visitor.language, persona=persona.id)
+        gr.Info(t(visitor.language, "data.talk_made", name=persona.name))
+        conversation = services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id)
         return conversation.id, gr.Tabs(selected="talk")
 
 
 def dated_turns(opened: OpenLog) -> Iterator[Dated]:
     """What was said, as the rows have it (with stand-ins where they have them), each turn once, with its time."""
     prepared, seen = opened.prepared, set()
-    for row in (*prepared.train, *prepared.heldout, *prepared.test):
+    for row in (*prepared.train, *prepared.validation, *prepared.test):
         for turn, positions in zip(row.turns, row.positions, strict=True):
             said = opened.log.messages[positions[0]].time
             if said and positions[0] not in seen:
@@ -65,10 +65,10 @@ def _other(opened: OpenLog) -> str:
     return next((name for name, _ in said.most_common() if name != opened.persona), "")
 
 
-def build(desk: Desk, shared: Shared, log: gr.State) -> None:
+def build(desk: DataContext, shared: Shared, log: gr.State) -> None:
     """The button, with a sentence on what it does."""
-    talk = gr.Button(label("data.talk_at_once"), size="sm", elem_id="data-talk")
-    gr.Markdown(label("data.talk_at_once_what"), elem_classes="muted")
+    talk = gr.Button(t_client("data.talk_at_once"), size="sm", elem_id="data-talk")
+    gr.Markdown(t_client("data.talk_at_once_what"), elem_classes="muted")
     talk.click(
         WithoutTraining(desk).talk, [shared.key, log], [shared.conversation, shared.tabs],
         show_progress="hidden", api_visibility="private",

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.errors import InputError
-from core.memory.notes import Note, Notes
+from core.memory.notes import MemoryNote, Notes
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
-from tabs.ui.text import say
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 NONE = "0"  # no note is chosen
@@ -39,7 +39,7 @@ class NoteHandlers:
             return gr.Column(visible=False), *(gr.skip(),) * 7
         note = self._chosen(visitor, persona, chosen)
         live = note.forgotten is None
-        pin = say(visitor.language, "memory.unpin" if note.pinned else "memory.pin")
+        pin = t(visitor.language, "memory.unpin" if note.pinned else "memory.pin")
         return (gr.Column(visible=True), gr.Textbox(note.text, interactive=live), gr.Slider(value=note.importance),
                 gr.Button(visible=live), gr.Button(pin, visible=live), gr.Button(visible=live),
                 gr.Button(visible=not live), gr.Button(visible=not live))  # fmt: skip
@@ -54,7 +54,7 @@ class NoteHandlers:
         notes, note = self._notes(visitor, persona), self._chosen(visitor, persona, chosen)
         notes.change(note.id, text)
         notes.weigh(note.id, int(importance))
-        gr.Info(say(visitor.language, "memory.saved"))
+        gr.Info(t(visitor.language, "memory.saved"))
 
     @shows_errors
     def pin(self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
@@ -70,7 +70,7 @@ class NoteHandlers:
         """Use the chosen note no more; it can be brought back. Returns that none is chosen."""
         visitor = self.services.visitor(key, request, token)
         self._notes(visitor, persona).forget(self._chosen(visitor, persona, chosen).id, now=self._now())
-        gr.Info(say(visitor.language, "memory.forgot"))
+        gr.Info(t(visitor.language, "memory.forgot"))
         return NONE
 
     @shows_errors
@@ -89,13 +89,13 @@ class NoteHandlers:
         """Remove a forgotten note for good."""
         visitor = self.services.visitor(key, request, token)
         self._notes(visitor, persona).delete(self._chosen(visitor, persona, chosen).id)
-        gr.Info(say(visitor.language, "memory.deleted"))
+        gr.Info(t(visitor.language, "memory.deleted"))
         return NONE
 
     def _notes(self, visitor: Visitor, persona: str) -> Notes:
         return Notes(self.services.memory.store(visitor.owner), persona)
 
-    def _chosen(self, visitor: Visitor, persona: str, chosen: str) -> Note:
+    def _chosen(self, visitor: Visitor, persona: str, chosen: str) -> MemoryNote:
         if not str(chosen).isdecimal() or chosen == NONE:
             raise InputError("Choose a note in the list first.", "先に、一覧からメモを選んでください。")
         return self._notes(visitor, persona).get(int(chosen))

@@ -9,11 +9,11 @@ import gradio as gr
 from core.errors import InputError
 from core.memory.diary import Diary
 from core.memory.documents import Documents
-from core.memory.options import Choices
+from core.memory.options import MemoryOptions
 from tabs.memory import view
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class SourceHandlers:
     def choices(self, key: str, persona: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
         """(remembers, taking of notes, how often to ask, at once): what was chosen for this persona."""
         visitor = self.services.visitor(key, request, token)
-        chosen = self.services.memory.choices(visitor.owner, persona)
-        return chosen.remembers, chosen.notes, chosen.samples, chosen.at_once
+        chosen = self.services.memory.options(visitor.owner, persona)
+        return chosen.remembers, chosen.notes, chosen.samples, chosen.single_pass
 
     @shows_errors
     def choose(
@@ -38,10 +38,10 @@ class SourceHandlers:
         visitor = self.services.visitor(key, request, token)
         if notes not in ("auto", "on", "off"):
             raise InputError(f"“{notes}” is no way to take notes.", f"「{notes}」というメモの取り方はありません。")
-        chosen = Choices(bool(remembers), notes, min(max(int(samples), 1), 5), bool(at_once))
-        if chosen.at_once and not self.services.memory.choices(visitor.owner, persona).at_once:
+        chosen = MemoryOptions(bool(remembers), notes, min(max(int(samples), 1), 5), bool(at_once))
+        if chosen.single_pass and not self.services.memory.options(visitor.owner, persona).single_pass:
             chosen = replace(chosen, samples=max(chosen.samples, 3))  # one answer alone would be no vote
-        self.services.memory.choose(visitor.owner, persona, chosen)
+        self.services.memory.set_options(visitor.owner, persona, chosen)
         return view.taking(chosen, self.services.models.status, visitor.language)
 
     @shows_errors
@@ -57,7 +57,7 @@ class SourceHandlers:
                 added = documents.add(path, Path(cached).name, self.services.memory.clock().timestamp())
             finally:
                 path.unlink(missing_ok=True)
-            gr.Info(say(visitor.language, "memory.document_added", name=added.name))
+            gr.Info(t(visitor.language, "memory.document_added", name=added.name))
 
     @shows_errors
     def delete_document(
@@ -68,7 +68,7 @@ class SourceHandlers:
         if not str(chosen).isdecimal():
             raise InputError("Choose a document in the list first.", "先に、一覧から資料を選んでください。")
         Documents(self.services.memory.store(visitor.owner), persona).delete(int(chosen))
-        gr.Info(say(visitor.language, "memory.deleted"))
+        gr.Info(t(visitor.language, "memory.deleted"))
 
     @shows_errors
     def delete_entry(
@@ -80,12 +80,12 @@ class SourceHandlers:
         if level not in ("day", "week"):
             raise InputError("Choose a line of the diary first.", "先に、日記の行を選んでください。")
         Diary(self.services.memory.store(visitor.owner), persona).delete(level, date.fromisoformat(start))
-        gr.Info(say(visitor.language, "memory.deleted"))
+        gr.Info(t(visitor.language, "memory.deleted"))
 
     @shows_errors
     def forget_all(self, key: str, persona: str, request: gr.Request, token: gr.OAuthToken | None = None) -> gr.Column:
         """Remove everything with this persona for good: the question goes away."""
         visitor = self.services.visitor(key, request, token)
         self.services.memory.forget_persona(visitor.owner, persona)
-        gr.Info(say(visitor.language, "memory.all_done"))
+        gr.Info(t(visitor.language, "memory.all_done"))
         return gr.Column(visible=False)

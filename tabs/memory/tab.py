@@ -15,7 +15,7 @@ from tabs.memory.sources import SourceHandlers
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 EVERY = 1.5  # seconds between two looks at the memory: notes come while nobody presses anything
@@ -35,11 +35,11 @@ class MemoryHandlers:
         """The picker, standing on whom the conversation on the page is held with."""
         visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
-        personas = self.services.personas.list(visitor.owner, visitor.language)
+        personas = self.services.personas.list_all(visitor.owner, visitor.language)
         choices = [(persona.name, persona.id) for persona in personas]
-        for adapter in self.services.adapters.list(visitor.owner):
-            if adapter.contract:
-                name = say(visitor.language, "memory.adapter_own", name=adapter.contract.persona)
+        for adapter in self.services.adapters.list_all(visitor.owner):
+            if adapter.prompt_config:
+                name = t(visitor.language, "memory.adapter_own", name=adapter.prompt_config.persona)
                 choices.append((name, f"adapter:{adapter.name}"))
         known = [value for _, value in choices]
         wanted = remembered_as(talk) if talk else ""
@@ -60,7 +60,7 @@ class MemoryHandlers:
         if state == shown or not persona:
             return (gr.skip(),) * DRAWN
         notes, diary, documents = (made(store, persona) for made in (Notes, Diary, Documents))
-        entries, held = diary.entries()[::-1], documents.list()
+        entries, held = diary.entries()[::-1], documents.list_all()
         counts = (("turns", Turns(store).count(persona)), ("notes_count", len(notes.live())), ("days", len(entries)),
                   ("documents_count", len(held)))  # fmt: skip
         lines = [(view.entry_line(entry, visitor.language), f"{entry.level} {entry.start}") for entry in entries]
@@ -68,7 +68,7 @@ class MemoryHandlers:
         return (
             *self._list(visitor, notes, words, forgotten, chosen),
             view.figures(counts, visitor.language),
-            view.taking(self.services.memory.choices(visitor.owner, persona), status, visitor.language),
+            view.taking(self.services.memory.options(visitor.owner, persona), status, visitor.language),
             view.rounds(notes.rounds(), visitor.language),
             gr.Radio(choices=lines, value=None, visible=bool(lines)),
             gr.Column(visible=bool(lines)),
@@ -99,72 +99,79 @@ def build(services: Services, shared: Shared) -> None:
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=260):
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("memory.who"), elem_classes="title")
+                gr.Markdown(t_client("memory.who"), elem_classes="title")
                 who = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="memory-who")
                 figures = gr.HTML(padding=False, elem_id="memory-figures")
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("memory.how"), elem_classes="title")
-                remembers = gr.Checkbox(True, label=label("memory.remembers"), elem_id="memory-on",
+                gr.Markdown(t_client("memory.how"), elem_classes="title")
+                remembers = gr.Checkbox(True, label=t_client("memory.remembers"), elem_id="memory-on",
                                         container=False)  # fmt: skip
-                ways = [(label(f"memory.taking_{way}"), way) for way in ("auto", "on", "off")]
-                taking = gr.Radio(ways, value="auto", label=label("memory.taking"), elem_id="memory-taking")
+                ways = [(t_client(f"memory.taking_{way}"), way) for way in ("auto", "on", "off")]
+                taking = gr.Radio(ways, value="auto", label=t_client("memory.taking"), elem_id="memory-taking")
                 meaning = gr.HTML(padding=False, elem_id="memory-meaning")
-                with gr.Accordion(label("memory.more"), open=False, elem_id="memory-more"):
-                    samples = gr.Slider(1, 5, 1, step=1, label=label("memory.samples"),
-                                        info=label("memory.samples_info"), elem_id="memory-samples")  # fmt: skip
-                    at_once = gr.Checkbox(False, label=label("memory.at_once"), info=label("memory.at_once_info"),
+                with gr.Accordion(t_client("memory.more"), open=False, elem_id="memory-more"):
+                    samples = gr.Slider(1, 5, 1, step=1, label=t_client("memory.samples"),
+                                        info=t_client("memory.samples_info"), elem_id="memory-samples")  # fmt: skip
+                    at_once = gr.Checkbox(False, label=t_client("memory.at_once"), info=t_client("memory.at_once_info"),
                                           elem_id="memory-at-once")  # fmt: skip
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("memory.documents"), elem_classes="title")
-                gr.Markdown(label("memory.documents_hint"), elem_classes="muted")
+                gr.Markdown(t_client("memory.documents"), elem_classes="title")
+                gr.Markdown(t_client("memory.documents_hint"), elem_classes="muted")
                 drop = gr.File(file_count="multiple", file_types=list(ENDINGS), show_label=False, height=110,
                                elem_id="memory-drop")  # fmt: skip
                 files = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-files",
                                  elem_classes="lines")  # fmt: skip
-                remove = gr.Button(label("memory.document_delete"), size="sm", visible=False,
+                remove = gr.Button(t_client("memory.document_delete"), size="sm", visible=False,
                                    elem_id="memory-file-delete")  # fmt: skip
             with gr.Column(elem_classes="card"):
-                every = gr.Button(label("memory.all"), size="sm", elem_id="memory-all")
+                every = gr.Button(t_client("memory.all"), size="sm", elem_id="memory-all")
                 with gr.Column(visible=False, elem_classes="bare") as sure:
-                    gr.Markdown(label("memory.all_sure"), elem_classes="muted")
+                    gr.Markdown(t_client("memory.all_sure"), elem_classes="muted")
                     with gr.Row(elem_classes="actions"):
-                        yes = gr.Button(label("memory.all_yes"), variant="stop", elem_id="memory-all-yes", **small)
-                        no = gr.Button(label("memory.all_no"), **small)
+                        yes = gr.Button(t_client("memory.all_yes"), variant="stop", elem_id="memory-all-yes", **small)
+                        no = gr.Button(t_client("memory.all_no"), **small)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"):
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("memory.notes"), elem_classes="title")
+                gr.Markdown(t_client("memory.notes"), elem_classes="title")
                 with gr.Row(elem_classes="add-line"):
-                    fresh = gr.Textbox(placeholder=label("memory.add_placeholder"), show_label=False, container=False,
-                                       scale=8, elem_id="memory-fresh")  # fmt: skip
-                    add = gr.Button(label("memory.add"), variant="primary", scale=1, min_width=90, elem_id="memory-add")
+                    fresh = gr.Textbox(
+                        placeholder=t_client("memory.add_placeholder"),
+                        show_label=False,
+                        container=False,
+                        scale=8,
+                        elem_id="memory-fresh",
+                    )
+                    add = gr.Button(
+                        t_client("memory.add"), variant="primary", scale=1, min_width=90, elem_id="memory-add"
+                    )
                 with gr.Row(elem_classes="find-line"):
-                    words = gr.Textbox(placeholder=label("memory.search"), show_label=False, container=False,
+                    words = gr.Textbox(placeholder=t_client("memory.search"), show_label=False, container=False,
                                        scale=6, elem_id="memory-search")  # fmt: skip
-                    forgotten = gr.Checkbox(False, label=label("memory.forgotten"), container=False, scale=3,
+                    forgotten = gr.Checkbox(False, label=t_client("memory.forgotten"), container=False, scale=3,
                                             min_width=170, elem_id="memory-forgotten")  # fmt: skip
                 empty = gr.HTML(padding=False, elem_id="memory-empty")
                 notes = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-notes",
                                  elem_classes="lines")  # fmt: skip
                 with gr.Column(visible=False, elem_classes="bare", elem_id="memory-form") as form:
-                    text = gr.Textbox(label=label("memory.edit"), lines=1, max_lines=4, elem_id="memory-text")
-                    weight = gr.Slider(1, 5, 3, step=1, label=label("memory.importance"), elem_id="memory-weight")
+                    text = gr.Textbox(label=t_client("memory.edit"), lines=1, max_lines=4, elem_id="memory-text")
+                    weight = gr.Slider(1, 5, 3, step=1, label=t_client("memory.importance"), elem_id="memory-weight")
                     with gr.Row(elem_classes="actions"):
-                        save = gr.Button(label("memory.save"), variant="primary", elem_id="memory-save", **small)
-                        pin = gr.Button(label("memory.pin"), elem_id="memory-pin", **small)
-                        forget = gr.Button(label("memory.forget"), elem_id="memory-forget", **small)
-                        restore = gr.Button(label("memory.restore"), variant="primary", elem_id="memory-restore",
+                        save = gr.Button(t_client("memory.save"), variant="primary", elem_id="memory-save", **small)
+                        pin = gr.Button(t_client("memory.pin"), elem_id="memory-pin", **small)
+                        forget = gr.Button(t_client("memory.forget"), elem_id="memory-forget", **small)
+                        restore = gr.Button(t_client("memory.restore"), variant="primary", elem_id="memory-restore",
                                             visible=False, **small)  # fmt: skip
-                        delete = gr.Button(label("memory.delete"), variant="stop", elem_id="memory-delete",
+                        delete = gr.Button(t_client("memory.delete"), variant="stop", elem_id="memory-delete",
                                            visible=False, **small)  # fmt: skip
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("memory.diary"), elem_classes="title")
+                gr.Markdown(t_client("memory.diary"), elem_classes="title")
                 days = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-diary",
                                 elem_classes="lines")  # fmt: skip
-                gr.Markdown(label("memory.no_diary"), elem_classes="muted")
+                gr.Markdown(t_client("memory.no_diary"), elem_classes="muted")
                 with gr.Column(visible=False, elem_classes="bare") as days_more:
-                    day_delete = gr.Button(label("memory.diary_delete"), elem_id="memory-day-delete", **small)
+                    day_delete = gr.Button(t_client("memory.diary_delete"), elem_id="memory-day-delete", **small)
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("memory.rounds"), elem_classes="title")
+                gr.Markdown(t_client("memory.rounds"), elem_classes="title")
                 rounds = gr.HTML(padding=False, elem_id="memory-rounds")
     chosen, shown = gr.State(NONE), gr.State(())
 

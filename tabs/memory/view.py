@@ -4,38 +4,38 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from core.memory.diary import Entry
+from core.memory.diary import DiaryEntry
 from core.memory.documents import Document
-from core.memory.notes import Note, Round
-from core.memory.options import LARGE_ENOUGH, Choices
+from core.memory.notes import MemoryNote, NoteRound
+from core.memory.options import LARGE_ENOUGH, MemoryOptions
 from core.models.loading import ModelStatus
 from tabs.ui import html_parts
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 
-def note_line(note: Note, by_id: dict[int, Note], language: str) -> str:
+def note_line(note: MemoryNote, by_id: dict[int, MemoryNote], language: str) -> str:
     """The note, and on a second line when it was noted and from whom; for a forgotten one, when and for what."""
     marks = "★ " if note.pinned else ""
-    about = [day(note.created), say(language, f"memory.kind_{note.kind}"), say(language, f"memory.said_{note.said_by}")]
+    about = [day(note.created), t(language, f"memory.kind_{note.kind}"), t(language, f"memory.said_{note.said_by}")]
     if note.forgotten is not None:
-        about.append(say(language, "memory.was_forgotten", day=day(note.forgotten)))
+        about.append(t(language, "memory.was_forgotten", day=day(note.forgotten)))
         if heir := by_id.get(note.superseded_by or 0):
-            about.append(say(language, "memory.superseded", text=heir.text))
+            about.append(t(language, "memory.superseded", text=heir.text))
     return f"{marks}{note.text}\n{'・'.join(about) if language == 'ja' else ' · '.join(about)}"
 
 
 def figures(counts: Sequence[tuple[str, int]], language: str) -> str:
     """How much is remembered."""
-    rows = [(escape(say(language, f"memory.{name}")), f"{count:,}", "") for name, count in counts]
-    return html_parts.ledger(rows) + f'<p class="muted">{escape(say(language, "memory.rule"))}</p>'
+    rows = [(escape(t(language, f"memory.{name}")), f"{count:,}", "") for name, count in counts]
+    return html_parts.ledger(rows) + f'<p class="muted">{escape(t(language, "memory.rule"))}</p>'
 
 
-def taking(choices: Choices, status: ModelStatus, language: str) -> str:
+def taking(choices: MemoryOptions, status: ModelStatus, language: str) -> str:
     """Whether the model takes notes now, and why not."""
     size = f"{status.parameters / 1e9:.1f} B" if status.parameters >= 1e9 else f"{status.parameters / 1e6:.1f} M"
     if not choices.remembers:
         key = "now_none"
-    elif choices.at_once:
+    elif choices.single_pass:
         key = "now_at_once"
     elif choices.notes == "off":
         key = "now_off"
@@ -45,20 +45,20 @@ def taking(choices: Choices, status: ModelStatus, language: str) -> str:
         key = "now_on"
     else:
         key = "now_small_on" if choices.notes == "on" else "now_small"
-    return f'<p class="muted">{escape(say(language, f"memory.{key}", size=size))}</p>'
+    return f'<p class="muted">{escape(t(language, f"memory.{key}", size=size))}</p>'
 
 
-def rounds(made: Sequence[Round], language: str) -> str:
+def rounds(made: Sequence[NoteRound], language: str) -> str:
     """When the model took notes, what came of it, and which rung of the ladder read its answer."""
     if not made:
-        return f'<p class="muted">{escape(say(language, "memory.no_rounds"))}</p>'
+        return f'<p class="muted">{escape(t(language, "memory.no_rounds"))}</p>'
     lines = []
     for one in made:
-        rung = say(language, f"memory.rung_{one.rung}")
-        how = say(language, "memory.round_tries", rung=rung, n=one.tries) if one.tries > 1 else rung
-        came = say(language, "memory.round", remembered=one.remembered, forgotten=one.forgotten)
+        rung = t(language, f"memory.rung_{one.parse_method}")
+        how = t(language, "memory.round_tries", rung=rung, n=one.tries) if one.tries > 1 else rung
+        came = t(language, "memory.round", remembered=one.remembered, forgotten=one.forgotten)
         when = datetime.fromtimestamp(one.made).strftime("%Y-%m-%d %H:%M")
-        css = ' class="warn"' if one.rung == "none" else ""
+        css = ' class="warn"' if one.parse_method == "none" else ""
         lines.append(
             f'<li><span class="num">{when}</span> <b>{escape(came)}</b> <span{css}>{escape(how)}</span> '
             f'<span class="muted">{escape(one.model)}</span></li>'
@@ -66,22 +66,22 @@ def rounds(made: Sequence[Round], language: str) -> str:
     return f'<ul class="rounds">{"".join(lines)}</ul>'
 
 
-def entry_line(entry: Entry, language: str) -> str:
+def entry_line(entry: DiaryEntry, language: str) -> str:
     """A day or a week, and what happened."""
     when = entry.start.isoformat()
-    return f"{say(language, 'memory.week_of', day=when) if entry.level == 'week' else when}　{entry.text}"
+    return f"{t(language, 'memory.week_of', day=when) if entry.level == 'week' else when}　{entry.text}"
 
 
 def document_line(document: Document, language: str) -> str:
     """A document's name and how much of it there is."""
-    return say(language, "memory.document_line", name=document.name, n=f"{document.passages:,}")
+    return t(language, "memory.document_line", name=document.name, n=f"{document.passages:,}")
 
 
 def nothing(language: str, words: str) -> str:
     """What stands in place of the notes: what to do, or that nothing was found."""
     if words.strip():
-        return f'<p class="muted">{escape(say(language, "memory.nothing_found", words=words.strip()[:60]))}</p>'
-    return html_parts.empty(say(language, "memory.empty"), say(language, "memory.empty_hint"))
+        return f'<p class="muted">{escape(t(language, "memory.nothing_found", words=words.strip()[:60]))}</p>'
+    return html_parts.empty(t(language, "memory.empty"), t(language, "memory.empty_hint"))
 
 
 def day(seconds: float) -> str:

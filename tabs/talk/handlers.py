@@ -11,7 +11,7 @@ from tabs.talk.replies import Replies, seen_of
 from tabs.talk.view import JOINER, NOTHING_CHOSEN, drawn, shown, versions
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
-from tabs.ui.text import say
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 
@@ -34,7 +34,7 @@ class TalkHandlers:
     replies: Replies
 
     @shows_errors
-    def open(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+    def open_talk(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
         """Draw a conversation: (list of talks, adapter choice, *OUTPUTS)."""
         visitor = self.services.visitor(key, request, token)
         talk = stored(self.services, visitor, conversation)
@@ -47,7 +47,7 @@ class TalkHandlers:
     ) -> Iterator[tuple]:  # fmt: skip
         """Say something and stream the answer, once the person has paused. Nothing said: the persona speaks first."""
         visitor = self.services.visitor(key, request, token)
-        words = self.services.talk.limits.check(text)
+        words = self.services.chat.rate_limiter.check(text)
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation)
             if not words and talk.path and talk.path[-1].role == "assistant":
@@ -55,7 +55,7 @@ class TalkHandlers:
                 return
             if words:
                 self._check_fits(visitor, talk, words)
-            self.services.talk.limits.ask(visitor.owner)
+            self.services.chat.rate_limiter.acquire(visitor.owner)
             talk = self.services.conversations.save(visitor.owner, talk.said("user", words))
             writing = self.replies.begin(visitor, talk)
         yield from self.replies.stream(visitor, talk, writing, human=human and bool(words))
@@ -68,19 +68,19 @@ class TalkHandlers:
         visitor = self.services.visitor(key, request, token)
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation).without_reply()
-            self.services.talk.limits.ask(visitor.owner)
+            self.services.chat.rate_limiter.acquire(visitor.owner)
             writing = self.replies.begin(visitor, talk)
         yield from self.replies.stream(visitor, talk, writing, human=False)
 
     @shows_errors
-    def go_on(
+    def continue_(
         self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> Iterator[tuple]:
         """Let the persona say more: its last reply grows."""
         visitor = self.services.visitor(key, request, token)
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation)
-            self.services.talk.limits.ask(visitor.owner)
+            self.services.chat.rate_limiter.acquire(visitor.owner)
             writing = self.replies.begin(visitor, talk)
         answered = bool(talk.path) and talk.path[-1].role == "assistant"
         yield from self.replies.stream(visitor, talk, writing, human=False, go_on=answered)
@@ -104,7 +104,7 @@ class TalkHandlers:
         """Change a message. After one's own the persona answers anew; the persona's is a correction to learn from."""
         visitor = self.services.visitor(key, request, token)
         index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
-        words = self.services.talk.limits.check(str(event.value).replace(JOINER, ""))
+        words = self.services.chat.rate_limiter.check(str(event.value).replace(JOINER, ""))
         if not words:
             raise InputError("An empty message cannot be kept. Use undo to take it back.",
                              "空のメッセージにはできません。取り消すには「戻す」を使ってください。")  # fmt: skip
@@ -112,7 +112,7 @@ class TalkHandlers:
             talk = self._quiet(visitor, conversation).edited(int(index), words)
             answered = talk.path[-1].role == "assistant"
             if not answered:
-                self.services.talk.limits.ask(visitor.owner)
+                self.services.chat.rate_limiter.acquire(visitor.owner)
             talk = self.services.conversations.save(visitor.owner, talk)
             writing = None if answered else self.replies.begin(visitor, talk)
         if writing:
@@ -143,7 +143,9 @@ class TalkHandlers:
     ) -> str:
         """A new conversation with this persona and adapter; the old one stays in the list."""
         visitor = self.services.visitor(key, request, token)
-        talk = self.services.talk.open(visitor.owner, visitor.language, persona=persona or "", adapter=adapter or "")
+        talk = self.services.chat.open_conversation(
+            visitor.owner, visitor.language, persona=persona or "", adapter=adapter or ""
+        )
         return talk.id
 
     @shows_errors
@@ -156,7 +158,7 @@ class TalkHandlers:
             talk = self._quiet(visitor, conversation)
             persona = talk.persona
             if not persona and not adapter:  # it was the adapter's own
-                persona = self.services.personas.list(visitor.owner, visitor.language)[0].id
+                persona = self.services.personas.list_all(visitor.owner, visitor.language)[0].id
             changed = replace(talk, adapter=adapter or "", persona=persona)
             talk = self.services.conversations.save(visitor.owner, changed)
         return seen_of(self.services, visitor, talk)
@@ -166,12 +168,12 @@ class TalkHandlers:
         """Remove this conversation for good and open the newest of the others, or a new one."""
         visitor = self.services.visitor(key, request, token)
         self.replies.give_up(visitor, conversation)
-        self.services.talk.delete(visitor.owner, conversation)
-        others = self.services.conversations.list(visitor.owner, most=1)
-        return (others[0] if others else self.services.talk.open(visitor.owner, visitor.language)).id
+        self.services.chat.delete(visitor.owner, conversation)
+        others = self.services.conversations.list_all(visitor.owner, most=1)
+        return (others[0] if others else self.services.chat.open_conversation(visitor.owner, visitor.language)).id
 
     @shows_errors
-    def list_talks(
+    def refresh_list(
         self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> gr.Radio:
         """The list of talks, with the title that a talk has by now."""
@@ -180,8 +182,8 @@ class TalkHandlers:
 
     def titles(self, visitor: Visitor, talk: Conversation) -> gr.Radio:
         """The list of talks, standing on this one."""
-        found = self.services.conversations.list(visitor.owner)
-        choices = [(c.title or say(visitor.language, "talk.untitled"), c.id) for c in found]
+        found = self.services.conversations.list_all(visitor.owner)
+        choices = [(c.title or t(visitor.language, "talk.untitled"), c.id) for c in found]
         return gr.Radio(choices=choices, value=talk.id)
 
     def _quiet(self, visitor: Visitor, conversation: str) -> Conversation:
@@ -191,14 +193,14 @@ class TalkHandlers:
 
     def _check_fits(self, visitor: Visitor, talk: Conversation, words: str) -> None:
         """Raise before anything is stored, so that the words stay in the message box."""
-        setting = self.services.talk.setting(visitor.owner, talk, visitor.language)
-        self.services.talk.prompt(setting, talk, words)
+        setting = self.services.chat.context(visitor.owner, talk, visitor.language)
+        self.services.chat.prompt(setting, talk, words)
 
     def _whole(self, visitor: Visitor, talk: Conversation, **more: object) -> tuple:
         return shown(chat=drawn(talk), stop=gr.Button(visible=False), seen=seen_of(self.services, visitor, talk),
                      **versions(talk, NOTHING_CHOSEN, visitor.language), **more)  # fmt: skip
 
     def _adapters(self, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
-        choices = [(say(visitor.language, "talk.base_only"), "")]
-        choices += [(adapter.name, adapter.name) for adapter in self.services.adapters.list(visitor.owner)]
+        choices = [(t(visitor.language, "talk.base_only"), "")]
+        choices += [(adapter.name, adapter.name) for adapter in self.services.adapters.list_all(visitor.owner)]
         return gr.Dropdown(choices=choices, value=talk.adapter)

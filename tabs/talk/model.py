@@ -12,7 +12,7 @@ from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.status_bar import duration, model_text
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import language_of
 
 EVERY = 0.7  # seconds between looks at the model's state
@@ -33,7 +33,7 @@ def coming(status: ModelStatus, language: str) -> str:
     if status.state == "loading" and status.fraction is not None:
         said = f"{said} {percent}%"
     if status.seconds_left is not None:
-        said += say(language, "model.left", left=duration(status.seconds_left, language))
+        said += t(language, "model.left", left=duration(status.seconds_left, language))
     return (
         f'<div class="bar" role="progressbar" aria-valuenow="{percent}">'
         f'<i class="part-new" style="width:{percent}%"></i></div><p class="muted num">{html_parts.escape(said)}</p>'
@@ -43,12 +43,12 @@ def coming(status: ModelStatus, language: str) -> str:
 def figures(status: ModelStatus, language: str) -> str:
     """Name, size, context and device of the model that is loaded, and what is to know about its tokenizer."""
     size = f"{status.parameters / 1e9:.1f} B" if status.parameters >= 1e9 else f"{status.parameters / 1e6:.1f} M"
-    facts = say(language, "model.figures", size=size, context=f"{status.context:,}", device=status.device)
+    facts = t(language, "model.figures", size=size, context=f"{status.context:,}", device=status.device)
     if status.quantization != "none":
-        facts += say(language, "model.held_in", n=status.quantization.removesuffix("bit"))
-    notes = [("muted", say(language, "model.mini"))] if status.name == EMBEDDED else []
+        facts += t(language, "model.held_in", n=status.quantization.removesuffix("bit"))
+    notes = [("muted", t(language, "model.mini"))] if status.name == EMBEDDED else []
     if status.offloaded:
-        notes.append(("warn", say(language, "model.offloaded", percent=f"{status.offloaded:.0%}")))
+        notes.append(("warn", t(language, "model.offloaded", percent=f"{status.offloaded:.0%}")))
     check = status.tokenizer_check
     if check.verdict in ("right", "rebuilt"):
         notes.append(("muted", f"✓ {check.text(language)}"))
@@ -80,9 +80,9 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
     """The card; returns the picker of adapters, and the picture of the model's state, which changes with it."""
     handlers = ModelHandlers(services)
     with gr.Column(elem_classes="card"):
-        gr.Markdown(label("model.title"), elem_classes="title")
+        gr.Markdown(t_client("model.title"), elem_classes="title")
         state = gr.HTML(padding=False, elem_id="model-state")
-        adapter = gr.Dropdown(choices=[("—", "")], value="", label=label("model.adapter"), elem_id="adapter")
+        adapter = gr.Dropdown(choices=[("—", "")], value="", label=t_client("model.adapter"), elem_id="adapter")
         load, cancel = model_choice.build(services, shared)
     shown = gr.State("")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}

@@ -5,44 +5,54 @@ from html import escape
 
 import gradio as gr
 
-from core.catalogue.catalogue import BITS, Bits, Entry, Mark, catalogue, entry_of, marks, suggestions, this_machine
+from core.catalogue.catalogue import (
+    BITS,
+    Bits,
+    CatalogueEntry,
+    FitRating,
+    catalogue,
+    entry_of,
+    fit_ratings,
+    suggestions,
+    this_machine,
+)
 from core.errors import AppError
 from core.models.loading import HUB_ID
 from core.models.options import LoadOptions, Trust
-from core.models.sizing.requirements import QUANTIZATIONS, Prospect, look_up, marks_of
+from core.models.sizing.requirements import QUANTIZATIONS, ModelRequirements, inspect_model, ratings_of
 from tabs.ui import html_parts
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
-ORDER: tuple[Mark, ...] = ("fits", "tight", "too big", "unknown")  # best first
+ORDER: tuple[FitRating, ...] = ("fits", "tight", "too big", "unknown")  # best first
 
 
-def best_mark(entry: Entry) -> Mark:
+def best_mark(entry: CatalogueEntry) -> FitRating:
     """The mark of the number of bits in which the model has the best chances here."""
-    return min(marks(entry, this_machine()).values(), key=ORDER.index)
+    return min(fit_ratings(entry, this_machine()).values(), key=ORDER.index)
 
 
-def suggestion_text(entry: Entry, language: str) -> str:
+def suggestion_text(entry: CatalogueEntry, language: str) -> str:
     """Two lines: the name; its size, whether it fits, and its terms where it has some."""
-    about = [_size(entry.parameters), say(language, f"model.mark_{_css(best_mark(entry))}")]
-    about += [say(language, "model.gated_short")] if entry.gated else []
+    about = [_size(entry.parameters), t(language, f"model.mark_{_css(best_mark(entry))}")]
+    about += [t(language, "model.gated_short")] if entry.gated else []
     return f"{entry.name}\n{'・'.join(about)}"
 
 
-def facts(prospect: Prospect, language: str) -> str:
+def facts(prospect: ModelRequirements, language: str) -> str:
     """The choice in figures: size, context, licence, format, and what it takes in each number of bits."""
-    entry, unknown = prospect.entry, say(language, "model.unknown")
+    entry, unknown = prospect.entry, t(language, "model.unknown")
     rows = [
-        (say(language, "model.size"), _size(prospect.parameters) or unknown, ""),
-        (say(language, "model.context"), f"{prospect.context:,}" if prospect.context else unknown, ""),
+        (t(language, "model.size"), _size(prospect.parameters) or unknown, ""),
+        (t(language, "model.context"), f"{prospect.context:,}" if prospect.context else unknown, ""),
     ]
     if entry:
-        gate = f" · {say(language, 'model.gated_short')}" if entry.gated else ""
-        rows += [(say(language, "model.licence"), (entry.licence or unknown) + gate, "")]
-        form = say(language, "model.format_own") if entry.format == "model" else entry.format
-        rows += [(say(language, "model.format"), form or unknown, "")]
+        gate = f" · {t(language, 'model.gated_short')}" if entry.gated else ""
+        rows += [(t(language, "model.licence"), (entry.licence or unknown) + gate, "")]
+        form = t(language, "model.format_own") if entry.format == "model" else entry.format
+        rows += [(t(language, "model.format"), form or unknown, "")]
     said = [f'<p class="num"><b>{escape(entry.name if entry else prospect.name)}</b></p>']
     if entry:
         said += [_muted(entry.notes["ja" if language == "ja" else "en"])]
@@ -55,33 +65,36 @@ def _muted(text: str) -> str:
     return f'<p class="muted">{escape(text)}</p>'
 
 
-def _memory(prospect: Prospect, language: str) -> str:
+def _memory(prospect: ModelRequirements, language: str) -> str:
     """A table of bits against talking and learning, each with its mark in words and colour."""
     machine = this_machine()
-    head = "".join(f"<th>{escape(say(language, f'model.{key}'))}</th>" for key in ("weights", "to_talk", "to_learn"))
+    head = "".join(f"<th>{escape(t(language, f'model.{key}'))}</th>" for key in ("weights", "to_talk", "to_learn"))
     lines = []
     for bits in BITS[:1] if prospect.quantised else BITS:
         cells = [f"<td>{escape(_bits(bits, language, prospect))}</td>"]
         for training in (False, True):
-            mark, need = marks_of(prospect, machine, training=training)[bits], prospect.memory(bits, training=training)
+            mark, need = (
+                ratings_of(prospect, machine, training=training)[bits],
+                prospect.memory(bits, training=training),
+            )
             amount = f"{need / 1e9:.1f} GB" if need else "—"
-            word = escape(say(language, f"model.mark_{_css(mark)}"))
+            word = escape(t(language, f"model.mark_{_css(mark)}"))
             cells.append(f'<td><span class="mark {_css(mark)}">{amount}<small>{word}</small></span></td>')
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    where = say(language, "model.vram" if machine.vram else "model.ram", n=f"{machine.memory / 1e9:.0f}")
+    where = t(language, "model.vram" if machine.vram else "model.ram", n=f"{machine.memory / 1e9:.0f}")
     body = f'<table class="memory num"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     return f'{body}<p class="muted">{escape(where)}</p>'
 
 
-def _gate(entry: Entry, language: str) -> str:
+def _gate(entry: CatalogueEntry, language: str) -> str:
     link = f'<a href="https://huggingface.co/{escape(entry.id)}" target="_blank" rel="noopener">{escape(entry.id)}</a>'
-    return f'<p class="warn">{escape(say(language, "model.gated"))} {link}</p>'
+    return f'<p class="warn">{escape(t(language, "model.gated"))} {link}</p>'
 
 
-def _bits(bits: Bits, language: str, prospect: Prospect) -> str:
+def _bits(bits: Bits, language: str, prospect: ModelRequirements) -> str:
     if prospect.quantised:
-        return say(language, "model.as_published")
-    return say(language, "model.bits_16" if bits == 16 else "model.bits", n=bits)
+        return t(language, "model.as_published")
+    return t(language, "model.bits_16" if bits == 16 else "model.bits", n=bits)
 
 
 def _size(parameters: int | None) -> str:
@@ -90,7 +103,7 @@ def _size(parameters: int | None) -> str:
     return f"{parameters / 1e9:.1f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"
 
 
-def _css(mark: Mark) -> str:
+def _css(mark: FitRating) -> str:
     return mark.replace(" ", "_")
 
 
@@ -106,8 +119,7 @@ class ChoiceHandlers:
         language = self.services.visitor(key, request, token).language
         few = [(suggestion_text(entry, language), entry.id) for entry in suggestions(this_machine())]
         every = [
-            (f"{entry.name} · {say(language, f'model.mark_{_css(best_mark(entry))}')}", entry.id)
-            for entry in catalogue()
+            (f"{entry.name} · {t(language, f'model.mark_{_css(best_mark(entry))}')}", entry.id) for entry in catalogue()
         ]
         return gr.Radio(choices=few), gr.Dropdown(choices=every)
 
@@ -122,9 +134,9 @@ class ChoiceHandlers:
             return "", _bit_choices(None, language)
         if entry_of(name) is None and not fetch:
             hint = "model.enter" if HUB_ID.fullmatch(name) or self.services.models.local_folders else "model.enter_id"
-            return _muted(say(language, hint)), _bit_choices(None, language)
+            return _muted(t(language, hint)), _bit_choices(None, language)
         try:
-            prospect = look_up(name, local_folders=self.services.models.local_folders)
+            prospect = inspect_model(name, local_folders=self.services.models.local_folders)
         except AppError as error:
             return f'<p class="warn">{escape(error.text(language))}</p>', _bit_choices(None, language)
         return facts(prospect, language), _bit_choices(prospect, language)
@@ -146,9 +158,9 @@ class ChoiceHandlers:
         self.services.models.cancel()
 
 
-def _bit_choices(prospect: Prospect | None, language: str) -> gr.Radio:
+def _bit_choices(prospect: ModelRequirements | None, language: str) -> gr.Radio:
     """The numbers of bits, the best that fits chosen; hidden for a model that is published in fewer."""
-    choices = [(say(language, "model.bits_16" if b == 16 else "model.bits", n=b), q) for b, q in QUANTIZATIONS.items()]
+    choices = [(t(language, "model.bits_16" if b == 16 else "model.bits", n=b), q) for b, q in QUANTIZATIONS.items()]
     best = prospect.best(this_machine()) if prospect else "none"
     return gr.Radio(choices=choices, value=best, visible=prospect is not None and not prospect.quantised)
 
@@ -156,23 +168,25 @@ def _bit_choices(prospect: Prospect | None, language: str) -> gr.Radio:
 def build(services: Services, shared: Shared) -> tuple[gr.Button, gr.Button]:
     """The fold below the model; returns its buttons (load, cancel), which follow the model's state."""
     handlers = ChoiceHandlers(services)
-    with gr.Accordion(label("model.other"), open=False, visible=not services.models.locked, elem_id="model-other"):
-        few = gr.Radio(choices=[], label=label("model.few"), elem_id="model-few", elem_classes="choices")
-        every = gr.Dropdown(choices=[], value=None, label=label("model.every"), elem_id="model-every")
-        name = gr.Textbox(label=label("model.name"), placeholder="Qwen/Qwen3-0.6B", elem_id="model-name",
-                          info=label("model.name_info"), max_lines=1)  # fmt: skip
+    with gr.Accordion(t_client("model.other"), open=False, visible=not services.models.locked, elem_id="model-other"):
+        few = gr.Radio(choices=[], label=t_client("model.few"), elem_id="model-few", elem_classes="choices")
+        every = gr.Dropdown(choices=[], value=None, label=t_client("model.every"), elem_id="model-every")
+        name = gr.Textbox(label=t_client("model.name"), placeholder="Qwen/Qwen3-0.6B", elem_id="model-name",
+                          info=t_client("model.name_info"), max_lines=1)  # fmt: skip
         about = gr.HTML(padding=False, elem_id="model-about")
-        held = {"label": label("model.weights"), "info": label("model.weights_info")}
+        held = {"label": t_client("model.weights"), "info": t_client("model.weights_info")}
         bits = gr.Radio(choices=list(QUANTIZATIONS.values()), value="none", visible=False, elem_id="model-bits", **held)
         trusted = services.models.local_folders  # where strangers come, nobody may tick these
-        with gr.Accordion(label("model.trust"), open=False, visible=trusted, elem_id="model-trust"):
+        with gr.Accordion(t_client("model.trust"), open=False, visible=trusted, elem_id="model-trust"):
             pickles, code = (
-                gr.Checkbox(label=label(f"model.{what}"), info=label(f"model.{what}_info"), elem_id=f"model-{what}")
+                gr.Checkbox(
+                    label=t_client(f"model.{what}"), info=t_client(f"model.{what}_info"), elem_id=f"model-{what}"
+                )
                 for what in ("pickles", "code")
             )
         with gr.Row():
-            load = gr.Button(label("model.load"), size="sm", variant="primary", elem_id="model-load")
-            cancel = gr.Button(label("model.cancel"), size="sm", visible=False, elem_id="model-cancel")
+            load = gr.Button(t_client("model.load"), size="sm", variant="primary", elem_id="model-load")
+            cancel = gr.Button(t_client("model.cancel"), size="sm", visible=False, elem_id="model-cancel")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [about, bits]
     shared.arrived.then(handlers.fill, shared.key, [few, every], **quiet)

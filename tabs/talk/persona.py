@@ -11,7 +11,7 @@ from tabs.talk import persona_card, sampling
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say, texts
+from tabs.ui.text import t, t_client, texts
 from tabs.ui.visitor import Visitor
 
 FORM = ("name", "summary", "description", "greeting", "examples", "greetings", "book")
@@ -21,11 +21,11 @@ BETWEEN = "\n---\n"  # of greetings
 
 def choice(services: Services, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
     """The picker, standing on the persona that `talk` is held with."""
-    personas = services.personas.list(visitor.owner, visitor.language)
+    personas = services.personas.list_all(visitor.owner, visitor.language)
     choices = [(p.name, p.id) for p in personas]
     if not talk.persona:
-        trained = services.talk.persona(visitor.owner, "", talk.adapter, visitor.language)
-        choices.insert(0, (say(visitor.language, "persona.trained", name=trained.name), ""))
+        trained = services.chat.persona(visitor.owner, "", talk.adapter, visitor.language)
+        choices.insert(0, (t(visitor.language, "persona.trained", name=trained.name), ""))
     return gr.Dropdown(choices=choices, value=talk.persona)
 
 
@@ -42,7 +42,7 @@ class PersonaHandlers:
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
             return (gr.skip(),) * (3 + len(FORM) + len(sampling.NAMES) + 1)
-        persona = self.services.talk.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
+        persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
         own = bool(persona.id) and not persona.built_in
         face = persona_card.face(self.services, visitor, persona)
         filled = (*_form_of(persona), *sampling.shown(persona.sampling))
@@ -61,7 +61,7 @@ class PersonaHandlers:
         """
         visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
-        before = self.services.talk.persona(
+        before = self.services.chat.persona(
             visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
         )
         drawn = sampling.drawn(temperature, top_p, top_k, min_p, typical_p, repetition_penalty, no_repeat_ngram,
@@ -74,21 +74,23 @@ class PersonaHandlers:
             book=edited(before.book, book),
         )  # fmt: skip
         persona = self.services.personas.save(visitor.owner, changed)
-        gr.Info(say(visitor.language, "persona.saved", name=persona.name))
+        gr.Info(t(visitor.language, "persona.saved", name=persona.name))
         if talk and before.id == persona.id:
             return talk.id
         adapter = talk.adapter if talk else ""
-        return self.services.talk.open(visitor.owner, visitor.language, persona=persona.id, adapter=adapter).id
+        return self.services.chat.open_conversation(
+            visitor.owner, visitor.language, persona=persona.id, adapter=adapter
+        ).id
 
     @shows_errors
     def make(self, key: str, kind: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
         """A new persona of a kind, to be filled in. Returns the id of a talk with it."""
         visitor = self.services.visitor(key, request, token)
         text = "persona.new_description" if kind not in KINDS[1:] else f"persona.text_{kind}"
-        fresh = Persona(say(visitor.language, "persona.new_name"), texts()[text][visitor.language],
-                        user=say(visitor.language, "persona.you"))  # fmt: skip
+        fresh = Persona(t(visitor.language, "persona.new_name"), texts()[text][visitor.language],
+                        user=t(visitor.language, "persona.you"))  # fmt: skip
         persona = self.services.personas.save(visitor.owner, fresh)
-        return self.services.talk.open(visitor.owner, visitor.language, persona=persona.id).id
+        return self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
 
     @shows_errors
     def delete(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
@@ -98,10 +100,10 @@ class PersonaHandlers:
         if talk and talk.persona:
             self.services.personas.delete(visitor.owner, talk.persona)
             self.services.memory.forget_persona(visitor.owner, talk.persona)
-            for other in self.services.conversations.list(visitor.owner, most=10_000):
+            for other in self.services.conversations.list_all(visitor.owner, most=10_000):
                 if other.persona == talk.persona:
-                    self.services.talk.delete(visitor.owner, other.id)
-        return self.services.talk.open(visitor.owner, visitor.language).id
+                    self.services.chat.delete(visitor.owner, other.id)
+        return self.services.chat.open_conversation(visitor.owner, visitor.language).id
 
 
 def _form_of(persona: Persona) -> list:
@@ -115,31 +117,33 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
     """The card; returns the picker."""
     handlers = PersonaHandlers(services)
     with gr.Column(elem_classes="card"):
-        gr.Markdown(label("persona.title"), elem_classes="title")
+        gr.Markdown(t_client("persona.title"), elem_classes="title")
         who = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="persona")
         face = gr.HTML(padding=False, elem_id="persona-face")
-        with gr.Accordion(label("persona.edit"), open=False, elem_id="persona-edit"):
+        with gr.Accordion(t_client("persona.edit"), open=False, elem_id="persona-edit"):
             form = [
-                gr.Textbox(label=label("persona.name"), max_length=60),
-                gr.Textbox(label=label("persona.summary"), max_length=120),
-                gr.Textbox(label=label("persona.description"), lines=5, max_lines=14),
-                gr.Textbox(label=label("persona.greeting"), info=label("persona.greeting_info"), lines=2),
-                gr.Textbox(label=label("persona.examples"), info=label("persona.examples_info"), lines=5, max_lines=14),
+                gr.Textbox(label=t_client("persona.name"), max_length=60),
+                gr.Textbox(label=t_client("persona.summary"), max_length=120),
+                gr.Textbox(label=t_client("persona.description"), lines=5, max_lines=14),
+                gr.Textbox(label=t_client("persona.greeting"), info=t_client("persona.greeting_info"), lines=2),
+                gr.Textbox(
+                    label=t_client("persona.examples"), info=t_client("persona.examples_info"), lines=5, max_lines=14
+                ),
             ]
-            with gr.Accordion(label("persona.more"), open=False, elem_id="persona-book"):
+            with gr.Accordion(t_client("persona.more"), open=False, elem_id="persona-book"):
                 form += _more()
             drawing = sampling.build()
             with gr.Row():
-                save = gr.Button(label("persona.save"), variant="primary", size="sm", elem_id="persona-save")
-                delete = gr.Button(label("persona.delete"), variant="stop", size="sm", visible=False)
+                save = gr.Button(t_client("persona.save"), variant="primary", size="sm", elem_id="persona-save")
+                delete = gr.Button(t_client("persona.delete"), variant="stop", size="sm", visible=False)
         card_parts = persona_card.build()
-        with gr.Accordion(label("persona.make"), open=False, elem_id="persona-new"):
+        with gr.Accordion(t_client("persona.make"), open=False, elem_id="persona-new"):
             kind = gr.Radio(
-                choices=[(label(f"persona.kind_{kind}"), kind) for kind in KINDS], value="free",
-                label=label("persona.kind"), elem_id="persona-kind",
+                choices=[(t_client(f"persona.kind_{kind}"), kind) for kind in KINDS], value="free",
+                label=t_client("persona.kind"), elem_id="persona-kind",
             )  # fmt: skip
-            gr.Markdown(label("persona.from_log"), elem_classes="muted")
-            make = gr.Button(label("persona.make"), size="sm", elem_id="persona-make")
+            gr.Markdown(t_client("persona.from_log"), elem_classes="muted")
+            make = gr.Button(t_client("persona.make"), size="sm", elem_id="persona-make")
 
     where = [shared.key, shared.conversation]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
@@ -157,7 +161,7 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
 def _more() -> list[gr.components.Component]:
     """What few fill in: other greetings, and the character book."""
     return [
-        gr.Textbox(label=label("persona.greetings"), info=label("persona.greetings_info"), lines=2, max_lines=8),
-        gr.Textbox(label=label("persona.book"), info=label("persona.book_info"), lines=4, max_lines=16,
-                   placeholder=label("persona.book_example"), elem_id="persona-book-text"),
+        gr.Textbox(label=t_client("persona.greetings"), info=t_client("persona.greetings_info"), lines=2, max_lines=8),
+        gr.Textbox(label=t_client("persona.book"), info=t_client("persona.book_info"), lines=4, max_lines=16,
+                   placeholder=t_client("persona.book_example"), elem_id="persona-book-text"),
     ]  # fmt: skip

@@ -17,7 +17,7 @@ from core.workspace import safe_name
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 CARD_FILES = [".png", ".json", ".charx"]
@@ -32,19 +32,21 @@ class CardHandlers:
     services: Services
 
     @shows_errors
-    def open(self, key: str, cached: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[None, str]:
+    def open_card(
+        self, key: str, cached: str, request: gr.Request, token: gr.OAuthToken | None = None
+    ) -> tuple[None, str]:
         """(the empty upload, id of a new talk with the card's persona)."""
         visitor = self.services.visitor(key, request, token)
         card = read_card(self._uploaded(visitor, cached))
-        named = replace(card.persona, user=say(visitor.language, "persona.you"))
+        named = replace(card.persona, user=t(visitor.language, "persona.you"))
         persona = self.services.personas.save(visitor.owner, named)
         if card.picture:
             self.services.personas.save_picture(visitor.owner, persona.id, card.picture)
         entries = len(persona.book.entries)
         gr.Info(
-            say(visitor.language, "persona.opened_book" if entries else "persona.opened", name=persona.name, n=entries)
+            t(visitor.language, "persona.opened_book" if entries else "persona.opened", name=persona.name, n=entries)
         )
-        return None, self.services.talk.open(visitor.owner, visitor.language, persona=persona.id).id
+        return None, self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
 
     @shows_errors
     def save_png(
@@ -73,14 +75,14 @@ class CardHandlers:
         picture = portrait(self._uploaded(visitor, cached))
         if picture is None:
             raise InputError(
-                *(say(language, "persona.picture_wrong", name=Path(cached).name) for language in ("en", "ja"))
+                *(t(language, "persona.picture_wrong", name=Path(cached).name) for language in ("en", "ja"))
             )
         before = self._persona(visitor, conversation)
         persona = self.services.personas.save(visitor.owner, before) if before.built_in else before
         self.services.personas.save_picture(visitor.owner, persona.id, picture)
         if persona.id == before.id:
             return None, conversation
-        return None, self.services.talk.open(visitor.owner, visitor.language, persona=persona.id).id
+        return None, self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
 
     def _uploaded(self, visitor: Visitor, cached: str) -> bytes:
         file = self.services.take_upload(visitor.owner, cached)
@@ -91,7 +93,7 @@ class CardHandlers:
 
     def _persona(self, visitor: Visitor, conversation: str) -> Persona:
         talk = self.services.conversations.get(visitor.owner, conversation)
-        return self.services.talk.persona(
+        return self.services.chat.persona(
             visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
         )
 
@@ -105,7 +107,7 @@ def face(services: Services, visitor: Visitor, persona: Persona) -> str:
     file = io.BytesIO()
     image.save(file, "PNG")
     source = base64.b64encode(file.getvalue()).decode()
-    name = escape(say(visitor.language, "persona.picture_of", name=persona.name), quote=True)
+    name = escape(t(visitor.language, "persona.picture_of", name=persona.name), quote=True)
     line = escape(persona.summary or persona.description[:80])
     return f'<div class="face"><img src="data:image/png;base64,{source}" alt="{name}"><span>{line}</span></div>'
 
@@ -134,14 +136,14 @@ class CardParts:
 
 def build() -> CardParts:
     """The fold with cards and picture."""
-    with gr.Accordion(label("persona.card"), open=False, elem_id="persona-card"):
-        gr.Markdown(label("persona.card_info"), elem_classes="muted")
-        opened = gr.UploadButton(label("persona.card_open"), file_types=CARD_FILES, size="sm", elem_id="card-open")
+    with gr.Accordion(t_client("persona.card"), open=False, elem_id="persona-card"):
+        gr.Markdown(t_client("persona.card_info"), elem_classes="muted")
+        opened = gr.UploadButton(t_client("persona.card_open"), file_types=CARD_FILES, size="sm", elem_id="card-open")
         with gr.Row():
-            png = gr.Button(label("persona.card_png"), size="sm", elem_id="card-png", min_width=90)
-            plain = gr.Button(label("persona.card_json"), size="sm", elem_id="card-json", min_width=90)
+            png = gr.Button(t_client("persona.card_png"), size="sm", elem_id="card-png", min_width=90)
+            plain = gr.Button(t_client("persona.card_json"), size="sm", elem_id="card-json", min_width=90)
         picture = gr.UploadButton(
-            label("persona.picture_change"), file_types=["image"], size="sm", elem_id="card-picture"
+            t_client("persona.picture_change"), file_types=["image"], size="sm", elem_id="card-picture"
         )
         file = gr.DownloadButton("file", elem_id="persona-file", elem_classes="unseen")
     return CardParts(opened, png, plain, picture, file)
@@ -152,7 +154,7 @@ def wire(services: Services, shared: Shared, parts: CardParts) -> gr.events.Depe
     handlers, quiet = CardHandlers(services), {"show_progress": "hidden", "api_visibility": "private"}
     where = [shared.key, shared.conversation]
     opened = [parts.open, shared.conversation]
-    parts.open.upload(handlers.open, [shared.key, parts.open], opened, **quiet)
+    parts.open.upload(handlers.open_card, [shared.key, parts.open], opened, **quiet)
     for press, handler in ((parts.png, handlers.save_png), (parts.json, handlers.save_json)):
         press.click(handler, where, parts.file, **quiet).success(None, js=CLICK, api_visibility="private")
     changed = [parts.picture, shared.conversation]

@@ -16,7 +16,7 @@ from tabs.ui import prompt_html
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ VIEWS = ("text", "tokens")
 
 
 @dataclass(frozen=True)
-class SeenHandlers:
+class PromptCardHandlers:
     """Shows prompts as they are; changes nothing."""
 
     services: Services
@@ -44,8 +44,8 @@ class SeenHandlers:
         if kept := self._kept(visitor, talk, chosen):
             return kept
         try:
-            setting = self.services.talk.setting(visitor.owner, talk, visitor.language)
-            prompt = self.services.talk.prompt(setting, talk, draft or "")
+            setting = self.services.chat.context(visitor.owner, talk, visitor.language)
+            prompt = self.services.chat.prompt(setting, talk, draft or "")
         except AppError:  # the bar above says it
             return ""
         return _drawn(prompt, setting.loaded.tokenizer if view == "tokens" else None, visitor.language)
@@ -60,7 +60,7 @@ class SeenHandlers:
         if kept is None:
             return ""
         prompt, language = Prompt.from_json(kept), visitor.language
-        words = escape(say(language, "talk.exact_made", words=node.messages[at].split("\n")[0][:20]))
+        words = escape(t(language, "talk.exact_made", words=node.messages[at].split("\n")[0][:20]))
         bar = prompt_html.budget(prompt, language, over=True)
         # Its tokens are those of the model of that time, which may not be loaded any more.
         return f'<p class="made"><b>{words}</b></p>{bar}{_drawn(prompt, None, language)}'
@@ -74,12 +74,12 @@ def _drawn(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase | None", language
 
 def build(services: Services, shared: Shared, box: gr.Textbox, chosen: gr.State) -> gr.HTML:
     """The card; returns the bar, which the talk draws. `box` holds what is about to be said, `chosen` a message."""
-    handlers = SeenHandlers(services)
+    handlers = PromptCardHandlers(services)
     with gr.Column(elem_classes="card"):
-        gr.Markdown(label("talk.seen"), elem_classes="title")
+        gr.Markdown(t_client("talk.seen"), elem_classes="title")
         seen = gr.HTML(padding=False, elem_id="seen")
-        with gr.Accordion(label("talk.exact"), open=False, elem_id="seen-fold") as fold:
-            choices = [(label(f"talk.exact_{view}"), view) for view in VIEWS]
+        with gr.Accordion(t_client("talk.exact"), open=False, elem_id="seen-fold") as fold:
+            choices = [(t_client(f"talk.exact_{view}"), view) for view in VIEWS]
             view = gr.Radio(choices, value="text", show_label=False, container=False, elem_id="seen-view")
             exact = gr.HTML(padding=False, elem_id="seen-exact", elem_classes="exact")
     opened = gr.State(False)

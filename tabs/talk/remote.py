@@ -9,7 +9,7 @@ from core.models.remote import Server
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 
@@ -30,9 +30,9 @@ class RemoteHandlers:
     ) -> gr.Dropdown:
         """The models that a server offers; where it does not tell, one is typed."""
         visitor = self.services.visitor(key, request, token)
-        names = self.services.talk.remotes.names(Server(url, secret))
+        names = self.services.chat.remotes.names(Server(url, secret))
         if not names:
-            gr.Info(say(visitor.language, "remote.no_list"))
+            gr.Info(t(visitor.language, "remote.no_list"))
         return gr.Dropdown(choices=names, value=names[0] if names else None, interactive=True)
 
     @shows_errors
@@ -42,46 +42,46 @@ class RemoteHandlers:
     ) -> tuple[str, gr.Button]:  # fmt: skip
         """Try the model, and talk with it from now on."""
         visitor = self.services.visitor(key, request, token)
-        self.services.talk.remotes.choose(visitor.owner, Server(url, secret), name or "")
+        self.services.chat.remotes.choose(visitor.owner, Server(url, secret), name or "")
         return self._standing(visitor)
 
     @shows_errors
     def leave(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, gr.Button]:
         """Back to the model of this machine."""
         visitor = self.services.visitor(key, request, token)
-        self.services.talk.remotes.leave(visitor.owner)
+        self.services.chat.remotes.leave(visitor.owner)
         return self._standing(visitor)
 
     def _standing(self, visitor: Visitor) -> tuple[str, gr.Button]:
-        model = self.services.talk.remotes.of(visitor.owner)
+        model = self.services.chat.remotes.of(visitor.owner)
         if model is None:
             return "", gr.Button(visible=False)
-        told = say(visitor.language, "remote.in_use", name=model.name, url=model.server.url, n=f"{model.context:,}")
+        told = t(visitor.language, "remote.in_use", name=model.name, url=model.server.url, n=f"{model.context:,}")
         return f'<p class="muted num">{escape(told)}</p>', gr.Button(visible=True)
 
 
 def build(services: Services, shared: Shared) -> gr.HTML | None:
     """The fold; returns what tells the model in use, which changes with it. None where no server may be used."""
-    remotes = services.talk.remotes
+    remotes = services.chat.remotes
     if remotes.public and not remotes.allowed:
         return None
     handlers = RemoteHandlers(services)
     state = gr.HTML(padding=False, elem_id="remote-state")
-    leave = gr.Button(label("remote.leave"), size="sm", visible=False, elem_id="remote-leave")
-    with gr.Accordion(label("remote.title"), open=False, elem_id="remote"):
-        gr.Markdown(label("remote.what"), elem_classes="muted")
-        address = {"label": label("remote.url"), "elem_id": "remote-url"}
+    leave = gr.Button(t_client("remote.leave"), size="sm", visible=False, elem_id="remote-leave")
+    with gr.Accordion(t_client("remote.title"), open=False, elem_id="remote"):
+        gr.Markdown(t_client("remote.what"), elem_classes="muted")
+        address = {"label": t_client("remote.url"), "elem_id": "remote-url"}
         if remotes.allowed:
             url = gr.Dropdown(choices=list(remotes.allowed), value=remotes.allowed[0], **address)
         else:
             url = gr.Textbox(placeholder="http://127.0.0.1:8000/v1", max_lines=1, **address)
         secret = gr.Textbox(
-            label=label("remote.key"), info=label("remote.key_info"), type="password", max_lines=1,
+            label=t_client("remote.key"), info=t_client("remote.key_info"), type="password", max_lines=1,
             elem_id="remote-key",
         )  # fmt: skip
-        look = gr.Button(label("remote.look"), size="sm", elem_id="remote-look")
-        name = gr.Dropdown(choices=[], allow_custom_value=True, label=label("remote.model"), elem_id="remote-model")
-        use = gr.Button(label("remote.use"), size="sm", variant="primary", elem_id="remote-use")
+        look = gr.Button(t_client("remote.look"), size="sm", elem_id="remote-look")
+        name = gr.Dropdown(choices=[], allow_custom_value=True, label=t_client("remote.model"), elem_id="remote-model")
+        use = gr.Button(t_client("remote.use"), size="sm", variant="primary", elem_id="remote-use")
     quiet = {"api_visibility": "private"}
     server, standing = [shared.key, url, secret], [state, leave]
     look.click(handlers.look, server, name, **quiet)

@@ -9,14 +9,14 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.chat.engine import Reply
-from core.chat.service import Setting
-from core.chat.typing_speed import Pacing
+from core.chat.service import ChatContext
+from core.chat.typing_speed import TypingSimulator
 from core.errors import AppError, ModelError
 from core.prompt import Prompt
 from tabs.talk.view import NOTHING_CHOSEN, TYPING, drawn, shown, versions, view
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.services import Services
-from tabs.ui.text import say
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 PAUSE = 1.2  # seconds without a new message or a keystroke after which a person has finished
@@ -42,7 +42,7 @@ class Writing:
 
 
 @dataclass(frozen=True)
-class Frame:
+class ReplyFrame:
     """One view of a growing reply."""
 
     seen: tuple[str, ...]
@@ -53,7 +53,7 @@ class Frame:
     reply: Reply
 
 
-NOTHING_YET = Frame((), 0, True, Reply("", 0))
+NOTHING_YET = ReplyFrame((), 0, True, Reply("", 0))
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,11 @@ class Replies:
         """The persona's turn as values of OUTPUTS. `human`: wait for a pause and show messages at a person's pace."""
         services, language, frame, setting, prompt = self.services, visitor.language, NOTHING_YET, None, None
         try:
-            setting = services.talk.setting(visitor.owner, talk, language)
-            prompt = services.talk.prompt(setting, talk.without_reply() if go_on else talk)
+            setting = services.chat.context(visitor.owner, talk, language)
+            prompt = services.chat.prompt(setting, talk.without_reply() if go_on else talk)
             yield shown(chat=view(talk) if go_on else view(talk, [TYPING]), stop=gr.Button(visible=True),
                         seen=budget(setting, prompt, language), chosen=NOTHING_CHOSEN)  # fmt: skip
-            replies = services.talk.reply(setting, talk, writing.stop, prompt=prompt, go_on=go_on)
+            replies = services.chat.reply(setting, talk, writing.stop, prompt=prompt, go_on=go_on)
             before, at = None, 0.0
             for frame in _frames(services, setting, replies, writing, human and not go_on):
                 if (frame.seen, frame.typing) != before and time.monotonic() - at > REDRAW:
@@ -114,16 +114,22 @@ class Replies:
             yield shown()  # the last values are set once more when an event ends: they must change nothing
             return
         if frame.seen:
-            services.talk.settle(setting, talk)
+            services.chat.on_reply_saved(setting, talk)
         else:
-            gr.Info(say(language, "talk.silent"))
+            gr.Info(t(language, "talk.silent"))
         yield shown(chat=drawn(talk), stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),
                     **versions(talk, NOTHING_CHOSEN, language))  # fmt: skip
 
     def _store(
-        self, visitor: Visitor, talk: Conversation, writing: Writing, setting: Setting | None, prompt: Prompt | None,
-        frame: Frame, go_on: bool,
-    ) -> Conversation:  # fmt: skip
+        self,
+        visitor: Visitor,
+        talk: Conversation,
+        writing: Writing,
+        setting: ChatContext | None,
+        prompt: Prompt | None,
+        frame: ReplyFrame,
+        go_on: bool,
+    ) -> Conversation:
         """Keep what was seen, and let go of the place. A reply that was given up unseen leaves no trace."""
         conversations, place = self.services.conversations, _place(visitor, talk.id)
         seen = frame.seen[: frame.whole] if writing.given_up else frame.seen
@@ -131,8 +137,8 @@ class Replies:
             if self.writing.get(place) is writing:
                 del self.writing[place]
                 if seen and setting and prompt:
-                    made = self.services.talk.made(setting, frame.reply)
-                    talk = talk.continued(seen, made) if go_on else talk.said("assistant", *seen, made=made)
+                    made = self.services.chat.reply_metadata(setting, frame.reply)
+                    talk = talk.with_continuation(seen, made) if go_on else talk.said("assistant", *seen, made=made)
                     talk = conversations.save(visitor.owner, talk)
                     conversations.keep_prompt(visitor.owner, talk, prompt.to_json())
         finally:
@@ -145,39 +151,39 @@ def _place(visitor: Visitor, conversation: str) -> str:
 
 
 def _frames(
-    services: Services, setting: Setting, replies: Iterator[Reply], writing: Writing, human: bool
-) -> Iterator[Frame]:
+    services: Services, setting: ChatContext, replies: Iterator[Reply], writing: Writing, human: bool
+) -> Iterator[ReplyFrame]:
     """What is to be seen, again and again while the reply is made and after it, until all of it is there."""
-    pacing = Pacing(setting.rhythm) if human else None
+    pacing = TypingSimulator(setting.typing_speed) if human else None
     reply, messages = Reply("", 0), []
 
-    def frame(done: bool) -> Frame:
+    def frame(done: bool) -> ReplyFrame:
         if writing.held(human):
             return NOTHING_YET
         seen = pacing.shown(messages, done=done, now=time.monotonic()) if pacing else messages
         whole = min(len(seen), len(messages) - (not done))
-        return Frame(tuple(seen), whole, len(seen) < len(messages) or not (seen or done), reply)
+        return ReplyFrame(tuple(seen), whole, len(seen) < len(messages) or not (seen or done), reply)
 
     for reply in replies:
-        messages = services.talk.messages_of(setting, reply.text)
+        messages = services.chat.messages_of(setting, reply.text)
         yield frame(done=False)
     while (last := frame(done=True)).typing and not writing.stop.wait(REDRAW):
         yield last
     yield frame(done=reply.finished or not writing.given_up)
 
 
-def budget(setting: Setting, prompt: Prompt, language: str) -> str:
+def budget(setting: ChatContext, prompt: Prompt, language: str) -> str:
     """The bar of what the model sees."""
-    note = f'<p class="muted warn">{say(language, "talk.differs")}</p>' if setting.differs else ""
+    note = f'<p class="muted warn">{t(language, "talk.differs")}</p>' if setting.differs else ""
     return note + prompt_html.budget(prompt, language)
 
 
 def seen_of(services: Services, visitor: Visitor, talk: Conversation, draft: str = "") -> str:
     """What the model would see for the next reply, or why that cannot be said."""
     try:
-        setting = services.talk.setting(visitor.owner, talk, visitor.language)
-        return budget(setting, services.talk.prompt(setting, talk, draft), visitor.language)
+        setting = services.chat.context(visitor.owner, talk, visitor.language)
+        return budget(setting, services.chat.prompt(setting, talk, draft), visitor.language)
     except ModelError:
-        return f'<p class="muted">{say(visitor.language, "talk.model_waits")}</p>'
+        return f'<p class="muted">{t(visitor.language, "talk.model_waits")}</p>'
     except AppError as error:
         return f'<p class="warn">{html_parts.escape(error.text(visitor.language))}</p>'

@@ -9,7 +9,7 @@ from tabs.talk.versions import VersionHandlers
 from tabs.talk.view import NOTHING_CHOSEN, OUTPUTS, THUMBS
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label
+from tabs.ui.text import t_client
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -20,11 +20,11 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Column(scale=5, min_width=230):
             who = persona.build(services, shared)
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("talk.talks"), elem_classes="title")
+                gr.Markdown(t_client("talk.talks"), elem_classes="title")
                 talks = gr.Radio(choices=[], show_label=False, container=False, elem_id="talks")
                 with gr.Row():
-                    new = gr.Button(label("talk.new"), size="sm", elem_id="talk-new")
-                    delete = gr.Button(label("talk.delete"), size="sm", variant="stop", elem_id="talk-delete")
+                    new = gr.Button(t_client("talk.new"), size="sm", elem_id="talk-new")
+                    delete = gr.Button(t_client("talk.delete"), size="sm", variant="stop", elem_id="talk-delete")
                 transfer.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"), gr.Column(elem_classes="card"):
             page = _chat()
@@ -38,7 +38,7 @@ def build(services: Services, shared: Shared) -> None:
     handlers = TalkHandlers(services, replies)
     _wire_chat(page, talks, handlers, VersionHandlers(services, replies), shared)
     where, box, seen = [shared.key, shared.conversation], page["box"], page["seen"]
-    shared.conversation.change(handlers.open, where, [talks, adapter, *(page[name] for name in OUTPUTS)], **QUIET)
+    shared.conversation.change(handlers.open_talk, where, [talks, adapter, *(page[name] for name in OUTPUTS)], **QUIET)
     for changed in (model_state, *([afar] if afar else ())):
         changed.change(handlers.preview, [*where, box], seen, **QUIET)
     talks.input(lambda chosen: chosen, talks, shared.conversation, **QUIET)
@@ -62,17 +62,17 @@ def _chat() -> dict[str, gr.components.Component]:
             "newer": gr.Button("›", visible=False, elem_id="talk-newer", **small),
         }
         for name in ("again", "go_on", "branch", "remove"):
-            page[name] = gr.Button(label(f"talk.{name}"), elem_id=f"talk-{name.replace('_', '-')}", **small)
+            page[name] = gr.Button(t_client(f"talk.{name}"), elem_id=f"talk-{name.replace('_', '-')}", **small)
     with gr.Row(elem_id="say"):
         page["box"] = gr.Textbox(
-            placeholder=label("talk.placeholder"), show_label=False, container=False, lines=1, max_lines=8,
+            placeholder=t_client("talk.placeholder"), show_label=False, container=False, lines=1, max_lines=8,
             scale=8, elem_id="talk-box", autofocus=True,
         )  # fmt: skip
         wide = {"scale": 1, "min_width": 80}
-        page["stop"] = gr.Button(label("talk.stop"), variant="stop", visible=False, elem_id="talk-stop", **wide)
-        page["send"] = gr.Button(label("talk.send"), variant="primary", elem_id="talk-send", **wide)
+        page["stop"] = gr.Button(t_client("talk.stop"), variant="stop", visible=False, elem_id="talk-stop", **wide)
+        page["send"] = gr.Button(t_client("talk.send"), variant="primary", elem_id="talk-send", **wide)
     page["leaving"] = gr.Textbox(visible="hidden", show_label=False)
-    page["human"] = gr.Checkbox(True, label=label("talk.human"), container=False, elem_id="talk-human")
+    page["human"] = gr.Checkbox(True, label=t_client("talk.human"), container=False, elem_id="talk-human")
     return page | {"chat": chat, "chosen": gr.State(NOTHING_CHOSEN)}
 
 
@@ -89,11 +89,11 @@ def _wire_chat(
     sent = gr.on([box.submit, page["send"].click], trigger_mode="multiple", **leaving, **QUIET).then(
         handlers.send, [*where, page["leaving"], human], **streaming
     )
-    sent.then(handlers.list_talks, where, talks, **QUIET)
+    sent.then(handlers.refresh_list, where, talks, **QUIET)
     back = {"fn": None, "inputs": [page["leaving"], box], "outputs": box, "js": "(words, now) => now || words"}
     sent.failure(**back, **QUIET)  # words that were refused are not lost
     gr.on([chat.retry, page["again"].click], handlers.retry, [*where, human], **streaming)
-    page["go_on"].click(handlers.go_on, where, **streaming)
+    page["go_on"].click(handlers.continue_, where, **streaming)
     chat.edit(handlers.edit, [*where, human], **streaming)
     chat.undo(handlers.undo, where, outputs, **QUIET)
     page["stop"].click(handlers.stop, where, None, queue=False, **QUIET)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.chat.transfer import FORMS, Form, export, read
+from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read
 from core.workspace import safe_name
 from tabs.talk.handlers import stored
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
-FILES = [f".{form}" for form in FORMS]
+FILES = [f".{form}" for form in TRANSFER_FORMATS]
 CLICK = "() => setTimeout(() => document.querySelector('#talk-file')?.click(), 150)"
 
 
@@ -54,10 +54,10 @@ class TransferHandlers:
         finally:
             path.unlink(missing_ok=True)
         count = sum(len(turn.messages) for turn in found.turns)
-        gr.Info(say(visitor.language, "talk.brought", n=count))
+        gr.Info(t(visitor.language, "talk.brought", n=count))
         return self.services.conversations.save(visitor.owner, found).id
 
-    def _save(self, visitor: Visitor, conversation: str, form: Form) -> str:
+    def _save(self, visitor: Visitor, conversation: str, form: TransferFormat) -> str:
         talk = stored(self.services, visitor, conversation)
         names = self._names(visitor, talk.persona, talk.adapter)
         target = Path(tempfile.mkdtemp()) / f"{safe_name(names['persona'], 'chat')}.{form}"
@@ -65,7 +65,7 @@ class TransferHandlers:
         return str(target)
 
     def _names(self, visitor: Visitor, persona: str, adapter: str) -> dict[str, str]:
-        chosen = self.services.talk.persona(visitor.owner, persona, adapter, visitor.language)
+        chosen = self.services.chat.persona(visitor.owner, persona, adapter, visitor.language)
         return {"persona": chosen.name, "user": chosen.user}
 
 
@@ -73,11 +73,13 @@ def build(services: Services, shared: Shared) -> None:
     """A fold with three downloads and an upload."""
     handlers = TransferHandlers(services)
     where, quiet = [shared.key, shared.conversation], {"show_progress": "hidden", "api_visibility": "private"}
-    with gr.Accordion(label("talk.files"), open=False, elem_id="talk-files"):
+    with gr.Accordion(t_client("talk.files"), open=False, elem_id="talk-files"):
         file = gr.DownloadButton("file", elem_id="talk-file", elem_classes="unseen")
         with gr.Row():
-            for form, write in zip(FORMS, (handlers.as_lines, handlers.as_messages, handlers.as_text), strict=True):
-                button = gr.Button(label(f"talk.form_{form}"), size="sm", min_width=60, elem_id=f"talk-{form}")
+            for form, write in zip(
+                TRANSFER_FORMATS, (handlers.as_lines, handlers.as_messages, handlers.as_text), strict=True
+            ):
+                button = gr.Button(t_client(f"talk.form_{form}"), size="sm", min_width=60, elem_id=f"talk-{form}")
                 button.click(write, where, file, **quiet).then(None, js=CLICK, **quiet)
-        bring = gr.UploadButton(label("talk.bring"), file_types=FILES, size="sm", elem_id="talk-bring")
+        bring = gr.UploadButton(t_client("talk.bring"), file_types=FILES, size="sm", elem_id="talk-bring")
     bring.upload(handlers.bring, [*where, bring], shared.conversation, **quiet)

@@ -10,7 +10,7 @@ from tabs.talk.replies import Replies, seen_of
 from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, shown, versions
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
-from tabs.ui.text import say
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 
@@ -55,7 +55,7 @@ class VersionHandlers:
         self.replies.give_up(visitor, conversation)
         talk = stored(self.services, visitor, conversation)
         begun = self.services.conversations.branch(visitor.owner, talk, acted_on(talk, chosen))
-        gr.Info(say(visitor.language, "talk.branched"))
+        gr.Info(t(visitor.language, "talk.branched"))
         return begun.id
 
     @shows_errors
@@ -80,7 +80,7 @@ class VersionHandlers:
         given = {True: "up", "Like": "up", False: "down", "Dislike": "down"}.get(event.liked, "")
         with self.replies.lock(visitor, conversation):
             talk = stored(self.services, visitor, conversation)
-            self.services.conversations.save(visitor.owner, talk.thumbed(index, given))
+            self.services.conversations.save(visitor.owner, talk.rated(index, given))
 
     def _turn(self, visitor: Visitor, conversation: str, chosen: int, step: int) -> tuple:
         with self.replies.lock(visitor, conversation):
@@ -88,7 +88,7 @@ class VersionHandlers:
             talk = stored(self.services, visitor, conversation)
             index = acted_on(talk, chosen)
             first = index - talk.node_at(index)[1]  # another version may have fewer messages
-            talk = self.services.conversations.save(visitor.owner, talk.turned(index, step))
+            talk = self.services.conversations.save(visitor.owner, talk.switch_version(index, step))
         return self._drawn(visitor, talk, first if chosen == index else NOTHING_CHOSEN)
 
     def _drawn(self, visitor: Visitor, talk: Conversation, chosen: int) -> tuple:

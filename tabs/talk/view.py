@@ -7,7 +7,7 @@ import gradio as gr
 from core.chat.conversation import Conversation
 from core.errors import InputError
 from tabs.ui import html_parts
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 # The Chatbot renders tags and entities even in plain text. An invisible joiner behind their first character
 # shows them as they were written, in the bubble, in the edit box and in what is copied.
@@ -58,9 +58,9 @@ def versions(conversation: Conversation, chosen: int, language: str) -> dict[str
     pieces = [f'<b class="num">{number} / {count}</b>'] if count > 1 else []
     if chosen == index:
         quoted = html_parts.escape(node.messages[at].split("\n")[0][:24])
-        pieces.append(f'<span class="muted">{say(language, "talk.chosen", words=quoted)}</span>')
+        pieces.append(f'<span class="muted">{t(language, "talk.chosen", words=quoted)}</span>')
     if node.original:
-        pieces.append(f'<span class="good">{say(language, "talk.corrected")}</span>')
+        pieces.append(f'<span class="good">{t(language, "talk.corrected")}</span>')
     return {
         "versions": f'<div class="versions" role="status">{" ".join(pieces)}</div>' if pieces else "",
         "older": gr.Button(visible=count > 1),

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.errors import InputError
-from core.prompt import PromptContract, render
-from core.prompt.token_text import count, spell, split
+from core.prompt import PromptConfig, render
+from core.prompt.token_text import count_tokens, spell, split
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 MANUSCRIPT = 400  # characters on a sheet of Japanese manuscript paper
@@ -45,8 +45,8 @@ class TokenHandlers:
         if talk is None:
             raise InputError("There is no conversation yet. Say something in Talk first.",
                              "まだ会話がありません。先に「話す」で話しかけてください。")  # fmt: skip
-        setting = self.services.talk.setting(visitor.owner, talk, visitor.language)
-        prompt = self.services.talk.prompt(setting, talk)
+        setting = self.services.chat.context(visitor.owner, talk, visitor.language)
+        prompt = self.services.chat.prompt(setting, talk)
         shown = prompt_html.tokens(prompt, setting.loaded.tokenizer, visitor.language, ids=ids)
         return shown, prompt_html.budget(prompt, visitor.language)
 
@@ -62,10 +62,10 @@ class TokenHandlers:
         saved = self.services.datasets.get(visitor.owner, dataset)
         rows = self.services.datasets.read_rows(visitor.owner, dataset, "train")
         at = max(0, min(int(number or 1), len(rows)) - 1)
-        contract = PromptContract(saved.info.persona, saved.info.description, context_window=loaded.context)
-        prompt = render(contract, rows[at].turns, loaded.tokenizer, training=True)
-        shown = html_parts.tokens(spell(prompt.ids, loaded.tokenizer), learned=prompt.mask, ids=ids)
-        learned = say(visitor.language, "tokens.learned", n=f"{sum(prompt.mask):,}", all=f"{len(prompt.ids):,}")
+        prompt_config = PromptConfig(saved.info.persona, saved.info.description, context_window=loaded.context)
+        prompt = render(prompt_config, rows[at].turns, loaded.tokenizer, training=True)
+        shown = html_parts.tokens(spell(prompt.ids, loaded.tokenizer), learned=prompt.loss_mask, ids=ids)
+        learned = t(visitor.language, "tokens.learned", n=f"{sum(prompt.loss_mask):,}", all=f"{len(prompt.ids):,}")
         slider = gr.Slider(minimum=1, maximum=max(len(rows), 2), value=at + 1, visible=len(rows) > 1)
         return shown, f'<p class="muted num">{learned}</p>', slider
 
@@ -73,31 +73,31 @@ class TokenHandlers:
     def datasets(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> gr.Dropdown:
         """The owner's data sets, to pick a row from."""
         visitor = self.services.visitor(key, request, token)
-        names = [saved.folder.name for saved in self.services.datasets.list(visitor.owner)]
+        names = [saved.folder.name for saved in self.services.datasets.list_all(visitor.owner)]
         return gr.Dropdown(choices=names, value=names[0] if names else None)
 
     def _figures(self, text: str, tokens: int, context: int, language: str) -> str:
-        measured = count(text, range(tokens))
+        measured = count_tokens(text, range(tokens))
         fits = int(context * measured.characters_per_token)
         over = tokens > context
         rows = [
-            (say(language, "tokens.count"), f"{tokens:,}", "total"),
-            (say(language, "tokens.characters"), f"{measured.characters:,}", ""),
-            (say(language, "tokens.per_token"), f"{measured.characters_per_token:.2f}", ""),
-            (say(language, "tokens.bytes"), f"{measured.utf8_bytes:,}", ""),
-            (say(language, "tokens.share", context=f"{context:,}"), f"{tokens / context:.1%}", "warn" if over else ""),
+            (t(language, "tokens.count"), f"{tokens:,}", "total"),
+            (t(language, "tokens.characters"), f"{measured.characters:,}", ""),
+            (t(language, "tokens.per_token"), f"{measured.characters_per_token:.2f}", ""),
+            (t(language, "tokens.bytes"), f"{measured.utf8_bytes:,}", ""),
+            (t(language, "tokens.share", context=f"{context:,}"), f"{tokens / context:.1%}", "warn" if over else ""),
         ]
         width, part = min(100.0, 100 * tokens / context), "new" if over else "persona"
         bar = f'<div class="bar"><i class="part-{part}" style="width:{width:.1f}%"></i></div>'
         sheets = f"{fits / MANUSCRIPT:.1f}"
-        room = say(language, "tokens.fits", characters=f"{fits:,}", sheets=sheets, context=f"{context:,}")
+        room = t(language, "tokens.fits", characters=f"{fits:,}", sheets=sheets, context=f"{context:,}")
         return f'{bar}{html_parts.ledger(rows)}<p class="muted">{room}</p>'
 
     def _empty(self, visitor: Visitor) -> str:
-        return html_parts.empty(say(visitor.language, "tokens.empty"), say(visitor.language, "tokens.empty_hint"))
+        return html_parts.empty(t(visitor.language, "tokens.empty"), t(visitor.language, "tokens.empty_hint"))
 
     def _no_rows(self, visitor: Visitor) -> str:
-        return html_parts.empty(say(visitor.language, "tokens.no_rows"), say(visitor.language, "tokens.no_rows_hint"))
+        return html_parts.empty(t(visitor.language, "tokens.no_rows"), t(visitor.language, "tokens.no_rows_hint"))
 
 
 def build(services: Services, shared: Shared) -> None:
@@ -106,21 +106,21 @@ def build(services: Services, shared: Shared) -> None:
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=9, min_width=320):
             with gr.Column(elem_classes="card"):
-                text = gr.Textbox(label=label("tokens.text"), placeholder=label("tokens.placeholder"),
+                text = gr.Textbox(label=t_client("tokens.text"), placeholder=t_client("tokens.placeholder"),
                                   lines=3, max_lines=12, elem_id="tokens-text")  # fmt: skip
                 with gr.Row():
-                    prompt = gr.Button(label("tokens.prompt"), size="sm", scale=0, min_width=230,
+                    prompt = gr.Button(t_client("tokens.prompt"), size="sm", scale=0, min_width=230,
                                        elem_id="tokens-prompt")  # fmt: skip
-                    ids = gr.Checkbox(True, label=label("tokens.ids"), container=False, elem_classes="bare")
+                    ids = gr.Checkbox(True, label=t_client("tokens.ids"), container=False, elem_classes="bare")
                 shown = gr.HTML(padding=False, elem_id="tokens-shown")
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("tokens.row"), elem_classes="title")
+                gr.Markdown(t_client("tokens.row"), elem_classes="title")
                 dataset = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="tokens-dataset")
-                number = gr.Slider(1, 2, 1, step=1, label=label("tokens.number"), visible=False)
+                number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False)
                 row = gr.HTML(padding=False, elem_id="tokens-row")
                 row_figures = gr.HTML(padding=False)
         with gr.Column(scale=4, min_width=250), gr.Column(elem_classes="card"):
-            gr.Markdown(label("tokens.figures"), elem_classes="title")
+            gr.Markdown(t_client("tokens.figures"), elem_classes="title")
             figures = gr.HTML(padding=False, elem_id="tokens-figures")
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}

@@ -17,20 +17,20 @@ from core.workspace import safe_name
 from tabs.train import export_merge
 from tabs.ui.adapters import begin_talk
 from tabs.ui.errors import shows_errors
-from tabs.ui.progress import Finished, in_words, steps
+from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 
 @dataclass(frozen=True)
-class ShelfHandlers:
+class AdapterHandlers:
     """An owner's kept adapters."""
 
     services: Services
 
     @shows_errors
-    def list(
+    def refresh_list(
         self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> tuple[gr.Dropdown, gr.Row]:
         """(picker of the owner's adapters, their buttons)."""
@@ -52,15 +52,15 @@ class ShelfHandlers:
         def bring(report: Callable[[str], None]) -> Path:
             return pull_adapter(repo=wanted, target=target, token=secret, on_progress=report)
 
-        yield _muted(say(language, "publish.asking")), "", gr.skip(), gr.skip()
+        yield _muted(t(language, "publish.asking")), "", gr.skip(), gr.skip()
         try:
-            for step in steps(bring):
-                if not isinstance(step, Finished):
-                    yield _muted(say(language, "publish.pulling", what=step)), "", gr.skip(), gr.skip()
+            for step in with_progress(bring):
+                if not isinstance(step, Result):
+                    yield _muted(t(language, "publish.pulling", what=step)), "", gr.skip(), gr.skip()
                     continue
                 adapter = _readable(target)
-                done = say(language, "publish.pulled", name=name)
-                done += " " + say(language, "publish.pulled_base", base=adapter.base) if adapter.base else ""
+                done = t(language, "publish.pulled", name=name)
+                done += " " + t(language, "publish.pulled_base", base=adapter.base) if adapter.base else ""
                 yield f'<p class="good" role="status">{escape(done)}</p>', "", *self._shelf(owner, name)
         except AppError as error:
             yield in_words(error, language), "", gr.skip(), gr.skip()
@@ -92,7 +92,7 @@ class ShelfHandlers:
         return (typed or "").strip() or own or False
 
     def _shelf(self, owner: str, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
-        names = [adapter.name for adapter in self.services.adapters.list(owner)]
+        names = [adapter.name for adapter in self.services.adapters.list_all(owner)]
         value = chosen if chosen in names else next(iter(names), None)
         return gr.Dropdown(choices=names, value=value, visible=bool(names)), gr.Row(visible=bool(names))
 
@@ -104,8 +104,8 @@ def _readable(folder: Path) -> Adapter:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelError(
-            "This adapter cannot be used: its contract.json or training.json cannot be read.",
-            "このアダプターは使えません。contract.json か training.json を読み込めません。",
+            "This adapter cannot be used: its prompt_config.json or training.json cannot be read.",
+            "このアダプターは使えません。prompt_config.json か training.json を読み込めません。",
         ) from error
 
 
@@ -115,28 +115,28 @@ def _muted(text: str) -> str:
 
 def build(services: Services, shared: Shared) -> None:
     """The folded card."""
-    handlers = ShelfHandlers(services)
-    with gr.Column(elem_classes="card"), gr.Accordion(label("publish.shelf"), open=False, elem_id="shelf") as fold:
+    handlers = AdapterHandlers(services)
+    with gr.Column(elem_classes="card"), gr.Accordion(t_client("publish.shelf"), open=False, elem_id="shelf") as fold:
         shelf = gr.Dropdown(choices=[], show_label=False, container=False, visible=False, elem_id="shelf-adapter")
         with gr.Row(visible=False, elem_classes="actions") as buttons:
-            talk = gr.Button(label("publish.pull_talk"), size="sm", elem_id="shelf-talk")
-            delete = gr.Button(label("publish.shelf_delete"), size="sm", elem_id="shelf-delete")
-        gr.Markdown(label("publish.pull"), elem_classes="title")
-        repo = gr.Textbox(label=label("publish.pull_repo"), info=label("publish.pull_info"), max_lines=1,
+            talk = gr.Button(t_client("publish.pull_talk"), size="sm", elem_id="shelf-talk")
+            delete = gr.Button(t_client("publish.shelf_delete"), size="sm", elem_id="shelf-delete")
+        gr.Markdown(t_client("publish.pull"), elem_classes="title")
+        repo = gr.Textbox(label=t_client("publish.pull_repo"), info=t_client("publish.pull_info"), max_lines=1,
                           placeholder="user/name", elem_id="pull-repo")  # fmt: skip
         typed = gr.Textbox(
-            label=label("publish.pull_token"), type="password", visible=not services.settings.on_space, max_lines=1,
+            label=t_client("publish.pull_token"), type="password", visible=not services.settings.on_space, max_lines=1,
             placeholder="hf_…", elem_id="pull-token", html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
         )  # fmt: skip
-        pull = gr.Button(label("publish.pull_go"), size="sm", elem_id="pull-go")
+        pull = gr.Button(t_client("publish.pull_go"), size="sm", elem_id="pull-go")
         state = gr.HTML(padding=False, elem_id="pull-state")
         combined = export_merge.build_combine(services, shared)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     picked = [shared.key, shelf]
-    gr.on([fold.expand, shared.conversation.change], handlers.list, picked, [shelf, buttons], **quiet)
-    shared.arrived.then(handlers.list, picked, [shelf, buttons], **quiet)
-    combined.then(handlers.list, picked, [shelf, buttons], **quiet)
+    gr.on([fold.expand, shared.conversation.change], handlers.refresh_list, picked, [shelf, buttons], **quiet)
+    shared.arrived.then(handlers.refresh_list, picked, [shelf, buttons], **quiet)
+    combined.then(handlers.refresh_list, picked, [shelf, buttons], **quiet)
     pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, shelf, buttons], **quiet}
     gr.on([pull.click, repo.submit], handlers.pull, **pulling)
     talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **quiet)

@@ -8,18 +8,18 @@ from itertools import islice
 from core.catalogue.catalogue import entry_of
 from core.data.io.store import SavedDataSet
 from core.errors import ModelError
-from core.models.sizing.dims import Shape
-from core.prompt import PromptContract
+from core.models.sizing.dims import ModelDims
+from core.prompt import PromptConfig
 from core.train.config.advice import Recommendation, fit, recommend
-from core.train.config.estimate import FREE, GB, Rows, memory, seconds, this_device
+from core.train.config.estimate import FREE, GB, RowLengths, this_device, training_memory, training_seconds
 from core.train.config.train_config import TrainConfig
-from core.train.worker.base import shape_of
-from core.train.worker.rows import encode, read_rows
+from core.train.worker.base import base_dims
+from core.train.worker.rows import encode, read_turns
 from tabs.train import settings
 from tabs.train.base import BaseModel
 from tabs.ui.services import Services
 from tabs.ui.status_bar import duration
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 LOOKED_AT = 40  # rows whose tokens are counted, for a guess at all of them
 
@@ -30,11 +30,11 @@ class Advice:
 
     recommendation: Recommendation
     rows: int
-    shape: Shape | None = None
+    shape: ModelDims | None = None
     """The model's; None where nothing is known of it."""
-    sizes: Rows | None = None
+    sizes: RowLengths | None = None
     """Of the training rows in the model's tokens; None while that model is not loaded."""
-    heldout: Rows | None = None
+    validation: RowLengths | None = None
 
 
 def advice_for(services: Services, base: BaseModel, saved: SavedDataSet) -> Advice:
@@ -46,39 +46,39 @@ def advice_for(services: Services, base: BaseModel, saved: SavedDataSet) -> Advi
     tokens = round(sizes.learned * count) if sizes else None
     found = fit(recommend(shape.parameters, count, tokens), shape, this_device())
     config = replace(found.config, max_length=min(found.config.max_length, base.window))
-    heldout = replace(sizes, count=saved.info.heldout_rows) if sizes else None
-    return Advice(replace(found, config=config), count, shape, sizes, heldout)
+    validation = replace(sizes, count=saved.info.validation_rows) if sizes else None
+    return Advice(replace(found, config=config), count, shape, sizes, validation)
 
 
 def advised(advice: Advice, config: TrainConfig, language: str) -> str:
     """The settings in one line, the steps they make and what they take, what was changed, and the reasons behind
     a fold."""
     recommended = advice.recommendation
-    steps = say(language, "train.steps", rows=f"{advice.rows:,}", together=config.batch_size,
+    steps = t(language, "train.steps", rows=f"{advice.rows:,}", together=config.batch_size,
                 steps=f"{settings.steps_of(config, advice.rows):,}")  # fmt: skip
     lines = [f'<p class="num"><b>{escape(settings.summary(config, language))}</b></p>', _muted(steps)]
     if advice.shape:
         lines.append(_takes(advice, config, language))
     lines += _changes(config, recommended.config, language)
     if not advice.shape:
-        lines.append(_muted(say(language, "train.advice_plain")))
+        lines.append(_muted(t(language, "train.advice_plain")))
     if recommended.reasons:
         reasons = "".join(f"<li>{escape(ja if language == 'ja' else en)}</li>" for en, ja in recommended.reasons)
-        lines.append(f"<details><summary>{escape(say(language, 'train.why'))}</summary><ul>{reasons}</ul></details>")
+        lines.append(f"<details><summary>{escape(t(language, 'train.why'))}</summary><ul>{reasons}</ul></details>")
     return f'<div class="advice">{"".join(lines)}</div>'
 
 
 def _takes(advice: Advice, config: TrainConfig, language: str) -> str:
     """Time and memory, before anything was started."""
     device = this_device()
-    need = memory(advice.shape, config, device)
+    need = training_memory(advice.shape, config, device)
     sizes = {"need": f"{need / GB:.1f}", "there": f"{device.memory / GB:.0f}"}
     if need > FREE * device.memory:
-        return f'<p class="warn">{escape(say(language, "train.takes_too_much", **sizes))}</p>'
+        return f'<p class="warn">{escape(t(language, "train.takes_too_much", **sizes))}</p>'
     if advice.sizes is None:
-        return _muted(say(language, "train.takes_memory", **sizes))
-    lasts = duration(seconds(advice.shape, config, device, advice.sizes, advice.heldout), language)
-    return f'<p class="muted num">{escape(say(language, "train.takes", time=lasts, **sizes))}</p>'
+        return _muted(t(language, "train.takes_memory", **sizes))
+    lasts = duration(training_seconds(advice.shape, config, device, advice.sizes, advice.validation), language)
+    return f'<p class="muted num">{escape(t(language, "train.takes", time=lasts, **sizes))}</p>'
 
 
 def _changes(config: TrainConfig, recommended: TrainConfig, language: str) -> list[str]:
@@ -91,28 +91,28 @@ def _changes(config: TrainConfig, recommended: TrainConfig, language: str) -> li
         f"<ins>{escape(_said(getattr(config, name)))}</ins></li>"
         for name in names
     )
-    return [f'<p class="now">{escape(say(language, "train.changed"))}</p><ul class="changes num">{rows}</ul>']
+    return [f'<p class="now">{escape(t(language, "train.changed"))}</p><ul class="changes num">{rows}</ul>']
 
 
 def _said(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _shape(base: BaseModel) -> Shape | None:
+def _shape(base: BaseModel) -> ModelDims | None:
     """Of the model in memory, or of one of the catalogue."""
     if base.parameters is not None:
         with suppress(ModelError):  # of a kind that only code of its own can tell
-            return shape_of(base.source, base.revision)
+            return base_dims(base.source, base.revision)
     entry = entry_of(base.name)
-    return Shape.of_entry(entry) if entry and not entry.stored_bits else None
+    return ModelDims.of_entry(entry) if entry and not entry.stored_bits else None
 
 
-def _sizes(services: Services, base: BaseModel, saved: SavedDataSet) -> Rows:
-    contract = PromptContract(saved.info.persona, saved.info.description)
-    rows = islice(read_rows(saved.file("train")), LOOKED_AT)
+def _sizes(services: Services, base: BaseModel, saved: SavedDataSet) -> RowLengths:
+    prompt_config = PromptConfig(saved.info.persona, saved.info.description)
+    rows = islice(read_turns(saved.file("train")), LOOKED_AT)
     tokenizer = services.models.current().tokenizer
     length = max(16, min(base.window, TrainConfig().max_length))
-    return Rows.of(encode(rows, contract, tokenizer, max_length=length).examples, saved.info.train_rows)
+    return RowLengths.of(encode(rows, prompt_config, tokenizer, max_length=length).examples, saved.info.train_rows)
 
 
 def _muted(text: str) -> str:

@@ -7,7 +7,7 @@ from core.catalogue.bundled import FOLDER
 from core.catalogue.bundled import NAME as EMBEDDED
 from core.errors import InputError
 from core.models.loading import HUB_ID, LARGEST_WINDOW, LoadedModel
-from core.models.options import NO_TRUST, Trust
+from core.models.options import NO_REMOTE_CODE, Trust
 from tabs.ui.services import Services
 
 
@@ -22,7 +22,7 @@ class BaseModel:
     window: int
     """Tokens of context; the most there can be for a model that is not loaded."""
     parameters: int | None = None
-    trust: Trust = NO_TRUST
+    trust: Trust = NO_REMOTE_CODE
     """What the person allowed when they loaded it."""
 
 

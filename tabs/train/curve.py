@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from core.train.queue.progress import Progress
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 Point = tuple[float, float]
 
@@ -14,9 +14,9 @@ LEAST = 0.5  # nats the picture is high at least: the first measures differ by n
 
 
 def curve(progress: Progress, language: str) -> str:
-    """Training and held-out loss over all steps of the run; "" before anything was measured."""
-    heldout = [(step, loss) for step, _, loss in progress.heldout]
-    values = [loss for _, loss in (*progress.losses, *heldout) if math.isfinite(loss)]
+    """Training and validation loss over all steps of the run; "" before anything was measured."""
+    validation = [(step, loss) for step, _, loss in progress.validation]
+    values = [loss for _, loss in (*progress.losses, *validation) if math.isfinite(loss)]
     if not values or not progress.steps:
         return ""
     marks = ticks(max(0.0, min(*values, max(values) - LEAST)), max(values))
@@ -25,12 +25,12 @@ def curve(progress: Progress, language: str) -> str:
     def place(points: Sequence[Point]) -> list[Point]:
         return [(100 * x / progress.steps, 100 * (high - y) / (high - low)) for x, y in points if math.isfinite(y)]
 
-    learned, held = place(progress.losses), place(heldout)
-    lines = _line(learned, "train") + _line(held, "heldout")
+    learned, held = place(progress.losses), place(validation)
+    lines = _line(learned, "train") + _line(held, "validation")
     rules = "".join(_line([(0, at), (100, at)], "rule") for _, at in place([(0, mark) for mark in marks]))
     at = (held or learned)[-1]
     words = _words(progress, language)
-    spoken = escape(f"{say(language, 'train.loss')}: " + ", ".join(text for _, text in words))
+    spoken = escape(f"{t(language, 'train.loss')}: " + ", ".join(text for _, text in words))
     return (
         f'<figure class="curve"><div class="plot" role="img" aria-label="{spoken}">'
         f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{rules}{lines}</svg>'
@@ -73,7 +73,7 @@ def _end(at: Point, words: Sequence[tuple[str, str]], held: bool) -> str:
     """The dot on the last point, and what the lines are, beside it, or in the corner that is empty."""
     x, y = at
     text = "".join(f'<span class="{css}">{escape(said)}</span>' for css, said in words)
-    dot = f'<i class="{"heldout" if held else "train"}" style="left:{x:.2f}%;top:{y:.2f}%"></i>'
+    dot = f'<i class="{"validation" if held else "train"}" style="left:{x:.2f}%;top:{y:.2f}%"></i>'
     if x < MIDDLE:
         where = f"left:calc({x:.2f}% + 14px);top:{y:.2f}%;max-width:calc({100 - x:.2f}% - 14px)"
         return f'{dot}<div class="words" style="{where}">{text}</div>'
@@ -83,18 +83,18 @@ def _end(at: Point, words: Sequence[tuple[str, str]], held: bool) -> str:
 def _words(progress: Progress, language: str) -> list[tuple[str, str]]:
     """(css class, what it says) of each line."""
     words = []
-    if len(progress.heldout) > 1:
-        now, first = progress.heldout[-1][1], progress.heldout[0][1]
-        words.append(("heldout", say(language, "train.heldout_line", now=f"{now:.2f}", first=f"{first:.2f}")))
-    elif progress.heldout:
-        words.append(("heldout", say(language, "train.heldout_first", first=f"{progress.heldout[0][1]:.2f}")))
+    if len(progress.validation) > 1:
+        now, first = progress.validation[-1][1], progress.validation[0][1]
+        words.append(("validation", t(language, "train.validation_line", now=f"{now:.2f}", first=f"{first:.2f}")))
+    elif progress.validation:
+        words.append(("validation", t(language, "train.validation_first", first=f"{progress.validation[0][1]:.2f}")))
     if progress.losses:
-        words.append(("train", say(language, "train.train_line", loss=f"{progress.losses[-1][1]:.2f}")))
+        words.append(("train", t(language, "train.train_line", loss=f"{progress.losses[-1][1]:.2f}")))
     return words
 
 
 def _caption(progress: Progress, language: str) -> str:
-    axes = say(language, "train.axes")
-    if progress.started and progress.started.heldout_rows:
-        return f"{axes} {say(language, 'train.heldout_rows', n=f'{progress.started.heldout_rows:,}')}"
+    axes = t(language, "train.axes")
+    if progress.started and progress.started.validation_rows:
+        return f"{axes} {t(language, 'train.validation_rows', n=f'{progress.started.validation_rows:,}')}"
     return axes

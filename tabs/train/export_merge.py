@@ -16,16 +16,16 @@ from core.errors import AppError, InputError
 from core.export.run import export_in_process, zipped
 from tabs.ui.adapters import kept
 from tabs.ui.errors import shows_errors
-from tabs.ui.progress import Finished, in_words, steps
+from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 CLICK_EXPORT = "() => setTimeout(() => document.querySelector('#export-zip')?.click(), 150)"
 
 
 @dataclass(frozen=True)
-class AfterHandlers:
+class ExportMergeHandlers:
     """Exports and combines an owner's adapters."""
 
     services: Services
@@ -36,7 +36,7 @@ class AfterHandlers:
         visitor = self.services.visitor(key, request, token)
         adapter = kept(self.services, visitor.owner, chosen)
         language = visitor.language
-        yield gr.skip(), _muted(say(language, "after.stage_waiting")), gr.Button(visible=True)
+        yield gr.skip(), _muted(t(language, "after.stage_waiting")), gr.Button(visible=True)
         cache = self.services.workspace.cache()
         with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
             made = Path(folder) / adapter.name
@@ -49,11 +49,11 @@ class AfterHandlers:
                     shutil.rmtree(made, ignore_errors=True)
 
             try:
-                for step in steps(work):
-                    if isinstance(step, Finished):
-                        yield str(step.value), _good(say(language, "after.export_done")), gr.Button(visible=False)
+                for step in with_progress(work):
+                    if isinstance(step, Result):
+                        yield str(step.value), _good(t(language, "after.export_done")), gr.Button(visible=False)
                     else:
-                        yield gr.skip(), _muted(say(language, f"after.stage_{step}")), gr.skip()
+                        yield gr.skip(), _muted(t(language, f"after.stage_{step}")), gr.skip()
             except AppError as error:
                 yield gr.skip(), in_words(error, language), gr.Button(visible=False)
 
@@ -63,7 +63,7 @@ class AfterHandlers:
     ) -> tuple[gr.Dropdown, gr.Column, gr.Markdown]:
         """(picker of adapters, the form, the hint while there are too few)."""
         visitor = self.services.visitor(key, request, token)
-        names = [adapter.name for adapter in self.services.adapters.list(visitor.owner)]
+        names = [adapter.name for adapter in self.services.adapters.list_all(visitor.owner)]
         enough = len(names) > 1
         picked = [name for name in which or () if name in names]
         return gr.Dropdown(choices=names, value=picked), gr.Column(visible=enough), gr.Markdown(visible=not enough)
@@ -79,13 +79,13 @@ class AfterHandlers:
         mixture = Mixture(weights_of(weights, len(parts)), method, float(density or 0))
         wanted = (name or "").strip() or "-".join(part.name for part in parts)[:64] or "mix"
         free = self.services.workspace.free_name(visitor.owner, "adapters", wanted)
-        yield _muted(say(visitor.language, "after.combining"))
+        yield _muted(t(visitor.language, "after.combining"))
         try:
             combine(parts, mixture, self.services.workspace.place(visitor.owner, "adapters", free))
         except AppError as error:
             yield in_words(error, visitor.language)
             return
-        yield _good(say(visitor.language, "after.combined", name=free))
+        yield _good(t(visitor.language, "after.combined", name=free))
 
     def _base(self, adapter: Adapter) -> str | None:
         """Where the base lies, if it is the model in memory: the same model may be elsewhere on another machine."""
@@ -122,12 +122,12 @@ def _good(text: str) -> str:
 
 def build_export(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
     """The folded part of a training that ended."""
-    handlers = AfterHandlers(services)
-    with gr.Accordion(label("after.export"), open=False, elem_id="export"):
-        gr.Markdown(label("after.export_hint"), elem_classes="muted")
+    handlers = ExportMergeHandlers(services)
+    with gr.Accordion(t_client("after.export"), open=False, elem_id="export"):
+        gr.Markdown(t_client("after.export_hint"), elem_classes="muted")
         with gr.Row(elem_classes="actions"):
-            go = gr.Button(label("after.export_go"), size="sm", elem_id="export-go")
-            stop = gr.Button(label("after.export_stop"), size="sm", visible=False, elem_id="export-stop")
+            go = gr.Button(t_client("after.export_go"), size="sm", elem_id="export-go")
+            stop = gr.Button(t_client("after.export_stop"), size="sm", visible=False, elem_id="export-stop")
             file = gr.DownloadButton("zip", elem_id="export-zip", elem_classes="unseen")
         state = gr.HTML(padding=False, elem_id="export-state")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
@@ -139,20 +139,20 @@ def build_export(services: Services, shared: Shared, chosen: gr.Textbox) -> None
 
 def build_combine(services: Services, shared: Shared) -> gr.events.Dependency:
     """The folded part of the shelf; returns the event of a combination that was tried."""
-    handlers = AfterHandlers(services)
-    with gr.Accordion(label("after.combine"), open=False, elem_id="combine") as fold:
-        empty = gr.Markdown(label("after.combine_empty"), elem_classes="muted")
+    handlers = ExportMergeHandlers(services)
+    with gr.Accordion(t_client("after.combine"), open=False, elem_id="combine") as fold:
+        empty = gr.Markdown(t_client("after.combine_empty"), elem_classes="muted")
         with gr.Column(visible=False, elem_classes="bare") as form:
-            gr.Markdown(label("after.combine_hint"), elem_classes="muted")
-            which = gr.Dropdown([], multiselect=True, max_choices=4, label=label("after.combine_which"),
+            gr.Markdown(t_client("after.combine_hint"), elem_classes="muted")
+            which = gr.Dropdown([], multiselect=True, max_choices=4, label=t_client("after.combine_which"),
                                 elem_id="combine-which")  # fmt: skip
-            weights = gr.Textbox(label=label("after.weights"), info=label("after.weights_info"), max_lines=1,
+            weights = gr.Textbox(label=t_client("after.weights"), info=t_client("after.weights_info"), max_lines=1,
                                  placeholder="0.7, 0.3", elem_id="combine-weights")  # fmt: skip
-            method = gr.Radio([(label(f"after.method_{name}"), name) for name in METHODS], value="linear",
-                              label=label("after.method"), elem_id="combine-method")  # fmt: skip
-            density = gr.Slider(0.1, 1, 0.5, step=0.05, label=label("after.density"), visible=False)
-            name = gr.Textbox(label=label("after.combine_name"), max_lines=1, max_length=64, elem_id="combine-name")
-            go = gr.Button(label("after.combine_go"), size="sm", elem_id="combine-go")
+            method = gr.Radio([(t_client(f"after.method_{name}"), name) for name in METHODS], value="linear",
+                              label=t_client("after.method"), elem_id="combine-method")  # fmt: skip
+            density = gr.Slider(0.1, 1, 0.5, step=0.05, label=t_client("after.density"), visible=False)
+            name = gr.Textbox(label=t_client("after.combine_name"), max_lines=1, max_length=64, elem_id="combine-name")
+            go = gr.Button(t_client("after.combine_go"), size="sm", elem_id="combine-go")
         state = gr.HTML(padding=False, elem_id="combine-state")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     fold.expand(handlers.shelf, [shared.key, which], [which, form, empty], **quiet)

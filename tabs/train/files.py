@@ -7,14 +7,14 @@ import gradio as gr
 
 from core.errors import InputError
 from core.hub.redact import public_name
-from core.train.config.run_file import LONGEST_FILE, Order, settings_in, to_command, to_yaml
+from core.train.config.run_file import LONGEST_FILE, RunRequest, settings_in, to_command, to_yaml
 from core.train.config.train_config import TrainConfig
 from tabs.train import settings
 from tabs.train.advice_view import Advice
-from tabs.train.form_values import Asked, order_of
+from tabs.train.form_values import FormValues, request_of
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
-from tabs.ui.text import label
+from tabs.ui.text import t_client
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,19 @@ class FileHandlers:
 
     @shows_errors
     def write(
-        self, key: str, advice: Advice | None, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.Value
+        self,
+        key: str,
+        advice: Advice | None,
+        request: gr.Request,
+        token: gr.OAuthToken | None,
+        *asked: settings.SettingValue,
     ) -> tuple[str, str]:
         """(command, config.yaml) of the form; empty while no data set is chosen."""
         visitor = self.services.visitor(key, request, token)
-        filled = Asked.of(asked)
+        filled = FormValues.of(asked)
         if not filled.dataset or advice is None:
             return "", ""
-        order = order_of(self.services, visitor, filled)
+        order = request_of(self.services, visitor, filled)
         if self.services.public:
             order = _without_paths(order)
         values = settings.values_of(order.spec.config)
@@ -42,7 +47,12 @@ class FileHandlers:
 
     @shows_errors
     def read(
-        self, key: str, file: str | None, request: gr.Request, token: gr.OAuthToken | None, *values: settings.Value
+        self,
+        key: str,
+        file: str | None,
+        request: gr.Request,
+        token: gr.OAuthToken | None,
+        *values: settings.SettingValue,
     ) -> tuple:
         """The settings of a file, in the controls; what it does not name stays."""
         self.services.visitor(key, request, token)
@@ -63,7 +73,7 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _without_paths(order: Order) -> Order:
+def _without_paths(order: RunRequest) -> RunRequest:
     """For somebody who is not at this machine: names instead of its folders."""
     spec = replace(order.spec, base=public_name(order.spec.base), dataset=Path(order.spec.dataset.name))
     return replace(order, spec=spec, start=order.start and Path(order.start.name))
@@ -75,13 +85,13 @@ def build(
     """The fold at the end of the settings; the event that has put a file's settings into the controls."""
     handlers = FileHandlers(services)
     values = asked[7:]
-    with gr.Accordion(label("train.files"), open=False, elem_id="train-files") as fold:
-        gr.Markdown(label("train.files_command"), elem_classes="muted")
+    with gr.Accordion(t_client("train.files"), open=False, elem_id="train-files") as fold:
+        gr.Markdown(t_client("train.files_command"), elem_classes="muted")
         command = gr.Code(language="shell", show_label=False, interactive=False, wrap_lines=True, max_lines=8,
                           elem_id="train-command")  # fmt: skip
-        gr.Markdown(label("train.files_yaml"), elem_classes="muted")
+        gr.Markdown(t_client("train.files_yaml"), elem_classes="muted")
         text = gr.Code(language="yaml", show_label=False, interactive=False, max_lines=12, elem_id="train-yaml")
-        upload = gr.UploadButton(label("train.files_read"), file_types=[".yaml", ".yml"], size="sm",
+        upload = gr.UploadButton(t_client("train.files_read"), file_types=[".yaml", ".yml"], size="sm",
                                  elem_id="train-upload")  # fmt: skip
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     writing = {"fn": handlers.write, "inputs": [key, advice, *asked], "outputs": [command, text], **quiet}

@@ -10,16 +10,16 @@ from core.train.config.run_file import going_on
 from tabs.train import files, settings
 from tabs.train.advice_view import Advice, advice_for, advised
 from tabs.train.base import BaseModel, find_base
-from tabs.train.form_values import Asked, free_name, order_of
+from tabs.train.form_values import FormValues, free_name, request_of
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
-class Form:
+class TrainForm:
     """What the rest of the tab needs of the form."""
 
     model: gr.Textbox
@@ -56,7 +56,7 @@ class FormHandlers:
             return ("",) * 4
         info = self.services.datasets.get(visitor.owner, dataset).info
         name = free_name(self.services, visitor.owner, dataset)
-        return name, info.persona, info.description, say(visitor.language, "persona.you")
+        return name, info.persona, info.description, t(visitor.language, "persona.you")
 
     @shows_errors
     def advise(
@@ -68,11 +68,11 @@ class FormHandlers:
         try:
             found = find_base(self.services, base)
         except ModelError:
-            return _muted(say(language, "train.base_waits")), "", *nothing
+            return _muted(t(language, "train.base_waits")), "", *nothing
         except AppError as error:
             return f'<p class="warn">{escape(error.text(language))}</p>', "", *nothing
         if not dataset:
-            return _base_line(found, language), _muted(say(language, "train.advice_first")), *nothing
+            return _base_line(found, language), _muted(t(language, "train.advice_first")), *nothing
         advice = advice_for(self.services, found, self.services.datasets.get(visitor.owner, dataset))
         config = advice.recommendation.config
         shown = advised(advice, config, language)
@@ -80,12 +80,17 @@ class FormHandlers:
 
     @shows_errors
     def review(
-        self, key: str, advice: Advice | None, request: gr.Request, token: gr.OAuthToken | None, *values: settings.Value
+        self,
+        key: str,
+        advice: Advice | None,
+        request: gr.Request,
+        token: gr.OAuthToken | None,
+        *values: settings.SettingValue,
     ) -> str:
         """The advice again, after a person changed a setting."""
         visitor = self.services.visitor(key, request, token)
         if advice is None:
-            return _muted(say(visitor.language, "train.advice_first"))
+            return _muted(t(visitor.language, "train.advice_first"))
         try:
             return advised(advice, settings.config_of(values), visitor.language)
         except InputError as error:
@@ -97,14 +102,14 @@ class FormHandlers:
     ) -> gr.Dropdown:
         """The owner's adapters, to go on from one."""
         visitor = self.services.visitor(key, request, token)
-        names = [adapter.name for adapter in self.services.adapters.list(visitor.owner)]
-        choices = [(say(visitor.language, "train.start_fresh"), ""), *((name, name) for name in names)]
+        names = [adapter.name for adapter in self.services.adapters.list_all(visitor.owner)]
+        choices = [(t(visitor.language, "train.start_fresh"), ""), *((name, name) for name in names)]
         return gr.Dropdown(choices=choices, value=chosen if chosen in names else "")
 
     @shows_errors
     def going_on(
         self, key: str, start_from: str | None, base: str, request: gr.Request, token: gr.OAuthToken | None,
-        *values: settings.Value,
+        *values: settings.SettingValue,
     ) -> tuple:  # fmt: skip
         """An adapter's own shape and names in the form: (persona, description, other side's name, *values)."""
         visitor = self.services.visitor(key, request, token)
@@ -112,17 +117,17 @@ class FormHandlers:
             return (gr.skip(),) * (3 + len(values))
         adapter = self.services.adapters.get(visitor.owner, start_from)
         config = going_on(settings.config_of(values), adapter.folder, find_base(self.services, base).source)
-        held = adapter.contract
+        held = adapter.prompt_config
         names = (held.persona, held.description, held.user) if held else (gr.skip(),) * 3
         return *names, *settings.values_of(config)
 
     @shows_errors
     def start(
-        self, key: str, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.Value
+        self, key: str, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.SettingValue
     ) -> tuple[str, str]:
         """Put a training in the queue: (its id, a name for the next one)."""
         visitor = self.services.visitor(key, request, token)
-        order = order_of(self.services, visitor, Asked.of(asked))
+        order = request_of(self.services, visitor, FormValues.of(asked))
         job = self.services.jobs.submit(visitor.owner, order.spec, start=order.start)
         return job.id, free_name(self.services, visitor.owner, order.spec.dataset.name)
 
@@ -130,16 +135,16 @@ class FormHandlers:
 def dataset_choices(services: Services, visitor: Visitor) -> list[tuple[str, str]]:
     """(what is shown, name) of the owner's data sets, newest first."""
     return [
-        (say(visitor.language, "train.rows", name=saved.folder.name, n=f"{saved.info.train_rows:,}"), saved.folder.name)
-        for saved in services.datasets.list(visitor.owner)
+        (t(visitor.language, "train.rows", name=saved.folder.name, n=f"{saved.info.train_rows:,}"), saved.folder.name)
+        for saved in services.datasets.list_all(visitor.owner)
     ]
 
 
 def _base_line(base: BaseModel, language: str) -> str:
     if base.parameters is None:
-        return _muted(say(language, "train.base_unknown", name=base.name))
+        return _muted(t(language, "train.base_unknown", name=base.name))
     size = f"{base.parameters / 1e9:.1f} B" if base.parameters >= 1e9 else f"{base.parameters / 1e6:.1f} M"
-    return _muted(say(language, "train.base_line", name=base.name, size=size, context=f"{base.window:,}"))
+    return _muted(t(language, "train.base_line", name=base.name, size=size, context=f"{base.window:,}"))
 
 
 def _start(ready: bool) -> gr.Button:
@@ -151,41 +156,52 @@ def _muted(text: str) -> str:
     return f'<p class="muted">{escape(text)}</p>'
 
 
-def build(services: Services, shared: Shared, chosen: gr.Textbox) -> Form:
+def build(services: Services, shared: Shared, chosen: gr.Textbox) -> TrainForm:
     """The form's cards; a training that is started has its id put into `chosen`."""
     handlers = FormHandlers(services)
     advice = gr.State(None)
     with gr.Column(elem_classes="card"):
-        gr.Markdown(label("train.what"), elem_classes="title")
-        dataset = gr.Dropdown(choices=[], label=label("train.dataset"), elem_id="train-dataset")
+        gr.Markdown(t_client("train.what"), elem_classes="title")
+        dataset = gr.Dropdown(choices=[], label=t_client("train.dataset"), elem_id="train-dataset")
         with gr.Column(elem_classes="bare") as none_yet:
-            gr.Markdown(label("train.no_dataset"), elem_classes="muted")
-            to_data = gr.Button(label("train.to_data"), size="sm", elem_id="train-to-data")
+            gr.Markdown(t_client("train.no_dataset"), elem_classes="muted")
+            to_data = gr.Button(t_client("train.to_data"), size="sm", elem_id="train-to-data")
         base_line = gr.HTML(padding=False, elem_id="train-base-line")
-        with gr.Accordion(label("train.base_other"), open=False):
+        with gr.Accordion(t_client("train.base_other"), open=False):
             info = "train.base_info" if services.models.local_folders else "train.base_info_public"
-            base = gr.Textbox(label=label("train.base"), info=label(info), placeholder="Qwen/Qwen3-0.6B", max_lines=1,
-                              elem_id="train-base")  # fmt: skip
-        with gr.Accordion(label("train.go_on"), open=False, elem_id="train-go-on") as go_on:
-            start_from = gr.Dropdown(choices=[], value=None, label=label("train.start_from"), allow_custom_value=False,
-                                     info=label("train.start_from_info"), elem_id="train-start-from")  # fmt: skip
-        with gr.Accordion(label("train.persona_details"), open=False, elem_id="train-persona"):
+            base = gr.Textbox(
+                label=t_client("train.base"),
+                info=t_client(info),
+                placeholder="Qwen/Qwen3-0.6B",
+                max_lines=1,
+                elem_id="train-base",
+            )
+        with gr.Accordion(t_client("train.go_on"), open=False, elem_id="train-go-on") as go_on:
+            start_from = gr.Dropdown(
+                choices=[],
+                value=None,
+                label=t_client("train.start_from"),
+                allow_custom_value=False,
+                info=t_client("train.start_from_info"),
+                elem_id="train-start-from",
+            )
+        with gr.Accordion(t_client("train.persona_details"), open=False, elem_id="train-persona"):
             named = [
-                gr.Textbox(label=label("train.name"), max_lines=1, elem_id="train-name"),
-                gr.Textbox(label=label("train.persona"), max_lines=1, elem_id="train-persona-name"),
-                gr.Textbox(label=label("train.description"), info=label("train.description_info"), lines=4,
+                gr.Textbox(label=t_client("train.name"), max_lines=1, elem_id="train-name"),
+                gr.Textbox(label=t_client("train.persona"), max_lines=1, elem_id="train-persona-name"),
+                gr.Textbox(label=t_client("train.description"), info=t_client("train.description_info"), lines=4,
                            max_lines=12, elem_id="train-description"),
-                gr.Textbox(label=label("train.user"), max_lines=1, elem_id="train-user"),
+                gr.Textbox(label=t_client("train.user"), max_lines=1, elem_id="train-user"),
             ]  # fmt: skip
     with gr.Column(elem_classes="card"):
-        gr.Markdown(label("train.advice"), elem_classes="title")
+        gr.Markdown(t_client("train.advice"), elem_classes="title")
         shown = gr.HTML(padding=False, elem_id="train-advice")
-        with gr.Accordion(label("train.details"), open=False, elem_id="train-details"):
+        with gr.Accordion(t_client("train.details"), open=False, elem_id="train-details"):
             values = settings.controls()
-            again = gr.Button(label("train.again"), size="sm", elem_id="train-again")
+            again = gr.Button(t_client("train.again"), size="sm", elem_id="train-again")
             asked = [dataset, base, start_from, *named, *values]
             read = files.build(services, shared.key, advice, asked)
-    start = gr.Button(label("train.start"), variant="primary", interactive=False, elem_id="train-start")
+    start = gr.Button(t_client("train.start"), variant="primary", interactive=False, elem_id="train-start")
     model = gr.Textbox(elem_id="train-model", elem_classes="unseen")
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
@@ -211,4 +227,4 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> Form:
     start_from.input(handlers.going_on, *taking, **quiet).then(**review)
     to_data.click(lambda: gr.Tabs(selected="data"), None, shared.tabs, queue=False, api_visibility="private")
     started = start.click(handlers.start, [shared.key, *asked], [chosen, named[0]], **quiet)
-    return Form(model, started, asked)
+    return TrainForm(model, started, asked)

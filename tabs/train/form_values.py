@@ -8,19 +8,19 @@ from core.adapters.store import Adapter
 from core.data.io.store import SavedDataSet
 from core.errors import InputError
 from core.personas import LONGEST_DESCRIPTION
-from core.prompt import PromptContract
-from core.train.config.run_file import Order, going_on
+from core.prompt import PromptConfig
+from core.train.config.run_file import RunRequest, going_on
 from core.train.spec import JobSpec
 from core.workspace import check_name, safe_name
 from tabs.train import settings
 from tabs.train.base import BaseModel, find_base
 from tabs.ui.services import Services
-from tabs.ui.text import say
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
-class Asked:
+class FormValues:
     """The values of the form's components, in their order."""
 
     dataset: str | None
@@ -30,49 +30,49 @@ class Asked:
     persona: str
     description: str
     user: str
-    values: tuple[settings.Value, ...]
+    values: tuple[settings.SettingValue, ...]
 
     @classmethod
-    def of(cls, fields: Sequence[settings.Value]) -> "Asked":
+    def of(cls, fields: Sequence[settings.SettingValue]) -> "FormValues":
         return cls(*fields[:7], tuple(fields[7:]))
 
 
-def order_of(services: Services, visitor: Visitor, asked: Asked) -> Order:
+def request_of(services: Services, visitor: Visitor, asked: FormValues) -> RunRequest:
     """The training that the form asks for. Raises AppError that says what cannot be used."""
     saved = chosen_dataset(services, visitor, asked)
     config, found = settings.config_of(asked.values), find_base(services, asked.base)
     adapter = services.adapters.get(visitor.owner, asked.start_from) if asked.start_from else None
     if adapter:
         config = going_on(config, adapter.folder, found.source)
-    contract = contract_of(asked, saved, found, visitor.language, adapter)
+    prompt_config = prompt_config_of(asked, saved, found, visitor.language, adapter)
     named = (asked.name or "").strip()
     name = check_name(named) if named else free_name(services, visitor.owner, saved.folder.name)
-    spec = JobSpec(found.source, saved.folder, contract, config, name, found.revision, trust=found.trust)
-    return Order(spec, Path(name), adapter and adapter.folder)
+    spec = JobSpec(found.source, saved.folder, prompt_config, config, name, found.revision, trust=found.trust)
+    return RunRequest(spec, Path(name), adapter and adapter.folder)
 
 
-def chosen_dataset(services: Services, visitor: Visitor, asked: Asked) -> SavedDataSet:
+def chosen_dataset(services: Services, visitor: Visitor, asked: FormValues) -> SavedDataSet:
     if not asked.dataset:
         raise InputError("Choose a data set first. You can make one from a chat log in Data.",
                          "データセットを選んでください。なければ「記録」でトーク履歴から作れます。")  # fmt: skip
     return services.datasets.get(visitor.owner, asked.dataset)
 
 
-def contract_of(
-    asked: Asked, saved: SavedDataSet, base: BaseModel, language: str, adapter: Adapter | None = None
-) -> PromptContract:
-    """The prompt contract of the form, on that of the adapter that is gone on from."""
+def prompt_config_of(
+    asked: FormValues, saved: SavedDataSet, base: BaseModel, language: str, adapter: Adapter | None = None
+) -> PromptConfig:
+    """The prompt config of the form, on that of the adapter that is gone on from."""
     if len(asked.description or "") > LONGEST_DESCRIPTION:
         raise InputError(
             f"The description has {len(asked.description)} characters; {LONGEST_DESCRIPTION} are allowed.",
             f"説明が {len(asked.description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
         )
-    plain = (adapter and adapter.contract) or PromptContract("")
+    plain = (adapter and adapter.prompt_config) or PromptConfig("")
     return replace(
         plain,
         persona=(asked.persona or "").strip() or saved.info.persona,
         description=(asked.description or "").strip(),
-        user=(asked.user or "").strip() or say(language, "persona.you"),
+        user=(asked.user or "").strip() or t(language, "persona.you"),
         context_window=base.window,
         reply_reserve=min(plain.reply_reserve, base.window // 2),
     )
@@ -80,7 +80,7 @@ def contract_of(
 
 def free_name(services: Services, owner: str, dataset: str) -> str:
     """A name that neither a training nor a kept adapter of this owner has: "hanako-line-01", "-02", …"""
-    taken = {job.name for job in services.jobs.list(owner)}
+    taken = {job.name for job in services.jobs.list_all(owner)}
     taken |= set(services.workspace.names(owner, "adapters"))
     stem = safe_name(dataset, "adapter")
     return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}-{n:02d}") not in taken)

@@ -13,7 +13,7 @@ from tabs.ui.adapters import kept, on_shelf
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 ENDING = "-dpo"
 
@@ -30,8 +30,8 @@ class PreferenceHandlers:
         visitor = self.services.visitor(key, request, token)
         job = self.services.jobs.get(visitor.owner, chosen)
         names = on_shelf(self.services, visitor.owner, job)
-        count = sum(len(self.services.preferences.list(visitor.owner, adapter=name)) for name in names)
-        sentence = escape(say(visitor.language, "after.corrections", n=count))
+        count = sum(len(self.services.preferences.list_all(visitor.owner, adapter=name)) for name in names)
+        sentence = escape(t(visitor.language, "after.corrections", n=count))
         return f'<p class="muted">{sentence}</p>', settings_after(job.spec.config).learning_rate
 
     @shows_errors
@@ -48,14 +48,14 @@ class PreferenceHandlers:
         spec = replace(
             job.spec,
             dataset=job.folder.dataset,
-            contract=adapter.contract or job.spec.contract,
+            prompt_config=adapter.prompt_config or job.spec.prompt_config,
             config=replace(settings_after(job.spec.config), learning_rate=float(rate)),
             adapter_name=named(job.name),
             preference=PreferenceConfig(beta=float(beta), own_replies=int(own_replies)),
         )
-        pairs = self.services.preferences.list(visitor.owner, adapter=adapter.name)
+        pairs = self.services.preferences.list_all(visitor.owner, adapter=adapter.name)
         run = self.services.jobs.submit(visitor.owner, spec, start=adapter.folder, pairs=pairs[::-1])
-        told = escape(say(visitor.language, "after.prefer_queued", name=run.name))
+        told = escape(t(visitor.language, "after.prefer_queued", name=run.name))
         return run.id, f'<p class="good" role="status">{told}</p>'
 
 
@@ -70,19 +70,21 @@ def named(adapter: str) -> str:
 
 def told(progress: Progress, language: str) -> str:
     """How clearly the better replies are preferred: a sentence and the margins over the steps; "" of other runs."""
-    if not progress.preferred:
+    if not progress.preference_eval:
         return ""
-    held = [event for event in progress.preferred if event.heldout]
-    last = (held or progress.preferred)[-1]
+    held = [event for event in progress.preference_eval if event.validation]
+    last = (held or progress.preference_eval)[-1]
     name = "after.preferred" if held else "after.preferred_learned"
-    words = say(language, name, share=f"{last.accuracy:.0%}", margin=f"{last.margin:+.2f}")
+    words = t(language, name, share=f"{last.accuracy:.0%}", margin=f"{last.margin:+.2f}")
     css = "good" if last.margin > 0 else "warn"
     return f'<p class="{css} verdict">{escape(words)}</p>{_margins(progress, language)}'
 
 
 def _margins(progress: Progress, language: str) -> str:
     """The margins as lines: of what is learned from, and dotted of what is held out."""
-    learned, held = ([(e.step, e.margin) for e in progress.preferred if e.heldout == out] for out in (False, True))
+    learned, held = (
+        [(e.step, e.margin) for e in progress.preference_eval if e.validation == out] for out in (False, True)
+    )
     if len(learned) + len(held) < 2 or not progress.steps:
         return ""
     values = [margin for _, margin in (*learned, *held)]
@@ -97,11 +99,11 @@ def _margins(progress: Progress, language: str) -> str:
     labels = "".join(
         f'<span class="y" style="top:{100 * (high - mark) / (high - low):.2f}%">{mark:g}</span>' for mark in marks
     )
-    caption = escape(say(language, "after.margins"))
+    caption = escape(t(language, "after.margins"))
     return (
         f'<figure class="curve margins"><div class="plot" role="img" aria-label="{caption}">'
         f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">'
-        f"{rules}{line(learned, 'train')}{line(held, 'heldout')}</svg>{labels}</div>"
+        f"{rules}{line(learned, 'train')}{line(held, 'validation')}</svg>{labels}</div>"
         f'<figcaption class="muted">{caption}</figcaption></figure>'
     )
 
@@ -109,17 +111,17 @@ def _margins(progress: Progress, language: str) -> str:
 def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
     """The folded part of a training that ended."""
     handlers = PreferenceHandlers(services)
-    with gr.Accordion(label("after.prefer"), open=False, elem_id="prefer") as fold:
-        gr.Markdown(label("after.prefer_hint"), elem_classes="muted")
+    with gr.Accordion(t_client("after.prefer"), open=False, elem_id="prefer") as fold:
+        gr.Markdown(t_client("after.prefer_hint"), elem_classes="muted")
         found = gr.HTML(padding=False, elem_id="prefer-corrections")
         with gr.Row():
-            own = gr.Number(200, precision=0, minimum=0, label=label("after.own_replies"), min_width=200,
-                            info=label("after.own_replies_info"), elem_id="prefer-own")  # fmt: skip
-            beta = gr.Slider(0.01, 0.5, 0.1, step=0.01, label=label("after.beta"), info=label("after.beta_info"),
+            own = gr.Number(200, precision=0, minimum=0, label=t_client("after.own_replies"), min_width=200,
+                            info=t_client("after.own_replies_info"), elem_id="prefer-own")  # fmt: skip
+            beta = gr.Slider(0.01, 0.5, 0.1, step=0.01, label=t_client("after.beta"), info=t_client("after.beta_info"),
                              min_width=200, elem_id="prefer-beta")  # fmt: skip
-            rate = gr.Number(1e-5, label=label("after.rate"), info=label("after.rate_info"), min_width=160,
+            rate = gr.Number(1e-5, label=t_client("after.rate"), info=t_client("after.rate_info"), min_width=160,
                              elem_id="prefer-rate")  # fmt: skip
-        begin = gr.Button(label("after.prefer_go"), variant="primary", size="sm", elem_id="prefer-go")
+        begin = gr.Button(t_client("after.prefer_go"), variant="primary", size="sm", elem_id="prefer-go")
         state = gr.HTML(padding=False, elem_id="prefer-state")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     fold.expand(handlers.look, [shared.key, chosen], [found, rate], **quiet)

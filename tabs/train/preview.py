@@ -7,14 +7,14 @@ from itertools import islice
 import gradio as gr
 
 from core.prompt.token_text import spell
-from core.train.worker.rows import IGNORED, Example, encode, read_rows
+from core.train.worker.rows import IGNORED, Example, encode, read_turns
 from tabs.train import settings
 from tabs.train.base import find_base
-from tabs.train.form_values import Asked, chosen_dataset, contract_of
+from tabs.train.form_values import FormValues, chosen_dataset, prompt_config_of
 from tabs.ui import html_parts
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 
 @dataclass(frozen=True)
@@ -25,34 +25,34 @@ class PreviewHandlers:
 
     @shows_errors
     def row(
-        self, key: str, number: float, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.Value
+        self, key: str, number: float, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.SettingValue
     ) -> tuple[gr.Slider, str]:
         """(slider over the rows, the row with what it teaches)."""
         visitor = self.services.visitor(key, request, token)
-        language, filled = visitor.language, Asked.of(asked)
+        language, filled = visitor.language, FormValues.of(asked)
         hidden = gr.Slider(visible=False)
         if not filled.dataset:
-            return hidden, html_parts.empty(say(language, "tokens.no_rows"), say(language, "tokens.no_rows_hint"))
+            return hidden, html_parts.empty(t(language, "tokens.no_rows"), t(language, "tokens.no_rows_hint"))
         base = find_base(self.services, filled.base)
         if base.parameters is None:
-            return hidden, f'<p class="muted">{escape(say(language, "train.preview_unloaded", name=base.name))}</p>'
+            return hidden, f'<p class="muted">{escape(t(language, "train.preview_unloaded", name=base.name))}</p>'
         saved, config = chosen_dataset(self.services, visitor, filled), settings.config_of(filled.values)
         count = saved.info.train_rows
         at = max(1, min(int(number or 1), count))
-        turns = next(islice(read_rows(saved.file("train")), at - 1, None))
-        contract = contract_of(filled, saved, base, language)
+        turns = next(islice(read_turns(saved.file("train")), at - 1, None))
+        prompt_config = prompt_config_of(filled, saved, base, language)
         tokenizer = self.services.models.current().tokenizer
         found = encode(
-            [turns], replace(contract, template="auto"), tokenizer, max_length=min(config.max_length, base.window),
+            [turns], replace(prompt_config, template="auto"), tokenizer, max_length=min(config.max_length, base.window),
             loss_on=config.loss_on, context_weight=config.prompt_loss_weight,
         )  # fmt: skip
         slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)
         blocks = [_block(example, tokenizer, language) for example in found.examples]
-        return slider, "".join(blocks) or f'<p class="warn">{escape(say(language, "train.preview_nothing"))}</p>'
+        return slider, "".join(blocks) or f'<p class="warn">{escape(t(language, "train.preview_nothing"))}</p>'
 
 
 def _block(example: Example, tokenizer: object, language: str) -> str:
-    learned = say(language, "tokens.learned", n=f"{example.learned:,}", all=f"{len(example.ids):,}")
+    learned = t(language, "tokens.learned", n=f"{example.learned:,}", all=f"{len(example.ids):,}")
     weights = example.weights or [float(label != IGNORED) for label in example.labels]
     drawn = html_parts.tokens(spell(example.ids, tokenizer), learned=list(weights), ids=False)
     return f'<p class="muted num">{escape(learned)}</p>{drawn}'
@@ -63,10 +63,10 @@ def build(services: Services, shared_key: gr.State, asked: list[gr.components.Co
     handlers = PreviewHandlers(services)
     with (
         gr.Column(elem_classes="card fold"),
-        gr.Accordion(label("train.preview"), open=False, elem_id="train-preview") as fold,
+        gr.Accordion(t_client("train.preview"), open=False, elem_id="train-preview") as fold,
     ):
-        gr.Markdown(label("train.preview_info"), elem_classes="muted")
-        number = gr.Slider(1, 2, 1, step=1, label=label("tokens.number"), visible=False, elem_id="train-row-number")
+        gr.Markdown(t_client("train.preview_info"), elem_classes="muted")
+        number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False, elem_id="train-row-number")
         row = gr.HTML(padding=False, elem_id="train-row")
     quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
     places = dict(zip(settings.CONTROLS, asked[7:], strict=True))

@@ -11,7 +11,7 @@ from core.train.queue.jobs import Job
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 EVERY = 1.0  # seconds between two looks at the line
 
@@ -60,7 +60,7 @@ class QueueHandlers:
 
 def line(waiting: Sequence[Job | None], chosen: str, language: str) -> str:
     """The names of the visitor's own trainings in their places; others have none."""
-    others = f'<span class="muted">{escape(say(language, "train.queue_other"))}</span>'
+    others = f'<span class="muted">{escape(t(language, "train.queue_other"))}</span>'
     places = "".join(
         f"<li{' class=now' if job and job.id == chosen else ''}>{escape(job.name) if job else others}</li>"
         for job in waiting
@@ -74,8 +74,8 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
     with gr.Column(visible=False, elem_classes="bare", elem_id="train-queue") as card:
         places = gr.HTML(padding=False)
         with gr.Row(elem_classes="actions"):
-            up = gr.Button(label("train.queue_up"), size="sm", elem_id="queue-up")
-            down = gr.Button(label("train.queue_down"), size="sm", elem_id="queue-down")
+            up = gr.Button(t_client("train.queue_up"), size="sm", elem_id="queue-up")
+            down = gr.Button(t_client("train.queue_down"), size="sm", elem_id="queue-down")
     shown = gr.State(())
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     where = [shared.key, chosen]

@@ -11,17 +11,17 @@ from tabs.train.curve import curve
 from tabs.train.settings import summary
 from tabs.ui import html_parts
 from tabs.ui.status_bar import duration
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 ENDED = ("stopped", "done", "failed", "killed")
-MUCH_WORSE = 1.01  # held-out above its best by this factor: more than the noise between two measures
+MUCH_WORSE = 1.01  # validation above its best by this factor: more than the noise between two measures
 BETTER = 0.995
 
 
 def state_words(progress: Progress, language: str) -> str:
     """The state in one or two words, for the list of trainings."""
     state = "loading" if progress.state == "running" and not progress.step else progress.state
-    return say(language, f"train.state_{state}", percent=f"{progress.fraction:.0%}")
+    return t(language, f"train.state_{state}", percent=f"{progress.fraction:.0%}")
 
 
 def headline(progress: Progress, language: str) -> str:
@@ -40,21 +40,23 @@ def headline(progress: Progress, language: str) -> str:
 
 
 def verdict(progress: Progress, language: str) -> str:
-    """Is it getting better? One sentence from the held-out measures; "" before there are two."""
-    if progress.started and not progress.started.heldout_rows:
-        return f'<p class="muted">{escape(say(language, "train.no_heldout"))}</p>'
-    if len(progress.heldout) < 2:
+    """Is it getting better? One sentence from the validation measures; "" before there are two."""
+    if progress.started and not progress.started.validation_rows:
+        return f'<p class="muted">{escape(t(language, "train.no_validation"))}</p>'
+    if len(progress.validation) < 2:
         return ""
-    first, last_step = progress.heldout[0][1], progress.heldout[-1][0]
-    best_step, best, _ = min(progress.heldout, key=lambda measure: measure[1])
-    now = (progress.metrics or {}).get("heldout_bpb_after") or progress.heldout[-1][1]  # when done: of what is kept
+    first, last_step = progress.validation[0][1], progress.validation[-1][0]
+    best_step, best, _ = min(progress.validation, key=lambda measure: measure[1])
+    now = (progress.metrics or {}).get("validation_bpb_after") or progress.validation[-1][
+        1
+    ]  # when done: of what is kept
     if best_step < last_step and now > best * MUCH_WORSE and best < first:
-        words, css = say(language, "train.worse_since", step=f"{best_step:,}", best=f"{best:.2f}"), "warn"
+        words, css = t(language, "train.worse_since", step=f"{best_step:,}", best=f"{best:.2f}"), "warn"
     elif now < first * BETTER:
         figures = {"percent": f"{1 - now / first:.0%}", "first": f"{first:.2f}", "now": f"{now:.2f}"}
-        words, css = say(language, "train.better", **figures), "good"
+        words, css = t(language, "train.better", **figures), "good"
     else:
-        words, css = say(language, "train.not_better"), "warn"
+        words, css = t(language, "train.not_better"), "warn"
     return f'<p class="{css} verdict">{escape(words)}</p>'
 
 
@@ -66,7 +68,7 @@ def notes(progress: Progress, language: str) -> str:
 
 def picture(job: Job, progress: Progress, language: str) -> str:
     """The whole of a training: what it is, how far it is, whether it gets better, the curve, notes."""
-    # The loss of a preference run is of another kind than the held-out rows': only these are drawn.
+    # The loss of a preference run is of another kind than the validation rows': only these are drawn.
     drawn = replace(progress, losses=()) if job.spec.preference else progress
     return (
         about(job, language) + headline(progress, language) + preference.told(progress, language)
@@ -76,40 +78,40 @@ def picture(job: Job, progress: Progress, language: str) -> str:
 
 def about(job: Job, language: str) -> str:
     """What learns what, with which settings."""
-    made = say(language, "train.about", dataset=job.spec.dataset.name, base=public_name(job.spec.base),
+    made = t(language, "train.about", dataset=job.spec.dataset.name, base=public_name(job.spec.base),
                settings=summary(job.spec.config, language))  # fmt: skip
     return f'<p class="run-name"><b>{escape(job.name)}</b> <span class="muted">{escape(made)}</span></p>'
 
 
 def nothing(language: str) -> str:
     """What stands there before the first training."""
-    return html_parts.empty(say(language, "train.empty"), say(language, "train.empty_hint"))
+    return html_parts.empty(t(language, "train.empty"), t(language, "train.empty_hint"))
 
 
 def _figures(progress: Progress, language: str) -> list[str]:
     state = progress.state
     if state == "queued":
-        return [say(language, "train.head_ahead" if progress.ahead else "train.head_next", n=progress.ahead)]
-    if state == "running" and progress.reading:
-        rows, of = progress.reading
-        return [say(language, "train.head_reading", rows=f"{rows:,}", of=f"{of:,}")]
-    if state == "running" and not progress.step and progress.answering:
-        done, of = progress.answering
-        return [say(language, "after.answering", done=f"{done:,}", of=f"{of:,}")]
+        return [t(language, "train.head_ahead" if progress.ahead else "train.head_next", n=progress.ahead)]
+    if state == "running" and progress.encoding:
+        rows, of = progress.encoding
+        return [t(language, "train.head_reading", rows=f"{rows:,}", of=f"{of:,}")]
+    if state == "running" and not progress.step and progress.generating:
+        done, of = progress.generating
+        return [t(language, "after.answering", done=f"{done:,}", of=f"{of:,}")]
     if state == "running" and not progress.step:
-        return [say(language, "train.head_loading")]
+        return [t(language, "train.head_loading")]
     if state == "stopped" and not progress.step:
-        return [say(language, "train.head_stopped_early")]
-    step = say(language, "train.head_step", step=f"{progress.step:,}", steps=f"{progress.steps:,}")
+        return [t(language, "train.head_stopped_early")]
+    step = t(language, "train.head_step", step=f"{progress.step:,}", steps=f"{progress.steps:,}")
     if state == "stopping":
-        return [step, say(language, "train.head_stopping")]
+        return [step, t(language, "train.head_stopping")]
     if state == "stopped":
-        return [say(language, "train.head_stopped", step=f"{progress.step:,}")]
+        return [t(language, "train.head_stopped", step=f"{progress.step:,}")]
     if state == "killed":
-        return [step, say(language, "train.head_killed")]
+        return [step, t(language, "train.head_killed")]
     if state == "running":
-        speed = say(language, "train.head_speed", n=f"{progress.tokens_per_second or 0:,.0f}")
-        return [step, speed, say(language, "train.head_left", left=duration(progress.seconds_left, language))]
+        speed = t(language, "train.head_speed", n=f"{progress.tokens_per_second or 0:,.0f}")
+        return [step, speed, t(language, "train.head_left", left=duration(progress.seconds_left, language))]
     seconds = (progress.metrics or {}).get("seconds")
-    took = [say(language, "train.head_took", took=duration(seconds, language))] if seconds is not None else []
-    return [say(language, f"train.state_{state}"), *([step] if progress.steps else []), *took]
+    took = [t(language, "train.head_took", took=duration(seconds, language))] if seconds is not None else []
+    return [t(language, f"train.state_{state}"), *([step] if progress.steps else []), *took]

@@ -11,7 +11,7 @@ from core.train.queue.progress import Progress
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def replies(progress: Progress, at: int, language: str) -> str:
     step = steps[max(0, min(at, len(steps)) - 1)]
     first = {sample.number: sample for sample in progress.samples if sample.step == steps[0]}
     now = [sample for sample in progress.samples if sample.step == step]
-    title = say(language, "train.samples_at", step=f"{step:,}", steps=f"{progress.steps:,}")
+    title = t(language, "train.samples_at", step=f"{step:,}", steps=f"{progress.steps:,}")
     talks = "".join(_talk(first.get(sample.number), sample, step > steps[0], language) for sample in now)
     return f'<p class="muted num">{escape(title)}</p><div class="looks">{talks}</div>'
 
@@ -74,7 +74,7 @@ def _talk(first: Sample | None, now: Sample, learned: bool, language: str) -> st
     said += [("now", "learned", now.said)] if learned else []
     said += [("real", "real", now.real)]
     lines = "".join(
-        f'<small class="muted">{escape(say(language, f"train.said_{name}"))}</small>'
+        f'<small class="muted">{escape(t(language, f"train.said_{name}"))}</small>'
         f'<div class="said {css}">{escape(text) or "…"}</div>'
         for name, css, text in said
     )
@@ -85,8 +85,8 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox, timer: gr.Time
     """The card beside the curve; it appears with the first reply."""
     handlers = SampleHandlers(services)
     with gr.Column(elem_classes="card", visible=False, elem_id="train-samples") as card:
-        gr.Markdown(label("train.samples_title"), elem_classes="title")
-        at = gr.Slider(1, 2, 1, step=1, label=label("train.samples_slider"), visible=False, elem_id="train-look")
+        gr.Markdown(t_client("train.samples_title"), elem_classes="title")
+        at = gr.Slider(1, 2, 1, step=1, label=t_client("train.samples_slider"), visible=False, elem_id="train-look")
         drawn = gr.HTML(padding=False, elem_id="train-replies")
     shown = gr.State(())
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

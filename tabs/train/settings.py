@@ -7,9 +7,9 @@ import gradio as gr
 
 from core.train.config import train_config
 from core.train.config.train_config import TrainConfig
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
-Value = float | int | str | bool | None
+SettingValue = float | int | str | bool | None
 
 
 def _number(step: float = 1) -> Callable[..., gr.Number]:
@@ -61,7 +61,7 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
         "precision": _choice(train_config.Precision),
         "quantization": _choice(train_config.Quantization),
         "gradient_checkpointing": _switch,
-        "micro_tokens": _number(step=1024),
+        "tokens_per_micro_batch": _number(step=1024),
     },
     "measures": {
         "patience": _number(),
@@ -78,7 +78,7 @@ def controls() -> list[gr.components.Component]:
     """The components, in the order of CONTROLS, standing on TrainConfig's own values."""
     made = _made(GROUPS["first"])
     for group in list(GROUPS)[1:]:
-        with gr.Accordion(label(f"train.group_{group}"), open=False, elem_id=f"train-{group}"):
+        with gr.Accordion(t_client(f"train.group_{group}"), open=False, elem_id=f"train-{group}"):
             made += _made(GROUPS[group])
     return made
 
@@ -87,31 +87,31 @@ def _made(names: Iterable[str]) -> list[gr.components.Component]:
     plain = TrainConfig()
     return [
         CONTROLS[name](
-            value=getattr(plain, name), label=label(f"train.{name}"), info=label(f"train.{name}_info"),
+            value=getattr(plain, name), label=t_client(f"train.{name}"), info=t_client(f"train.{name}_info"),
             elem_id=f"set-{name}", interactive=True,
         )
         for name in names
     ]  # fmt: skip
 
 
-def config_of(values: Sequence[Value]) -> TrainConfig:
+def config_of(values: Sequence[SettingValue]) -> TrainConfig:
     """What the controls say. Raises InputError that names every wrong one."""
     return TrainConfig(**dict(zip(CONTROLS, values, strict=True)))
 
 
-def values_of(config: TrainConfig) -> list[Value]:
-    """The inverse of `config_of`."""
+def values_of(config: TrainConfig) -> list[SettingValue]:
+    """The inverse of `read_config`."""
     return [getattr(config, name) for name in CONTROLS]
 
 
-def changed(values: Sequence[Value], config: TrainConfig) -> list[str]:
+def changed(values: Sequence[SettingValue], config: TrainConfig) -> list[str]:
     """Names of the settings that differ from `config`."""
     return [name for name, value in zip(CONTROLS, values, strict=True) if value != getattr(config, name)]
 
 
 def summary(config: TrainConfig, language: str) -> str:
     """The settings in one line."""
-    return say(language, "train.summary", lr=f"{config.learning_rate:g}", epochs=config.epochs,
+    return t(language, "train.summary", lr=f"{config.learning_rate:g}", epochs=config.epochs,
                length=f"{config.max_length:,}", rank=config.rank)  # fmt: skip
 
 

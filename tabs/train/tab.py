@@ -18,7 +18,7 @@ from tabs.ui.adapters import begin_talk, kept
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
@@ -37,7 +37,7 @@ class RunHandlers:
     ) -> tuple:
         """(chosen id, list, its card, picture, buttons, result, loaded model, what is shown); nothing if unchanged."""
         visitor = self.services.visitor(key, request, token)
-        jobs = sorted(self.services.jobs.list(visitor.owner), key=lambda job: job.created, reverse=True)[:MOST]
+        jobs = sorted(self.services.jobs.list_all(visitor.owner), key=lambda job: job.created, reverse=True)[:MOST]
         standing = {job.id: self.services.jobs.progress(visitor.owner, job.id) for job in jobs}
         job = next((j for j in jobs if j.id == chosen), None) or _foremost(jobs, standing)
         status = self.services.models.status
@@ -52,7 +52,7 @@ class RunHandlers:
             return "", none, hidden, empty, *no_buttons, hidden, model, state
         progress = standing[job.id]
         usable = job.adapter is not None and progress.state in run.ENDED
-        stop = say(visitor.language, "train.stop_waiting" if progress.state == "queued" else "train.stop")
+        stop = t(visitor.language, "train.stop_waiting" if progress.state == "queued" else "train.stop")
         return (
             job.id,
             gr.Radio(choices=lines, value=job.id),
@@ -93,15 +93,15 @@ class RunHandlers:
         return begin_talk(self.services, visitor, adapter), gr.Tabs(selected="talk")
 
     @shows_errors
-    def zip(
+    def download_zip(
         self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> Iterator[tuple[str, str]]:
         """The adapter as a file to download: (its path, what to do next). Gradio copies it before this goes on."""
         visitor = self.services.visitor(key, request, token)
         adapter = kept(self.services, visitor.owner, chosen)
         with tempfile.TemporaryDirectory(dir=self.services.workspace.cache()) as folder:
-            file = self.services.adapters.zip(visitor.owner, adapter.name, Path(folder))
-            yield str(file), f'<p class="muted">{say(visitor.language, "train.zipping")}</p>'
+            file = self.services.adapters.zip_file(visitor.owner, adapter.name, Path(folder))
+            yield str(file), f'<p class="muted">{t(visitor.language, "train.zipping")}</p>'
 
 
 def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
@@ -112,9 +112,19 @@ def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
 
 def _mark(progress: Progress) -> tuple:
     """What is different when there is something new to draw."""
-    return (progress.state, progress.step, progress.steps, progress.ahead, len(progress.losses), len(progress.heldout),
-            len(progress.notes), len(progress.preferred), progress.answering, progress.error,
-            progress.seconds_left)  # fmt: skip
+    return (
+        progress.state,
+        progress.step,
+        progress.steps,
+        progress.ahead,
+        len(progress.losses),
+        len(progress.validation),
+        len(progress.notes),
+        len(progress.preference_eval),
+        progress.generating,
+        progress.error,
+        progress.seconds_left,
+    )
 
 
 def build(services: Services, shared: Shared) -> None:
@@ -125,34 +135,34 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Column(scale=5, min_width=260):
             made = form.build(services, shared, chosen)
             with gr.Column(elem_classes="card", visible=False) as history:
-                gr.Markdown(label("train.runs"), elem_classes="title")
+                gr.Markdown(t_client("train.runs"), elem_classes="title")
                 runs = gr.Radio(choices=[], show_label=False, container=False, elem_id="runs")
             adapters.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"):
             with gr.Column(elem_classes="card"):
-                gr.Markdown(label("train.loss"), elem_classes="title")
+                gr.Markdown(t_client("train.loss"), elem_classes="title")
                 picture = gr.HTML(padding=False, elem_id="train-picture")
                 queue.build(services, shared, chosen)
                 with gr.Row(elem_classes="actions"):
-                    stop = gr.Button(label("train.stop"), variant="stop", visible=False, elem_id="train-stop")
-                    talk = gr.Button(label("train.talk"), variant="primary", visible=False, elem_id="train-talk")
-                    resume = gr.Button(label("train.resume"), visible=False, elem_id="train-resume")
-                    delete = gr.Button(label("train.delete"), visible=False, elem_id="train-delete")
+                    stop = gr.Button(t_client("train.stop"), variant="stop", visible=False, elem_id="train-stop")
+                    talk = gr.Button(t_client("train.talk"), variant="primary", visible=False, elem_id="train-talk")
+                    resume = gr.Button(t_client("train.resume"), visible=False, elem_id="train-resume")
+                    delete = gr.Button(t_client("train.delete"), visible=False, elem_id="train-delete")
                 with gr.Column(visible=False, elem_classes="bare") as sure:
-                    gr.Markdown(label("train.delete_sure"), elem_classes="muted")
+                    gr.Markdown(t_client("train.delete_sure"), elem_classes="muted")
                     with gr.Row(elem_classes="actions"):
-                        yes = gr.Button(label("train.delete_yes"), variant="stop", size="sm", elem_id="delete-yes")
-                        no = gr.Button(label("train.delete_no"), size="sm")
+                        yes = gr.Button(t_client("train.delete_yes"), variant="stop", size="sm", elem_id="delete-yes")
+                        no = gr.Button(t_client("train.delete_no"), size="sm")
             preview.build(services, shared.key, made.asked)
             timer = gr.Timer(EVERY)
             samples.build(services, shared, chosen, timer)
             with gr.Column(visible=False, elem_classes="card") as result:
-                gr.Markdown(label("publish.keep"), elem_classes="title")
+                gr.Markdown(t_client("publish.keep"), elem_classes="title")
                 with gr.Row(elem_classes="actions"):
-                    download = gr.Button(label("train.download"), size="sm", elem_id="train-download")
+                    download = gr.Button(t_client("train.download"), size="sm", elem_id="train-download")
                     zipped = gr.DownloadButton("zip", elem_id="train-zip", elem_classes="unseen")
                 if services.settings.ephemeral:
-                    gr.Markdown(label("train.ephemeral"), elem_classes="warn", elem_id="train-ephemeral")
+                    gr.Markdown(t_client("train.ephemeral"), elem_classes="warn", elem_id="train-ephemeral")
                 zip_state = gr.HTML(padding=False)
                 preference.build(services, shared, chosen)
                 export_merge.build_export(services, shared, chosen)
@@ -174,4 +184,4 @@ def build(services: Services, shared: Shared) -> None:
     no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
     yes.click(handlers.delete, where, chosen, queue=False, **quiet).then(**refreshing)
     talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **quiet)
-    download.click(handlers.zip, where, [zipped, zip_state], **quiet).then(None, js=CLICK_DOWNLOAD, **quiet)
+    download.click(handlers.download_zip, where, [zipped, zip_state], **quiet).then(None, js=CLICK_DOWNLOAD, **quiet)

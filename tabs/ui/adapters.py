@@ -12,7 +12,7 @@ from core.errors import AppError, InputError, ModelError
 from core.train.queue.jobs import Job
 from core.workspace import read_json
 from tabs.ui.services import Services
-from tabs.ui.text import say
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 _keeping = threading.Lock()  # two clicks at once make one copy
@@ -30,7 +30,7 @@ def kept(services: Services, owner: str, job_id: str) -> Adapter:
                          "この学習には、まだアダプターがありません。終わるのを待つか、止めてください。")  # fmt: skip
     training = read_json(job.adapter / "training.json")
     with _keeping:
-        for adapter in services.adapters.list(owner):
+        for adapter in services.adapters.list_all(owner):
             if adapter.training == training:
                 return adapter
         return services.adapters.keep(owner, job.name, job.adapter)
@@ -41,15 +41,15 @@ def on_shelf(services: Services, owner: str, job: Job) -> list[str]:
     if job.adapter is None:
         return []
     training = read_json(job.adapter / "training.json")
-    return [adapter.name for adapter in services.adapters.list(owner) if adapter.training == training]
+    return [adapter.name for adapter in services.adapters.list_all(owner) if adapter.training == training]
 
 
 def begin_talk(services: Services, visitor: Visitor, adapter: Adapter) -> str:
     """Open a conversation with `adapter` as it was trained: its id. The adapter's base is loaded where it is not."""
-    talk = services.talk.open(visitor.owner, visitor.language, adapter=adapter.name)
+    talk = services.chat.open_conversation(visitor.owner, visitor.language, adapter=adapter.name)
     try:
         if name := load_for(services, adapter):
-            gr.Info(say(visitor.language, "train.loading_base", name=name))
+            gr.Info(t(visitor.language, "train.loading_base", name=name))
     except AppError as error:  # the talk stands all the same, and says what it waits for
         gr.Warning(error.text(visitor.language))
     return talk.id

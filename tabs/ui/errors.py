@@ -7,7 +7,7 @@ from collections.abc import Callable
 import gradio as gr
 
 from core.errors import AppError
-from tabs.ui.text import say
+from tabs.ui.text import t
 from tabs.ui.visitor import language_of
 
 
@@ -20,7 +20,7 @@ def shows_errors(handler: Callable) -> Callable:
     def shown(error: AppError, arguments: tuple) -> gr.Error:
         request = next((a for a in arguments if isinstance(a, gr.Request)), None)
         language = language_of(request)
-        title = say(language, "strip.error")
+        title = t(language, "strip.error")
         return gr.Error(error.text(language), duration=12, print_exception=False, title=title)
 
     if inspect.isgeneratorfunction(handler):

@@ -6,10 +6,10 @@ from html import escape
 from core.messages import Turn
 from core.prompt.token_text import Token
 
-Row = tuple[str, str, str]  # (label, value, css class)
+LedgerLine = tuple[str, str, str]  # (label, value, css class)
 
 
-def ledger(rows: Iterable[Row]) -> str:
+def ledger(rows: Iterable[LedgerLine]) -> str:
     """A two-column table of labels and figures; the class may be "total", "warn" or ""."""
     lines = "".join(f'<tr class="{css}"><td>{label}</td><td>{escape(value)}</td></tr>' for label, value, css in rows)
     return f'<table class="ledger">{lines}</table>'

@@ -8,13 +8,13 @@ from core.owners import KEY, new_key
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label
+from tabs.ui.text import t_client
 
 CARRY = "(key) => [location.origin + location.pathname + '#key=' + key]"
 
 
 @dataclass(frozen=True)
-class Arrival:
+class PageLoad:
     """Handlers of a page that opens."""
 
     services: Services
@@ -24,18 +24,18 @@ class Arrival:
         """The browser's key, made on its first visit, and the conversation that was last talked in."""
         key = key if isinstance(key, str) and KEY.fullmatch(key) else new_key()
         visitor = self.services.visitor(key, request, token)
-        talks = self.services.conversations.list(visitor.owner, most=1)
-        return key, (talks[0] if talks else self.services.talk.open(visitor.owner, visitor.language)).id
+        talks = self.services.conversations.list_all(visitor.owner, most=1)
+        return key, (talks[0] if talks else self.services.chat.open_conversation(visitor.owner, visitor.language)).id
 
     def build(self, shared: Shared) -> None:
         """The foot of the page: the link for another device, and sign-in where Spaces offers it."""
         with gr.Row(elem_id="foot"):
             if self.services.settings.oauth:
                 gr.LoginButton(size="sm")
-            with gr.Accordion(label("foot.carry"), open=False):
-                gr.Markdown(label("foot.carry_how"), elem_classes="muted")
+            with gr.Accordion(t_client("foot.carry"), open=False):
+                gr.Markdown(t_client("foot.carry_how"), elem_classes="muted")
                 with gr.Row():
                     link = gr.Textbox(show_label=False, container=False, buttons=["copy"], interactive=False, scale=4)
-                    gr.Button(label("foot.carry_show"), size="sm", scale=1).click(
+                    gr.Button(t_client("foot.carry_show"), size="sm", scale=1).click(
                         None, shared.key, link, js=CARRY, api_visibility="private"
                     )

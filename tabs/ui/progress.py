@@ -13,18 +13,18 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Finished(Generic[T]):
+class Result(Generic[T]):
     """The last step: what the work returned."""
 
     value: T
 
 
-def steps(work: Callable[[Callable[[str], None]], T]) -> "Iterator[str | Finished[T]]":
+def with_progress(work: Callable[[Callable[[str], None]], T]) -> "Iterator[str | Result[T]]":
     """Run `work(report)` in a thread: yield each line it reports, then Finished. Raises what it raises.
 
     When the reader goes away, the next report raises InputError inside `work`, so that it ends there.
     """
-    told: queue.SimpleQueue[str | Finished[T] | Exception] = queue.SimpleQueue()
+    told: queue.SimpleQueue[str | Result[T] | Exception] = queue.SimpleQueue()
     left = threading.Event()
 
     def report(line: str) -> None:
@@ -34,7 +34,7 @@ def steps(work: Callable[[Callable[[str], None]], T]) -> "Iterator[str | Finishe
 
     def run() -> None:
         try:
-            told.put(Finished(work(report)))
+            told.put(Result(work(report)))
         except Exception as error:  # handed over: the reader raises it
             told.put(error)
 
@@ -45,7 +45,7 @@ def steps(work: Callable[[Callable[[str], None]], T]) -> "Iterator[str | Finishe
             if isinstance(step, Exception):
                 raise step
             yield step
-            if isinstance(step, Finished):
+            if isinstance(step, Result):
                 return
     finally:
         left.set()

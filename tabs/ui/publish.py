@@ -22,20 +22,20 @@ from core.errors import AppError, InputError, NotAllowedError
 from core.hub.client import ADAPTER_FILES, check_repo, licence_of, login_token, push_folder, whoami
 from core.hub.errors import TOKENS_PAGE
 from core.hub.redact import without_local_traces
-from core.prompt.chat_template import layout_for
+from core.prompt.chat_template import resolve_template
 from tabs.ui.adapters import kept
 from tabs.ui.errors import shows_errors
-from tabs.ui.progress import Finished, in_words, steps
+from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import label, say
+from tabs.ui.text import t, t_client
 
 What = Literal["adapter", "dataset"]
 CARD, CURVES = "README.md", "curves.png"
 
 
 @dataclass(frozen=True)
-class Parcel:
+class PushPreview:
     """What a visitor was shown: this is sent, and nothing else."""
 
     folder: Path
@@ -88,7 +88,7 @@ class PublishHandlers:
 
     @shows_errors
     def send(
-        self, key: str, parcel: Parcel | None, typed: str, request: gr.Request, token: gr.OAuthToken | None = None
+        self, key: str, parcel: PushPreview | None, typed: str, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> Iterator[tuple]:
         """Send what was shown: (how it goes, token field, send button). The token is forgotten at once."""
         visitor = self.services.visitor(key, request, token)
@@ -99,13 +99,13 @@ class PublishHandlers:
         if _files(parcel.folder, self._names(parcel.folder)) != parcel.files:
             raise InputError("What was shown has changed since. Look at it again before it is sent.",
                              "見てから内容が変わりました。もう一度「送る内容を見る」を押してください。")  # fmt: skip
-        yield _muted(say(language, "publish.asking")), "", gr.Button(interactive=False)
+        yield _muted(t(language, "publish.asking")), "", gr.Button(interactive=False)
         try:
-            for step in steps(lambda report: self._push(parcel, secret, report)):
-                if isinstance(step, Finished):
+            for step in with_progress(lambda report: self._push(parcel, secret, report)):
+                if isinstance(step, Result):
                     yield _sent(step.value, language), "", gr.Button(interactive=True)
                 else:
-                    yield _muted(say(language, "publish.sending", what=step)), "", gr.skip()
+                    yield _muted(t(language, "publish.sending", what=step)), "", gr.skip()
         except AppError as error:
             yield in_words(error, language), "", gr.Button(interactive=True)
 
@@ -131,7 +131,7 @@ class PublishHandlers:
             return self.token(typed, token)
         return None
 
-    def _parcel(self, owner: str, chosen: str, repo: str, private: bool, secret: str | None) -> Parcel:
+    def _parcel(self, owner: str, chosen: str, repo: str, private: bool, secret: str | None) -> PushPreview:
         picture = None
         if self.what == "adapter":
             adapter = kept(self.services, owner, chosen)
@@ -142,7 +142,7 @@ class PublishHandlers:
             folder = saved.folder
             facts = DatasetFacts.from_json(asdict(saved.info))
             card = dataset_card(repo=repo, dataset=facts, files=self._names(folder))
-        return Parcel(folder, repo, bool(private), card, picture, _files(folder, self._names(folder)))
+        return PushPreview(folder, repo, bool(private), card, picture, _files(folder, self._names(folder)))
 
     def _names(self, folder: Path) -> list[str]:
         """The files that travel beside the card. An empty split would break the Hub's viewer."""
@@ -151,13 +151,15 @@ class PublishHandlers:
         return [name for name in SPLITS if (folder / name).is_file() and (folder / name).stat().st_size]
 
     def _adapter_card(self, adapter: Adapter, repo: str, secret: str | None) -> str:
-        if adapter.contract is None:
-            raise InputError(f"“{adapter.name}” has no contract.json and cannot be described.",
-                             f"「{adapter.name}」には contract.json がなく、カードを書けません。")  # fmt: skip
+        if adapter.prompt_config is None:
+            raise InputError(f"“{adapter.name}” has no prompt_config.json and cannot be described.",
+                             f"「{adapter.name}」には prompt_config.json がなく、カードを書けません。")  # fmt: skip
         facts = TrainingFacts.from_json(adapter.training)
         system = self._takes_system(adapter)
         licence = licence_of(facts.base, secret) if secret and facts.base_on_hub else None
-        return adapter_card(repo=repo, training=facts, contract=adapter.contract, takes_system=system, license=licence)
+        return adapter_card(
+            repo=repo, training=facts, prompt_config=adapter.prompt_config, takes_system=system, license=licence
+        )
 
     def _takes_system(self, adapter: Adapter) -> bool:
         """Whether the base's layout has a place for the description; the card shows how to ask it."""
@@ -166,9 +168,9 @@ class PublishHandlers:
         loaded = self.services.models.current() if self.services.models.status.state == "ready" else None
         same = loaded is not None and adapter.base in (loaded.name, str(loaded.folder))
         tokenizer = loaded.tokenizer if same else load_tokenizer(adapter.base, adapter.training.get("base_revision"))
-        return layout_for(tokenizer, adapter.contract.template).takes_system
+        return resolve_template(tokenizer, adapter.prompt_config.template).takes_system
 
-    def _push(self, parcel: Parcel, secret: str, report: Callable[[str], None]) -> str:
+    def _push(self, parcel: PushPreview, secret: str, report: Callable[[str], None]) -> str:
         """Send it: the address of its page."""
         texts = {CARD: parcel.card} | ({CURVES: parcel.picture} if parcel.picture else {})
         return push_folder(
@@ -177,17 +179,17 @@ class PublishHandlers:
             files=[name for name, _, _ in parcel.files], on_progress=report,
         )  # fmt: skip
 
-    def _listing(self, parcel: Parcel, language: str) -> str:
+    def _listing(self, parcel: PushPreview, language: str) -> str:
         """Where it goes and each file with its size; small texts can be opened."""
         card = (CARD, len(parcel.card.encode()), parcel.card)
         picture = [(CURVES, len(parcel.picture), None)] if parcel.picture else []
         files = [card, *picture, *((name, size, _readable(parcel.folder / name)) for name, size, _ in parcel.files)]
         total = sum(size for _, size, _ in files)
-        sentence = say(language, "publish.shown_private" if parcel.private else "publish.shown_public",
+        sentence = t(language, "publish.shown_private" if parcel.private else "publish.shown_public",
                        repo=parcel.repo, n=len(files), size=_size(total))  # fmt: skip
         rows = "".join(_file(name, size, text) for name, size, text in files)
         goes = f'<p class="{"" if parcel.private else "warn"}">{escape(sentence)}</p>'
-        words = f'<p class="warn">{say(language, "publish.words")}</p>' if self.what == "dataset" else ""
+        words = f'<p class="warn">{t(language, "publish.words")}</p>' if self.what == "dataset" else ""
         return f'{goes}{words}<div class="files">{rows}</div>'
 
 
@@ -260,7 +262,7 @@ def _size(count: float) -> str:
 
 def _sent(address: str, language: str) -> str:
     link = escape(address)
-    done = say(language, "publish.done")
+    done = t(language, "publish.done")
     return f'<p class="good" role="status">{done} <a href="{link}" target="_blank" rel="noopener">{link}</a></p>'
 
 
@@ -272,30 +274,30 @@ def build_publish(services: Services, shared: Shared, *, what: What, chosen: gr.
     """The folded panel. `chosen` holds the id of a training (adapter) or the name of a data set."""
     handlers = PublishHandlers(services, what)
     on_space = services.settings.on_space
-    with gr.Accordion(label("publish.push"), open=False, elem_id=f"publish-{what}"):
-        repo = gr.Textbox(label=label("publish.repo"), info=label("publish.repo_info"), max_lines=1,
+    with gr.Accordion(t_client("publish.push"), open=False, elem_id=f"publish-{what}"):
+        repo = gr.Textbox(label=t_client("publish.repo"), info=t_client("publish.repo_info"), max_lines=1,
                           elem_id=f"publish-{what}-repo")  # fmt: skip
         private = gr.Checkbox(
             True,
-            label=label("publish.private"),
+            label=t_client("publish.private"),
             container=False,
             elem_classes="bare",
             elem_id=f"publish-{what}-private",
         )
         info = "publish.token_info" if services.public else "publish.token_info_local"
         typed = gr.Textbox(
-            label=label("publish.token"), info=label(info), type="password", visible=not on_space, max_lines=1,
+            label=t_client("publish.token"), info=t_client(info), type="password", visible=not on_space, max_lines=1,
             placeholder="hf_…", html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
             elem_id=f"publish-{what}-token",
         )  # fmt: skip
         if on_space:
-            gr.Markdown(label("publish.signed_in"), elem_classes="muted")
-        show = gr.Button(label("publish.show"), size="sm", elem_id=f"publish-{what}-show")
+            gr.Markdown(t_client("publish.signed_in"), elem_classes="muted")
+        show = gr.Button(t_client("publish.show"), size="sm", elem_id=f"publish-{what}-show")
         with gr.Column(visible=False, elem_classes="bare") as panel:
             listing = gr.HTML(padding=False, elem_id=f"publish-{what}-files")
-            with gr.Accordion(label("publish.card"), open=True):
+            with gr.Accordion(t_client("publish.card"), open=True):
                 card = gr.Markdown(elem_classes="model-card", elem_id=f"publish-{what}-card", max_height=420)
-            send = gr.Button(label("publish.send"), variant="primary", elem_id=f"publish-{what}-send")
+            send = gr.Button(t_client("publish.send"), variant="primary", elem_id=f"publish-{what}-send")
         state = gr.HTML(padding=False, elem_id=f"publish-{what}-state")
     parcel = gr.State(None)
 

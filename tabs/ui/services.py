@@ -8,14 +8,14 @@ import gradio as gr
 
 from core.adapters.store import Adapters
 from core.chat.engine import Engine
-from core.chat.limits import Limits
-from core.chat.service import Talk
+from core.chat.limits import RateLimiter
+from core.chat.service import ChatService
 from core.chat.store import Conversations
 from core.data.io.store import DataSets
 from core.data.preferences import Preferences
 from core.hub.client import whoami
 from core.memory.memory import Memory
-from core.memory.write.generate import write
+from core.memory.write.generate import generate
 from core.models.loading import ModelStore
 from core.models.remote import RemoteModels
 from core.owners import Owners
@@ -40,7 +40,7 @@ class Services:
     personas: Personas
     adapters: Adapters
     conversations: Conversations
-    talk: Talk
+    chat: ChatService
     memory: Memory
     datasets: DataSets
     preferences: Preferences
@@ -48,7 +48,7 @@ class Services:
 
     def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
         """Who calls a handler: the only way a handler learns whose things it may touch."""
-        owner = self.owners.owner(
+        owner = self.owners.resolve_owner(
             login=getattr(request, "username", None), token=token.token if token else None, key=key
         )
         return Visitor(owner, language_of(request))
@@ -64,7 +64,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
     local_folders = not (public or settings.on_space)
     models = ModelStore(settings.model, locked=settings.lock_model, local_folders=local_folders)
     personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
-    memory = Memory(workspace, partial(write, models))
+    memory = Memory(workspace, partial(generate, models))
     return Services(
         settings=settings,
         public=public or settings.on_space,
@@ -74,14 +74,14 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         personas=personas,
         adapters=adapters,
         conversations=conversations,
-        talk=Talk(
+        chat=ChatService(
             models,
             Engine(models),
             personas,
             adapters,
             conversations,
             memory,
-            Limits(settings.max_message, settings.replies_per_minute),
+            RateLimiter(settings.max_message, settings.replies_per_minute),
             RemoteModels(settings.remote_servers, public or settings.on_space),
         ),
         memory=memory,

@@ -9,7 +9,7 @@ from core.train.queue.progress import Progress
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import say
+from tabs.ui.text import t
 
 EVERY = 2.0  # seconds
 
@@ -17,17 +17,17 @@ EVERY = 2.0  # seconds
 def model_text(status: ModelStatus, language: str) -> str:
     """The model's state in a few words."""
     if status.in_use:
-        return say(language, "strip.model_ready", name=status.in_use)
+        return t(language, "strip.model_ready", name=status.in_use)
     percent = f"{status.fraction:.0%}" if status.fraction is not None else "…"
-    return say(language, f"strip.model_{status.state}", name=status.name, percent=percent)
+    return t(language, f"strip.model_{status.state}", name=status.name, percent=percent)
 
 
 def running_text(progress: Progress, language: str) -> str:
     """What is being learned, in a few words."""
     if progress.state == "queued":
-        return say(language, "strip.queued")
+        return t(language, "strip.queued")
     left = duration(progress.seconds_left, language)
-    return say(language, "strip.running", percent=f"{progress.fraction:.0%}", left=left)
+    return t(language, "strip.running", percent=f"{progress.fraction:.0%}", left=left)
 
 
 def duration(seconds: float | None, language: str) -> str:
@@ -35,14 +35,14 @@ def duration(seconds: float | None, language: str) -> str:
     if seconds is None:
         return "…"
     if seconds < 90:
-        return say(language, "strip.seconds", n=round(seconds))
+        return t(language, "strip.seconds", n=round(seconds))
     if seconds < 5400:
-        return say(language, "strip.minutes", n=round(seconds / 60))
-    return say(language, "strip.hours", n=round(seconds / 3600, 1))
+        return t(language, "strip.minutes", n=round(seconds / 60))
+    return t(language, "strip.hours", n=round(seconds / 3600, 1))
 
 
 @dataclass(frozen=True)
-class StripHandlers:
+class StatusBarHandlers:
     """Reads the state of things; never changes it."""
 
     services: Services
@@ -57,11 +57,11 @@ class StripHandlers:
         talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
         persona = ""
         if talk:
-            persona = self.services.talk.persona(visitor.owner, talk.persona, talk.adapter, visitor.language).name
+            persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language).name
         adapter = f" ＋ {talk.adapter}" if talk and talk.adapter else ""
         running = self._running(visitor.owner, visitor.language)
         state = [
-            say(visitor.language, "strip.persona", name=persona or "—"),
+            t(visitor.language, "strip.persona", name=persona or "—"),
             model_text(status, visitor.language) + adapter,
             running,
             device_text(status),
@@ -78,7 +78,7 @@ class StripHandlers:
 
     def _running(self, owner: str, language: str) -> str:
         jobs = self.services.jobs
-        standing = [jobs.progress(owner, job.id) for job in jobs.list(owner)]
+        standing = [jobs.progress(owner, job.id) for job in jobs.list_all(owner)]
         under_way = [p for p in standing if p.state in ("running", "stopping")]
         under_way += [p for p in standing if p.state == "queued"]
         return running_text(under_way[0], language) if under_way else ""
@@ -91,7 +91,7 @@ def device_text(status: ModelStatus) -> str:
     import torch
 
     free, total = torch.cuda.mem_get_info()
-    return f"{torch.cuda.get_device_name()}・{(total - free) / 2**30:.1f} / {total / 2**30:.0f} GB"
+    return f"{torch.cuda.get_validationice_name()}・{(total - free) / 2**30:.1f} / {total / 2**30:.0f} GB"
 
 
 def build(services: Services) -> list[gr.Button]:
@@ -106,7 +106,7 @@ def build(services: Services) -> list[gr.Button]:
 
 def connect(services: Services, shared: Shared, chips: list[gr.Button]) -> None:
     """Keep the chips up to date, and let them lead to their tabs."""
-    handlers = StripHandlers(services)
+    handlers = StatusBarHandlers(services)
     shown = gr.State([])
     inputs, outputs = [shared.key, shared.conversation, shown], [*chips, shown]
     timer = gr.Timer(EVERY)

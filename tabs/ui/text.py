@@ -30,13 +30,13 @@ def translations() -> gr.I18n:
     return gr.I18n(**{lang: {key: pair[lang] for key, pair in texts().items()} for lang in LANGUAGES})
 
 
-def label(key: str) -> "gr.I18nData":
+def t_client(key: str) -> "gr.I18nData":
     """A text that the browser shows in its own language. Raises KeyError for an unknown key."""
     texts()[key]
     return translations()(key)
 
 
-def say(language: str, key: str, **values: object) -> str:
+def t(language: str, key: str, **values: object) -> str:
     """A sentence in `language` with `{name}` places filled in. Raises KeyError for an unknown key."""
     pair = texts()[key]
     return pair["ja" if language == "ja" else "en"].format(**values)

@@ -1,7 +1,7 @@
 """Quiet paper: the palette, handed to Gradio as a theme. What a theme cannot say stands in style.css.
 
 The colours mean the same everywhere: indigo is you and the primary action, vermilion is now, running
-and held-out, moss is what is learned, grey is context.
+and validation, moss is what is learned, grey is context.
 """
 
 from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 from core.adapters.store import CONFIG, FILES, WEIGHTS, Adapter, Adapters
 from core.errors import InputError, ModelError
 from core.workspace import Workspace, write_json
-from tests.helpers.train_tiny import CONTRACT
+from tests.helpers.train_tiny import PROMPT_CONFIG
 
 ME = "key-me"
 
@@ -28,7 +28,7 @@ def source(tmp_path: Path) -> Path:
     folder.mkdir()
     write_json(folder / CONFIG, {"base_model_name_or_path": "a/b"})
     (folder / WEIGHTS).write_bytes(b"weights")
-    write_json(folder / "contract.json", CONTRACT.to_json())
+    write_json(folder / "prompt_config.json", PROMPT_CONFIG.to_json())
     write_json(folder / "training.json", {"base": "c/d", "metrics": {}})
     (folder / "config.yaml").write_text("rank: 4\n")
     (folder / "optimizer.pt").write_bytes(b"not for others")
@@ -38,9 +38,9 @@ def source(tmp_path: Path) -> Path:
 def test_an_adapter_is_kept_under_a_free_name(adapters: Adapters, source: Path) -> None:
     first, second = adapters.keep(ME, "みか", source), adapters.keep(ME, "みか", source)
     assert (first.name, second.name) == ("みか", "みか-2")
-    assert (first.base, first.contract, first.training["metrics"]) == ("c/d", CONTRACT, {})
+    assert (first.base, first.prompt_config, first.training["metrics"]) == ("c/d", PROMPT_CONFIG, {})
     assert sorted(path.name for path in first.folder.iterdir()) == sorted(set(FILES) - {"README.md"})
-    assert {a.name for a in adapters.list(ME)} == {"みか", "みか-2"} and adapters.list("key-other") == []
+    assert {a.name for a in adapters.list_all(ME)} == {"みか", "みか-2"} and adapters.list_all("key-other") == []
     assert adapters.get(ME, "みか") == first
     adapters.delete(ME, "みか")
     with pytest.raises(InputError, match="no adapter “みか”"):
@@ -48,21 +48,21 @@ def test_an_adapter_is_kept_under_a_free_name(adapters: Adapters, source: Path) 
 
 
 def test_an_adapter_from_elsewhere_has_no_contract(adapters: Adapters, source: Path) -> None:
-    for name in ("contract.json", "training.json"):
+    for name in ("prompt_config.json", "training.json"):
         (source / name).unlink()
     kept = adapters.keep(ME, "x", source)
-    assert (kept.base, kept.contract, kept.training) == ("a/b", None, {})
+    assert (kept.base, kept.prompt_config, kept.training) == ("a/b", None, {})
 
 
 def test_the_zip_holds_the_adapter_alone(adapters: Adapters, source: Path, tmp_path: Path) -> None:
     adapters.keep(ME, "mine", source)
-    with zipfile.ZipFile(adapters.zip(ME, "mine", tmp_path)) as archive:
+    with zipfile.ZipFile(adapters.zip_file(ME, "mine", tmp_path)) as archive:
         assert sorted(archive.namelist()) == sorted(f"mine/{name}" for name in FILES if name != "README.md")
         assert archive.read(f"mine/{WEIGHTS}") == b"weights" and archive.testzip() is None
 
 
-@pytest.mark.parametrize(("name", "text"), [(CONFIG, "{"), (CONFIG, "[]"), ("contract.json", '{"persona": 3}'),
-                                            ("contract.json", "null"), ("training.json", "\udcff")])  # fmt: skip
+@pytest.mark.parametrize(("name", "text"), [(CONFIG, "{"), (CONFIG, "[]"), ("prompt_config.json", '{"persona": 3}'),
+                                            ("prompt_config.json", "null"), ("training.json", "\udcff")])  # fmt: skip
 def test_a_broken_adapter_is_told_and_left_out_of_the_list(
     adapters: Adapters, source: Path, name: str, text: str
 ) -> None:
@@ -71,9 +71,9 @@ def test_a_broken_adapter_is_told_and_left_out_of_the_list(
     if text != "null":
         with pytest.raises((ModelError, InputError), match=name.removesuffix(".json")):
             adapters.get(ME, "bad")
-        assert adapters.list(ME) == [good]
+        assert adapters.list_all(ME) == [good]
     else:
-        assert adapters.get(ME, "bad").contract is None
+        assert adapters.get(ME, "bad").prompt_config is None
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
@@ -83,7 +83,7 @@ def test_a_folder_without_an_adapter_is_told(adapters: Adapters, source: Path, n
     with pytest.raises(ModelError, match="not an adapter"):
         adapters.keep(ME, "y", source)
     shutil.copytree(source, adapters.workspace.place(ME, "adapters", "z"))
-    assert adapters.list(ME) == [kept]
+    assert adapters.list_all(ME) == [kept]
     with pytest.raises(ModelError, match="“z” is not an adapter"):
         adapters.get(ME, "z")
 
@@ -91,7 +91,7 @@ def test_a_folder_without_an_adapter_is_told(adapters: Adapters, source: Path, n
 @pytest.mark.parametrize("name", ["../../etc", "", "..", "/etc", ".hidden", "CON"])
 def test_names_stay_on_the_shelf(adapters: Adapters, source: Path, tmp_path: Path, name: str) -> None:
     for act in (adapters.get, adapters.delete, lambda *where: adapters.keep(*where, source),
-                lambda *where: adapters.zip(*where, tmp_path)):  # fmt: skip
+                lambda *where: adapters.zip_file(*where, tmp_path)):  # fmt: skip
         with pytest.raises(InputError):
             act(ME, name)
 
@@ -101,7 +101,7 @@ def test_a_full_disk_leaves_nothing_half(adapters: Adapters, source: Path, monke
     copy = shutil.copy2
 
     def full(one: Path, two: Path) -> None:
-        if one.name == "contract.json":
+        if one.name == "prompt_config.json":
             raise OSError(errno.ENOSPC, "no space")
         copy(one, two)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.attach import check_base, check_shapes, use
+from core.adapters.attach import activate_adapter, check_base, check_shapes
 from core.adapters.store import CONFIG, Adapter
 from core.errors import ModelError
 from core.models.fingerprint import fingerprint, fingerprint_of
 from core.models.loading import LoadedModel
-from core.models.options import AS_IT_IS
+from core.models.options import DEFAULT_LOAD
 from core.models.weights import read_model
 from tests.chat.test_engine import make_adapter
 from tests.helpers.train_tiny import tiny_base
@@ -30,7 +30,7 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapter:
 
 
 def loaded(folder: Path) -> LoadedModel:
-    return LoadedModel(folder.name, folder, read_model(folder.name, folder, AS_IT_IS), None, 256)
+    return LoadedModel(folder.name, folder, read_model(folder.name, folder, DEFAULT_LOAD), None, 256)
 
 
 def changed(base: Path, folder: Path) -> Path:
@@ -59,7 +59,7 @@ def test_a_fingerprint_goes_by_the_weights_not_the_name(base: Path, tmp_path: Pa
 def test_the_same_weights_are_known_under_another_name(base: Path, adapter: Adapter, tmp_path: Path) -> None:
     moved = loaded(shutil.copytree(base, tmp_path / "another-name"))
     check_base(moved, adapter)
-    assert use(moved, adapter)
+    assert activate_adapter(moved, adapter)
     with pytest.raises(ModelError, match="was trained on"):
         check_base(moved, replace(adapter, training={}))  # without a fingerprint the name has to do
 
@@ -67,7 +67,7 @@ def test_the_same_weights_are_known_under_another_name(base: Path, adapter: Adap
 def test_other_weights_under_the_same_name_are_refused(base: Path, adapter: Adapter, tmp_path: Path) -> None:
     other = loaded(changed(base, tmp_path / "base"))
     with pytest.raises(ModelError, match="the weights are others") as raised:
-        use(other, adapter)
+        activate_adapter(other, adapter)
     assert "重みが違います" in raised.value.ja and other.adapters == []
 
 
@@ -77,7 +77,7 @@ def test_a_shape_that_does_not_fit_is_named_before_it_is_loaded(
     wide = make_adapter(base, tmp_path / "wide", seed=1, hidden=64, named="base")
     monkeypatch.setattr("core.adapters.attach._load", lambda *_: pytest.fail("it was loaded"))
     with pytest.raises(ModelError, match=r"its part for .* is 128 wide, the layer is 64"):
-        use(loaded(base), wide)
+        activate_adapter(loaded(base), wide)
 
 
 @pytest.mark.parametrize("rank", [0, 100_000])

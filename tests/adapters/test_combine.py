@@ -60,7 +60,7 @@ def test_the_other_methods_make_an_adapter_of_the_same_rank(
 def test_it_says_where_it_comes_from_and_keeps_the_contract(adapters: list[Adapter], tmp_path: Path) -> None:
     combine(adapters[:2], Mixture((1.0, 0.5)), tmp_path / "mix")
     made = Adapter.read(tmp_path / "mix")
-    assert made.contract == adapters[0].contract and made.base == adapters[0].base
+    assert made.prompt_config == adapters[0].prompt_config and made.base == adapters[0].base
     assert made.training["combined"]["method"] == "linear" and made.training["stops"] == ["<|im_end|>"]
     parts = made.training["combined"]["adapters"]
     assert [(part["name"], part["weight"]) for part in parts] == [("a0", 1.0), ("a1", 0.5)]
@@ -69,7 +69,7 @@ def test_it_says_where_it_comes_from_and_keeps_the_contract(adapters: list[Adapt
 def test_what_does_not_go_together_is_refused_with_the_reason(adapters: list[Adapter], tmp_path: Path) -> None:
     one, two, three = adapters
     other_base = replace(two, base="someone/else-1b")
-    other_form = replace(two, contract=replace(TEMPLATED, template="gemma2"))
+    other_form = replace(two, prompt_config=replace(TEMPLATED, template="gemma2"))
     refused = {
         "different models": ([one, other_base], Mixture((1, 1))),
         r"differently \(template\)": ([one, other_form], Mixture((1, 1))),

@@ -174,16 +174,18 @@ def test_changed_stopped_resumed_measured_and_pushed(chromium: Path, visit: Visi
             expect(page.locator("#train-resume")).to_be_visible(timeout=60_000)
             page.locator("#train-resume").click()
             expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=300_000)
-            expect(page.locator("#train-picture")).to_contain_text("良くなりました")  # on the held-out rows
+            expect(page.locator("#train-picture")).to_contain_text("良くなりました")  # on the validation rows
             expect(page.locator("#train-replies .said.learned").first).to_be_visible()
             push_adapter(page)
             repo = hub.repos["model", "alice/aoi-lora"]
             assert repo.private
-            assert {"adapter_config.json", "adapter_model.safetensors", "contract.json", "README.md"} <= set(repo.files)
-            assert json.loads(repo.files["contract.json"])["persona"] == "葵"
+            assert {"adapter_config.json", "adapter_model.safetensors", "prompt_config.json", "README.md"} <= set(
+                repo.files
+            )
+            assert json.loads(repo.files["prompt_config.json"])["persona"] == "葵"
             training = json.loads(repo.files["training.json"])
             assert (training["config"]["rank"], training["config"]["learning_rate"]) == (4, 0.003)
-            assert training["metrics"]["heldout_bpb_after"] < training["metrics"]["heldout_bpb_before"]
+            assert training["metrics"]["validation_bpb_after"] < training["metrics"]["validation_bpb_before"]
             expect(page.locator("#publish-adapter-token input")).to_have_value("")
             assert WRITER not in server.log()
         finally:

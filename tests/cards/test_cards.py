@@ -19,20 +19,20 @@ from core.cards.cards import (
 from core.cards.loss_curve import curves_png
 from core.hub.redact import is_hub_id, public_name, without_local_traces
 from core.messages import Turn
-from core.prompt import PromptContract, render
+from core.prompt import PromptConfig, render
 from tests.helpers.fake_hub import WRITER, FakeHub
 from tests.helpers.train_tiny import tiny_base
 
 DATASET = {
     "name": "Talks", "persona": "Aoi", "source": "[LINE] with Hanako Yamada.txt", "format": "line",
-    "counts": {"context only": 5, "learned": 120, "left out: sticker": 9}, "train_rows": 40, "heldout_rows": 4,
+    "counts": {"context only": 5, "learned": 120, "left out: sticker": 9}, "train_rows": 40, "validation_rows": 4,
     "messages": 134, "gap_minutes": 60, "created": "2025-01-02T03:04:05",
 }  # fmt: skip
 TRAINING = {
     "base": "Qwen/Qwen3-0.6B", "base_revision": "c1899de289a04d12100db370d81485cdf75e47ca", "dataset": DATASET,
     "config": {"learning_rate": 0.0002, "epochs": 3, "rank": 16},
-    "metrics": {"steps": 60, "tokens": 12345, "train_loss": 2.25, "heldout_bpb_before": 1.875,
-                "heldout_bpb_after": 1.5, "heldout_loss_before": 3.5, "heldout_loss_after": 2.5},
+    "metrics": {"steps": 60, "tokens": 12345, "train_loss": 2.25, "validation_bpb_before": 1.875,
+                "validation_bpb_after": 1.5, "validation_loss_before": 3.5, "validation_loss_after": 2.5},
     "created": "2025-01-02T04:00:00", "versions": {"peft": "0.21.2"},
 }  # fmt: skip
 NASTY = [
@@ -41,9 +41,11 @@ NASTY = [
 ]  # fmt: skip
 
 
-def card_of(training: dict = TRAINING, contract: PromptContract | None = None, **more: object) -> str:
-    contract = contract or PromptContract(persona="Aoi", template="model")
-    return adapter_card(repo="alice/aoi", training=TrainingFacts.from_json(training), contract=contract, **more)
+def card_of(training: dict = TRAINING, prompt_config: PromptConfig | None = None, **more: object) -> str:
+    prompt_config = prompt_config or PromptConfig(persona="Aoi", template="model")
+    return adapter_card(
+        repo="alice/aoi", training=TrainingFacts.from_json(training), prompt_config=prompt_config, **more
+    )
 
 
 def plain(markdown: str) -> str:
@@ -66,21 +68,29 @@ def test_header_of_an_adapter() -> None:
 def test_numbers_of_an_adapter() -> None:
     card = card_of()
     for line in (
-        "- Rows to train on: 40", "- Rows held out: 4", "- Messages in the log: 134", "| learned | 120 |",
-        "| left out: sticker | 9 |", "| learning rate | 0.0002 |", "| rank | 16 |", "| steps | 60 |",
-        "| training rows at the end, nats per token |  | 2.250 |", "| held-out rows, nats per token | 3.500 | 2.500 |",
-        "| held-out rows, bits per UTF-8 byte | 1.875 | 1.500 |", "| peft version | 0.21.2 |",
-    ):  # fmt: skip
+        "- Rows to train on: 40",
+        "- Validation rows: 4",
+        "- Messages in the log: 134",
+        "| learned | 120 |",
+        "| left out: sticker | 9 |",
+        "| learning rate | 0.0002 |",
+        "| rank | 16 |",
+        "| steps | 60 |",
+        "| training rows at the end, nats per token |  | 2.250 |",
+        "| validation rows, nats per token | 3.500 | 2.500 |",
+        "| validation rows, bits per UTF-8 byte | 1.875 | 1.500 |",
+        "| peft version | 0.21.2 |",
+    ):
         assert line in card.splitlines()
     assert TRAINING["base_revision"] in card
     assert "Hanako" not in card
 
 
 def test_what_is_not_known_has_no_line() -> None:
-    card = card_of({"base": "/home/taro/models/secret", "metrics": {"heldout_loss_after": 2.5}})
+    card = card_of({"base": "/home/taro/models/secret", "metrics": {"validation_loss_after": 2.5}})
     assert "/home" not in card and "taro" not in card
     assert "base_model" not in card and "license" not in card and "None" not in card
-    assert "| held-out rows, nats per token |  | 2.500 |" in card
+    assert "| validation rows, nats per token |  | 2.500 |" in card
     assert "bits per UTF-8 byte |" not in card
     for heading in ("## Settings", "What became of", "Rows to train"):
         assert heading not in card
@@ -92,8 +102,8 @@ def test_what_is_not_known_has_no_line() -> None:
 @pytest.mark.parametrize("text", NASTY)
 def test_names_stay_text(text: str) -> None:
     dataset = DATASET | {"name": text, "persona": text, "format": text, "counts": {text: 1}}
-    contract = PromptContract(persona=text, user=text, template="dialogue")
-    card = card_of(TRAINING | {"dataset": dataset, "config": {text: text}}, contract)
+    prompt_config = PromptConfig(persona=text, user=text, template="dialogue")
+    card = card_of(TRAINING | {"dataset": dataset, "config": {text: text}}, prompt_config)
     parsed = ModelCard(card)
     assert parsed.data.to_dict().keys() == {"base_model", "library_name", "pipeline_tag", "tags"}
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -109,7 +119,7 @@ def test_header_of_a_data_set() -> None:
     data = ModelCard(dataset_card(repo="alice/talk", dataset=DatasetFacts.from_json(DATASET))).data.to_dict()
     assert data["size_categories"] == ["n<1K"] and data["tags"] == ["omokage"]
     files = data["configs"][0]["data_files"]
-    assert {f["split"]: f["path"] for f in files} == {"train": "train.jsonl", "validation": "heldout.jsonl"}
+    assert {f["split"]: f["path"] for f in files} == {"train": "train.jsonl", "validation": "validation.jsonl"}
     assert "Hanako" not in json.dumps(data)
 
 
@@ -117,7 +127,7 @@ def test_a_data_set_loads_by_its_card(tmp_path: Path) -> None:
     from datasets import load_dataset
 
     row = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "やあ"}]}
-    for name, rows in (("train", 3), ("heldout", 1)):
+    for name, rows in (("train", 3), ("validation", 1)):
         (tmp_path / f"{name}.jsonl").write_text((json.dumps(row) + "\n") * rows)
     (tmp_path / "README.md").write_text(dataset_card(repo="alice/talk", dataset=DatasetFacts.from_json(DATASET)))
     loaded = load_dataset(str(tmp_path), cache_dir=str(tmp_path / "cache"))
@@ -175,9 +185,9 @@ print("SEEN", json.dumps([prompt["input_ids"][0].tolist(), reply.shape[1] - prom
 """
 
 
-def contract_for(template: str) -> PromptContract:
+def contract_for(template: str) -> PromptConfig:
     description = "Asks questions.\n「なぜ」と聞く。"
-    return PromptContract(
+    return PromptConfig(
         persona="ソクラテス", user="客", description=description, examples=EXAMPLES, template=template, reply_reserve=3
     )
 
@@ -190,10 +200,12 @@ def test_the_python_in_the_card_asks_as_the_app_does(base: Path, weights: dict[s
     with FakeHub() as hub:
         hub.add_repo("org/tiny", {p.name: p.read_bytes() for p in base.iterdir()})
         for template, takes_system in LAYOUTS.items():
-            contract, repo = contract_for(template), f"alice/{template}"
+            prompt_config, repo = contract_for(template), f"alice/{template}"
             facts = TrainingFacts(base="org/tiny", stops=("\n\n", "\n客:") if template == "dialogue" else ())
-            card = adapter_card(repo=repo, training=facts, contract=contract, takes_system=takes_system)
-            hub.add_repo(repo, weights | {"contract.json": json.dumps(contract.to_json()).encode()}, private=True)
+            card = adapter_card(repo=repo, training=facts, prompt_config=prompt_config, takes_system=takes_system)
+            hub.add_repo(
+                repo, weights | {"prompt_config.json": json.dumps(prompt_config.to_json()).encode()}, private=True
+            )
             code += snippet(card) + SHOW
         environment = os.environ | {
             "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path),
@@ -218,7 +230,7 @@ def test_where_an_adapter_comes_from_and_its_prompts_are_told() -> None:
     parts = [{"name": "a_b", "weight": 0.7}, {"name": "c", "weight": 0.3}]
     more = {"combined": {"method": "ties", "adapters": parts}, "started_from": {"created": "2025-01-01"},
             "preference": {"beta": 0.1, "pairs": 120}}  # fmt: skip
-    card = card_of(TRAINING | more, PromptContract(persona="Aoi", template="chatml", separator=" / "))
+    card = card_of(TRAINING | more, PromptConfig(persona="Aoi", template="chatml", separator=" / "))
     read = plain(card.split("---\n", 2)[2])
     for line in ("A combination (ties) of a_b × 0.7, c × 0.3.", "made 2025-01-01", "preference beta", "chatml"):
         assert line in read
@@ -236,14 +248,20 @@ def test_the_curves_are_a_picture_where_there_are_curves() -> None:
 
     from PIL import Image
 
-    history = {"loss": [[n, 3.0 - n / 10] for n in range(1, 11)], "heldout": [[0, 3.5, 1.9], [10, 2.5, 1.4]]}
+    history = {"loss": [[n, 3.0 - n / 10] for n in range(1, 11)], "validation": [[0, 3.5, 1.9], [10, 2.5, 1.4]]}
     picture = Image.open(io.BytesIO(curves_png(history)))
     colours = {colour for _, colour in picture.getcolors(100_000)}
     assert picture.format == "PNG" and picture.size == (960, 420)
     assert {(210, 105, 30), (154, 164, 178)} <= colours
     assert "](curves.png)" in card_of(TRAINING | {"metrics": TRAINING["metrics"] | {"history": history}})
-    preferring = Image.open(io.BytesIO(curves_png(history | {"preferred": [[1, 1, 1]]})))
+    preferring = Image.open(io.BytesIO(curves_png(history | {"preference_eval": [[1, 1, 1]]})))
     assert (154, 164, 178) not in {colour for _, colour in preferring.getcolors(100_000)}
-    for nothing in (None, {}, {"loss": [[1, 2.0]]}, {"loss": "x", "heldout": [[1]]}, {"loss": [[1, float("nan")]] * 3}):
+    for nothing in (
+        None,
+        {},
+        {"loss": [[1, 2.0]]},
+        {"loss": "x", "validation": [[1]]},
+        {"loss": [[1, float("nan")]] * 3},
+    ):
         assert curves_png(nothing) is None
     assert "curves.png" not in card_of()

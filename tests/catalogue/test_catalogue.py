@@ -12,8 +12,8 @@ from core.catalogue.catalogue import (
     adapter_parameters,
     catalogue,
     entry_of,
+    fit_ratings,
     fits,
-    marks,
     memory_for,
     model_name,
     suggestions,
@@ -39,7 +39,7 @@ GB = 10**9
 
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.id)
-def test_an_entry_is_whole(entry: module.Entry) -> None:
+def test_an_entry_is_whole(entry: module.CatalogueEntry) -> None:
     assert entry.id == MINI or HUB_ID.fullmatch(entry.id)
     assert entry.name and entry.sources and all(entry.notes[language] for language in ("en", "ja"))
     assert entry.format in (*template_names(), "model")
@@ -58,7 +58,7 @@ def test_the_models_people_come_for_are_there_once() -> None:
 
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.id)
-def test_an_entry_says_what_was_tried_and_what_was_not(entry: module.Entry) -> None:
+def test_an_entry_says_what_was_tried_and_what_was_not(entry: module.CatalogueEntry) -> None:
     """A stand-in of its architecture goes the whole way in test_architectures.py, or it says why not."""
     en, ja = entry.tried
     assert ("stand-in" in en) == (entry.architecture in STAND_INS and entry.id != MINI)
@@ -69,13 +69,13 @@ def test_a_newcomer_is_shown_a_few_that_fit() -> None:
     small, large = suggestions(Machine(4 * GB)), suggestions(Machine(64 * GB))
     assert {entry.id for entry in (*small, *large)} <= set(module.SUGGESTED)
     assert small[0].id == large[0].id == "Qwen/Qwen3-0.6B" and len(large) == module.SHOWN_FIRST > 2
-    assert all("fits" in marks(entry, Machine(4 * GB)).values() for entry in small)
+    assert all("fits" in fit_ratings(entry, Machine(4 * GB)).values() for entry in small)
     assert len(suggestions(Machine(GB))) > 0  # nothing fits: it is still told what there is
     assert all(entry.loading == "native" for entry in large)
 
 
 @pytest.mark.parametrize("entry", [e for e in catalogue() if e.parameters and e.layers], ids=lambda entry: entry.id)
-def test_the_figures_of_an_entry_agree(entry: module.Entry) -> None:
+def test_the_figures_of_an_entry_agree(entry: module.CatalogueEntry) -> None:
     """Layers between 9 and 17 times the square of the width, which all these architectures have."""
     body = entry.parameters - entry.vocabulary * entry.width * (1 if entry.tied else 2)
     assert 6 < body / entry.layers / entry.width**2 < 17
@@ -152,7 +152,7 @@ def test_the_adapters_size_is_peft_s_within_a_fifth(kind: str, shape: dict) -> N
 def test_what_is_not_known_is_not_guessed() -> None:
     entry = entry_of("sbintuitions/sarashina2.2-0.5b")
     assert entry.parameters is None and entry.memory() is None
-    assert set(marks(entry, Machine(64 * GB)).values()) == {"unknown"}
+    assert set(fit_ratings(entry, Machine(64 * GB)).values()) == {"unknown"}
 
 
 def test_what_is_published_in_two_bits_is_held_in_two() -> None:
@@ -175,9 +175,9 @@ def test_marks(need: int | None, mark: str) -> None:
 
 
 def test_fewer_bits_fit_where_more_do_not() -> None:
-    found = marks(entry_of("rinna/japanese-gpt-neox-3.6b-instruction-ppo"), Machine(32 * GB, vram=8 * GB))
+    found = fit_ratings(entry_of("rinna/japanese-gpt-neox-3.6b-instruction-ppo"), Machine(32 * GB, vram=8 * GB))
     assert found == {16: "too big", 8: "fits", 4: "fits"}
-    assert marks(entry_of("rinna/japanese-gpt-neox-3.6b"), Machine(8 * GB), training=True)[4] == "fits"
+    assert fit_ratings(entry_of("rinna/japanese-gpt-neox-3.6b"), Machine(8 * GB), training=True)[4] == "fits"
 
 
 @pytest.fixture

@@ -14,23 +14,23 @@ from core.adapters.store import Adapter
 from core.chat import __main__ as command
 from core.chat.conversation import Conversation
 from core.chat.engine import Reply
-from core.chat.limits import Limits
-from core.chat.service import held_under
+from core.chat.limits import RateLimiter
+from core.chat.service import resolve_prompt_config
 from core.personas import Persona
-from core.prompt import Piece, Prompt, PromptContract
+from core.prompt import Prompt, PromptConfig, Segment
 from core.workspace import write_json
 
-MIKA = PromptContract("Mika", "You are Mika.", user="Ken", template="chatml", context_window=128, reply_reserve=16)
+MIKA = PromptConfig("Mika", "You are Mika.", user="Ken", template="chatml", context_window=128, reply_reserve=16)
 
 
 class Echo:
     """A Talk whose persona repeats what is said, in two messages; "again" makes it try twice, "stop" interrupts."""
 
-    limits = Limits(longest=50)
+    rate_limiter = RateLimiter(longest=50)
 
     def prompt(self, setting: object, conversation: Conversation) -> Prompt:
         texts = [text for turn in conversation.turns for text in turn.messages]
-        pieces = tuple(Piece("turns", text, n, n + 1) for n, text in enumerate(texts))
+        pieces = tuple(Segment("turns", text, n, n + 1) for n, text in enumerate(texts))
         return Prompt(tuple(range(len(texts))), (False,) * len(texts), pieces, 64)
 
     def reply(self, setting: object, conversation: Conversation, stop: threading.Event) -> Iterator[Reply]:
@@ -114,12 +114,16 @@ def test_a_terminal_sees_the_reply_grow(monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_adapter_is_asked_as_it_was_trained(tmp_path: Path) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         (tmp_path / name).write_text("{}", encoding="utf-8")
-    write_json(tmp_path / "contract.json", MIKA.to_json())
+    write_json(tmp_path / "prompt_config.json", MIKA.to_json())
     adapter = Adapter.read(tmp_path)
     persona = command.persona_of("", adapter, "en")
-    contract, differs = held_under(persona, adapter, 1024)
-    assert not differs and (contract.template, contract.context_window, contract.parts) == ("chatml", 128, ())
-    other, differs = held_under(Persona("Rin", "Rin is short."), adapter, 64)
+    prompt_config, differs = resolve_prompt_config(persona, adapter, 1024)
+    assert not differs and (prompt_config.template, prompt_config.context_window, prompt_config.parts) == (
+        "chatml",
+        128,
+        (),
+    )
+    other, differs = resolve_prompt_config(Persona("Rin", "Rin is short."), adapter, 64)
     assert differs and (other.persona, other.template, other.context_window, other.parts) == ("Rin", "chatml", 64, ())
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.chat.conversation import Conversation, Made, Node
+from core.chat.conversation import Conversation, Node, ReplyMetadata
 from core.chat.store import Conversations
 from core.errors import InputError
 from core.messages import Turn
@@ -47,7 +47,7 @@ def test_editing_ones_own_words_begins_a_branch_and_loses_nothing() -> None:
     edited = whole.edited(2, " Y ")
     assert edited.turns == (Turn(A, ("hello",)), Turn(B, ("x", "Y")))
     assert edited.versions(1) == edited.versions(2) == (2, 2) and edited.versions(0) == (1, 1)
-    assert edited.turned(1, -1).turns == edited.turned(1, 1).turns == whole.turns
+    assert edited.switch_version(1, -1).turns == edited.switch_version(1, 1).turns == whole.turns
     assert whole.edited(1, "X").turns == (Turn(A, ("hello",)), Turn(B, ("X",)))
 
 
@@ -65,29 +65,29 @@ def test_another_reply_is_a_version() -> None:
     second = first.without_exchange().without_reply().said(A, "two")
     third = second.without_reply().said(A, "three", "3")
     assert third.versions(1) == third.versions(2) == (3, 3)
-    assert third.turned(1, 1).turns == first.turns  # round, and with all that followed
-    assert third.turned(1, -1).turns == second.turns
-    assert third.turned(1, 1).versions(1) == (1, 3)
+    assert third.switch_version(1, 1).turns == first.turns  # round, and with all that followed
+    assert third.switch_version(1, -1).turns == second.turns
+    assert third.switch_version(1, 1).versions(1) == (1, 3)
 
 
 def test_words_after_undo_do_not_touch_what_went_on_from_there() -> None:
     whole = talk((B, "x"), (A, "y"))
     more = whole.without_reply().said(B, "more")
     assert more.turns == (Turn(B, ("x", "more")),) and more.versions(0) == (2, 2)
-    assert more.turned(0, 1).turns == whole.turns
+    assert more.switch_version(0, 1).turns == whole.turns
 
 
 def test_greetings_are_versions_of_the_beginning() -> None:
     opened = talk().opened("hi", " ", "hello", "hey")
     assert opened.turns == (Turn(A, ("hi",)),) and opened.versions(0) == (1, 3)
-    assert opened.turned(0, -1).turns == (Turn(A, ("hey",)),)
+    assert opened.switch_version(0, -1).turns == (Turn(A, ("hey",)),)
     assert talk().opened("", " ").turns == ()
 
 
 def test_a_reply_is_continued_in_its_place() -> None:
     whole = talk((B, "x"), (A, "y", "zed"))
-    longer = whole.continued(["y", "zed", "on"], Made(seed=3))
-    assert longer.turns[1].messages == ("y", "zed", "on") and longer.path[1].made.seed == 3
+    longer = whole.with_continuation(["y", "zed", "on"], ReplyMetadata(seed=3))
+    assert longer.turns[1].messages == ("y", "zed", "on") and longer.path[1].metadata.seed == 3
     assert longer.versions(1) == (1, 1)
 
 
@@ -104,8 +104,8 @@ def test_a_message_is_taken_out_and_the_rest_closes_up() -> None:
 
 def test_a_thumb_is_for_the_persona_only() -> None:
     whole = talk((B, "a"), (A, "b"))
-    assert whole.thumbed(1, "up").path[1].thumb == "up" and whole.thumbed(0, "up") == whole
-    assert whole.thumbed(1, "up").thumbed(1, "").path == whole.path
+    assert whole.rated(1, "up").path[1].thumb == "up" and whole.rated(0, "up") == whole
+    assert whole.rated(1, "up").rated(1, "").path == whole.path
 
 
 @pytest.mark.parametrize("index", [-1, 3, 99])
@@ -124,19 +124,19 @@ def test_a_conversation_is_kept(conversations: Conversations) -> None:
     new = conversations.new("p", "mine").opened("やあ\n元気?").said("user", "うん🎉", "a\nb")
     saved = conversations.save(ME, new)
     assert saved.turns == new.turns and saved.changed > 0
-    assert conversations.get(ME, new.id) == saved == conversations.list(ME)[0]
+    assert conversations.get(ME, new.id) == saved == conversations.list_all(ME)[0]
     conversations.delete(ME, new.id)
     conversations.delete(ME, new.id)
-    assert conversations.get(ME, new.id) is None and conversations.list(ME) == []
+    assert conversations.get(ME, new.id) is None and conversations.list_all(ME) == []
 
 
 def test_everything_about_a_reply_is_kept(conversations: Conversations) -> None:
-    made = Made("mini", "mine", 7, {"temperature": 0.5}, "loop", finished=False)
-    new = conversations.new("p").opened("a", "b").said(B, "x").said(A, "y", made=made).edited(2, "Y").thumbed(2, "down")
+    made = ReplyMetadata("mini", "mine", 7, {"temperature": 0.5}, "loop", finished=False)
+    new = conversations.new("p").opened("a", "b").said(B, "x").said(A, "y", made=made).edited(2, "Y").rated(2, "down")
     new = new.without_reply().said(A, "z")
     saved = conversations.save(ME, new)
     assert conversations.get(ME, new.id) == saved
-    assert saved.turned(2, 1).path[-1] == Node(3, 2, A, ("Y",), made, "down", ("y",))
+    assert saved.switch_version(2, 1).path[-1] == Node(3, 2, A, ("Y",), made, "down", ("y",))
 
 
 def test_what_was_stored_before_there_were_branches_is_read(conversations: Conversations) -> None:
@@ -171,7 +171,7 @@ def test_a_branch_leaves_the_other_one_alone(conversations: Conversations) -> No
 
 def test_owners_do_not_see_each_other(conversations: Conversations) -> None:
     mine = conversations.save(ME, conversations.new("p"))
-    assert conversations.get(OTHER, mine.id) is None and conversations.list(OTHER) == []
+    assert conversations.get(OTHER, mine.id) is None and conversations.list_all(OTHER) == []
     conversations.delete(OTHER, mine.id)
     assert conversations.get(ME, mine.id) == mine
 
@@ -191,8 +191,8 @@ def test_the_last_one_talked_in_leads(conversations: Conversations) -> None:
     made = [conversations.save(ME, conversations.new("p").opened(str(n))) for n in range(4)]
     for n, one in enumerate(made):
         os.utime(conversations.workspace.place(ME, "chats", f"{one.id}.json"), (n, n))
-    assert [c.title for c in conversations.list(ME)] == ["3", "2", "1", "0"]
-    assert [c.title for c in conversations.list(ME, most=2)] == ["3", "2"]
+    assert [c.title for c in conversations.list_all(ME)] == ["3", "2", "1", "0"]
+    assert [c.title for c in conversations.list_all(ME, most=2)] == ["3", "2"]
 
 
 def test_listing_while_others_are_deleted(conversations: Conversations) -> None:
@@ -200,5 +200,5 @@ def test_listing_while_others_are_deleted(conversations: Conversations) -> None:
     with ThreadPoolExecutor(2) as pool:
         gone = pool.submit(lambda: [conversations.delete(ME, one.id) for one in made])
         while not gone.done():
-            conversations.list(ME)
-    assert conversations.list(ME) == []
+            conversations.list_all(ME)
+    assert conversations.list_all(ME) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.chat.conversation import Conversation, Made
+from core.chat.conversation import Conversation, ReplyMetadata
 from core.chat.corrections import add_rows, corrections, keep_pairs
 from core.data.io.store import DataSets
 from core.data.preferences import Preferences
@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.messages import Turn
 from core.workspace import Workspace
 
-ME, MADE = "key-me", Made("mini", "mine")
+ME, MADE = "key-me", ReplyMetadata("mini", "mine")
 
 
 def talk() -> Conversation:
@@ -48,12 +48,12 @@ def test_only_the_corrected_words_are_learned() -> None:
     ("change", "expected"),
     [
         (lambda talked: talked, []),  # of two versions nobody said anything
-        (lambda talked: talked.thumbed(2, "up"), [(("two",), ("one",), False)]),
-        (lambda talked: talked.thumbed(2, "down"), []),  # what else there is was not preferred
-        (lambda talked: talked.thumbed(2, "down").turned(2, 1), [(("one",), ("two",), False)]),
+        (lambda talked: talked.rated(2, "up"), [(("two",), ("one",), False)]),
+        (lambda talked: talked.rated(2, "down"), []),  # what else there is was not preferred
+        (lambda talked: talked.rated(2, "down").switch_version(2, 1), [(("one",), ("two",), False)]),
         (lambda talked: talked.said("user", "go on"), [(("two",), ("one",), False)]),
-        (lambda talked: talked.turned(2, 1).said("user", "x").without_exchange().turned(0, 1), None),
-        (lambda talked: talked.said("user", "x").turned(2, 1).said("user", "y"), []),  # both were gone on from
+        (lambda talked: talked.switch_version(2, 1).said("user", "x").without_exchange().switch_version(0, 1), None),
+        (lambda talked: talked.said("user", "x").switch_version(2, 1).said("user", "y"), []),  # both were gone on from
     ],
 )
 def test_versions_are_preferred_by_thumbs_and_by_going_on(change, expected: list | None) -> None:
@@ -62,7 +62,7 @@ def test_versions_are_preferred_by_thumbs_and_by_going_on(change, expected: list
 
 
 def test_the_same_words_twice_are_no_pair() -> None:
-    assert pairs(replies("one", "one").thumbed(2, "up")) == []
+    assert pairs(replies("one", "one").rated(2, "up")) == []
 
 
 def test_greetings_and_old_talks_teach_nothing() -> None:
@@ -72,18 +72,21 @@ def test_greetings_and_old_talks_teach_nothing() -> None:
 
 def test_pairs_are_handed_over_once(tmp_path: Path) -> None:
     preferences = Preferences(Workspace(tmp_path))
-    lessons = [one.pair("Mika") for one in corrections([replies("one", "two").thumbed(2, "up").edited(2, "three")])]
+    lessons = [one.pair("Mika") for one in corrections([replies("one", "two").rated(2, "up").edited(2, "three")])]
     assert len(lessons) == 2
     assert keep_pairs(preferences, ME, lessons[:1]) == 1
     assert keep_pairs(preferences, ME, lessons) == 1
-    assert {(p.chosen, p.rejected) for p in preferences.list(ME)} == {(("three",), ("two",)), (("three",), ("one",))}
+    assert {(p.chosen, p.rejected) for p in preferences.list_all(ME)} == {
+        (("three",), ("two",)),
+        (("three",), ("one",)),
+    }
 
 
 def test_rewritten_replies_become_a_data_set_or_join_one(tmp_path: Path) -> None:
     datasets = DataSets(Workspace(tmp_path))
     lessons = corrections(replace(replies("a").edited(2, f"b{n}"), id=str(n)) for n in range(10))
     new = add_rows(datasets, ME, lessons, to="", persona="Mika", description="You are Mika.")
-    assert (new.info.train_rows, new.info.heldout_rows, new.info.persona) == (9, 1, "Mika")
+    assert (new.info.train_rows, new.info.validation_rows, new.info.persona) == (9, 1, "Mika")
     joined = add_rows(datasets, ME, lessons[:1], to=new.folder.name, persona="x", description="x")
     assert joined.folder.name != new.folder.name and joined.info.train_rows == 10
     rows = datasets.read_rows(ME, joined.folder.name, "train")

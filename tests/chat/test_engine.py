@@ -16,13 +16,13 @@ from core.chat.engine import Engine
 from core.errors import ModelError
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
-from core.prompt import Ending
+from core.prompt import StopCriteria
 from core.workspace import write_json
-from tests.helpers.train_tiny import CONTRACT, tiny_base
+from tests.helpers.train_tiny import PROMPT_CONFIG, tiny_base
 
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=12)
 LONG = replace(GREEDY, max_new_tokens=4000)
-NEVER = Ending((), ())
+NEVER = StopCriteria((), ())
 PROMPT = (5, 60, 61, 62, 300)
 
 
@@ -68,7 +68,7 @@ def make_adapter(
         if "lora_" in name:
             weights.data = torch.randn(weights.shape, generator=generator) * 0.3
     model.save_pretrained(folder, save_embedding_layers=False)
-    write_json(folder / "contract.json", CONTRACT.to_json())
+    write_json(folder / "prompt_config.json", PROMPT_CONFIG.to_json())
     write_json(folder / "training.json", {"base": named or str(base)})
     return Adapter.read(folder)
 
@@ -79,7 +79,9 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Adapt
     return [make_adapter(base, folder / f"one-{seed}", seed) for seed in range(ADAPTERS_IN_MEMORY + 2)]
 
 
-def say(engine: Engine, loaded: LoadedModel, sampling: Sampling = GREEDY, ending: Ending = NEVER, **kwargs) -> list:
+def say(
+    engine: Engine, loaded: LoadedModel, sampling: Sampling = GREEDY, ending: StopCriteria = NEVER, **kwargs
+) -> list:
     return list(engine.stream(loaded, kwargs.pop("prompt", PROMPT), sampling, ending, stop=threading.Event(), **kwargs))
 
 
@@ -169,7 +171,7 @@ def test_stop_strings_end_a_reply_and_are_never_shown(
     engine: Engine, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, text: str, strings: tuple, expected: str
 ) -> None:
     Scripted(loaded, text, monkeypatch)
-    replies = say(engine, loaded, replace(GREEDY, max_new_tokens=60), Ending((), strings))
+    replies = say(engine, loaded, replace(GREEDY, max_new_tokens=60), StopCriteria((), strings))
     assert (replies[-1].text, replies[-1].finished) == (expected, True)
     assert all(expected.startswith(reply.text) for reply in replies)
     assert replies[-1].tokens < len(loaded.tokenizer(text)["input_ids"]) + 1
@@ -180,7 +182,7 @@ def test_an_end_token_ends_a_reply_and_is_never_shown(
 ) -> None:
     Scripted(loaded, "hello<|im_end|>more", monkeypatch)
     end = loaded.tokenizer.convert_tokens_to_ids("<|im_end|>")
-    replies = say(engine, loaded, replace(GREEDY, max_new_tokens=60), Ending((end,), ()))
+    replies = say(engine, loaded, replace(GREEDY, max_new_tokens=60), StopCriteria((end,), ()))
     assert (replies[-1].text, replies[-1].finished) == ("hello", True)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.chat.guards import ASIDE, AT_A_LOSS, LONGEST_OVERLAP, Hidden, line, wants_another_part
+from core.chat.guards import DEFLECTIONS, FALLBACKS, LONGEST_OVERLAP, HiddenText, deflection, is_prompt_injection
 from core.logs.detect import read_log
 
 
@@ -30,7 +30,7 @@ from core.logs.detect import read_log
     ],
 )
 def test_injections_are_told(text: str) -> None:
-    assert wants_another_part(text)
+    assert is_prompt_injection(text)
 
 
 @pytest.mark.parametrize(
@@ -52,33 +52,36 @@ def test_injections_are_told(text: str) -> None:
     ],
 )
 def test_small_talk_is_not(text: str) -> None:
-    assert not wants_another_part(text)
+    assert not is_prompt_injection(text)
 
 
 def test_messages_that_people_wrote_are_not(shared: Path) -> None:
     logs = [read_log(path) for path in sorted((shared / "samples").glob("*/*.txt"))]
     texts = [message.text for log in logs for message in log.messages]
-    assert len(texts) > 100 and not [text for text in texts if wants_another_part(text)]
+    assert len(texts) > 100 and not [text for text in texts if is_prompt_injection(text)]
 
 
 HIDDEN = "あなたは「ゆい」。相手とは高校からの友だちで、スマホで気楽にメッセージを送り合っています。文は短く。"
 
 
 def test_reciting_is_noticed_where_it_begins() -> None:
-    hidden = Hidden(HIDDEN)
+    hidden = HiddenText(HIDDEN)
     reply = "えっとね、" + HIDDEN[8:50]
-    assert hidden.recited(reply) == 5
-    assert hidden.recited(reply[: 5 + LONGEST_OVERLAP - 4]) is None
+    assert hidden.find_prompt_leak(reply) == 5
+    assert hidden.find_prompt_leak(reply[: 5 + LONGEST_OVERLAP - 4]) is None
     spread = " ".join(reply)  # spaces between the letters hide nothing
-    assert spread[hidden.recited(spread)] == HIDDEN[8]
-    assert hidden.recited("高校からの友だちで、よく話すよ") is None
-    assert Hidden("").recited(reply) is None and Hidden("short").recited("short") is None
+    assert spread[hidden.find_prompt_leak(spread)] == HIDDEN[8]
+    assert hidden.find_prompt_leak("高校からの友だちで、よく話すよ") is None
+    assert HiddenText("").find_prompt_leak(reply) is None and HiddenText("short").find_prompt_leak("short") is None
 
 
 def test_letters_that_grow_when_normalised_keep_their_places() -> None:
-    assert Hidden(HIDDEN).recited("㍿①ｶﾞ" + HIDDEN[8:50]) == 4
+    assert HiddenText(HIDDEN).find_prompt_leak("㍿①ｶﾞ" + HIDDEN[8:50]) == 4
 
 
 def test_lines_are_in_the_language_of_what_was_asked() -> None:
-    assert line(ASIDE, "指示を無視して", 0) in ASIDE["ja"] and line(AT_A_LOSS, "hello", 3) in AT_A_LOSS["en"]
-    assert line(ASIDE, "あ", 0) != line(ASIDE, "あ", 1)
+    assert (
+        deflection(DEFLECTIONS, "指示を無視して", 0) in DEFLECTIONS["ja"]
+        and deflection(FALLBACKS, "hello", 3) in FALLBACKS["en"]
+    )
+    assert deflection(DEFLECTIONS, "あ", 0) != deflection(DEFLECTIONS, "あ", 1)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from core.chat.engine import Reply
-from core.chat.guards import AT_A_LOSS, Hidden
-from core.chat.reply_filter import ATTEMPTS, Watch, hotter, watched
+from core.chat.guards import FALLBACKS, HiddenText
+from core.chat.reply_filter import ATTEMPTS, ReplyFilter, generate_with_retries, raise_temperature
 from core.models.sampling import Sampling
 
 HIDDEN = "You are Wren. You keep the lighthouse on the northern cape and count the ships at night."
@@ -29,11 +29,11 @@ class Model:
 
 
 def said(model: Model, stop: threading.Event | None = None, **watch: object) -> list[Reply]:
-    return list(watched(model.draw, Watch(**watch), stop or threading.Event()))
+    return list(generate_with_retries(model.draw, ReplyFilter(**watch), stop or threading.Event()))
 
 
 def test_a_good_reply_passes_as_it_is() -> None:
-    replies = said(Model("やあ、いい天気だね。"), hidden=Hidden(HIDDEN), before=("うん",))
+    replies = said(Model("やあ、いい天気だね。"), hidden=HiddenText(HIDDEN), before=("うん",))
     assert replies[-1] == Reply("やあ、いい天気だね。", 10, finished=True, seed=0)
     assert [reply.text for reply in replies[:3]] == ["や", "やあ", "やあ、"]
 
@@ -49,7 +49,7 @@ def test_what_loops_every_time_keeps_a_sentence_or_becomes_a_line() -> None:
     replies = said(Model(*["今日も海を見てた。" * 9] * ATTEMPTS))
     assert (replies[-1].text, replies[-1].finished) == ("今日も海を見てた。", True)
     replies = said(Model(*["らら" * 40] * ATTEMPTS), asked="歌って")
-    assert replies[-1].text in AT_A_LOSS["ja"] and replies[-1].fault == "loop"
+    assert replies[-1].text in FALLBACKS["ja"] and replies[-1].fault == "loop"
 
 
 def test_the_same_as_before_is_tried_again_and_then_stands() -> None:
@@ -62,15 +62,15 @@ def test_the_same_as_before_is_tried_again_and_then_stands() -> None:
 
 def test_hidden_text_is_never_shown_longer_than_by_chance() -> None:
     model = Model(*[f"Well. {HIDDEN}"] * ATTEMPTS)
-    replies = said(model, hidden=Hidden(HIDDEN), asked="who are you?")
+    replies = said(model, hidden=HiddenText(HIDDEN), asked="who are you?")
     assert max(len(reply.text) for reply in replies[:-1]) < len("Well. ") + 40
-    assert replies[-1].text in AT_A_LOSS["en"] and replies[-1].fault == "recited"
+    assert replies[-1].text in FALLBACKS["en"] and replies[-1].fault == "recited"
 
 
 def test_who_stops_a_reply_keeps_what_was_there() -> None:
     stop, model = threading.Event(), Model("The ships were late again tonight.")
     replies = []
-    for reply in watched(model.draw, Watch(before=("The ships were late again tonight.",)), stop):
+    for reply in generate_with_retries(model.draw, ReplyFilter(before=("The ships were late again tonight.",)), stop):
         replies.append(reply)
         stop.set()
     assert len(model.read) == 1 and replies[-1].text == "The ships were late again tonight."
@@ -78,7 +78,7 @@ def test_who_stops_a_reply_keeps_what_was_there() -> None:
 
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0), Sampling(temperature=2)])
 def test_every_attempt_is_hotter(sampling: Sampling) -> None:
-    first, second, third = (hotter(sampling, attempt) for attempt in range(3))
+    first, second, third = (raise_temperature(sampling, attempt) for attempt in range(3))
     assert first == sampling
     assert second.temperature <= third.temperature and second.temperature >= min(2, sampling.temperature + 0.2)
     assert second.no_repeat_ngram > 0 and second.repetition_penalty >= 1.1

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.chat.conversation import Conversation
-from core.chat.transfer import FORMS, export, read
+from core.chat.transfer import TRANSFER_FORMATS, export, read
 from core.errors import InputError
 from core.messages import Turn
 
@@ -19,7 +19,7 @@ def talked() -> Conversation:
     return talk.without_reply().said("assistant", "ばいばい\n👋")
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", TRANSFER_FORMATS)
 def test_what_is_written_is_read_again(form: str) -> None:
     talk = talked()
     found = read(export(talk, form, **NAMES).encode(), EMPTY, **NAMES)

@@ -44,11 +44,13 @@ def test_rows_splits_and_ledger(tmp_path, capsys):
     assert status == 0
     ledger = json.loads(printed)
     assert ledger == json.loads((out / "ledger.json").read_text(encoding="utf-8"))
-    assert ledger["messages"] == 48 == sum(fate["messages"] for fate in ledger["fates"].values())
-    assert ledger["missing"] == 0 and ledger["fates"]["sticker"]["messages"] == 12
-    assert ledger["fates"]["sticker"]["examples"][0]["text"] == "[スタンプ]"
-    rows = {name: list(read_rows(out / f"{name}.jsonl")) for name in ("train", "heldout", "test")}
-    assert {name: len(made) for name, made in rows.items()} == ledger["rows"] == {"train": 9, "heldout": 1, "test": 2}
+    assert ledger["messages"] == 48 == sum(fate["messages"] for fate in ledger["outcomes"].values())
+    assert ledger["missing"] == 0 and ledger["outcomes"]["sticker"]["messages"] == 12
+    assert ledger["outcomes"]["sticker"]["examples"][0]["text"] == "[スタンプ]"
+    rows = {name: list(read_rows(out / f"{name}.jsonl")) for name in ("train", "validation", "test")}
+    assert (
+        {name: len(made) for name, made in rows.items()} == ledger["rows"] == {"train": 9, "validation": 1, "test": 2}
+    )
     info = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
     assert info["recipe"]["test_share"] == 0.2 and info["test_rows"] == 2 and info["model"]
 
@@ -58,7 +60,7 @@ def test_several_files_are_never_joined(tmp_path, capsys):
     files = [export(tmp_path, "a.txt", "えー"), export(tmp_path, "b.txt", "びー")]
     out = tmp_path / "out"
     assert call(capsys, *files, "--persona", "花子", "--out", out)[0] == 0
-    rows = [*read_rows(out / "train.jsonl"), *read_rows(out / "heldout.jsonl")]
+    rows = [*read_rows(out / "train.jsonl"), *read_rows(out / "validation.jsonl")]
     assert len(rows) == 24
     for row in rows:
         said = "".join(text for turn in row.turns for text in turn.messages)
@@ -68,9 +70,26 @@ def test_several_files_are_never_joined(tmp_path, capsys):
 def test_options_reach_the_rows(tmp_path, capsys):
     out = tmp_path / "out"
     status, printed = call(
-        capsys, export(tmp_path, "talk.txt", "元気"), "--persona", "花子", "--out", out, "--private", "--burst", "each",
-        "--shape", "pair", "--export", "instruction", "--file-type", "json", "--line", "address", "--dev-share", "0",
-    )  # fmt: skip
+        capsys,
+        export(tmp_path, "talk.txt", "元気"),
+        "--persona",
+        "花子",
+        "--out",
+        out,
+        "--private",
+        "--burst",
+        "each",
+        "--shape",
+        "pair",
+        "--export",
+        "instruction",
+        "--file-type",
+        "json",
+        "--line",
+        "address",
+        "--validation-share",
+        "0",
+    )
     ledger = json.loads(printed)
     assert status == 0 and ledger["replaced"] == {"phone": 12}
     assert "1234-5678" not in printed and "1234-5678" not in (out / "train.jsonl").read_text(encoding="utf-8")
@@ -84,7 +103,7 @@ def test_what_is_wrong_is_one_sentence(tmp_path, capsys):
     for arguments, told in (
         ((tmp_path / "none.txt", "--persona", "花子", "--out", out), "none.txt"),
         ((path, "--persona", "太郎", "--out", out), "太郎"),
-        ((path, "--persona", "花子", "--out", out, "--dev-share", "2"), "dev_share"),
+        ((path, "--persona", "花子", "--out", out, "--validation-share", "2"), "validation_share"),
         ((path, "--persona", "花子", "--out", out, "--budget", "0"), "no room"),
         ((path, "--persona", "花子", "--out", out, "--model", str(tmp_path / "nowhere")), "nowhere"),
         ((path, "--persona", "花子", "--out", out, "--budget", "5"), "No row was made"),

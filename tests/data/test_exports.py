@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.data.io.export import FILE_TYPES, LAYOUTS, Export, persona_line, sample_of, samples, write_samples
+from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, preamble_text, sample_of, samples, write_samples
 from core.data.prepare import Prepared, prepare
 from core.data.recipe import Recipe
 from core.data.rows import Row
@@ -19,7 +19,9 @@ LONGER = Row(0, None, (ASKED, ANSWER, Turn("user", ("知恵です",)), Turn("ass
 
 
 def make(*messages: Message, **choices: object) -> Prepared:
-    return prepare(log_of(*messages), "P", meter=Letters(), budget=1000, recipe=Recipe(**{"dev_share": 0.0} | choices))
+    return prepare(
+        log_of(*messages), "P", meter=Letters(), budget=1000, recipe=Recipe(**{"validation_share": 0.0} | choices)
+    )
 
 
 def text(row: Row, **choices: str) -> str:
@@ -32,17 +34,17 @@ def test_the_seed_format_to_the_letter():
 
 
 def test_the_seed_format_with_an_input():
-    assert text(ROW, layout="instruction_input", line=SOCRATES) == (
+    assert text(ROW, format="instruction_input", preamble=SOCRATES) == (
         f"### 指示:<NL>{SOCRATES}<NL><NL>### 入力:<NL>徳とは何ですか。<NL>教えて<NL><NL>### 回答:<NL>君はどう思う？"
     )
 
 
 def test_the_persona_line_stands_before_the_first_words_only():
-    assert text(LONGER, line="ソクラテスさん。") == (
+    assert text(LONGER, preamble="ソクラテスさん。") == (
         "### 指示:<NL>ソクラテスさん。徳とは何ですか。<NL>教えて<NL><NL>### 回答:<NL>君はどう思う？<NL><NL>"
         "### 指示:<NL>知恵です<NL><NL>### 回答:<NL>本当に？<NL>なぜ？"
     )
-    assert text(ROW, line="Socrates,").startswith("### 指示:<NL>Socrates, 徳")
+    assert text(ROW, preamble="Socrates,").startswith("### 指示:<NL>Socrates, 徳")
 
 
 @pytest.mark.parametrize(
@@ -58,11 +60,11 @@ def test_the_persona_line_stands_before_the_first_words_only():
     ],
 )
 def test_persona_lines(kind, name, words, line):
-    assert persona_line(kind, name, words) == line
+    assert preamble_text(kind, name, words) == line
 
 
 def test_alpaca_keeps_earlier_exchanges_as_history():
-    assert sample_of(LONGER, Export("alpaca", line="ソクラテスさん。")) == {
+    assert sample_of(LONGER, Export("alpaca", preamble="ソクラテスさん。")) == {
         "instruction": "知恵です", "input": "", "output": "本当に？\nなぜ？",
         "history": [["ソクラテスさん。徳とは何ですか。\n教えて", "君はどう思う？"]],
     }  # fmt: skip
@@ -90,13 +92,13 @@ def test_words_that_are_only_context_have_no_weight():
 def test_a_row_that_the_persona_opens():
     opened = make(*talk("PAP")).train[0]
     assert text(opened) == "### 指示:<NL><NL><NL>### 回答:<NL>P0<NL><NL>### 指示:<NL>A1<NL><NL>### 回答:<NL>P2"
-    assert text(opened, layout="instruction_input") == text(opened)
-    assert text(opened, layout="instruction_input", line="Pさん。") == (
+    assert text(opened, format="instruction_input") == text(opened)
+    assert text(opened, format="instruction_input", preamble="Pさん。") == (
         "### 指示:<NL>Pさん。<NL><NL>### 回答:<NL>P0<NL><NL>### 入力:<NL>A1<NL><NL>### 回答:<NL>P2"
     )
     roles = [m["role"] for m in sample_of(opened, Export("messages"))["messages"]]
     assert roles == ["assistant", "user", "assistant"]
-    named = sample_of(opened, Export("messages", line="Pさん。"))["messages"][0]
+    named = sample_of(opened, Export("messages", preamble="Pさん。"))["messages"][0]
     assert named == {"role": "user", "content": "Pさん。"}
 
 
@@ -110,7 +112,7 @@ def test_groups_name_the_others():
     assert text(make(*talk("ABP")).train[0]) == "### 指示:<NL>A: A0<NL>B: B1<NL><NL>### 回答:<NL>P2"
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", EXPORT_FORMATS)
 @pytest.mark.parametrize("file_type", FILE_TYPES)
 @pytest.mark.parametrize("shape", ["conversation", "window"])
 def test_datasets_reads_it(tmp_path, layout, file_type, shape):
@@ -119,7 +121,7 @@ def test_datasets_reads_it(tmp_path, layout, file_type, shape):
     days = [m for day in range(6) for m in (*talk("ABPAP", minute=day * 1440), say("A", '"\n\\ 😀', day * 1440))]
     rows = make(*talk("PA"), *days, shape=shape).train
     path = tmp_path / f"rows.{file_type}"
-    export = Export(layout, line="Pさん。")
+    export = Export(layout, preamble="Pさん。")
     assert write_samples(path, rows, export, file_type) == len(rows)
     loader = "parquet" if file_type == "parquet" else "json"
     loaded = datasets.load_dataset(loader, data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from core.data.filtering import ALIKE, ALWAYS, _shingles, placeholder, sift
-from core.data.ledger import Fate
+from core.data.filtering import ALIKE, ALWAYS, _shingles, filter_messages, placeholder
+from core.data.ledger import Outcome
 from core.data.prepare import Prepared, prepare
 from core.data.recipe import Recipe
 from core.messages import Kind, Message
@@ -18,7 +18,7 @@ NOTICE = (
 
 
 def make(*messages: Message, **choices: object) -> Prepared:
-    recipe = Recipe(**{"clean": True, "dev_share": 0.0, "shape": "pair"} | choices)
+    recipe = Recipe(**{"clean": True, "validation_share": 0.0, "shape": "pair"} | choices)
     prepared = prepare(log_of(*messages), "P", meter=Letters(), budget=5000, recipe=recipe)
     assert prepared.ledger.missing == 0
     return prepared
@@ -29,20 +29,20 @@ def days(*replies: str) -> list[Message]:
     return [m for day, text in enumerate(replies) for m in (say("A", "ね", day * 1440), say("P", text, day * 1440))]
 
 
-def fates_of(prepared: Prepared, sender: str = "P") -> list[Fate]:
-    return list(prepared.ledger.fates[1 if sender == "P" else 0 :: 2])
+def fates_of(prepared: Prepared, sender: str = "P") -> list[Outcome]:
+    return list(prepared.ledger.outcomes[1 if sender == "P" else 0 :: 2])
 
 
 def test_a_long_text_that_comes_again_is_learned_once():
     prepared = make(*days(NOTICE, "はい", NOTICE, NOTICE.replace("。", "。 ")))
-    assert fates_of(prepared) == [Fate.LEARNED, Fate.LEARNED, Fate.DUPLICATE, Fate.DUPLICATE]
-    assert fates_of(prepared, "A")[2:] == [Fate.NO_PERSONA] * 2
+    assert fates_of(prepared) == [Outcome.LEARNED, Outcome.LEARNED, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert fates_of(prepared, "A")[2:] == [Outcome.NO_PERSONA] * 2
 
 
 def test_a_long_text_with_small_changes_is_learned_once():
     changed = NOTICE.replace("九時", "十時")
     assert fates_of(make(*days(NOTICE, changed, "全然別の話だけど、" * 6))) == [
-        Fate.LEARNED, Fate.NEAR_DUPLICATE, Fate.LEARNED,
+        Outcome.LEARNED, Outcome.NEAR_DUPLICATE, Outcome.LEARNED,
     ]  # fmt: skip
 
 
@@ -53,11 +53,11 @@ def test_short_replies_that_come_again_and_others_copies_stay():
         say("A", NOTICE, 9999),
         say("P", "うん", 9999),
     ]
-    assert make(*said).ledger.counts == {Fate.LEARNED: 6, Fate.CONTEXT: 7}
+    assert make(*said).ledger.counts == {Outcome.LEARNED: 6, Outcome.CONTEXT: 7}
 
 
 def test_nothing_is_left_out_of_a_log_that_is_not_to_be_cleaned():
-    assert set(fates_of(make(*days(NOTICE, NOTICE, "[写真]", *["うん"] * 30), clean=False))) == {Fate.LEARNED}
+    assert set(fates_of(make(*days(NOTICE, NOTICE, "[写真]", *["うん"] * 30), clean=False))) == {Outcome.LEARNED}
 
 
 def test_near_duplicates_are_those_of_a_plain_comparison():
@@ -72,15 +72,15 @@ def test_near_duplicates_are_those_of_a_plain_comparison():
     expected, kept = {}, []
     for i, text in enumerate(texts):
         if text in texts[:i]:
-            expected[i] = Fate.DUPLICATE
+            expected[i] = Outcome.DUPLICATE
             continue
         mine = _shingles(text)
         if any(len(mine & s) / len(mine | s) >= ALIKE for s in kept):
-            expected[i] = Fate.NEAR_DUPLICATE
+            expected[i] = Outcome.NEAR_DUPLICATE
         else:
             kept.append(mine)
     messages = [say("P", text) for text in texts]
-    assert sift(messages, texts, "P").left == expected
+    assert filter_messages(messages, texts, "P").skipped == expected
     assert len(Counter(expected.values())) == 2 and len(kept) > 20
 
 
@@ -90,8 +90,8 @@ def _random_text(chance: random.Random) -> str:
 
 def test_a_very_frequent_reply_counts_up_to_its_share():
     prepared = make(*days(*["うん"] * 100, *[f"それは{n}" for n in range(50)]))
-    assert Counter(fates_of(prepared)) == {Fate.LEARNED: 50 + ALWAYS, Fate.FREQUENT: 100 - ALWAYS}
-    assert Counter(fates_of(prepared, "A"))[Fate.OUTSIDE] == 100 - ALWAYS
+    assert Counter(fates_of(prepared)) == {Outcome.LEARNED: 50 + ALWAYS, Outcome.FREQUENT: 100 - ALWAYS}
+    assert Counter(fates_of(prepared, "A"))[Outcome.OUTSIDE] == 100 - ALWAYS
     assert prepared == make(*days(*["うん"] * 100, *[f"それは{n}" for n in range(50)]))
     other = make(*days(*["うん"] * 100, *[f"それは{n}" for n in range(50)]), seed=1)
     assert fates_of(other) != fates_of(prepared)
@@ -106,7 +106,7 @@ def test_a_frequent_reply_stays_in_the_talk_as_context():
     prepared = make(*said, shape="conversation")
     row = prepared.train[0]
     assert len(prepared.train) == 1 and len(row.turns) == len(said)
-    assert row.learned == ALWAYS + 1 and prepared.ledger.counts[Fate.CONTEXT] == 61 + 60 - ALWAYS
+    assert row.learned == ALWAYS + 1 and prepared.ledger.counts[Outcome.CONTEXT] == 61 + 60 - ALWAYS
     entries = [m for m in row.to_json()["messages"] if m["role"] == "assistant"]
     assert sum(m.get("weight") == 0 for m in entries) == 60 - ALWAYS
 
@@ -120,11 +120,11 @@ def test_a_row_does_not_end_with_what_is_only_context():
 @pytest.mark.parametrize(
     ("text", "fate"),
     [
-        ("[スタンプ]", Fate.STICKER), ("［スタンプ］", Fate.STICKER), ("(sticker)", Fate.STICKER),
-        ("スタンプを送信しました", Fate.STICKER), ("[写真]", Fate.MEDIA), ("<Media omitted>", Fate.MEDIA),
-        ("image omitted", Fate.MEDIA), ("写真3枚を送信しました。", Fate.MEDIA), ("sent a photo.", Fate.MEDIA),
-        ("【動画】", Fate.MEDIA), ("不在着信", Fate.CALL), ("音声通話 12:34", Fate.CALL),
-        ("メッセージの送信を取り消しました", Fate.UNSENT), ("This message was deleted", Fate.UNSENT),
+        ("[スタンプ]", Outcome.STICKER), ("［スタンプ］", Outcome.STICKER), ("(sticker)", Outcome.STICKER),
+        ("スタンプを送信しました", Outcome.STICKER), ("[写真]", Outcome.MEDIA), ("<Media omitted>", Outcome.MEDIA),
+        ("image omitted", Outcome.MEDIA), ("写真3枚を送信しました。", Outcome.MEDIA), ("sent a photo.", Outcome.MEDIA),
+        ("【動画】", Outcome.MEDIA), ("不在着信", Outcome.CALL), ("音声通話 12:34", Outcome.CALL),
+        ("メッセージの送信を取り消しました", Outcome.UNSENT), ("This message was deleted", Outcome.UNSENT),
         ("写真送って", None), ("スタンプ", None), ("[笑]", None), ("(写真の件)", None), ("通話しよう", None),
         ("call me", None), ("このメッセージを見て", None), ("I deleted a message from Tom", None), ("w", None),
         ("(´・ω・`)", None),
@@ -136,4 +136,4 @@ def test_placeholders(text, fate):
 
 def test_what_an_app_wrote_is_left_out_by_its_kind():
     prepared = make(*days("うん", "[写真]"), say("P", "[x]", 9000, Kind.STICKER))
-    assert prepared.ledger.fates[3] is Fate.MEDIA and prepared.ledger.fates[4] is Fate.STICKER
+    assert prepared.ledger.outcomes[3] is Outcome.MEDIA and prepared.ledger.outcomes[4] is Outcome.STICKER

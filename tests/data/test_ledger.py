@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.data.ledger import Fate
+from core.data.ledger import Outcome
 from core.data.prepare import Prepared, prepare
 from core.data.recipe import Recipe
 from core.messages import Kind, Message
@@ -39,7 +39,7 @@ RECIPES = st.builds(
     turns=st.sampled_from((0, 2, 3, 7)),
     context=st.sampled_from((0, 1, 4)),
     burst=st.sampled_from(("newline", "separator", "each")),
-    dev_share=st.sampled_from((0.0, 0.1, 0.5)),
+    validation_share=st.sampled_from((0.0, 0.1, 0.5)),
     test_share=st.sampled_from((0.0, 0.2, 0.5)),
     clean=st.booleans(),
     private=st.booleans(),
@@ -52,29 +52,29 @@ RECIPES = st.builds(
 def test_every_message_has_one_fate_and_the_rows_agree(messages, recipe, budget):
     prepared = prepare(log_of(*messages), "P", meter=Letters(), budget=budget, recipe=recipe)
     ledger = prepared.ledger
-    assert len(ledger.fates) == ledger.messages == len(messages)
+    assert len(ledger.outcomes) == ledger.messages == len(messages)
     assert ledger.missing == 0 and sum(ledger.counts.values()) == len(messages)
-    assert dict(learned(prepared)) == {i: f for i, f in enumerate(ledger.fates) if f in SPLITS}
+    assert dict(learned(prepared)) == {i: f for i, f in enumerate(ledger.outcomes) if f in SPLITS}
     shown = {i for row in every_row(prepared) for positions in row.positions for i in positions}
-    assert shown - learned(prepared).keys() == {i for i, fate in enumerate(ledger.fates) if fate is Fate.CONTEXT}
+    assert shown - learned(prepared).keys() == {i for i, fate in enumerate(ledger.outcomes) if fate is Outcome.CONTEXT}
     for row in every_row(prepared):
         assert row.learned and row.is_learned(len(row.turns) - 1)
-        assert sum(row.tokens) + Letters.fixed <= budget
+        assert sum(row.tokens) + Letters.prefix_tokens <= budget
         assert len({messages[i].part for positions in row.positions for i in positions}) == 1
         assert all(messages[i].sender == "P" for k, at in enumerate(row.positions) if row.is_learned(k) for i in at)
 
 
-SPLITS = (Fate.LEARNED, Fate.HELD_OUT, Fate.TEST)
+SPLITS = (Outcome.LEARNED, Outcome.VALIDATION, Outcome.TEST)
 
 
 def every_row(prepared: Prepared) -> tuple:
-    return (*prepared.train, *prepared.heldout, *prepared.test)
+    return (*prepared.train, *prepared.validation, *prepared.test)
 
 
-def learned(prepared: Prepared) -> dict[int, Fate]:
+def learned(prepared: Prepared) -> dict[int, Outcome]:
     """Messages that rows learn, by the split of the row; that none is learned twice is asserted here."""
-    found: dict[int, Fate] = {}
-    for rows, fate in zip((prepared.train, prepared.heldout, prepared.test), SPLITS, strict=True):
+    found: dict[int, Outcome] = {}
+    for rows, fate in zip((prepared.train, prepared.validation, prepared.test), SPLITS, strict=True):
         for row in rows:
             for k, positions in enumerate(row.positions):
                 for i in positions if row.is_learned(k) else ():
@@ -85,16 +85,16 @@ def learned(prepared: Prepared) -> dict[int, Fate]:
 
 @settings(max_examples=100, deadline=None, database=None)
 @given(messages=logs(), test_share=st.sampled_from((0.1, 0.3)))
-def test_what_is_held_out_comes_later(messages, test_share):
+def test_what_is_validation_comes_later(messages, test_share):
     timed = [replace(m, time=m.time or NOON + timedelta(minutes=i)) for i, m in enumerate(messages)]
-    recipe = Recipe(dev_share=0.2, test_share=test_share)
+    recipe = Recipe(validation_share=0.2, test_share=test_share)
     prepared = prepare(log_of(*timed), "P", meter=Letters(), budget=500, recipe=recipe)
-    begins = [[row.start for row in rows] for rows in (prepared.train, prepared.heldout, prepared.test)]
+    begins = [[row.start for row in rows] for rows in (prepared.train, prepared.validation, prepared.test)]
     for earlier, later in ((0, 1), (1, 2), (0, 2)):
         if begins[earlier] and begins[later] and {m.part for m in timed} == {0}:
             assert max(begins[earlier]) <= min(begins[later])
 
 
 def test_examples_are_the_first_of_each_fate():
-    prepared = prepare(log_of(*talk("APAPAPAA")), "P", meter=Letters(), budget=500, recipe=Recipe(dev_share=0.0))
-    assert prepared.ledger.examples(2) == {Fate.LEARNED: (1, 3), Fate.CONTEXT: (0, 2), Fate.UNANSWERED: (6, 7)}
+    prepared = prepare(log_of(*talk("APAPAPAA")), "P", meter=Letters(), budget=500, recipe=Recipe(validation_share=0.0))
+    assert prepared.ledger.examples(2) == {Outcome.LEARNED: (1, 3), Outcome.CONTEXT: (0, 2), Outcome.UNANSWERED: (6, 7)}

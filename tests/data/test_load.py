@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.data.io.export import FILE_TYPES, LAYOUTS, Export, write_samples
+from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, write_samples
 from core.data.io.load import load_set, pull_set
 from core.data.io.store import DataSets, SavedDataSet
 from core.data.prepare import Prepared, prepare
@@ -62,23 +62,23 @@ def test_a_zip_of_a_saved_set_is_the_same_set(shelf, saved, tmp_path):
         for file in saved.folder.iterdir():
             archive.write(file, f"aoi/{file.name}")
     loaded = load_set(path)
-    again = shelf.adopt(OWNER, loaded.info, loaded.rows)
+    again = shelf.import_rows(OWNER, loaded.info, loaded.rows)
     assert again.info.name == "mine" and again.info.persona == "P" and again.info.recipe == saved.info.recipe
-    for split in ("train", "heldout", "test"):
+    for split in ("train", "validation", "test"):
         assert content(shelf.read_rows(OWNER, "mine", split)) == content(shelf.read_rows(OWNER, "aoi", split))
     assert (again.info.train_rows, again.info.test_rows) == (saved.info.train_rows, saved.info.test_rows)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", EXPORT_FORMATS)
 @pytest.mark.parametrize("file_type", FILE_TYPES)
 def test_what_was_exported_is_read_back(tmp_path, layout, file_type):
     rows = make().train
     path = tmp_path / f"rows.{file_type}"
     write_samples(path, rows, Export(layout), file_type)
     loaded = load_set(path, persona="葵")
-    assert loaded.left == 0 and loaded.info.persona == "葵" and loaded.info.name == "rows"
-    assert words([*loaded.rows["train"], *loaded.rows["heldout"]]) == words(rows)
-    assert len(loaded.rows["heldout"]) == 2
+    assert loaded.skipped == 0 and loaded.info.persona == "葵" and loaded.info.name == "rows"
+    assert words([*loaded.rows["train"], *loaded.rows["validation"]]) == words(rows)
+    assert len(loaded.rows["validation"]) == 2
 
 
 def test_words_that_are_only_context_stay_so(tmp_path):
@@ -92,10 +92,10 @@ def test_what_was_pushed_is_pulled(shelf, saved, fake):
     push_folder(folder=saved.folder, repo="aoi-data", kind="dataset", token=WRITER, message="m", endpoint=fake.url)
     told: list[str] = []
     loaded = pull_set("alice/aoi-data", token=WRITER, persona="葵", endpoint=fake.url, on_progress=told.append)
-    assert told == ["train.jsonl", "heldout.jsonl", "test.jsonl"] and loaded.info.persona == "葵"
-    again = shelf.adopt(OWNER, loaded.info, loaded.rows)
+    assert told == ["train.jsonl", "validation.jsonl", "test.jsonl"] and loaded.info.persona == "葵"
+    again = shelf.import_rows(OWNER, loaded.info, loaded.rows)
     assert again.info.name == "aoi-data" and again.info.source == "alice/aoi-data"
-    for split in ("train", "heldout", "test"):
+    for split in ("train", "validation", "test"):
         assert content(shelf.read_rows(OWNER, "aoi-data", split)) == content(shelf.read_rows(OWNER, "aoi", split))
 
 
@@ -109,7 +109,7 @@ def test_another_data_set_of_the_hub(fake):
     for repo, told in (("bob/none", "no rows"), ("bob/missing", "not found")):
         with pytest.raises(HubError, match=told):
             pull_set(repo, token=None, endpoint=fake.url)
-    assert {split: len(rows) for split, rows in loaded.rows.items()} == {"train": 18, "heldout": 2, "test": 20}
+    assert {split: len(rows) for split, rows in loaded.rows.items()} == {"train": 18, "validation": 2, "test": 20}
     assert words(loaded.rows["train"])[0] == [("user", "q"), ("assistant", "a")]
 
 

@@ -23,20 +23,20 @@ def test_pairs_come_back_newest_first_and_of_one_adapter(store: Preferences) -> 
     first = store.add("local-a", PAIR)
     second = store.add("local-a", Pair((), ("a\u2028a",), ("b",)))
     assert first.id != second.id and first.created
-    assert store.list("local-a") == (second, first)
-    assert store.list("local-a", adapter="mika") == (first,)
-    assert store.list("local-b") == ()
+    assert store.list_all("local-a") == (second, first)
+    assert store.list_all("local-a", adapter="mika") == (first,)
+    assert store.list_all("local-b") == ()
     assert first.context == CONTEXT and first.chosen == ("寝てた", "ごめん")
 
 
 def test_what_was_deleted_can_be_brought_back(store: Preferences) -> None:
     kept = store.add("local-a", PAIR)
     store.delete("local-a", kept.id)
-    assert store.list("local-a") == ()
+    assert store.list_all("local-a") == ()
     with pytest.raises(InputError):
         store.delete("local-a", kept.id)
     store.restore("local-a", kept.id)
-    assert store.list("local-a") == (kept,)
+    assert store.list_all("local-a") == (kept,)
 
 
 def test_a_line_that_was_cut_short_loses_no_other(store: Preferences, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_line_that_was_cut_short_loses_no_other(store: Preferences, tmp_path: 
     with file.open("ab") as opened:
         opened.write(b'{"id": "x", "mess')
     second = store.add("local-a", PAIR)
-    assert store.list("local-a") == (second, first)
+    assert store.list_all("local-a") == (second, first)
 
 
 def test_the_export_is_what_preference_trainers_read(store: Preferences, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.data.prepare import prepare
 from core.data.privacy.names import script_of
-from core.data.privacy.pii import LABELS, Secret, digits_of, find, luhn, my_number_check
+from core.data.privacy.pii import LABELS, PiiType, digits_of, find_pii, luhn, my_number_check
 from core.data.privacy.replace import Pseudonyms, counts
 from core.data.recipe import Recipe
 from core.errors import InputError
@@ -19,7 +19,7 @@ from tests.data.test_rows import Letters, log_of, say
 
 
 def kinds(text: str) -> list[str]:
-    return [one.kind.value for one in find(text)]
+    return [one.kind.value for one in find_pii(text)]
 
 
 def masked(text: str, *names: str) -> str:
@@ -73,7 +73,7 @@ def masked(text: str, *names: str) -> str:
 )
 def test_it_is_found(kind, text):
     assert kinds(text) == [kind]
-    assert find(text)[0].text in text and find(masked(text)) != find(text)
+    assert find_pii(text)[0].text in text and find_pii(masked(text)) != find_pii(text)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_it_is_found(kind, text):
     ],
 )  # fmt: skip
 def test_it_is_none(text):
-    assert find(text) == [] and masked(text) == text
+    assert find_pii(text) == [] and masked(text) == text
 
 
 def test_check_digits():
@@ -119,7 +119,7 @@ def test_stand_ins_are_of_the_same_kind_and_belong_to_nobody():
     assert names.mask("a@b.jp").after.endswith("@example.com")
     assert names.mask("https://discord.gg/abc123").after.startswith("https://example.com/")
     assert luhn(digits_of(names.mask("5555-5555-5555-4444").after))
-    assert find(names.mask("123456789018").after)[0].kind is Secret.MY_NUMBER
+    assert find_pii(names.mask("123456789018").after)[0].kind is PiiType.MY_NUMBER
     assert names.mask("〒150-0002").after.startswith("〒000-")
     key = names.mask("hf_" + "a1B2c3D4" * 4).after
     assert key.startswith("hf_EXAMPLE") and len(key) == 35
@@ -205,11 +205,11 @@ def test_any_text_is_answered(text):
 def test_long_texts_take_no_long_time():
     for text in ("東" * 5000, "都道府県市区郡" * 1000, "1-" * 10000, "a.a" * 9000, "a@" + "a-" * 9000, "090-" * 5000,
                  "東京都中央区市区町村郡" * 600, "https://a/" + "a1" * 9000, "?token" * 4000 + "://"):  # fmt: skip
-        find(text)  # the test's own time limit tells
+        find_pii(text)  # the test's own time limit tells
 
 
 def test_every_kind_has_words_for_people():
-    assert set(LABELS) == set(Secret)
+    assert set(LABELS) == set(PiiType)
 
 
 def test_rows_hold_the_stand_ins_and_the_diff_what_was_there():
@@ -217,9 +217,9 @@ def test_rows_hold_the_stand_ins_and_the_diff_what_was_there():
     prepared = prepare(
         log_of(*said), "P", meter=Letters(), budget=500, recipe=Recipe(private=True, names=("花子=さくら",))
     )
-    saved = "".join(json.dumps(row.to_json(), ensure_ascii=False) for row in (*prepared.train, *prepared.heldout))
+    saved = "".join(json.dumps(row.to_json(), ensure_ascii=False) for row in (*prepared.train, *prepared.validation))
     assert "花子" not in saved and "1234" not in saved and "さくら: " not in saved and '"name": "さくら"' in saved
     assert [prepared.masked[i].before for i in sorted(prepared.masked)] == [said[i].text for i in (0, 1, 3)]
-    assert counts(list(prepared.masked.values())) == {Secret.NAME: 2, Secret.PHONE: 1}
+    assert counts(list(prepared.masked.values())) == {PiiType.NAME: 2, PiiType.PHONE: 1}
     plain = prepare(log_of(*said), "P", meter=Letters(), budget=500)
     assert plain.masked == {} and "花子" in str(plain.train)

@@ -3,7 +3,7 @@
 import pytest
 
 from core.data.favourite_words import favourites
-from core.data.profile import DELAYS, LENGTHS, end_of, profile, spread
+from core.data.profile import DELAYS, LENGTHS, distribution, end_of, profile
 from core.messages import Kind
 from tests.data.test_rows import log_of, say
 
@@ -15,10 +15,10 @@ def test_numbers_of_a_small_log():
     )  # fmt: skip
     made = profile(log, "P")
     assert made.messages == 4 and made.with_emoji == 0.25
-    assert (made.length.count, made.length.mean, made.length.median, made.length.most) == (4, 3.5, 3.5, 5)
+    assert (made.length.count, made.length.mean, made.length.median, made.length.max) == (4, 3.5, 3.5, 5)
     assert [b.count for b in made.bursts.bins][:2] == [2, 1]
     assert (made.hours[12], made.hours[13], sum(made.hours)) == (2, 1, 4)
-    assert (made.delays.count, made.delays.median, made.delays.most) == (3, 3.0, 720.0)
+    assert (made.delays.count, made.delays.median, made.delays.max) == (3, 3.0, 720.0)
     assert {c.text: c.count for c in made.marks} == {"〜": 1, "": 1, "笑": 1, "！": 1}
     assert {c.text: c.count for c in made.endings} == {"だよ": 1, "ね": 1}
     assert made.emoji[0].text == "😊" and made.emoji[0].count == 2
@@ -65,11 +65,11 @@ def test_somebody_who_writes_nothing_and_a_log_without_times():
 
 
 def test_every_value_is_in_one_class():
-    made = spread([0, 1, 3, 4, 200, 10**6], LENGTHS)
+    made = distribution([0, 1, 3, 4, 200, 10**6], LENGTHS)
     assert sum(b.count for b in made.bins) == made.count == 6
     assert made.bins[0].count == 3 and made.bins[-1].count == 1 and made.bins[-1].end is None
-    assert spread([], DELAYS).mean == 0
-    assert spread(range(1, 101), DELAYS).ninth == 90
+    assert distribution([], DELAYS).mean == 0
+    assert distribution(range(1, 101), DELAYS).p90 == 90
 
 
 def test_how_fast_somebody_types_is_told_by_messages_in_a_row_and_a_clock_of_seconds():

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.data.ledger import LABELS, Book, Fate
+from core.data.ledger import LABELS, LedgerBuilder, Outcome
 from core.data.prepare import Prepared, prepare
 from core.data.sessions import gaps_minutes, sessions
 from core.errors import InputError
@@ -20,7 +20,7 @@ NOON = datetime(2024, 1, 1, 12, 0)
 class Letters:
     """A meter that counts letters, and five for the prompt."""
 
-    fixed = 5
+    prefix_tokens = 5
 
     def turn(self, turn: Turn) -> int:
         return sum(map(len, turn.messages))
@@ -49,20 +49,20 @@ def make(*messages: Message, budget: int = 1000, **options: float) -> Prepared:
 def check(prepared: Prepared, messages: tuple[Message, ...]) -> None:
     """The ledger and the rows tell the same story, each counted on its own side."""
     ledger = prepared.ledger
-    assert ledger.missing == 0 and len(ledger.fates) == len(messages) == sum(ledger.counts.values())
-    for rows, fate in ((prepared.train, Fate.LEARNED), (prepared.heldout, Fate.HELD_OUT)):
+    assert ledger.missing == 0 and len(ledger.outcomes) == len(messages) == sum(ledger.counts.values())
+    for rows, fate in ((prepared.train, Outcome.LEARNED), (prepared.validation, Outcome.VALIDATION)):
         assert sum(row.learned for row in rows) == ledger.counts.get(fate, 0)
-    rows = prepared.train + prepared.heldout
+    rows = prepared.train + prepared.validation
     context = sum(len(turn.messages) for row in rows for turn in row.turns if turn.role == "user")
-    assert context == ledger.counts.get(Fate.CONTEXT, 0)
+    assert context == ledger.counts.get(Outcome.CONTEXT, 0)
     for row in rows:
         assert row.turns[-1].role == "assistant"
-        assert sum(row.tokens) + Letters.fixed <= prepared.budget
+        assert sum(row.tokens) + Letters.prefix_tokens <= prepared.budget
         assert all(len(turn.messages) == len(at) for turn, at in zip(row.turns, row.positions, strict=True))
 
 
 def shape(prepared: Prepared) -> list[list[tuple[str, tuple[str, ...]]]]:
-    return [[(turn.role, turn.messages) for turn in row.turns] for row in prepared.train + prepared.heldout]
+    return [[(turn.role, turn.messages) for turn in row.turns] for row in prepared.train + prepared.validation]
 
 
 def test_a_silence_longer_than_the_gap_parts_sessions():
@@ -97,7 +97,7 @@ def test_bursts_become_turns():
 def test_the_persona_may_open_and_what_it_does_not_answer_is_left_out():
     prepared = make(*talk("PAPA"), *talk("AP", minute=600), *talk("A", minute=1200))
     assert shape(prepared)[0][0] == ("assistant", ("P0",))
-    assert prepared.ledger.fates[3] is Fate.UNANSWERED and prepared.ledger.fates[6] is Fate.NO_PERSONA
+    assert prepared.ledger.outcomes[3] is Outcome.UNANSWERED and prepared.ledger.outcomes[6] is Outcome.NO_PERSONA
 
 
 def test_groups_keep_names_and_pairs_do_not():
@@ -110,7 +110,7 @@ def test_rows_are_cut_by_whole_turns_to_the_budget_and_go_on_where_the_last_ende
     prepared = make(*talk("APAPAPAP"), budget=5 + 8)
     words = [[message for _, messages in row for message in messages] for row in shape(prepared)]
     assert words == [["A0", "P1", "A2", "P3"], ["A4", "P5"], ["A6", "P7"]]  # the last row is divided to hold some out
-    assert prepared.ledger.counts == {Fate.LEARNED: 3, Fate.HELD_OUT: 1, Fate.CONTEXT: 4}
+    assert prepared.ledger.counts == {Outcome.LEARNED: 3, Outcome.VALIDATION: 1, Outcome.CONTEXT: 4}
 
 
 def test_what_fits_no_row_is_named_and_makes_no_hole_inside_a_row():
@@ -125,8 +125,8 @@ def test_what_fits_no_row_is_named_and_makes_no_hole_inside_a_row():
         say("P", "t"),
         budget=25,
     )
-    fates = prepared.ledger.fates
-    assert fates[3] is Fate.TOO_LONG and fates[2] is Fate.UNANSWERED and fates[6] is Fate.TOO_LONG
+    fates = prepared.ledger.outcomes
+    assert fates[3] is Outcome.TOO_LONG and fates[2] is Outcome.UNANSWERED and fates[6] is Outcome.TOO_LONG
     assert shape(prepared) == [
         [("user", ("A0",)), ("assistant", ("P1",))], [("user", ("r",)), ("assistant", ("s",))], [("assistant", ("t",))]
     ]  # fmt: skip
@@ -135,42 +135,42 @@ def test_what_fits_no_row_is_named_and_makes_no_hole_inside_a_row():
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.TEXT])
 def test_what_is_no_text_is_left_out_by_its_kind(kind):
     prepared = make(*talk("AP"), say("P", "[x]", kind=kind), *talk("AP", minute=600))
-    assert prepared.ledger.fates[2] is Fate(kind.value)
+    assert prepared.ledger.outcomes[2] is Outcome(kind.value)
 
 
 def test_words_are_composed_and_empty_ones_named():
     prepared = make(say("A", "か\u3099 \u200e"), say("P", " ｗ！ "), say("P", "\u200e \n"), *talk("AP", minute=600))
     assert shape(prepared)[0] == [("user", ("が",)), ("assistant", ("ｗ！",))]
-    assert prepared.ledger.fates[2] is Fate.EMPTY
+    assert prepared.ledger.outcomes[2] is Outcome.EMPTY
 
 
-def test_the_last_tenth_of_the_sessions_is_held_out():
+def test_the_last_tenth_of_the_sessions_is_validation():
     messages = [m for day in range(20) for m in talk("APAP", minute=day * 1440)]
     prepared = make(*messages)
-    assert [row.session for row in prepared.heldout] == [18, 19]
-    assert max(row.start for row in prepared.train) < min(row.start for row in prepared.heldout)
+    assert [row.session for row in prepared.validation] == [18, 19]
+    assert max(row.start for row in prepared.train) < min(row.start for row in prepared.validation)
     assert prepared == make(*messages)
 
 
 def test_a_tiny_last_session_is_not_enough_to_measure_with():
     messages = [m for day in range(10) for m in talk("AP" * 20, minute=day * 1440)] + talk("AP", minute=99999)
-    assert len({row.session for row in make(*messages).heldout}) == 2
+    assert len({row.session for row in make(*messages).validation}) == 2
 
 
-def test_one_session_is_held_out_by_its_end():
+def test_one_session_is_validation_by_its_end():
     prepared = make(*talk("AP" * 50, minute=None))
-    assert prepared.ledger.counts == {Fate.LEARNED: 45, Fate.HELD_OUT: 5, Fate.CONTEXT: 50}
-    assert prepared.heldout[0].turns[0].messages == ("A90",)
+    assert prepared.ledger.counts == {Outcome.LEARNED: 45, Outcome.VALIDATION: 5, Outcome.CONTEXT: 50}
+    assert prepared.validation[0].turns[0].messages == ("A90",)
 
 
 def test_a_huge_last_session_is_divided():
     prepared = make(*talk("AP" * 3), *talk("AP" * 50, minute=600))
-    assert prepared.ledger.counts[Fate.HELD_OUT] == 5
+    assert prepared.ledger.counts[Outcome.VALIDATION] == 5
 
 
 def test_a_single_exchange_is_learned():
     prepared = make(*talk("AP"))
-    assert len(prepared.train) == 1 and prepared.heldout == ()
+    assert len(prepared.train) == 1 and prepared.validation == ()
 
 
 def test_errors_say_what_to_do():
@@ -188,20 +188,20 @@ def test_errors_say_what_to_do():
 
 def test_a_log_that_fits_nowhere_gives_no_rows_and_says_why():
     prepared = make(say("A", "hello"), say("P", "x" * 99), budget=20)
-    assert prepared.train == () and prepared.ledger.counts == {Fate.UNANSWERED: 1, Fate.TOO_LONG: 1}
+    assert prepared.train == () and prepared.ledger.counts == {Outcome.UNANSWERED: 1, Outcome.TOO_LONG: 1}
 
 
 def test_a_second_fate_is_refused():
-    book = Book(2)
-    book.enter((0,), Fate.LEARNED)
+    book = LedgerBuilder(2)
+    book.enter((0,), Outcome.LEARNED)
     with pytest.raises(ValueError, match="cannot be"):
-        book.enter((0,), Fate.EMPTY)
+        book.enter((0,), Outcome.EMPTY)
     assert book.close(2).missing == 1
 
 
 def test_every_fate_has_words_for_people():
-    assert set(LABELS) == set(Fate)
-    assert len({label.en for label in LABELS.values()}) == len({label.ja for label in LABELS.values()}) == len(Fate)
+    assert set(LABELS) == set(Outcome)
+    assert len({label.en for label in LABELS.values()}) == len({label.ja for label in LABELS.values()}) == len(Outcome)
 
 
 def test_the_ledger_balances_whatever_the_log_holds():
@@ -217,5 +217,5 @@ def test_the_ledger_balances_whatever_the_log_holds():
             time = chance.choice((clock, clock, clock, None))
             messages.append(say(sender, text, time, kind, part=chance.choice((0, 0, 0, 1))))
         prepared = make(*messages, budget=chance.choice((6, 20, 60, 500)), gap_minutes=chance.choice((1, 60)))
-        learned = [m for row in prepared.train + prepared.heldout for at in row.positions for m in at]
+        learned = [m for row in prepared.train + prepared.validation for at in row.positions for m in at]
         assert max(Counter(learned).values(), default=1) == 1

@@ -21,7 +21,7 @@ OWNER = "key-test"
 class Words:
     """A meter that counts words."""
 
-    fixed = 1
+    prefix_tokens = 1
 
     def turn(self, turn: Turn) -> int:
         return sum(len(text.split()) for text in turn.messages)
@@ -53,8 +53,8 @@ def test_saved_and_read_back(shelf):
     again = shelf.get(OWNER, "aoi")
     assert again == saved and again.info.persona == "P" and again.info.description == "葵。明るい友だち。"
     assert (again.info.messages, again.info.sessions, again.info.source, again.info.budget) == (60, 12, "talk.txt", 100)
-    assert (again.info.train_rows, again.info.heldout_rows) == (11, 1) and sum(again.info.counts.values()) == 60
-    for split, rows in (("train", made.train), ("heldout", made.heldout)):
+    assert (again.info.train_rows, again.info.validation_rows) == (11, 1) and sum(again.info.counts.values()) == 60
+    for split, rows in (("train", made.train), ("validation", made.validation)):
         read = shelf.read_rows(OWNER, "aoi", split)
         assert [(r.session, r.start, r.turns) for r in read] == [(r.session, r.start, r.turns) for r in rows]
 
@@ -70,14 +70,14 @@ def test_a_row_is_one_line_with_one_entry_a_message(shelf):
 
 def test_a_taken_name_gets_a_number_and_others_see_nothing(shelf):
     assert [save(shelf).info.name, save(shelf).info.name] == ["aoi", "aoi-2"]
-    assert {saved.info.name for saved in shelf.list(OWNER)} == {"aoi", "aoi-2"}
-    assert shelf.list("key-other") == ()
+    assert {saved.info.name for saved in shelf.list_all(OWNER)} == {"aoi", "aoi-2"}
+    assert shelf.list_all("key-other") == ()
 
 
 def test_delete(shelf):
     folder = save(shelf).folder
     shelf.delete(OWNER, "aoi")
-    assert not folder.exists() and shelf.list(OWNER) == () and list(folder.parent.iterdir()) == []
+    assert not folder.exists() and shelf.list_all(OWNER) == () and list(folder.parent.iterdir()) == []
     with pytest.raises(InputError, match="no data set “aoi”"):
         shelf.delete(OWNER, "aoi")
     with pytest.raises(InputError, match="cannot be used as a name"):
@@ -93,7 +93,7 @@ def test_damage_is_told(shelf):
     (saved.folder / "dataset.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         shelf.get(OWNER, "aoi")
-    assert shelf.list(OWNER) == ()
+    assert shelf.list_all(OWNER) == ()
 
 
 def test_nothing_to_save(shelf):
@@ -130,7 +130,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file(shelf, monkeypatch):
     monkeypatch.setattr(store, "to_jsonl", until_full)
     with pytest.raises(InputError, match="disk is full"):
         save(shelf)
-    assert shelf.list(OWNER) == () and list((shelf.workspace.shelf(OWNER, "datasets")).iterdir()) == []
+    assert shelf.list_all(OWNER) == () and list((shelf.workspace.shelf(OWNER, "datasets")).iterdir()) == []
 
 
 def test_hugging_face_datasets_reads_it(shelf, tmp_path):
@@ -138,9 +138,9 @@ def test_hugging_face_datasets_reads_it(shelf, tmp_path):
     import datasets
 
     saved = save(shelf)
-    files = {"train": str(saved.file("train")), "heldout": str(saved.file("heldout"))}
+    files = {"train": str(saved.file("train")), "validation": str(saved.file("validation"))}
     loaded = datasets.load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"))
-    assert (loaded["train"].num_rows, loaded["heldout"].num_rows) == (11, 1)
+    assert (loaded["train"].num_rows, loaded["validation"].num_rows) == (11, 1)
     messages = loaded["train"][0]["messages"]
     assert [m["role"] for m in messages] == ["user", "user", "assistant", "user", "assistant"]
     assert messages[0]["name"] == "A" and messages[2].get("name") is None

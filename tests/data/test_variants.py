@@ -6,7 +6,7 @@ import pytest
 
 from core.data.io.export import Export, samples
 from core.data.recipe import Recipe
-from core.data.variants import Grid, Variant, variants, with_line
+from core.data.variants import Variant, VariantGrid, variants, with_preamble
 from core.errors import InputError
 from tests.data.test_rows import Letters, log_of, say, talk
 
@@ -18,7 +18,7 @@ def talks() -> list:
 
 
 def make(**choices: object) -> list[Variant]:
-    grid = Grid(**choices)
+    grid = VariantGrid(**choices)
     made = list(variants(log_of(*talks()), "P", meter=Letters(), budget=999, count=len, grid=grid, language="ja"))
     assert len(made) == len(grid)
     return made
@@ -33,7 +33,7 @@ def test_the_whole_grid():
 
 def test_the_figures_of_pairs_counted_by_hand():
     """Each day: "A0 A1" → "P2 P3", and "A4" → "P5 うん"."""
-    figures = make(exchanges=(1,), lines=("none",), bursts=("newline",), cleaned=(False,))[0].statistics
+    figures = make(exchanges=(1,), preambles=("none",), bursts=("newline",), cleaned=(False,))[0].statistics
     marks = len("### 指示:<NL><NL><NL>### 回答:<NL>")
     first, second = marks + len("A0<NL>A1P2<NL>P3"), marks + len("A4P5<NL>うん")
     assert (figures.dialogues, figures.samples) == (10, 20)
@@ -46,22 +46,22 @@ def test_the_figures_of_pairs_counted_by_hand():
 
 
 def test_the_line_makes_every_sample_longer_and_nothing_else():
-    plain, lined = make(exchanges=(2,), lines=("none", "statement"), bursts=("newline",), cleaned=(False,))
-    assert lined.line == LINE and lined.prepared is plain.prepared
+    plain, lined = make(exchanges=(2,), preambles=("none", "statement"), bursts=("newline",), cleaned=(False,))
+    assert lined.preamble == LINE and lined.prepared is plain.prepared
     assert lined.statistics.mean == plain.statistics.mean + len(LINE)
     assert lined.statistics.user_tokens == plain.statistics.user_tokens
 
 
 def test_each_message_as_a_sample_makes_more_samples_of_the_same_talks():
-    whole, each = make(exchanges=(2,), lines=("none",), bursts=("newline", "each"), cleaned=(False,))
+    whole, each = make(exchanges=(2,), preambles=("none",), bursts=("newline", "each"), cleaned=(False,))
     assert (whole.statistics.dialogues, each.statistics.dialogues) == (10, 10)
     assert (whole.statistics.samples, each.statistics.samples) == (10, 40)
 
 
 def test_a_statement_says_who_the_persona_is():
-    grid = Grid((1,), ("statement",), ("newline",), (False,))
+    grid = VariantGrid((1,), ("statement",), ("newline",), (False,))
     made = variants(log_of(*talks()), "P", meter=Letters(), budget=999, count=len, grid=grid, description="庭師のP")
-    assert next(made).line == "あなたは庭師のPです。"
+    assert next(made).preamble == "あなたは庭師のPです。"
 
 
 def test_variants_are_made_as_they_are_asked_for():
@@ -74,24 +74,26 @@ def test_variants_are_made_as_they_are_asked_for():
 
 def test_rows_with_the_line_are_what_the_export_writes():
     for variant in make(exchanges=(2,), bursts=("newline",), cleaned=(False,)):
-        lined = with_line(variant.prepared, variant.line, Letters())
+        lined = with_preamble(variant.prepared, variant.preamble, Letters())
         assert list(samples(lined.train, Export("messages"))) == list(
-            samples(variant.prepared.train, Export("messages", line=variant.line))
+            samples(variant.prepared.train, Export("messages", preamble=variant.preamble))
         )
         assert all(row.tokens == tuple(map(Letters().turn, row.turns)) for row in lined.train)
 
 
 def test_a_row_that_the_persona_opens_gets_the_line_before_it():
-    grid = Grid((2,), ("address",), ("each",), (False,))
+    grid = VariantGrid((2,), ("address",), ("each",), (False,))
     log = log_of(*talk("PAPP"))
-    made = next(variants(log, "P", meter=Letters(), budget=999, count=len, grid=grid, base=Recipe(dev_share=0.0)))
-    rows = with_line(made.prepared, made.line, Letters()).train
+    made = next(
+        variants(log, "P", meter=Letters(), budget=999, count=len, grid=grid, base=Recipe(validation_share=0.0))
+    )
+    rows = with_preamble(made.prepared, made.preamble, Letters()).train
     assert [row.turns[0].messages for row in rows] == [("P,",)] * 3  # no language: the name's letters decide
     assert [row.learned for row in rows] == [1, 1, 1] and all(row.is_learned(len(row.turns) - 1) for row in rows)
 
 
 def test_a_grid_without_a_variant_is_told():
     with pytest.raises(InputError, match="no variant"):
-        make(lines=())
+        make(preambles=())
     with pytest.raises(InputError, match="no variant"):
         make(exchanges=(0,))

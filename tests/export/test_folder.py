@@ -11,7 +11,7 @@ from core.errors import AppError, InputError
 from core.export.folder import export
 from core.export.run import export_in_process, zipped
 from core.messages import Turn, to_chat_messages
-from core.prompt import ending, render
+from core.prompt import render, stop_criteria
 from tests.helpers.adapter_tiny import TEMPLATED, greedy, tiny_adapter
 from tests.helpers.train_tiny import tiny_base
 
@@ -46,7 +46,7 @@ def test_the_full_model_answers_as_base_and_adapter(base: Path, adapter: Adapter
     said = greedy(theirs, asked)
     assert said != greedy(plain, asked)
     assert said == greedy(PeftModel.from_pretrained(plain, adapter.folder), asked)
-    assert theirs.generation_config.eos_token_id == list(ending(TEMPLATED, tokenizer).token_ids)
+    assert theirs.generation_config.eos_token_id == list(stop_criteria(TEMPLATED, tokenizer).token_ids)
     names = {path.name for path in into.iterdir()}
     assert names == {"model", "adapter", "Modelfile", "README.md", "chat_template.jinja"}
     assert (into / "model" / "model.safetensors").is_file() and not list(into.rglob("*.bin"))
@@ -55,8 +55,8 @@ def test_the_full_model_answers_as_base_and_adapter(base: Path, adapter: Adapter
 
 
 def test_an_adapter_without_a_contract_is_refused(base: Path, tmp_path: Path) -> None:
-    bare = tiny_adapter(tmp_path / "bare", base, contract=None)
-    with pytest.raises(InputError, match=r"no contract\.json"):
+    bare = tiny_adapter(tmp_path / "bare", base, prompt_config=None)
+    with pytest.raises(InputError, match=r"no prompt_config\.json"):
         export(bare, str(base), tmp_path / "out")
 
 

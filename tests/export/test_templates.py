@@ -9,18 +9,18 @@ from core.errors import ModelError
 from core.export.chat_template import chat_template
 from core.export.ollama import frame_of, modelfile
 from core.messages import Turn, to_chat_messages
-from core.prompt import PromptContract, ending, render
-from core.prompt.chat_template import layout_for
+from core.prompt import PromptConfig, render, stop_criteria
+from core.prompt.chat_template import resolve_template
 from tests.helpers import prompt_tiny as tiny
 from tests.helpers.go_template_tiny import go_render, read_modelfile
 from tests.prompt.test_default_template import EXAMPLES, NAMES, tokenizers_of
 
-CONTRACT = PromptContract(persona="Mi'ka \"M\"", description="You are Mika.\n{{ persona }}", user="Ken",
+PROMPT_CONFIG = PromptConfig(persona="Mi'ka \"M\"", description="You are Mika.\n{{ persona }}", user="Ken",
                           context_window=100_000)  # fmt: skip
 CONTRACTS = {
-    "plain": CONTRACT,
-    "with examples": replace(CONTRACT, examples=EXAMPLES, separator=" / ", reply_format="In one line."),
-    "nobody described": replace(CONTRACT, description="", opening="(…)"),
+    "plain": PROMPT_CONFIG,
+    "with examples": replace(PROMPT_CONFIG, examples=EXAMPLES, separator=" / ", reply_format="In one line."),
+    "nobody described": replace(PROMPT_CONFIG, description="", opening="(…)"),
 }
 
 
@@ -46,10 +46,10 @@ def spoken(turns: Sequence[Turn]) -> list[dict]:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_chat_template_prints_what_the_chat_asks_with(tokenizers, name: str, kind: str) -> None:
     tokenizer = tokenizers[name]
-    contract = replace(CONTRACTS[kind], template=name)
-    template = chat_template(layout_for(tokenizer, name), contract)
+    prompt_config = replace(CONTRACTS[kind], template=name)
+    template = chat_template(resolve_template(tokenizer, name), prompt_config)
     for turns in talks():
-        ours = render(contract, turns, tokenizer).text
+        ours = render(prompt_config, turns, tokenizer).text
         theirs = tokenizer.apply_chat_template(
             spoken(turns), chat_template=template, tokenize=False, add_generation_prompt=True
         )
@@ -58,7 +58,7 @@ def test_the_chat_template_prints_what_the_chat_asks_with(tokenizers, name: str,
 
 def test_a_system_text_of_the_callers_takes_the_place_of_the_description(tokenizers) -> None:
     tokenizer = tokenizers["chatml"]
-    template = chat_template(layout_for(tokenizer, "chatml"), replace(CONTRACT, template="chatml"))
+    template = chat_template(resolve_template(tokenizer, "chatml"), replace(PROMPT_CONFIG, template="chatml"))
     chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}]
     text = tokenizer.apply_chat_template(chat, chat_template=template, tokenize=False)
     assert "Be brief." in text and "You are Mika" not in text
@@ -68,17 +68,17 @@ def test_a_system_text_of_the_callers_takes_the_place_of_the_description(tokeniz
 @pytest.mark.parametrize("name", NAMES)
 def test_the_modelfile_prints_and_stops_as_the_chat_does(tokenizers, name: str, kind: str) -> None:
     tokenizer = tokenizers[name]
-    contract = replace(CONTRACTS[kind], template=name, separator="\n")
-    said = read_modelfile(modelfile(contract, tokenizer))
+    prompt_config = replace(CONTRACTS[kind], template=name, separator="\n")
+    said = read_modelfile(modelfile(prompt_config, tokenizer))
     values = dict(said)
     before = [("system", values["SYSTEM"])] if "SYSTEM" in values else []
     before += [(what.split()[1], text) for what, text in said if what.startswith("MESSAGE")]
-    bos = dict(layout_for(tokenizer, name).tokens)["bos_token"]
+    bos = dict(resolve_template(tokenizer, name).tokens)["bos_token"]
     for count in (1, 3, 7):
         turns = [Turn(role, (f"words {n}",)) for n, role in zip(range(count), ("user", "assistant") * 4, strict=False)]
         asked = go_render(values["TEMPLATE"], before + [(turn.role, *turn.messages) for turn in turns])
-        assert asked == render(contract, turns, tokenizer).text.removeprefix(bos)
-    ends = ending(contract, tokenizer)
+        assert asked == render(prompt_config, turns, tokenizer).text.removeprefix(bos)
+    ends = stop_criteria(prompt_config, tokenizer)
     marks = tokenizer.convert_ids_to_tokens(list(ends.token_ids))
     assert [text for what, text in said if what == "PARAMETER stop"] == [*marks, *ends.strings]
     assert values["PARAMETER num_ctx"] == "100000"
@@ -87,4 +87,4 @@ def test_the_modelfile_prints_and_stops_as_the_chat_does(tokenizers, name: str, 
 def test_a_layout_that_looks_further_back_gets_no_modelfile() -> None:
     tokenizer = tiny.byte_bpe(template=tiny.chatml().replace("message.role + '\\n'", "message.role ~ loop.index"))
     with pytest.raises(ModelError, match="cannot be said in an Ollama template"):
-        frame_of(layout_for(tokenizer, "model"), CONTRACT)
+        frame_of(resolve_template(tokenizer, "model"), PROMPT_CONFIG)

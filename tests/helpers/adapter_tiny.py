@@ -4,14 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.adapters.store import Adapter
-from core.prompt import PromptContract
-from tests.helpers.train_tiny import CONTRACT
+from core.prompt import PromptConfig
+from tests.helpers.train_tiny import PROMPT_CONFIG
 
-TEMPLATED = replace(CONTRACT, template="chatml", reply_reserve=24)
+TEMPLATED = replace(PROMPT_CONFIG, template="chatml", reply_reserve=24)
 
 
 def tiny_adapter(
-    folder: Path, base: Path, *, contract: PromptContract | None = TEMPLATED, seed: int = 0, rank: int = 4,
+    folder: Path, base: Path, *, prompt_config: PromptConfig | None = TEMPLATED, seed: int = 0, rank: int = 4,
     training: dict | None = None, **lora: object,
 ) -> Adapter:  # fmt: skip
     """A random adapter on `base`, loud enough to change what greedy decoding says."""
@@ -29,7 +29,7 @@ def tiny_adapter(
             if "lora_B" in name:
                 torch.nn.init.normal_(weight, std=0.3)
     about = {"base": str(base)} | (training or {})
-    write_adapter(folder, model, contract, training=about, base=str(base), revision=None)
+    write_adapter(folder, model, prompt_config, training=about, base=str(base), revision=None)
     return Adapter.read(folder)
 
 

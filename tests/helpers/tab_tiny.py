@@ -58,13 +58,13 @@ def owner(services: Services, key: str = KEY) -> str:
     return services.visitor(key, visit(), None).owner
 
 
-def keep_dataset(services: Services, name: str = "mika-talk", *, rows: int = 24, heldout: int = 6) -> str:
+def keep_dataset(services: Services, name: str = "mika-talk", *, rows: int = 24, validation: int = 6) -> str:
     """Put a data set on the shelf of KEY's owner."""
     folder = services.workspace.place(owner(services), "datasets", name)
-    write_dataset(folder, talks(rows), talks(heldout))
+    write_dataset(folder, talks(rows), talks(validation))
     info = DataSetInfo(
         name=name, persona="Mika", description="You are Mika.", source="[LINE] with Mika.txt", format="line",
-        counts={"learned": 30}, messages=60, sessions=9, train_rows=rows, heldout_rows=heldout, gap_minutes=60.0,
+        counts={"learned": 30}, messages=60, sessions=9, train_rows=rows, validation_rows=validation, gap_minutes=60.0,
         budget=256, model="base", created="2026-01-02T03:04:05+00:00",
     )  # fmt: skip
     write_json(folder / INFO, asdict(info))

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 from core.messages import Turn, to_chat_messages
-from core.prompt import PromptContract
+from core.prompt import PromptConfig
 from core.prompt.chat_template import TEMPLATES
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import write_json
 
-CONTRACT = PromptContract(persona="Mika", description="You are Mika.", user="Ken", context_window=256)
+PROMPT_CONFIG = PromptConfig(persona="Mika", description="You are Mika.", user="Ken", context_window=256)
 CONFIG = TrainConfig(learning_rate=0.01, epochs=2, rank=4, alpha=8, dropout=0.1, batch_size=4,
                      max_length=256, samples=0, save_every=2, eval_every=3, precision="fp32")  # fmt: skip
 QUICK_STEPS = 12  # of CONFIG over `dataset`
@@ -56,10 +56,10 @@ def talks(count: int) -> list[list[Turn]]:
     ]  # fmt: skip
 
 
-def write_dataset(folder: Path, rows: list[list[Turn]], heldout: list[list[Turn]]) -> Path:
+def write_dataset(folder: Path, rows: list[list[Turn]], validation: list[list[Turn]]) -> Path:
     """A data set's folder, as the Data tab saves it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, part in (("train", rows), ("heldout", heldout)):
+    for name, part in (("train", rows), ("validation", validation)):
         lines = [
             json.dumps({"session": str(n), "start": None, "messages": to_chat_messages(row)}, ensure_ascii=False)
             for n, row in enumerate(part)

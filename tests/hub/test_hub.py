@@ -20,7 +20,7 @@ from tests.helpers.fake_hub import READER, STRANGER, WRITER, FakeHub
 from tests.helpers.train_tiny import tiny_base
 
 REPO = "alice/socrates"
-CONTRACT = {"persona": "Socrates", "description": "Asks.", "examples": [], "template": "model"}
+PROMPT_CONFIG = {"persona": "Socrates", "description": "Asks.", "examples": [], "template": "model"}
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             torch.nn.init.normal_(weight, std=0.5)
     folder = tmp_path_factory.mktemp("adapters") / "socrates"
     model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "contract.json").write_text(json.dumps(CONTRACT), encoding="utf-8")
+    (folder / "prompt_config.json").write_text(json.dumps(PROMPT_CONFIG), encoding="utf-8")
     run = {"base": str(base), "dataset": {"name": "talk", "source": "[LINE] with Hanako.txt", "train_rows": 3}}
     (folder / "training.json").write_text(json.dumps(run), encoding="utf-8")
     (folder / "README.md").write_text("---\nlibrary_name: peft\n---\n", encoding="utf-8")
@@ -105,7 +105,7 @@ def test_adapter_comes_back_with_the_same_logits(hub: FakeHub, base: Path, adapt
     back = pull(hub, shelf)
     assert (logits(base, back) - logits(base, adapter)).abs().max() == 0
     assert (logits(base, back) - logits(base, None)).abs().max() > 0.01
-    assert json.loads((back / "contract.json").read_text()) == CONTRACT
+    assert json.loads((back / "prompt_config.json").read_text()) == PROMPT_CONFIG
     assert sorted(p.name for p in shelf.iterdir()) == ["mine"]
     assert not any(p.name.startswith(".") for p in back.iterdir())
 
@@ -115,7 +115,7 @@ def test_only_the_adapters_own_files_travel(hub: FakeHub, adapter: Path, shelf: 
     (adapter / "events.jsonl").write_text("{}")
     push(hub, adapter)
     repo = hub.repos["model", REPO]
-    sent = {"adapter_config.json", "adapter_model.safetensors", "contract.json", "training.json", "README.md"}
+    sent = {"adapter_config.json", "adapter_model.safetensors", "prompt_config.json", "training.json", "README.md"}
     assert set(repo.files) == sent
     assert repo.files["adapter_model.safetensors"] == (adapter / "adapter_model.safetensors").read_bytes()
     repo.files["adapter_model.bin"] = repo.files["model.py"] = b"os.system"
@@ -164,12 +164,12 @@ def test_a_bare_name_is_the_tokens_users(hub: FakeHub, adapter: Path) -> None:
 
 
 def test_data_set(hub: FakeHub, tmp_path: Path) -> None:
-    for name in ("train.jsonl", "heldout.jsonl", "ledger.jsonl"):
+    for name in ("train.jsonl", "validation.jsonl", "ledger.jsonl"):
         (tmp_path / name).write_text('{"messages": []}\n')
     address = push(hub, tmp_path, repo="talk", kind="dataset", texts={"README.md": "---\ntags: [omokage]\n---\n"})
     assert address == f"{hub.url}/datasets/alice/talk"
     repo = hub.repos["dataset", "alice/talk"]
-    assert repo.private and set(repo.files) == {"train.jsonl", "heldout.jsonl", "README.md"}
+    assert repo.private and set(repo.files) == {"train.jsonl", "validation.jsonl", "README.md"}
     push(hub, tmp_path, repo="talk2", kind="dataset", files=["ledger.jsonl"])
     assert set(hub.repos["dataset", "alice/talk2"].files) == {"ledger.jsonl"}
 
@@ -198,10 +198,10 @@ def test_missing_files_are_named_before_anything_is_asked(hub: FakeHub, adapter:
     for name in ("../secret", "gone.jsonl"):
         with pytest.raises(InputError, match="to push"):
             push(hub, adapter, files=[name])
-    (adapter / "contract.json").unlink()
+    (adapter / "prompt_config.json").unlink()
     (adapter / "adapter_model.safetensors").write_bytes(b"x")
-    (adapter / "contract.json").symlink_to("/etc/hostname")
-    with pytest.raises(InputError, match=r"contract\.json"):
+    (adapter / "prompt_config.json").symlink_to("/etc/hostname")
+    with pytest.raises(InputError, match=r"prompt_config\.json"):
         push(hub, adapter)
     assert hub.requests == []
 
@@ -428,7 +428,7 @@ def test_progress_may_stop_a_push(hub: FakeHub, adapter: Path) -> None:
         pass
 
     def stop(line: str) -> None:
-        if line.startswith("contract.json"):
+        if line.startswith("prompt_config.json"):
             raise StoppedError
 
     with pytest.raises(StoppedError):
@@ -471,10 +471,10 @@ from core.messages import Turn
 from core.prompt import render
 address, token, base, target = sys.argv[1:]
 folder = pull_adapter(repo="alice/socrates", target=Path(target), token=token, endpoint=address)
-contract = PromptContract.from_json(json.loads((folder / "contract.json").read_text(encoding="utf-8")))
+prompt config = PromptContract.from_json(json.loads((folder / "prompt_config.json").read_text(encoding="utf-8")))
 tokenizer = AutoTokenizer.from_pretrained(base)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder)
-ids = torch.tensor([render(contract, [Turn("user", ("what is it?",))], tokenizer).ids])
+ids = torch.tensor([render(prompt config, [Turn("user", ("what is it?",))], tokenizer).ids])
 said = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24,
                       min_new_tokens=24, pad_token_id=0)
 print("SAID", json.dumps(said[0, ids.shape[1]:].tolist()))
@@ -494,13 +494,13 @@ def test_what_is_pulled_in_a_fresh_process_says_the_same(
 
     from core.messages import Turn
     from core.prompt import render
-    from core.prompt.config import PromptContract
+    from core.prompt.config import PromptConfig
     from core.settings import ROOT
     from tests.helpers.adapter_tiny import greedy
 
     push_folder(folder=trained, repo=REPO, kind="model", token=WRITER, message="m", endpoint=hub.url)
-    contract = PromptContract.from_json(json.loads((trained / "contract.json").read_text(encoding="utf-8")))
-    asked = list(render(contract, [Turn("user", ("what is it?",))], AutoTokenizer.from_pretrained(base)).ids)
+    prompt_config = PromptConfig.from_json(json.loads((trained / "prompt_config.json").read_text(encoding="utf-8")))
+    asked = list(render(prompt_config, [Turn("user", ("what is it?",))], AutoTokenizer.from_pretrained(base)).ids)
     plain = AutoModelForCausalLM.from_pretrained(base)
     without = greedy(plain, asked)
     ours = greedy(PeftModel.from_pretrained(plain, trained), asked)

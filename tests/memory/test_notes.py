@@ -9,40 +9,40 @@ from types import SimpleNamespace
 import pytest
 
 from core.errors import InputError
-from core.memory.diary import Diary, Entry
-from core.memory.memory import Memory, Moment
+from core.memory.diary import Diary, DiaryEntry
+from core.memory.memory import Memory, TurnContext
 from core.memory.notes import Notes
-from core.memory.options import Choices, choices_of, choose
-from core.memory.retrieve.recall import Who
-from core.memory.store import Store
-from core.memory.tasks import IdleWork
+from core.memory.options import MemoryOptions, choose, load_options
+from core.memory.retrieve.recall import Participants
+from core.memory.store import MemoryStore
+from core.memory.tasks import BackgroundTasks
 from core.memory.turns import Turns
 from core.memory.write.diary_writing import write_diary
-from core.memory.write.generate import Interrupted, Order, Written
-from core.memory.write.note_taking import Asked, take_notes
-from core.memory.write.operations import Decided, Item, Operations, parse, schema, vote
-from core.memory.write.single_pass import answer_at_once, medoid, ngram_f, with_format
+from core.memory.write.generate import GenerationRequest, GenerationResult, Interrupted
+from core.memory.write.note_taking import NoteRequest, take_notes
+from core.memory.write.operations import Decided, NoteItem, Operations, operations_schema, parse, vote
+from core.memory.write.single_pass import medoid, ngram_f, single_pass, with_format
 from core.messages import Turn
 from core.models.loading import LoadedModel
 from core.prompt import render
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 from core.workspace import Workspace
 from tests.helpers import prompt_tiny as tiny
 
-WHO = Who("mika", "ミカ", "ケン")
-CONTRACT = PromptContract("ミカ", "ミカです。", user="ケン", template="dialogue", context_window=4096)
+WHO = Participants("mika", "ミカ", "ケン")
+PROMPT_CONFIG = PromptConfig("ミカ", "ミカです。", user="ケン", template="dialogue", context_window=4096)
 EXCHANGE = (Turn("user", ("昨日から犬を飼い始めたよ", "名前はポチ")), Turn("assistant", ("いいね、会いたいな",)))
 DOG = '{"forget": [], "remember": [{"text": "ケンは犬を飼い始めた", "kind": "event", "importance": 4}]}'
 NEVER = threading.Event()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "memory.sqlite")
+def store(tmp_path: Path) -> MemoryStore:
+    return MemoryStore(tmp_path / "memory.sqlite")
 
 
 @pytest.fixture
-def notes(store: Store) -> Notes:
+def notes(store: MemoryStore) -> Notes:
     return Notes(store, "mika")
 
 
@@ -58,16 +58,16 @@ class Script:
     def __init__(self, *answers: str | tuple[str, ...], by_grammar: bool = False) -> None:
         self.answers, self.by_grammar, self.orders = list(answers), by_grammar, []
 
-    def __call__(self, order: Order) -> Written:
+    def __call__(self, order: GenerationRequest) -> GenerationResult:
         self.orders.append(order)
         if order.stop.is_set():
             raise Interrupted
         answer = self.answers.pop(0)
-        return Written(answer if isinstance(answer, tuple) else (answer,) * order.samples, self.by_grammar)
+        return GenerationResult(answer if isinstance(answer, tuple) else (answer,) * order.samples, self.by_grammar)
 
 
 def take(notes: Notes, loaded: LoadedModel, script: Script, turns: tuple[Turn, ...] = EXCHANGE, samples: int = 1):
-    return take_notes(Asked(loaded, CONTRACT, WHO, "c1", turns, samples), notes, script, NEVER, 10.0)
+    return take_notes(NoteRequest(loaded, PROMPT_CONFIG, WHO, "c1", turns, samples), notes, script, NEVER, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_says_nothing_is_read_as_nothing(text: str) -> None:
      '{"remember": {"text": "x"}, "forget": [null, {}, 1.5, "なし"]}', '{"remember": "x"}'],
 )  # fmt: skip
 def test_strange_values_are_left_out(text: str) -> None:
-    assert parse(text)[0] == Operations((Item("x"),))
+    assert parse(text)[0] == Operations((NoteItem("x"),))
 
 
 def test_a_reply_may_come_along() -> None:
@@ -112,13 +112,13 @@ def test_a_reply_may_come_along() -> None:
 def test_votes_are_counted_per_operation(notes: Notes) -> None:
     old = notes.add("ケンは猫を飼っている", now=1)
     answers = [
-        Operations((Item("ケンは犬を飼い始めた", "event", 5), Item("ケンは空を飛んだ")), (1,)),
-        Operations((Item("ケンは犬を飼いはじめた", "event", 3),), ("ケンは猫を飼っている",)),
-        Operations((Item("犬を飼い始めたケン", "fact", 4),)),
+        Operations((NoteItem("ケンは犬を飼い始めた", "event", 5), NoteItem("ケンは空を飛んだ")), (1,)),
+        Operations((NoteItem("ケンは犬を飼いはじめた", "event", 3),), ("ケンは猫を飼っている",)),
+        Operations((NoteItem("犬を飼い始めたケン", "fact", 4),)),
     ]
     decided = vote(answers, [old])
     assert decided.forget == (old.id,)
-    assert decided.remember == (Item("ケンは犬を飼い始めた", "event", 4),)
+    assert decided.remember == (NoteItem("ケンは犬を飼い始めた", "event", 4),)
     assert vote(answers[:1], [old]).remember[1].text == "ケンは空を飛んだ"
     assert vote([], [old]) == Decided()
 
@@ -132,13 +132,13 @@ def test_pinned_notes_and_notes_that_are_not_there_stay(notes: Notes) -> None:
 def test_an_exchange_becomes_a_note_with_its_source(notes: Notes, loaded: LoadedModel) -> None:
     script = Script(DOG)
     outcome = take(notes, loaded, script)
-    assert (outcome.rung, outcome.tries, outcome.remembered) == ("json", 1, 1)
+    assert (outcome.parse_method, outcome.tries, outcome.remembered) == ("json", 1, 1)
     [note] = notes.live()
     assert (note.text, note.said_by, note.kind, note.importance, note.conversation) == (
         "ケンは犬を飼い始めた", "user", "event", 4, "c1",
     )  # fmt: skip
     [made] = notes.rounds()
-    assert (made.id, made.rung, made.model, made.remembered) == (note.round, "json", "scripted", 1)
+    assert (made.id, made.parse_method, made.model, made.remembered) == (note.round, "json", "scripted", 1)
     asked = loaded.tokenizer.decode(script.orders[0].prompt)
     assert "昨日から犬を飼い始めたよ 名前はポチ" in asked and script.orders[0].adapter is None
     take(notes, loaded, Script(DOG))
@@ -173,23 +173,23 @@ def test_unreadable_answers_are_asked_for_again_hotter_and_then_given_up(notes: 
     heat = [order.temperature for order in script.orders]
     assert heat == sorted(heat) and len(set(heat)) == 3
     outcome = take(notes, loaded, Script("うーん", "えっと", "さあ"))
-    assert (outcome.rung, outcome.remembered) == ("none", 0)
-    assert [made.rung for made in notes.rounds()] == ["none", "json"]
+    assert (outcome.parse_method, outcome.remembered) == ("none", 0)
+    assert [made.parse_method for made in notes.rounds()] == ["none", "json"]
 
 
 def test_answers_under_a_grammar_are_called_so(notes: Notes, loaded: LoadedModel) -> None:
     script = Script((DOG, '{"forget": [], "remember": []}', DOG), by_grammar=True)
-    assert take(notes, loaded, script, samples=3).rung == "grammar"
+    assert take(notes, loaded, script, samples=3).parse_method == "grammar"
     assert len(notes.live()) == 1 and script.orders[0].temperature > 0
     assert script.orders[0].schema["properties"]["forget"]["maxItems"] == 0
-    assert schema(2)["properties"]["forget"]["items"]["enum"] == [1, 2]
+    assert operations_schema(2)["properties"]["forget"]["items"]["enum"] == [1, 2]
 
 
 def test_writing_can_be_given_up(notes: Notes, loaded: LoadedModel) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Interrupted):
-        take_notes(Asked(loaded, CONTRACT, WHO, "c1", EXCHANGE), notes, Script(DOG), stop, 1.0)
+        take_notes(NoteRequest(loaded, PROMPT_CONFIG, WHO, "c1", EXCHANGE), notes, Script(DOG), stop, 1.0)
     assert notes.live() == [] and notes.rounds() == []
 
 
@@ -225,47 +225,47 @@ def test_notes_are_changed_weighed_and_removed(notes: Notes) -> None:
         Notes(notes.store, "rin").change(notes.add("x y z", now=1).id, "other persona")
 
 
-def test_the_diary_gets_a_line_a_day_and_a_few_a_week(store: Store, loaded: LoadedModel) -> None:
+def test_the_diary_gets_a_line_a_day_and_a_few_a_week(store: MemoryStore, loaded: LoadedModel) -> None:
     now = datetime(2026, 11, 18, 9)
     for back in (9, 8, 0):
         turn = Turn("user", (f"{back}日前に釣りをした",))
         Turns(store).keep("mika", f"c{back}", [turn], (now - timedelta(days=back)).timestamp())
     diary, script = Diary(store, "mika"), Script("釣りに行った。\n楽しかった。", "二日目も釣り。", "釣りばかりの週。")
-    assert write_diary(diary, loaded, CONTRACT, WHO, script, NEVER, now) == 3
+    assert write_diary(diary, loaded, PROMPT_CONFIG, WHO, script, NEVER, now) == 3
     assert [(entry.level, entry.text) for entry in diary.entries()] == [
         ("week", "釣りばかりの週。"), ("day", "釣りに行った。 楽しかった。"), ("day", "二日目も釣り。"),
     ]  # fmt: skip
-    assert write_diary(diary, loaded, CONTRACT, WHO, Script(), NEVER, now) == 0
+    assert write_diary(diary, loaded, PROMPT_CONFIG, WHO, Script(), NEVER, now) == 0
     asked = loaded.tokenizer.decode(script.orders[0].prompt)
     assert "9日前に釣りをした" in asked and "8日前" not in asked and "2026年11月9日" in asked
     assert script.orders[0].schema is None
     diary.delete("day", datetime(2026, 11, 9).date())
-    assert write_diary(diary, loaded, CONTRACT, WHO, Script(), NEVER, now) == 0
+    assert write_diary(diary, loaded, PROMPT_CONFIG, WHO, Script(), NEVER, now) == 0
 
 
-def test_a_long_day_fits_a_small_window(store: Store, loaded: LoadedModel) -> None:
+def test_a_long_day_fits_a_small_window(store: MemoryStore, loaded: LoadedModel) -> None:
     now = datetime(2026, 11, 18, 9)
     turns = [Turn(("user", "assistant")[n % 2], (f"{n}番目の長い発言です。" * 30,)) for n in range(400)]
     Turns(store).keep("mika", "c", turns, (now - timedelta(days=1)).timestamp())
     script = Script("長く話した。")
-    small = replace(CONTRACT, context_window=512)
+    small = replace(PROMPT_CONFIG, context_window=512)
     assert write_diary(Diary(store, "mika"), loaded, small, WHO, script, NEVER, now) == 1
     assert len(script.orders[0].prompt) <= 512 - 80 and "0番目" in loaded.tokenizer.decode(script.orders[0].prompt)
 
 
 def test_a_structured_answer_is_voted_on(notes: Notes, loaded: LoadedModel) -> None:
     notes.add("ケンは猫派", now=1)
-    contract = with_format(CONTRACT, notes.live())
-    assert "1. ケンは猫派" in contract.reply_format
-    prompt = render(contract, [Turn("user", ("犬を飼うよ",))], loaded.tokenizer)
+    prompt_config = with_format(PROMPT_CONFIG, notes.live())
+    assert "1. ケンは猫派" in prompt_config.reply_format
+    prompt = render(prompt_config, [Turn("user", ("犬を飼うよ",))], loaded.tokenizer)
     assert "1. ケンは猫派" in prompt.text
     remember = '"remember": ["ケンは犬を飼う"]}'
     said = (f'{{"reply": "いいね、犬かわいい", "forget": [1], {remember}',
             f'{{"reply": "いいね、犬はかわいい", "forget": [], {remember}', "まったく別の話")  # fmt: skip
-    answer = answer_at_once(loaded, contract, prompt, notes.live(), Script(said), NEVER, samples=3)
-    assert answer.reply.startswith("いいね") and answer.rung == "json"
+    answer = single_pass(loaded, prompt_config, prompt, notes.live(), Script(said), NEVER, samples=3)
+    assert answer.reply.startswith("いいね") and answer.parse_method == "json"
     assert [item.text for item in answer.decided.remember] == ["ケンは犬を飼う"] and answer.decided.forget == ()
-    assert answer_at_once(loaded, contract, prompt, [], Script("うん"), NEVER, samples=1).reply == "うん"
+    assert single_pass(loaded, prompt_config, prompt, [], Script("うん"), NEVER, samples=1).reply == "うん"
 
 
 def test_the_medoid_is_the_text_most_like_the_others() -> None:
@@ -273,16 +273,21 @@ def test_the_medoid_is_the_text_most_like_the_others() -> None:
     assert ngram_f("同じ", "同じ") == 1 and ngram_f("犬", "猫") == 0 and ngram_f("", "") == 1
 
 
-def test_small_models_take_no_notes_unless_told(store: Store) -> None:
-    assert not Choices().takes_notes(6_800_000) and Choices().takes_notes(3_000_000_000)
-    assert Choices(notes="on").takes_notes(6_800_000) and not Choices(notes="off").takes_notes(3_000_000_000)
-    assert not Choices(remembers=False, notes="on").takes_notes(3_000_000_000)
-    choose(store, "mika", Choices(notes="off", samples=3))
-    assert choices_of(store, "mika") == Choices(notes="off", samples=3) and choices_of(store, "rin") == Choices()
+def test_small_models_take_no_notes_unless_told(store: MemoryStore) -> None:
+    assert not MemoryOptions().takes_notes(6_800_000) and MemoryOptions().takes_notes(3_000_000_000)
+    assert MemoryOptions(notes="on").takes_notes(6_800_000) and not MemoryOptions(notes="off").takes_notes(
+        3_000_000_000
+    )
+    assert not MemoryOptions(remembers=False, notes="on").takes_notes(3_000_000_000)
+    choose(store, "mika", MemoryOptions(notes="off", samples=3))
+    assert (
+        load_options(store, "mika") == MemoryOptions(notes="off", samples=3)
+        and load_options(store, "rin") == MemoryOptions()
+    )
 
 
 def test_work_waits_gives_way_and_begins_again() -> None:
-    work, begun, seen, done = IdleWork(pause=0.01), threading.Event(), [], threading.Event()
+    work, begun, seen, done = BackgroundTasks(pause=0.01), threading.Event(), [], threading.Event()
 
     def task(stop: threading.Event) -> None:
         seen.append("begun")
@@ -294,14 +299,14 @@ def test_work_waits_gives_way_and_begins_again() -> None:
 
     work.later("a", task)
     assert begun.wait(20)
-    with work.giving_way():
+    with work.paused():
         assert not done.wait(0.05)
     assert done.wait(20) and work.wait(20) and seen == ["begun", "begun"]
 
 
 def test_dropped_work_is_not_done_and_failing_work_ends_nothing() -> None:
-    work, done, hold = IdleWork(pause=0.01), [], threading.Event()
-    with work.giving_way():
+    work, done, hold = BackgroundTasks(pause=0.01), [], threading.Event()
+    with work.paused():
         work.later("me/c1/notes", lambda stop: done.append("c1"))
         work.later("me/c2/notes", lambda stop: 1 / 0)
         work.later("me/c3/notes", lambda stop: done.append("old"))
@@ -311,10 +316,10 @@ def test_dropped_work_is_not_done_and_failing_work_ends_nothing() -> None:
 
 
 def test_memory_looks_back_once_the_reply_is_there(tmp_path: Path, loaded: LoadedModel) -> None:
-    memory = Memory(Workspace(tmp_path), Script(DOG), IdleWork(pause=0), clock=lambda: datetime(2026, 11, 21))
-    moment = Moment("key-me", WHO, "c1", EXCHANGE)
-    memory.look_back(moment, loaded, CONTRACT)
-    assert memory.work.wait(20)
+    memory = Memory(Workspace(tmp_path), Script(DOG), BackgroundTasks(pause=0), clock=lambda: datetime(2026, 11, 21))
+    moment = TurnContext("key-me", WHO, "c1", EXCHANGE)
+    memory.after_turn(moment, loaded, PROMPT_CONFIG)
+    assert memory.tasks.wait(20)
     store = memory.store("key-me")
     assert [note.text for note in Notes(store, "mika").live()] == ["ケンは犬を飼い始めた"]
     assert Turns(store).count("mika") == 2
@@ -326,14 +331,14 @@ def test_memory_looks_back_once_the_reply_is_there(tmp_path: Path, loaded: Loade
 
 def test_memory_that_is_switched_off_keeps_nothing(tmp_path: Path, loaded: LoadedModel) -> None:
     memory = Memory(Workspace(tmp_path), Script())
-    memory.choose("key-me", "mika", Choices(remembers=False))
-    memory.look_back(Moment("key-me", WHO, "c1", EXCHANGE), loaded, CONTRACT)
-    assert not memory.work.busy and Turns(memory.store("key-me")).count("mika") == 0
+    memory.set_options("key-me", "mika", MemoryOptions(remembers=False))
+    memory.after_turn(TurnContext("key-me", WHO, "c1", EXCHANGE), loaded, PROMPT_CONFIG)
+    assert not memory.tasks.busy and Turns(memory.store("key-me")).count("mika") == 0
 
 
 def test_owners_have_files_of_their_own(tmp_path: Path, loaded: LoadedModel) -> None:
-    memory = Memory(Workspace(tmp_path), Script(DOG), IdleWork(pause=0))
-    memory.look_back(Moment("key-me", WHO, "c1", EXCHANGE), loaded, CONTRACT)
-    assert memory.work.wait(20) and not memory.store("key-you").exists
-    Diary(memory.store("key-you"), "mika").write(Entry("day", datetime(2026, 1, 1).date(), "x"), 0)
+    memory = Memory(Workspace(tmp_path), Script(DOG), BackgroundTasks(pause=0))
+    memory.after_turn(TurnContext("key-me", WHO, "c1", EXCHANGE), loaded, PROMPT_CONFIG)
+    assert memory.tasks.wait(20) and not memory.store("key-you").exists
+    Diary(memory.store("key-you"), "mika").write(DiaryEntry("day", datetime(2026, 1, 1).date(), "x"), 0)
     assert Turns(memory.store("key-you")).count("mika") == 0 and Notes(memory.store("key-you"), "mika").live() == []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.adapters.attach import use
+from core.adapters.attach import activate_adapter
 from core.adapters.store import Adapter
 from core.catalogue.catalogue import entry_of
 from core.chat.engine import Engine
@@ -21,8 +21,8 @@ from core.messages import Turn
 from core.models.loading import LoadedModel, ModelStore
 from core.models.options import LoadOptions, Quantization, Trust
 from core.models.sampling import Sampling
-from core.prompt import ending, render
-from core.prompt.chat_template import layout_for
+from core.prompt import render, stop_criteria
+from core.prompt.chat_template import resolve_template
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec
 from core.train.worker import run as worker
@@ -35,7 +35,7 @@ PROBE = (5, 60, 61, 62, 300, 7)
 if TYPE_CHECKING:
     import torch
 
-CONTRACT = replace(train_tiny.CONTRACT, context_window=512)
+PROMPT_CONFIG = replace(train_tiny.PROMPT_CONFIG, context_window=512)
 QUICK = "llama"
 FEW_STEPS = replace(CONFIG, epochs=1, batch_size=4, save_every=0, eval_every=0, dropout=0.0)
 
@@ -79,10 +79,10 @@ def same(one: "torch.Tensor", other: "torch.Tensor", *, within: float = 1e-5) ->
 def said(store: ModelStore, adapter: Adapter | None) -> str:
     """A greedy reply to a question in the model's own format."""
     loaded = store.current()
-    contract = adapter.contract if adapter else CONTRACT
-    prompt = render(contract, [Turn("user", ("こんにちは",))], loaded.tokenizer)
+    prompt_config = adapter.prompt_config if adapter else PROMPT_CONFIG
+    prompt = render(prompt_config, [Turn("user", ("こんにちは",))], loaded.tokenizer)
     sampling = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=8)
-    ends = ending(contract, loaded.tokenizer)
+    ends = stop_criteria(prompt_config, loaded.tokenizer)
     replies = list(Engine(store).stream(loaded, prompt.ids, sampling, ends, adapter=adapter, stop=threading.Event()))
     assert replies[-1].tokens
     return replies[-1].text
@@ -93,9 +93,13 @@ def trained(
 ) -> "tuple[Adapter, torch.Tensor]":
     """An adapter from the training's worker, and what the model said at its end, before anything was written."""
     spec = JobSpec(
-        STAND_INS[architecture].model, write_dataset(folder / "talks", talks(12), talks(2)), CONTRACT, config, "mika",
+        STAND_INS[architecture].model,
+        write_dataset(folder / "talks", talks(12), talks(2)),
+        PROMPT_CONFIG,
+        config,
+        "mika",
         trust=options_for(architecture).trust,
-    )  # fmt: skip
+    )
     at_the_end: list[torch.Tensor] = []
     write_result = worker._write
 
@@ -130,11 +134,14 @@ def test_from_the_hub_to_a_persona_and_back(
     assert loaded.model.config.model_type == architecture and type(loaded.model).__module__ != "transformers_modules"
     assert loaded.tokenizer_check.verdict in ("right", "rebuilt", "no sentencepiece")
     if entry := entry_of(model):
-        assert layout_for(loaded.tokenizer).name in (entry.format, "model" if loaded.tokenizer.chat_template else "")
+        assert resolve_template(loaded.tokenizer).name in (
+            entry.format,
+            "model" if loaded.tokenizer.chat_template else "",
+        )
     plain, before = said(store, None), logits(loaded.model)
 
     adapter, at_the_end = trained(architecture, tmp_path, FEW_STEPS, monkeypatch)
-    use(loaded, adapter)
+    activate_adapter(loaded, adapter)
     assert same(logits(loaded.model), at_the_end)
     assert not same(at_the_end, before, within=1e-3)  # it has learned
     reply = said(store, adapter)
@@ -148,7 +155,7 @@ def test_from_the_hub_to_a_persona_and_back(
     fresh.tokenizer.save_pretrained(copy)
     again = loaded_from(store, str(copy), LoadOptions())
     assert same(logits(again.model), before)
-    use(again, adapter)
+    activate_adapter(again, adapter)
     assert same(logits(again.model), at_the_end)
     assert said(store, adapter) == reply
 
@@ -173,10 +180,10 @@ def test_so_it_goes_in_fewer_bits(
 
     config = replace(FEW_STEPS, quantization=quantization)
     adapter, at_the_end = trained(architecture, tmp_path, config, monkeypatch)
-    use(loaded, adapter)
+    activate_adapter(loaded, adapter)
     learned = (logits(loaded.model) - before).norm()
     assert learned > 0.1 and (logits(loaded.model) - at_the_end).norm() < 0.1 * learned
     assert said(store, None) == plain
     again = loaded_from(store, model, options)  # the model, then the adapter, from the files once more
-    use(again, adapter)
+    activate_adapter(again, adapter)
     assert same(logits(again.model), at_the_end, within=0.1 * float(learned))

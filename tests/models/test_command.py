@@ -73,12 +73,12 @@ def test_a_tokenizer_that_is_read_wrongly_is_told(tmp_path: Path) -> None:
 def test_sizes_are_found_in_any_architecture(model_type: str) -> None:
     from transformers import CONFIG_MAPPING
 
-    from core.models.sizing.dims import shape_of
+    from core.models.sizing.dims import model_dims
 
     sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 300}
     if model_type != "gpt2":
         sizes |= {"num_key_value_heads": 2, "intermediate_size": 96, "head_dim": 16, "max_position_embeddings": 128}
-    found = shape_of(CONFIG_MAPPING[model_type](**sizes))
+    found = model_dims(CONFIG_MAPPING[model_type](**sizes))
     assert (found.layers, found.width, found.vocabulary) == (2, 64, 300)
     assert found.kv_width == (64 if model_type == "gpt2" else 32)
     assert found.parameters > 300 * 64 and found.window == (1024 if model_type == "gpt2" else 128)

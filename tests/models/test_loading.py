@@ -187,12 +187,12 @@ def test_a_load_can_be_taken_back_before_it_replaces_the_model(store: ModelStore
 def test_the_old_model_leaves_memory(store: ModelStore) -> None:
     from core.chat.engine import Engine
     from core.models.sampling import Sampling
-    from core.prompt import Ending
+    from core.prompt import StopCriteria
 
     load(store)
     list(
         Engine(store).stream(
-            store.current(), (1, 2), Sampling(max_new_tokens=1), Ending((), ()), stop=threading.Event()
+            store.current(), (1, 2), Sampling(max_new_tokens=1), StopCriteria((), ()), stop=threading.Event()
         )
     )
     old = weakref.ref(store.current().model)

@@ -60,11 +60,11 @@ def test_what_varies_is_drawn_by_the_seed(words) -> None:
     assert any("元気です。\nありがとう！" in words.decode(ids) for ids in rows(1))
 
 
-def test_held_out_dialogues_are_known_by_their_id() -> None:
-    kept = [talk.id for talk in TALKS if talk.held_out]
-    assert kept == [talk.id for talk in reversed(TALKS) if talk.held_out][::-1]
+def test_validation_dialogues_are_known_by_their_id() -> None:
+    kept = [talk.id for talk in TALKS if talk.validation]
+    assert kept == [talk.id for talk in reversed(TALKS) if talk.validation][::-1]
     many = [Dialogue(str(n), "ja", {}, ()) for n in range(5000)]
-    assert 0.014 < np.mean([talk.held_out for talk in many]) < 0.026
+    assert 0.014 < np.mean([talk.validation for talk in many]) < 0.026
 
 
 def test_a_folder_of_dialogues_is_read(tmp_path: Path) -> None:
@@ -114,11 +114,11 @@ def test_a_run_goes_on_where_it_was_stopped(words, tmp_path: Path) -> None:
                     step_tokens=400, batch_tokens=200)  # fmt: skip
     rows = {side: rows_of(TALKS, words, side, vary=0) for side in "AB"}
     corpus = Corpus(rows, {side: rows[side][:4] for side in "AB"}, rows["A"][:3])
-    held_out = {"ja": rows["A"][:4], "en": rows["B"][:4]}
+    validation = {"ja": rows["A"][:4], "en": rows["B"][:4]}
 
     def run(folder: Path, steps: int) -> Run:
         folder.mkdir(exist_ok=True)
-        made = Run(folder, recipe, corpus, held_out, words, "cpu", compiled=False)
+        made = Run(folder, recipe, corpus, validation, words, "cpu", compiled=False)
         made.train(measure_every=3, save_every=1, until=steps)
         return made
 

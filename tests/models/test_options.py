@@ -13,13 +13,13 @@ from core.models import precision, weights
 from core.models.loading import ModelStore
 from core.models.model_errors import cannot_load
 from core.models.options import LoadOptions, Trust
-from core.models.sizing.dims import Shape
+from core.models.sizing.dims import ModelDims
 from core.models.status import ModelStatus, Pace
 from core.models.weights import placement, smaller
 from tests.helpers.train_tiny import tiny_base
 
 GB = 10**9
-SEVEN_B = Shape("llama", "LlamaForCausalLM", True, 7 * GB, 32, 4096, 1024, 32_000, False, 4096, None)
+SEVEN_B = ModelDims("llama", "LlamaForCausalLM", True, 7 * GB, 32, 4096, 1024, 32_000, False, 4096, None)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from core.chat.engine import Engine
 from core.models.loading import LoadedModel, ModelStore
-from core.models.prefix_cache import LEAST_TOKENS, Prefixes
+from core.models.prefix_cache import LEAST_TOKENS, PrefixCache
 from tests.chat.test_engine import GREEDY, NEVER, make_adapter
 from tests.helpers.train_tiny import tiny_base
 
@@ -96,7 +96,7 @@ def test_a_chat_of_many_turns_says_what_plain_generate_says(
 
 
 def test_what_goes_on_exactly_is_reused_past_a_sliding_window(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded, prefixes = random_model("gemma2", base), Prefixes()
+    loaded, prefixes = random_model("gemma2", base), PrefixCache()
     import torch
 
     with torch.inference_mode():
@@ -124,7 +124,7 @@ def test_another_adapter_reads_everything_itself(base: Path, tmp_path: Path, mon
     assert store.wait(60).state == "ready"
     loaded, engine, adapter = store.current(), Engine(store), make_adapter(base, tmp_path / "mine", 1)
     prompt = (*PERSONA, 60, 61)
-    fresh = {name: answer(engine, replace(loaded, prefixes=Prefixes()), prompt, adapter=name and adapter)
+    fresh = {name: answer(engine, replace(loaded, prefix_cache=PrefixCache()), prompt, adapter=name and adapter)
              for name in (None, "mine")}  # fmt: skip
     read = Read(loaded, monkeypatch)
     for name, expected in ((None, len(prompt)), ("mine", len(prompt)), (None, 1), ("mine", 1)):
@@ -142,12 +142,12 @@ def test_memory_is_bounded_and_the_oldest_goes_first(base: Path) -> None:
     with torch.inference_mode():
         caches = [loaded.model(input_ids=torch.tensor([[n] * 40])).past_key_values for n in range(4)]
     one = sum(layer.keys.nbytes + layer.values.nbytes for layer in caches[0].layers)
-    prefixes = Prefixes(most_bytes=3 * one)
+    prefixes = PrefixCache(most_bytes=3 * one)
     for n, cache in enumerate(caches):
         prefixes.keep("", [n] * 40, cache)
     assert prefixes.take("", [0] * 41) is None
     assert all(prefixes.take("", [n] * 41) is not None for n in (1, 2, 3))
-    tight = Prefixes(most_bytes=one - 1)
+    tight = PrefixCache(most_bytes=one - 1)
     tight.keep("", [0] * 40, caches[0])
     assert tight.take("", [0] * 41) is None
 
@@ -155,7 +155,7 @@ def test_memory_is_bounded_and_the_oldest_goes_first(base: Path) -> None:
 def test_a_short_beginning_is_not_worth_the_search(base: Path) -> None:
     import torch
 
-    loaded, prefixes = random_model("llama", base), Prefixes()
+    loaded, prefixes = random_model("llama", base), PrefixCache()
     with torch.inference_mode():
         cache = loaded.model(input_ids=torch.tensor([[5] * 40])).past_key_values
     prefixes.keep("", [5] * 40, cache)

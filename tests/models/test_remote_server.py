@@ -58,12 +58,12 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def test_a_persona_answers_from_a_server(services: Services, server: Server) -> None:
-    talk = services.talk
+    talk = services.chat
     chosen = talk.remotes.choose(ME, server, str(FOLDER))
     assert "temperature" in chosen.takes
-    conversation = talk.open(ME, "en", persona="yui")
+    conversation = talk.open_conversation(ME, "en", persona="yui")
     conversation = talk.conversations.save(ME, conversation.said("user", "hi, how are you?"))
-    setting = talk.setting(ME, conversation, "en")
+    setting = talk.context(ME, conversation, "en")
     assert setting.remote == chosen
     messages = talk.prompt(setting, conversation).messages
     assert messages[0]["role"] == "system" and messages[-1]["content"].endswith("hi, how are you?")
@@ -72,10 +72,10 @@ def test_a_persona_answers_from_a_server(services: Services, server: Server) -> 
     replies = list(talk.reply(short, conversation, threading.Event()))
     assert replies[-1].text and replies[-1].tokens <= 3 * 24
     talk.remotes.leave(ME)
-    assert talk.setting(ME, conversation, "en").remote is None
+    assert talk.context(ME, conversation, "en").remote is None
 
 
 def test_an_unknown_model_is_told(services: Services, server: Server) -> None:
     with pytest.raises(ModelError):
-        services.talk.remotes.choose(ME, server, "no/such-model")
-    assert services.talk.remotes.of(ME) is None
+        services.chat.remotes.choose(ME, server, "no/such-model")
+    assert services.chat.remotes.of(ME) is None

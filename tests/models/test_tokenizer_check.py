@@ -11,8 +11,8 @@ import pytest
 
 from core.errors import AppError, ModelError
 from core.models.tokenizers.check import PROBES, differing, load_checked, load_tokenizer
-from core.models.tokenizers.files import ELSEWHERE, find
-from core.prompt.encoder import codec_of
+from core.models.tokenizers.files import ELSEWHERE, find_files
+from core.prompt.encoder import encoder_for
 from tests.helpers.prompt_tiny import byte_bpe, texts
 from tests.helpers.sentencepiece_tiny import KINDS, LLAMA_CONFIG, RINNA_CONFIG, folder_with, raw, trained
 
@@ -155,9 +155,9 @@ def test_begin_and_end_are_added_as_the_files_say(tmp_path: Path) -> None:
 def test_a_prompt_is_encoded_so_too(kind: str, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(folder_with(tmp_path / "model", kind))
     for text in filter(None, PROBES):
-        (encoded,) = codec_of(tokenizer).split([text], begins=True)
+        (encoded,) = encoder_for(tokenizer).split([text], begins=True)
         assert encoded == raw(kind).encode(text), text
-    parts = codec_of(tokenizer).split(["ユーザー: ", "やあ、元気", "\n"], begins=True)
+    parts = encoder_for(tokenizer).split(["ユーザー: ", "やあ、元気", "\n"], begins=True)
     assert [*chain(*parts)] == raw(kind).encode("ユーザー: やあ、元気\n") and all(parts[:2])
 
 
@@ -208,7 +208,7 @@ def test_where_it_cannot_be_fetched_a_sentence_says_what_to_do(tmp_path: Path) -
     assert "“alpha”" in raised.value.en and NERDSTASH in raised.value.en and "tokenizer.model" in raised.value.en
     assert NERDSTASH in raised.value.ja
     folder_with(folder, "nerdstash")  # as it says
-    assert load_checked(folder).check.repo == "" and find(folder).elsewhere is None
+    assert load_checked(folder).check.repo == "" and find_files(folder).elsewhere is None
     assert differing(load_tokenizer(folder), raw("nerdstash")) == ()
 
 

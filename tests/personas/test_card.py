@@ -212,5 +212,5 @@ def test_chance_is_the_conversations() -> None:
 
 def test_a_persona_tells_its_macros_replaced() -> None:
     persona = read_card(json.dumps(V2).encode()).persona
-    told = replace(persona, user="Ken").told("seed")
+    told = replace(persona, user="Ken").with_macros_expanded("seed")
     assert told.description.startswith("Mugi is a cat.") and told.greeting == "Nya, Ken."

@@ -30,7 +30,7 @@ def test_a_persona_is_kept_as_it_was_written(personas: Personas) -> None:
     assert personas.get(ME, saved.id, "en") == saved
     changed = personas.save(ME, replace(saved, name=" ミカ "))
     assert changed.id == saved.id and personas.get(ME, saved.id, "ja").name == "ミカ"
-    assert personas.list(ME, "ja")[0].id == saved.id
+    assert personas.list_all(ME, "ja")[0].id == saved.id
     personas.delete(ME, saved.id)
     personas.delete(ME, saved.id)
     with pytest.raises(InputError, match="no persona"):
@@ -43,7 +43,7 @@ def test_owners_do_not_see_each_other(personas: Personas) -> None:
         personas.get(OTHER, saved.id, "ja")
     personas.delete(OTHER, saved.id)
     assert personas.get(ME, saved.id, "ja") == saved
-    assert saved.id not in [p.id for p in personas.list(OTHER, "ja")]
+    assert saved.id not in [p.id for p in personas.list_all(OTHER, "ja")]
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -54,7 +54,7 @@ def test_built_in_personas_are_whole(personas: Personas, language: str) -> None:
     for persona in found:
         assert persona.built_in and persona.name and persona.description and persona.examples
         assert personas.get(ME, persona.id, language) == persona
-        assert persona.contract(1024).examples == persona.examples
+        assert persona.prompt_config(1024).examples == persona.examples
 
 
 def test_a_built_in_one_is_copied_when_it_is_changed(personas: Personas) -> None:
@@ -63,7 +63,7 @@ def test_a_built_in_one_is_copied_when_it_is_changed(personas: Personas) -> None
     assert mine.id != original.id and not mine.built_in
     assert personas.get(ME, original.id, "en") == original
     personas.delete(ME, original.id)
-    assert original in personas.list(ME, "en")
+    assert original in personas.list_all(ME, "en")
 
 
 @pytest.mark.parametrize("name", ["x" * 60, "あ" * 60, "🎉", "../../etc", "CON", "a/b", "-"])
@@ -108,10 +108,10 @@ def test_a_preset_is_known_by_how_it_draws() -> None:
 
 
 def test_the_contract_keeps_half_the_window_for_the_talk() -> None:
-    assert MIKA.contract(1024).reply_reserve == 50
-    assert replace(MIKA, sampling=Sampling(max_new_tokens=900)).contract(256).reply_reserve == 128
-    contract = MIKA.contract(512, template="dialogue")
-    assert (contract.persona, contract.user, contract.template, contract.context_window) == (
+    assert MIKA.prompt_config(1024).reply_reserve == 50
+    assert replace(MIKA, sampling=Sampling(max_new_tokens=900)).prompt_config(256).reply_reserve == 128
+    prompt_config = MIKA.prompt_config(512, template="dialogue")
+    assert (prompt_config.persona, prompt_config.user, prompt_config.template, prompt_config.context_window) == (
         "みか",
         "健",
         "dialogue",

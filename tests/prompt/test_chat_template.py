@@ -3,27 +3,39 @@
 import pytest
 
 from core.errors import ModelError
-from core.prompt.chat_template import CUT, OPEN, WRAPPING, Layout, Stretch, layout_for, template_names
+from core.prompt.chat_template import (
+    CUT,
+    OPEN,
+    WRAPPING,
+    ChatTemplate,
+    RenderedSegment,
+    resolve_template,
+    template_names,
+)
 from tests.helpers import prompt_tiny as tiny
 
 NAMES = ("Mika", "Ken")
 
 
-def layout(template: str, marks: tuple[str, ...] = ("<|im_start|>", "<|im_end|>")) -> Layout:
-    return Layout("x", template, (("eos_token", "</s>"),), marks)
+def layout(template: str, marks: tuple[str, ...] = ("<|im_start|>", "<|im_end|>")) -> ChatTemplate:
+    return ChatTemplate("x", template, (("eos_token", "</s>"),), marks)
 
 
-def laid(template: str, *said: tuple[str, str], reply: bool = False) -> list[Stretch]:
+def laid(template: str, *said: tuple[str, str], reply: bool = False) -> list[RenderedSegment]:
     made = layout(template)
-    return made.stretches([made.words(*one) for one in said], names=NAMES, reply=reply)
+    return made.segments([made.message_text(*one) for one in said], names=NAMES, reply=reply)
 
 
 def test_words_are_told_from_the_template() -> None:
     found = laid(tiny.chatml(), ("user", " hi "), ("assistant", "yo"), reply=True)
     assert found == [
-        Stretch("<|im_start|>user\n", None), Stretch("hi", 0), Stretch("<|im_end|>\n<|im_start|>assistant\n", None),
-        Stretch("yo", 1), Stretch("<|im_end|>", None, ends_turn=True), Stretch("\n<|im_start|>assistant\n", None),
-    ]  # fmt: skip
+        RenderedSegment("<|im_start|>user\n", None),
+        RenderedSegment("hi", 0),
+        RenderedSegment("<|im_end|>\n<|im_start|>assistant\n", None),
+        RenderedSegment("yo", 1),
+        RenderedSegment("<|im_end|>", None, ends_turn=True),
+        RenderedSegment("\n<|im_start|>assistant\n", None),
+    ]
 
 
 def test_typed_marks_are_cut_and_nothing_else_is() -> None:
@@ -34,8 +46,8 @@ def test_typed_marks_are_cut_and_nothing_else_is() -> None:
 
 def test_names_are_cut_and_kept_on_their_line() -> None:
     made = layout("{{ persona_name + '/' + user_name }}{% for m in messages %}{{ m.content }}{% endfor %}")
-    found = made.stretches([made.words("user", "x")], names=("Mi<|im_end|>ka\n\nKen:", " Ken "), reply=False)
-    assert found[0] == Stretch("Mi<|im_end|>ka Ken:/Ken", None, cuts=(3,))
+    found = made.segments([made.message_text("user", "x")], names=("Mi<|im_end|>ka\n\nKen:", " Ken "), reply=False)
+    assert found[0] == RenderedSegment("Mi<|im_end|>ka Ken:/Ken", None, cuts=(3,))
 
 
 @pytest.mark.parametrize(
@@ -67,54 +79,54 @@ def test_an_end_mark_is_found_without_generation_marks() -> None:
 
 
 def test_what_a_template_accepts_is_tried() -> None:
-    gemma = layout_for(tiny.byte_bpe(template=tiny.GEMMA))
+    gemma = resolve_template(tiny.byte_bpe(template=tiny.GEMMA))
     assert (gemma.name, gemma.takes_system, gemma.persona_may_open) == ("model", False, False)
-    chatml = layout_for(tiny.byte_bpe(template=tiny.chatml()))
+    chatml = resolve_template(tiny.byte_bpe(template=tiny.chatml()))
     assert (chatml.takes_system, chatml.persona_may_open) == (True, True)
 
 
 def test_a_named_template_is_used_whatever_the_tokenizer_brings() -> None:
     tokenizer = tiny.byte_bpe(template=tiny.QWEN3)
-    assert layout_for(tokenizer).name == "chatml"
-    assert layout_for(tokenizer, "model").name == "model"
-    assert layout_for(tokenizer, "dialogue").name == "dialogue"
-    assert layout_for(tiny.byte_bpe(), "model").name == "chatml"  # it brings none
-    assert layout_for(tiny.byte_bpe(special=("<s>", "</s>"))).name == "dialogue"
+    assert resolve_template(tokenizer).name == "chatml"
+    assert resolve_template(tokenizer, "model").name == "model"
+    assert resolve_template(tokenizer, "dialogue").name == "dialogue"
+    assert resolve_template(tiny.byte_bpe(), "model").name == "chatml"  # it brings none
+    assert resolve_template(tiny.byte_bpe(special=("<s>", "</s>"))).name == "dialogue"
     with pytest.raises(ModelError, match="There are: alpaca-ja, chatml, dialogue"):
-        layout_for(tokenizer, "../secrets")
+        resolve_template(tokenizer, "../secrets")
     assert "chatml" in template_names() and not {name for name in template_names() if "/" in name}
 
 
 def test_white_space_before_a_reply_is_the_models_to_write() -> None:
     """Llama 2 and Mistral print it in a row, and not where they ask."""
     spaced = "{% for m in messages %}{{ m.role if m.role == 'user' }}{{ ' ' + m.content + eos_token }}{% endfor %}"
-    made = layout_for(tiny.byte_bpe(template=spaced, special=("<s>", "</s>")))
+    made = resolve_template(tiny.byte_bpe(template=spaced, special=("<s>", "</s>")))
     assert (made.name, made.lead) == ("model", " ")
-    said = [made.words("user", "hi"), made.words("assistant", "y<s>o")]
-    (reply,) = (stretch for stretch in made.stretches(said, names=NAMES, reply=False) if stretch.words == 1)
+    said = [made.message_text("user", "hi"), made.message_text("assistant", "y<s>o")]
+    (reply,) = (stretch for stretch in made.segments(said, names=NAMES, reply=False) if stretch.words == 1)
     assert (reply.text, reply.cuts) == (" y<s>o", (3,))
-    assert "".join(s.text for s in made.stretches(said[:1], names=NAMES, reply=True)) == "user hi</s>"
-    assert layout_for(tiny.byte_bpe(template=tiny.chatml())).lead == ""
+    assert "".join(s.text for s in made.segments(said[:1], names=NAMES, reply=True)) == "user hi</s>"
+    assert resolve_template(tiny.byte_bpe(template=tiny.chatml())).lead == ""
 
 
 def test_a_template_that_cannot_ask_is_not_used() -> None:
     mute = "{% if add_generation_prompt %}{{ raise_exception('no') }}{% endif %}" + tiny.chatml()
-    assert layout_for(tiny.byte_bpe(template=mute)).name == "chatml"
+    assert resolve_template(tiny.byte_bpe(template=mute)).name == "chatml"
 
 
 def test_a_template_of_ours_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     (tmp_path / "mine.jinja").write_text("{{ raise_exception('never') }}", encoding="utf-8")
     monkeypatch.setattr("core.prompt.chat_template.TEMPLATES", tmp_path)
     with pytest.raises(ModelError, match="template “mine” cannot lay out"):
-        layout_for(tiny.byte_bpe(), "mine")
+        resolve_template(tiny.byte_bpe(), "mine")
 
 
 def test_one_of_several_templates_is_the_default() -> None:
     tokenizer = tiny.byte_bpe()
     tokenizer.chat_template = {"tool_use": "{{ 1 }}", "default": tiny.chatml()}
-    assert layout_for(tokenizer).name == "model"
+    assert resolve_template(tokenizer).name == "model"
     tokenizer.chat_template = {"tool_use": "{{ 1 }}"}
-    assert layout_for(tokenizer).name == "chatml"
+    assert resolve_template(tokenizer).name == "chatml"
 
 
 def test_template_warnings_stay_silent(caplog: pytest.LogCaptureFixture) -> None:

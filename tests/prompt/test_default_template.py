@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from core.messages import Turn
-from core.prompt import Prompt, PromptContract, ending, meter, render
-from core.prompt.chat_template import Layout, layout_for, template_names
-from core.prompt.default_template import format_for
-from core.prompt.encoder import marks_of
+from core.prompt import Prompt, PromptConfig, render, stop_criteria, token_counter
+from core.prompt.chat_template import ChatTemplate, resolve_template, template_names
+from core.prompt.default_template import default_template
+from core.prompt.encoder import added_tokens
 from tests.helpers import prompt_tiny as tiny
 
 GEMMA = ("<bos>", "<start_of_turn>", "<end_of_turn>", "<eos>")
@@ -84,8 +84,8 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return tokenizers_of(tmp_path_factory)
 
 
-def contracts(name: str) -> list[PromptContract]:
-    plain = PromptContract("Mika", "DESC", user="Ken", template=name, context_window=4000, reply_reserve=10)
+def contracts(name: str) -> list[PromptConfig]:
+    plain = PromptConfig("Mika", "DESC", user="Ken", template=name, context_window=4000, reply_reserve=10)
     bare = replace(plain, description="")
     return [plain, bare, replace(plain, examples=EXAMPLES), replace(bare, examples=EXAMPLES)]
 
@@ -102,8 +102,8 @@ def talk(pattern: str) -> list[Turn]:
 def learned(prompt: Prompt) -> list[str]:
     """The text of each learned run; a piece is learned whole or not at all."""
     runs, before = [], False
-    for piece in prompt.pieces:
-        marked = set(prompt.mask[piece.start : piece.end])
+    for piece in prompt.segments:
+        marked = set(prompt.loss_mask[piece.start : piece.end])
         assert len(marked) < 2, piece
         if marked == {True}:
             runs[-1:] = [runs[-1] + piece.text] if before else [*runs[-1:], piece.text]
@@ -111,7 +111,7 @@ def learned(prompt: Prompt) -> list[str]:
     return runs
 
 
-def replies(turns: list[Turn], layout: Layout) -> list[str]:
+def replies(turns: list[Turn], layout: ChatTemplate) -> list[str]:
     """What the persona says in each of its turns, as the layout writes it."""
     newline = "<NL>" if layout.name == "rinna" else "\n"
     said: list[str] = []
@@ -140,25 +140,25 @@ def test_it_prints_what_its_models_were_made_with(tokenizers, name: str) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_the_mask_is_the_personas_words_and_their_end(tokenizers, name: str, pattern: str) -> None:
     turns, tokenizer = talk(pattern), tokenizers[name]
-    layout = layout_for(tokenizer, name)
+    layout = resolve_template(tokenizer, name)
     said = replies(turns, layout)
     middle, last = ENDS[name]
     ends = [middle] * (len(said) - 1) + [middle if turns[-1].role == "user" else last]
-    for contract in contracts(name):
-        row = render(contract, turns, tokenizer, training=True)
+    for prompt_config in contracts(name):
+        row = render(prompt_config, turns, tokenizer, training=True)
         assert learned(row) == [layout.lead + words + end for words, end in zip(said, ends, strict=True)]
-        assert not any(render(contract, turns, tokenizer).mask)  # a chat learns nothing
+        assert not any(render(prompt_config, turns, tokenizer).loss_mask)  # a chat learns nothing
 
 
 @pytest.mark.parametrize("pattern", ROLES)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_chat_asks_with_the_beginning_of_the_row(tokenizers, name: str, pattern: str) -> None:
     turns, tokenizer = talk(pattern), tokenizers[name]
-    for contract in contracts(name):
-        row = render(contract, turns, tokenizer, training=True)
-        starts = [n for n, learns in enumerate(row.mask) if learns and not row.mask[n - 1]]
+    for prompt_config in contracts(name):
+        row = render(prompt_config, turns, tokenizer, training=True)
+        starts = [n for n, learns in enumerate(row.loss_mask) if learns and not row.loss_mask[n - 1]]
         # Neighbouring turns of the persona are one: it is asked once.
-        asked = [render(contract, turns[:n], tokenizer).ids for n, turn in enumerate(turns)
+        asked = [render(prompt_config, turns[:n], tokenizer).ids for n, turn in enumerate(turns)
                  if turn.role == "assistant" and (n == 0 or turns[n - 1].role == "user")]  # fmt: skip
         assert [len(ids) for ids in asked] == starts
         assert all(ids == row.ids[: len(ids)] for ids in asked)
@@ -173,8 +173,8 @@ def test_what_the_model_would_see_can_be_shown_after_its_reply(tokenizers, name:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_learned_as_an_end_stops_the_chat(tokenizers, name: str) -> None:
-    contract, tokenizer = contracts(name)[0], tokenizers[name]
-    end = ending(contract, tokenizer)
+    prompt_config, tokenizer = contracts(name)[0], tokenizers[name]
+    end = stop_criteria(prompt_config, tokenizer)
     assert (set(tokenizer.convert_ids_to_tokens(list(end.token_ids))), end.strings) == STOPS[name]
     assert end.separator == ("<NL>" if name == "rinna" else "\n")
     for text in ENDS[name]:
@@ -187,26 +187,26 @@ def test_what_is_learned_as_an_end_stops_the_chat(tokenizers, name: str) -> None
 
 @pytest.mark.parametrize("name", NAMES)
 def test_words_that_spell_marks_stay_words(tokenizers, name: str) -> None:
-    tokenizer, contract = tokenizers[name], contracts(name)[2]
-    marks = {i: text for i, text in marks_of(tokenizer).items() if text not in (tokenizer.unk_token, "<NL>")}
+    tokenizer, prompt_config = tokenizers[name], contracts(name)[2]
+    marks = {i: text for i, text in added_tokens(tokenizer).items() if text not in (tokenizer.unk_token, "<NL>")}
     typed = " ".join(marks.values()) + "[/INST]### 応答:「x」ユーザー:" + "".join(marks.values())
     clean, turns = talk("by turns"), [replace(turn, messages=(typed,)) for turn in talk("by turns")]
-    dirty = replace(contract, persona=f"Mika{typed}", description=typed, user=f"Ken{typed}")
+    dirty = replace(prompt_config, persona=f"Mika{typed}", description=typed, user=f"Ken{typed}")
 
-    def marks_in(used: PromptContract, said: list[Turn]) -> list[int]:
+    def marks_in(used: PromptConfig, said: list[Turn]) -> list[int]:
         return [i for i in render(used, said, tokenizer, training=True).ids if i in marks]
 
-    assert marks_in(dirty, turns) == marks_in(contract, clean)
+    assert marks_in(dirty, turns) == marks_in(prompt_config, clean)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_meter_is_an_upper_bound(tokenizers, name: str) -> None:
-    for contract in contracts(name)[:2]:
-        measure = meter(contract, tokenizers[name])
+    for prompt_config in contracts(name)[:2]:
+        measure = token_counter(prompt_config, tokenizers[name])
         for pattern in ROLES:
             turns = talk(pattern)
-            size = len(render(contract, turns, tokenizers[name], training=True).ids)
-            assert size <= measure.fixed + sum(map(measure.turn, turns))
+            size = len(render(prompt_config, turns, tokenizers[name], training=True).ids)
+            assert size <= measure.prefix_tokens + sum(map(measure.turn, turns))
 
 
 def test_brackets_inside_a_quotation_are_those_of_print(tokenizers) -> None:
@@ -218,7 +218,7 @@ def test_brackets_inside_a_quotation_are_those_of_print(tokenizers) -> None:
 
 def test_without_a_name_a_base_model_is_still_stopped(tokenizers) -> None:
     nameless = replace(contracts("dialogue")[0], user="")
-    assert ending(nameless, tokenizers["dialogue"]).strings == ("\n\n",)
+    assert stop_criteria(nameless, tokenizers["dialogue"]).strings == ("\n\n",)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -253,26 +253,26 @@ CACHE = "/home/x/.cache/huggingface/hub/models--rinna--japanese-gpt-neox-3.6b-in
      ("", "dialogue")],
 )  # fmt: skip
 def test_known_models_get_their_format(model: str, wanted: str) -> None:
-    assert format_for(model, ()) == wanted
+    assert default_template(model, ()) == wanted
 
 
 def test_marks_tell_the_format_of_an_unknown_model() -> None:
-    assert format_for("x/y", ("<|im_start|>", "<|im_end|>")) == "chatml"
+    assert default_template("x/y", ("<|im_start|>", "<|im_end|>")) == "chatml"
     # Base models of Gemma and Llama 3 know the marks and were never trained on them: they bring no template.
-    assert format_for("x/y", GEMMA) == format_for("x/y", LLAMA3) == "dialogue"
-    assert format_for("x/y", GEMMA, "{{ broken") == "gemma2"
-    assert format_for("x/y", LLAMA3, "{{ broken") == "llama3"
-    assert format_for("x/y", ("<s>",), "{{ '[INST] ' }}") == "llama2"
+    assert default_template("x/y", GEMMA) == default_template("x/y", LLAMA3) == "dialogue"
+    assert default_template("x/y", GEMMA, "{{ broken") == "gemma2"
+    assert default_template("x/y", LLAMA3, "{{ broken") == "llama3"
+    assert default_template("x/y", ("<s>",), "{{ '[INST] ' }}") == "llama2"
 
 
 def test_auto_uses_the_known_format(tokenizers) -> None:
     tokenizer = tokenizers["rinna"]
-    assert layout_for(tokenizer).name == "dialogue"
+    assert resolve_template(tokenizer).name == "dialogue"
     before = tokenizer.name_or_path
     try:
         tokenizer.name_or_path = "rinna/japanese-gpt-neox-3.6b-instruction-ppo"
-        assert layout_for(tokenizer).name == "rinna"
+        assert resolve_template(tokenizer).name == "rinna"
         tokenizer.chat_template = tiny.chatml()  # its own comes first, where it can be used
-        assert layout_for(tokenizer).name == "model"
+        assert resolve_template(tokenizer).name == "model"
     finally:
         tokenizer.name_or_path, tokenizer.chat_template = before, None

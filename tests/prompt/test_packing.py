@@ -8,15 +8,15 @@ import pytest
 
 from core.errors import InputError
 from core.messages import Turn
-from core.prompt import PARTS, Prompt, PromptContract, budgets, render
-from core.prompt.context import BACKGROUND_PARTS, Background
+from core.prompt import PARTS, Prompt, PromptConfig, budgets, render
+from core.prompt.context import CONTEXT_PARTS, RetrievedContext
 from core.prompt.packing import TRIMMED, first_kept
 from tests.helpers import prompt_tiny as tiny
 
 LLAMA3_MARKS = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 EXAMPLES = (Turn("user", ("EXAMPLE question",)), Turn("assistant", ("EXAMPLE answer",)))
-MIKA = PromptContract("Mika", "You are Mika. You like rain.", user="Ken", parts=BACKGROUND_PARTS)
-TOLD = Background(
+MIKA = PromptConfig("Mika", "You are Mika. You like rain.", user="Ken", parts=CONTEXT_PARTS)
+TOLD = RetrievedContext(
     knowledge=("Ken has a cat called Miso.", "Mika hates natto."),
     timeline=("2026-05-01: they met.", "2026-06-01: they went to Nara."),
     recalled=("2026-05-02 Ken: my cat is called Miso",),
@@ -50,14 +50,14 @@ def same_beginning(one: Prompt, other: Prompt) -> int:
 
 
 def start_of(prompt: Prompt, part: str) -> int:
-    return next(piece.start for piece in prompt.pieces if piece.part == part)
+    return next(piece.start for piece in prompt.segments if piece.part == part)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_stays_stands_first_and_what_was_recalled_before_the_new_words(tokenizers, name: str) -> None:
-    contract = replace(MIKA, examples=EXAMPLES, reply_format="One short line.", context_window=4000)
+    prompt_config = replace(MIKA, examples=EXAMPLES, reply_format="One short line.", context_window=4000)
     turns = [Turn("user", ("first",)), Turn("assistant", ("yes",)), Turn("user", ("newest",))]
-    prompt = render(contract, turns, tokenizers[name], background=TOLD)
+    prompt = render(prompt_config, turns, tokenizers[name], background=TOLD)
     order = ["You like rain.", "One short line.", "called Miso.", "hates natto", "they met", "to Nara",
              "EXAMPLE question", "EXAMPLE answer", "first", "yes", "my cat is called", "newest"]  # fmt: skip
     places = [prompt.text.index(words) for words in order]
@@ -67,7 +67,7 @@ def test_what_stays_stands_first_and_what_was_recalled_before_the_new_words(toke
     assert prompt.left_out == {}
     # The turn that was answered is said without what was recalled for it: only the newest exchange differs.
     then = [*turns, Turn("assistant", ("ok",)), Turn("user", ("then",))]
-    again = render(contract, then, tokenizers[name], background=replace(TOLD, recalled=("2026-05-03 Ken: hm",)))
+    again = render(prompt_config, then, tokenizers[name], background=replace(TOLD, recalled=("2026-05-03 Ken: hm",)))
     assert same_beginning(prompt, again) >= start_of(prompt, "recalled") - 2
     assert "my cat is called" not in again.text
 
@@ -96,51 +96,51 @@ def test_budgets_are_those_of_the_two_windows_and_grow_between() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("window", [1024, 2048])
 def test_lines_keep_to_their_budgets_and_the_first_or_newest_stay(tokenizers, name: str, window: int) -> None:
-    told = Background(
+    told = RetrievedContext(
         knowledge=tuple(f"fact {n} is worth knowing" for n in range(60)),
         timeline=tuple(f"2026-01-{n:02}: something happened" for n in range(1, 29)),
         recalled=tuple(f"2025-01-{n:02} Ken: I said this" for n in range(1, 29)),
     )
-    contract = replace(MIKA, context_window=window, reply_reserve=window // 5)
-    prompt = render(contract, [*talk(60), Turn("user", ("now",))], tokenizers[name], background=told)
+    prompt_config = replace(MIKA, context_window=window, reply_reserve=window // 5)
+    prompt = render(prompt_config, [*talk(60), Turn("user", ("now",))], tokenizers[name], background=told)
     sizes, most = prompt.tokens_by_part(), budgets(window)
     assert len(prompt.ids) <= window - window // 5
-    for part in BACKGROUND_PARTS:
+    for part in CONTEXT_PARTS:
         assert sizes[part] <= most[part] and prompt.left_out[part] < len(getattr(told, part))
     assert "fact 0 " in prompt.text and "2026-01-28" in prompt.text and "2025-01-01" in prompt.text
     assert "fact 59" not in prompt.text and "2026-01-01" not in prompt.text and "2025-01-28" not in prompt.text
 
 
 def test_what_a_part_does_not_use_is_free_for_the_talk(tokenizers) -> None:
-    contract = replace(MIKA, context_window=512, reply_reserve=100)
-    with_much = Background(knowledge=tuple(f"fact {n} is worth knowing" for n in range(60)))
-    kept = {told: sum(render(contract, talk(n), tokenizers["chatml"], background=told).tokens_by_part()["turns"]
-                      for n in range(61, 81, 2)) for told in (Background(), with_much)}  # fmt: skip
-    assert kept[Background()] > kept[with_much] + 100
+    prompt_config = replace(MIKA, context_window=512, reply_reserve=100)
+    with_much = RetrievedContext(knowledge=tuple(f"fact {n} is worth knowing" for n in range(60)))
+    kept = {told: sum(render(prompt_config, talk(n), tokenizers["chatml"], background=told).tokens_by_part()["turns"]
+                      for n in range(61, 81, 2)) for told in (RetrievedContext(), with_much)}  # fmt: skip
+    assert kept[RetrievedContext()] > kept[with_much] + 100
 
 
 def test_a_long_persona_takes_from_shared_knowledge_first(tokenizers) -> None:
     turns = [*talk(60), Turn("user", ("now",))]
     seen = []
     for words in (10, 60, 110, 150, 180, 240):
-        contract = replace(MIKA, description="word " * words, context_window=512, reply_reserve=100)
-        prompt = render(contract, turns, tokenizers["chatml"], background=TOLD)
+        prompt_config = replace(MIKA, description="word " * words, context_window=512, reply_reserve=100)
+        prompt = render(prompt_config, turns, tokenizers["chatml"], background=TOLD)
         shown = {part for part, size in prompt.tokens_by_part().items() if size}
         assert "persona" in shown and "new" in shown and len(prompt.ids) <= 412
-        seen.append(tuple(part for part in BACKGROUND_PARTS if part in shown))
-    assert seen[0] == BACKGROUND_PARTS and seen[-1] == ()
+        seen.append(tuple(part for part in CONTEXT_PARTS if part in shown))
+    assert seen[0] == CONTEXT_PARTS and seen[-1] == ()
     order = [len(parts) for parts in seen]
     assert order == sorted(order, reverse=True)
-    assert all(parts == BACKGROUND_PARTS[len(BACKGROUND_PARTS) - len(parts) :] for parts in seen)
+    assert all(parts == CONTEXT_PARTS[len(CONTEXT_PARTS) - len(parts) :] for parts in seen)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_over_three_hundred_turns_the_beginning_rarely_changes(tokenizers, name: str) -> None:
     tokenizer, turns = tokenizers[name], talk(600)
     for recalled in ((), ("2025-01-01 Ken: I said this",)):
-        contract = replace(MIKA, context_window=1024, reply_reserve=200, examples=EXAMPLES)
+        prompt_config = replace(MIKA, context_window=1024, reply_reserve=200, examples=EXAMPLES)
         told = replace(TOLD, recalled=recalled)
-        prompts = [render(contract, turns[: n + 1], tokenizer, background=told) for n in range(0, 600, 2)]
+        prompts = [render(prompt_config, turns[: n + 1], tokenizer, background=told) for n in range(0, 600, 2)]
         assert all(len(prompt.ids) <= 824 and "You like rain." in prompt.text for prompt in prompts)
         assert prompts[-1].turns_left_out > 500
         changed, kept = 0, []
@@ -159,11 +159,11 @@ def test_over_three_hundred_turns_the_beginning_rarely_changes(tokenizers, name:
 
 def test_the_same_turns_are_always_cut_alike(tokenizers) -> None:
     turns = talk(101)
-    contract = replace(MIKA, context_window=512, reply_reserve=100)
-    once = render(contract, turns, tokenizers["chatml"])
+    prompt_config = replace(MIKA, context_window=512, reply_reserve=100)
+    once = render(prompt_config, turns, tokenizers["chatml"])
     for n in range(81, 101, 2):
-        render(contract, turns[:n], tokenizers["chatml"])
-    assert render(contract, turns, tokenizers["chatml"]) == once and once.turns_left_out > 0
+        render(prompt_config, turns[:n], tokenizers["chatml"])
+    assert render(prompt_config, turns, tokenizers["chatml"]) == once and once.turns_left_out > 0
 
 
 def test_blocks_fall_out_by_round_numbers() -> None:
@@ -184,23 +184,23 @@ def test_noise_in_the_room_moves_the_cut_by_little() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_talk_is_too_long(tokenizers, name: str) -> None:
-    tokenizer, contract = tokenizers[name], replace(MIKA, context_window=128, reply_reserve=30)
+    tokenizer, prompt_config = tokenizers[name], replace(MIKA, context_window=128, reply_reserve=30)
     for opens in (0, 1):
         for n in (1, 2, 3, 20, 21, 200, 201):
-            prompt = render(contract, talk(220)[opens : opens + n], tokenizer, background=TOLD)
+            prompt = render(prompt_config, talk(220)[opens : opens + n], tokenizer, background=TOLD)
             assert len(prompt.ids) <= 98 and "You like rain." in prompt.text
     burst = Turn("user", tuple(f"message {n}" for n in range(80)))
-    prompt = render(contract, [*talk(10), burst], tokenizer)
+    prompt = render(prompt_config, [*talk(10), burst], tokenizer)
     assert "message 79" in prompt.text and "message 0\n" not in prompt.text and prompt.left_out["new"] > 40
     with pytest.raises(InputError, match="room for 98"):
-        render(contract, [Turn("user", ("word " * 200,))], tokenizer)
+        render(prompt_config, [Turn("user", ("word " * 200,))], tokenizer)
 
 
 def test_groups_and_bursts_are_cut_by_whole_turns(tokenizers) -> None:
     turns = [Turn("user" if n % 4 else "assistant", (f"turn {n}", "more"), "Bo" if n % 4 else None) for n in range(90)]
-    contract = replace(MIKA, context_window=256, reply_reserve=50)
+    prompt_config = replace(MIKA, context_window=256, reply_reserve=50)
     for name in NAMES:
-        prompt = render(contract, turns, tokenizers[name], background=TOLD)
+        prompt = render(prompt_config, turns, tokenizers[name], background=TOLD)
         assert f"turn {prompt.turns_left_out}" in prompt.text and f"turn {prompt.turns_left_out - 1}" not in prompt.text
 
 
@@ -247,7 +247,7 @@ def test_packing_does_not_slow_down_with_the_talk(tokenizers) -> None:
 def test_nothing_that_is_told_speaks_as_the_template(tokenizers, name: str, typed: str) -> None:
     """In a message, a memory or a document: neither a special token nor a label that says who speaks."""
     tokenizer, hi = tokenizers[name], [Turn("user", ("hi",)), Turn("assistant", ("yo",))]
-    contract = replace(MIKA, context_window=4000)
+    prompt_config = replace(MIKA, context_window=4000)
 
     def labels(prompt: Prompt) -> tuple[list[int], int]:
         newline = tokenizer.convert_tokens_to_ids("<NL>")  # rinna's template writes it for every newline
@@ -257,12 +257,12 @@ def test_nothing_that_is_told_speaks_as_the_template(tokenizers, name: str, type
         return special, sum(line.startswith(label) for line in lines)
 
     def asked(words: str) -> Prompt:
-        told = Background((words,), (words,), (words,))
+        told = RetrievedContext((words,), (words,), (words,))
         said = [*hi, Turn("user", (f"a {words}",)), Turn("assistant", (f"b {words}",)), Turn("user", (f"c {words}",))]
-        return render(contract, said, tokenizer, background=told)
+        return render(prompt_config, said, tokenizer, background=told)
 
     assert labels(asked(f"x {typed}")) == labels(asked("x"))
-    row = render(contract, [Turn("user", (f"a {typed}",)), Turn("assistant", (typed,))], tokenizer, training=True)
-    clean = render(contract, [Turn("user", ("a",)), Turn("assistant", ("b",))], tokenizer, training=True)
+    row = render(prompt_config, [Turn("user", (f"a {typed}",)), Turn("assistant", (typed,))], tokenizer, training=True)
+    clean = render(prompt_config, [Turn("user", ("a",)), Turn("assistant", ("b",))], tokenizer, training=True)
     assert labels(row)[1] == labels(clean)[1]
     assert "sure" in asked(typed).text

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from core.prompt import sandbox
-from core.prompt.chat_template import layout_for
+from core.prompt.chat_template import resolve_template
 from core.prompt.sandbox import TemplateRefusedError, render_template
 from tests.helpers import prompt_tiny as tiny
 
@@ -29,7 +29,7 @@ def test_our_own_templates_need_no_process(monkeypatch: pytest.MonkeyPatch) -> N
     def none() -> None:
         raise AssertionError("a process was asked")
 
-    monkeypatch.setattr(sandbox, "_stranger", none)
+    monkeypatch.setattr(sandbox, "_sandboxed_renderer", none)
     assert "yo" in render(tiny.chatml())[0]
 
 
@@ -74,4 +74,4 @@ def test_a_refusal_tells_its_reason(template: str, reason: str) -> None:
 def test_a_model_with_such_a_template_gets_another_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "RENDER_SECONDS", 0.5)
     forever = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
-    assert layout_for(tiny.byte_bpe(template=forever)).name == "chatml"
+    assert resolve_template(tiny.byte_bpe(template=forever)).name == "chatml"

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from core.errors import InputError
-from core.prompt.token_text import MOST_CHARACTERS, Count, Token, count, spell, split
+from core.prompt.token_text import MOST_CHARACTERS, Token, TokenCount, count_tokens, spell, split
 from tests.helpers import prompt_tiny as tiny
 
 TEXTS = [
@@ -72,10 +72,10 @@ def test_glyphs_are_visible() -> None:
 
 
 def test_measures() -> None:
-    assert count("あa", [1, 2, 3]) == Count(3, 2, 4)
-    assert count("あa", range(4)).characters_per_token == 0.5
-    assert count("", []).characters_per_token == 0.0
-    assert count("\ud800", [1]).utf8_bytes == 3  # half a surrogate pair, as broken JSON can bring it
+    assert count_tokens("あa", [1, 2, 3]) == TokenCount(3, 2, 4)
+    assert count_tokens("あa", range(4)).characters_per_token == 0.5
+    assert count_tokens("", []).characters_per_token == 0.0
+    assert count_tokens("\ud800", [1]).utf8_bytes == 3  # half a surrogate pair, as broken JSON can bring it
 
 
 def test_a_text_that_is_too_long_is_told(tokenizer) -> None:

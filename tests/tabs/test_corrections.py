@@ -5,9 +5,9 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from core.chat.conversation import Made
+from core.chat.conversation import ReplyMetadata
 from core.data.preferences import Preferences
-from core.prompt import Piece, Prompt
+from core.prompt import Prompt, Segment
 from core.settings import Settings
 from tabs.data.corrections import CorrectionHandlers
 from tabs.ui.services import Services, make_services
@@ -24,8 +24,8 @@ def services(tmp_path: Path) -> Services:
 def corrected(services: Services, persona: str = "yui") -> str:
     """A talk of KEY's owner with one rewritten reply, whose prompt was kept."""
     shelf, me = services.conversations, owner(services)
-    talk = shelf.new(persona).said("user", "<b>hi").said("assistant", "too stiff", made=Made("mini"))
-    shelf.keep_prompt(me, talk, Prompt((1, 2), (False,) * 2, (Piece("new", "PROMPT <i>", 0, 2),), 64).to_json())
+    talk = shelf.new(persona).said("user", "<b>hi").said("assistant", "too stiff", made=ReplyMetadata("mini"))
+    shelf.keep_prompt(me, talk, Prompt((1, 2), (False,) * 2, (Segment("new", "PROMPT <i>", 0, 2),), 64).to_json())
     return shelf.save(me, talk.edited(1, "やっほー")).id
 
 
@@ -48,11 +48,11 @@ def test_rows_and_pairs_reach_training_and_nobody_elses(services: Services) -> N
     handlers = CorrectionHandlers(services)
     corrected(services)
     sets, _ = handlers.add(KEY, "yui/", "", visit())
-    (saved,) = services.datasets.list(owner(services))
+    (saved,) = services.datasets.list_all(owner(services))
     assert sets.value == saved.folder.name and saved.info.train_rows == 1 and saved.info.description
     for _ in range(2):
         handlers.prefer(KEY, "yui/", visit())
-    (pair,) = Preferences(services.workspace).list(owner(services))
+    (pair,) = Preferences(services.workspace).list_all(owner(services))
     assert (pair.chosen, pair.rejected, pair.persona) == (("やっほー",), ("too stiff",), saved.info.persona)
     assert "empty" in handlers.show(OTHER, "yui/", visit())[1]
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from core.data.ledger import Fate
+from core.data.ledger import Outcome
 from core.prompt import render
 from tabs.data import open_log, saved_sets
-from tabs.data.data_context import Desk
+from tabs.data.data_context import DataContext
 from tabs.data.exports import ExportHandlers
 from tabs.data.gaps import STEPS, Histogram, duration, nearest, picture
-from tabs.data.open_handlers import OpeningHandlers
+from tabs.data.open_handlers import OpenLogHandlers
 from tabs.data.open_log import OpenLog, OpenLogs
 from tabs.data.outputs import UNCHANGED, View
 from tabs.data.profile_view import ProfileHandlers
-from tabs.data.recipe_form import Form
+from tabs.data.recipe_form import RecipeForm
 from tabs.data.row_handlers import RowHandlers
-from tabs.data.rows import contract_of
+from tabs.data.rows import prompt_config_of
 from tabs.data.saved_sets import SavedHandlers
 from tabs.data.variants_view import VariantHandlers
 from tabs.ui.services import Services
@@ -50,8 +50,8 @@ class Tab:
     steps: list[View] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.services, OpenLogs(self.services.workspace))
-        self.opening, self.rows = OpeningHandlers(self.desk), RowHandlers(self.desk)
+        self.desk = DataContext(self.services, OpenLogs(self.services.workspace))
+        self.opening, self.rows = OpenLogHandlers(self.desk), RowHandlers(self.desk)
 
     @property
     def owner(self) -> str:
@@ -107,9 +107,9 @@ class Tab:
     ) -> "Tab":  # fmt: skip
         """What the page sends when something of the form changes: all of it, as it stands."""
         now, recipe = self.opened, self.opened.choices.recipe
-        stands = Form(
+        stands = RecipeForm(
             STEPS.index(gap), recipe.shape, recipe.burst, recipe.separator, recipe.clean, recipe.turns, recipe.context,
-            round(100 * recipe.dev_share), round(100 * recipe.test_share), now.choices.line, recipe.private,
+            round(100 * recipe.validation_share), round(100 * recipe.test_share), now.choices.line, recipe.private,
             list(recipe.names),
         )  # fmt: skip
         described = now.description if description is None else description
@@ -298,13 +298,13 @@ def test_nobody_sees_anothers_log(tab: Tab) -> None:
         lambda: ExportHandlers(tab.desk).look(OTHER, tab.log, "rows", "none", True, visit()),
         lambda: ProfileHandlers(tab.desk).unfold(OTHER, tab.log, "葵", visit()),
         lambda: list(VariantHandlers(tab.desk).compare(OTHER, tab.log, visit())),
-        lambda: list(OpeningHandlers(tab.desk).take_variant(OTHER, tab.log, "1-none-newline-raw", visit())),
+        lambda: list(OpenLogHandlers(tab.desk).take_variant(OTHER, tab.log, "1-none-newline-raw", visit())),
         lambda: RowHandlers(tab.desk).save(OTHER, tab.log, "x", visit()),
-        lambda: list(OpeningHandlers(tab.desk).reread(OTHER, tab.log, "", *[None] * 6, visit())),
+        lambda: list(OpenLogHandlers(tab.desk).reread(OTHER, tab.log, "", *[None] * 6, visit())),
     ):
         with pytest.raises(gr.Error):
             work()
-    OpeningHandlers(tab.desk).put_away(OTHER, visit())
+    OpenLogHandlers(tab.desk).put_away(OTHER, visit())
     assert tab.arrive().log and tab.opened
 
 
@@ -314,7 +314,7 @@ def test_a_window_that_shows_a_replaced_log_is_told(tab: Tab) -> None:
     tab.upload(CHAT)
     with pytest.raises(gr.Error, match="another window"):
         tab.rows.save(KEY, old, "x", tab.request)
-    assert tab.services.datasets.list(tab.owner) == ()
+    assert tab.services.datasets.list_all(tab.owner) == ()
 
 
 def test_putting_away_removes_the_upload_and_keeps_data_sets(tab: Tab) -> None:
@@ -322,7 +322,7 @@ def test_putting_away_removes_the_upload_and_keeps_data_sets(tab: Tab) -> None:
     tab.rows.save(KEY, tab.log, "kept", tab.request)
     tab.draw(iter([tab.opening.put_away(KEY, tab.request)]))
     assert tab.shelf() == [] and tab.shown["start"].visible and tab.arrive().log == ""
-    assert [s.folder.name for s in tab.services.datasets.list(tab.owner)] == ["kept"]
+    assert [s.folder.name for s in tab.services.datasets.list_all(tab.owner)] == ["kept"]
 
 
 def test_memory_holds_the_logs_that_were_used_last(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,17 +391,17 @@ def test_walking_stays_within_the_rows(tab: Tab) -> None:
     assert number.value == 2 and f"2 / {count}" in row
     assert tab.rows.next(KEY, tab.log, "train", count, tab.request)[0].value == count
     assert tab.rows.previous(KEY, tab.log, "train", 1, tab.request)[0].value == 1
-    held = tab.rows.first(KEY, tab.log, "heldout", tab.request)[1]
-    assert "said heldout" in held and "said learned" not in held
+    held = tab.rows.first(KEY, tab.log, "validation", tab.request)[1]
+    assert "said validation" in held and "said learned" not in held
 
 
 def test_a_row_tells_what_the_prompt_of_training_masks(tab: Tab) -> None:
     tab.upload(CHAT)
     loaded = tab.services.models.current()
     turns = tab.opened.prepared.train[0].turns
-    prompt = render(contract_of(tab.opened, loaded, "ja"), turns, loaded.tokenizer, training=True)
-    assert f"{len(prompt.ids)} トークン中 {sum(prompt.mask)} を学ぶ" in tab.shown["row"]
-    assert 0 < sum(prompt.mask) < len(prompt.ids) <= tab.opened.budget
+    prompt = render(prompt_config_of(tab.opened, loaded, "ja"), turns, loaded.tokenizer, training=True)
+    assert f"{len(prompt.ids)} トークン中 {sum(prompt.loss_mask)} を学ぶ" in tab.shown["row"]
+    assert 0 < sum(prompt.loss_mask) < len(prompt.ids) <= tab.opened.budget
 
 
 def test_what_people_wrote_is_escaped(tab: Tab) -> None:
@@ -421,7 +421,7 @@ def test_learning_saves_once_and_opens_the_train_tab(tab: Tab) -> None:
     assert tab.rows.learn(KEY, tab.log, name, tab.request)[3] == "葵-line"
     info = tab.services.datasets.get(tab.owner, "葵-line").info
     assert (info.persona, info.description, info.model) == ("葵", tab.opened.description, "base")
-    assert info.counts[Fate.LEARNED.value] == tab.opened.prepared.ledger.counts[Fate.LEARNED]
+    assert info.counts[Outcome.LEARNED.value] == tab.opened.prepared.ledger.counts[Outcome.LEARNED]
     tab.choose(gap=30)
     assert tab.shown["name"] == "葵-line-2"
     assert tab.rows.save(KEY, tab.log, "葵-line", tab.request)[0] == "葵-line-2"
@@ -431,18 +431,18 @@ def test_a_name_that_cannot_be_one_is_refused(tab: Tab) -> None:
     tab.upload(CHAT)
     with pytest.raises(gr.Error):
         tab.rows.save(KEY, tab.log, "../up", tab.request)
-    assert tab.services.datasets.list(tab.owner) == ()
+    assert tab.services.datasets.list_all(tab.owner) == ()
 
 
 def test_saved_sets_are_listed_shown_and_deleted_by_their_owner(tab: Tab) -> None:
     tab.upload(CHAT, "<b>.txt")
     tab.rows.save(KEY, tab.log, "mine", tab.request)
     saved = SavedHandlers(tab.services)
-    assert [value for _, value in saved.list(KEY, None, tab.request)[0].choices] == ["mine"]
+    assert [value for _, value in saved.refresh_list(KEY, None, tab.request)[0].choices] == ["mine"]
     facts, actions, sure = saved.show(KEY, "mine", tab.request)
     assert "葵" in facts and "&lt;b&gt;.txt" in facts and actions.visible and not sure.visible
     assert saved.learn(KEY, "mine", tab.request)[0] == "mine"
-    assert saved.list(OTHER, None, tab.request)[0].choices == []
+    assert saved.refresh_list(OTHER, None, tab.request)[0].choices == []
     for work in (saved.show, saved.learn):
         with pytest.raises(gr.Error):
             work(OTHER, "mine", tab.request)

@@ -11,15 +11,15 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from core.data.io.export import LAYOUTS
+from core.data.io.export import EXPORT_FORMATS
 from core.data.io.load import load_set
-from core.data.ledger import Fate
+from core.data.ledger import Outcome
 from core.data.recipe import Recipe
 from tabs.data import load_sets
 from tabs.data.charts import columns
 from tabs.data.exports import ExportHandlers
 from tabs.data.load_sets import LoadHandlers
-from tabs.data.open_log import Choices
+from tabs.data.open_log import LogChoices
 from tabs.data.outputs import UNCHANGED
 from tabs.data.profile_view import ProfileHandlers
 from tabs.data.variants_view import VariantHandlers
@@ -117,14 +117,14 @@ def test_what_the_persona_said_before_is_shown_as_context(tab: Tab) -> None:
 
 def test_the_shares_decide_what_is_kept_aside(tab: Tab) -> None:
     tab.upload(CHAT)
-    tab.choose(gap=30, dev=20, test=20)
-    assert [value for _, value in tab.shown["split"].choices] == ["train", "heldout", "test"]
+    tab.choose(gap=30, validation=20, test=20)
+    assert [value for _, value in tab.shown["split"].choices] == ["train", "validation", "test"]
     counts = tab.opened.prepared.ledger.counts
-    assert counts[Fate.TEST] and "テスト用に取り分け" in tab.shown["ledger"]
-    assert "said heldout" in tab.rows.first(KEY, tab.log, "test", tab.request)[1]
-    tab.choose(gap=30, dev=0, test=0)
-    assert Fate.HELD_OUT not in tab.opened.prepared.ledger.counts
-    assert [value for _, value in tab.shown["split"].choices] == ["train", "heldout"]
+    assert counts[Outcome.TEST] and "テスト用に取り分け" in tab.shown["ledger"]
+    assert "said validation" in tab.rows.first(KEY, tab.log, "test", tab.request)[1]
+    tab.choose(gap=30, validation=0, test=0)
+    assert Outcome.VALIDATION not in tab.opened.prepared.ledger.counts
+    assert [value for _, value in tab.shown["split"].choices] == ["train", "validation"]
 
 
 def test_fields_show_only_where_the_recipe_needs_them(tab: Tab) -> None:
@@ -140,9 +140,9 @@ def test_fields_show_only_where_the_recipe_needs_them(tab: Tab) -> None:
 
 def test_a_choice_leaves_the_form_alone_for_it_may_be_on_the_move(tab: Tab) -> None:
     tab.upload(CHAT)
-    tab.choose(dev=20)
+    tab.choose(validation=20)
     last = tab.steps[-1]
-    assert last.gap is UNCHANGED.gap and last.dev is UNCHANGED.dev and last.ledger is not UNCHANGED.ledger
+    assert last.gap is UNCHANGED.gap and last.validation is UNCHANGED.validation and last.ledger is not UNCHANGED.ledger
 
 
 def test_what_cleaning_leaves_out_is_told_with_examples(tab: Tab) -> None:
@@ -173,7 +173,7 @@ def test_a_recipe_comes_back_after_a_reload_and_is_saved(tab: Tab) -> None:
 
 def test_choices_of_an_earlier_version_are_read() -> None:
     old = {"file": "a.txt", "name": "a", "names": ["x"], "gap_minutes": 45, "budget": 64}
-    assert Choices.from_json(old) == Choices("a.txt", "a", names=("x",), budget=64)
+    assert LogChoices.from_json(old) == LogChoices("a.txt", "a", names=("x",), budget=64)
 
 
 # Privacy
@@ -191,7 +191,7 @@ def test_privacy_shows_what_changes_before_anything_is_saved(tab: Tab) -> None:
     said = str([turn for row in tab.opened.prepared.train for turn in row.turns])
     assert "090-1234-5678" not in said and "minato@" not in said
     assert "湊" in tab.opened.description and "残ります" in html  # told, for nobody else would notice
-    assert tab.services.datasets.list(tab.owner) == ()
+    assert tab.services.datasets.list_all(tab.owner) == ()
 
 
 def test_the_list_of_names_is_the_persons_own(tab: Tab) -> None:
@@ -251,7 +251,7 @@ def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:
     assert html.count('<tr class="now">') == 1 and choices.value == "1-address-newline-clean"
     made = next(one for one in tab.opened.compared if one.name == choices.value).statistics
     rows = tab.opened.prepared
-    assert made.samples == len(rows.train) + len(rows.heldout) + len(rows.test)
+    assert made.samples == len(rows.train) + len(rows.validation) + len(rows.test)
 
 
 @pytest.mark.parametrize("changed", [{"persona": "湊"}, {"gap": 30}, {"private": True}])
@@ -314,10 +314,10 @@ def test_the_download_holds_every_row_once(tab: Tab) -> None:
     rows = {name: data.decode().splitlines() for name, data in read_zip(given.value).items()}
     prepared = tab.opened.prepared
     assert [json.loads(line) for line in rows["train.jsonl"]] == [row.to_json() for row in prepared.train]
-    assert [json.loads(line) for line in rows["heldout.jsonl"]] == [row.to_json() for row in prepared.heldout]
+    assert [json.loads(line) for line in rows["validation.jsonl"]] == [row.to_json() for row in prepared.validation]
 
 
-@pytest.mark.parametrize("layout", ["rows", *LAYOUTS])
+@pytest.mark.parametrize("layout", ["rows", *EXPORT_FORMATS])
 @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
 def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, kind: str, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
@@ -365,7 +365,7 @@ def test_what_was_downloaded_loads_back(tab: Tab) -> None:
 def test_a_file_without_rows_is_told_and_leaves_nothing(tab: Tab) -> None:
     with pytest.raises(gr.Error, match="no file of rows"):
         load(tab, "no rows", "bad.jsonl")
-    assert tab.services.datasets.list(tab.owner) == () and tab.shelf() == []
+    assert tab.services.datasets.list_all(tab.owner) == () and tab.shelf() == []
 
 
 def test_a_data_set_of_the_hub_is_pulled_with_the_visitors_own_token(

@@ -10,17 +10,17 @@ import pytest
 
 from core.data.preferences import Pair
 from core.messages import Turn
-from core.train.events import Preferred
+from core.train.events import PreferenceEval
 from core.train.preference.config import SLOWER
 from core.train.queue.progress import Progress
 from core.train.spec import JobSpec
-from tabs.train.export_merge import AfterHandlers, weights_of
+from tabs.train.export_merge import ExportMergeHandlers, weights_of
 from tabs.train.preference import PreferenceHandlers, told
 from tabs.train.run import headline
 from tabs.ui.services import Services
 from tests.helpers.adapter_tiny import TEMPLATED, tiny_adapter
 from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
-from tests.helpers.train_tiny import CONFIG, CONTRACT, tiny_base
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, tiny_base
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def job(services: Services, base: tuple[Path, object], adapter: Path) -> str:
     """A training that ended with an adapter."""
     who = owner(services)
     dataset = services.workspace.place(who, "datasets", keep_dataset(services))
-    made = services.jobs.submit(who, JobSpec(str(base[0]), dataset, CONTRACT, CONFIG, "mika"))
+    made = services.jobs.submit(who, JobSpec(str(base[0]), dataset, PROMPT_CONFIG, CONFIG, "mika"))
     shutil.copytree(adapter, made.folder.adapter)
     return made.id
 
@@ -63,11 +63,11 @@ def test_a_preference_run_stands_on_the_adapter_and_the_corrections(services: Se
     assert "mika-dpo" in said
     run = services.jobs.get(who, begun)
     assert (run.spec.preference.beta, run.spec.preference.own_replies) == (0.2, 40)
-    assert run.spec.contract == TEMPLATED and run.spec.adapter_name == "mika-dpo"
+    assert run.spec.prompt_config == TEMPLATED and run.spec.adapter_name == "mika-dpo"
     assert (run.spec.config.learning_rate, run.spec.config.epochs, run.spec.config.dropout) == (1e-4, 1, 0.0)
     assert (run.folder.start / "adapter_model.safetensors").is_file()
     assert len(run.folder.corrections.read_text(encoding="utf-8").splitlines()) == 1
-    assert (run.folder.dataset / "heldout.jsonl").is_file()
+    assert (run.folder.dataset / "validation.jsonl").is_file()
 
 
 def test_nobody_tunes_or_exports_somebody_elses_training(services: Services, job: str) -> None:
@@ -76,7 +76,7 @@ def test_nobody_tunes_or_exports_somebody_elses_training(services: Services, job
     with pytest.raises(gr.Error):
         PreferenceHandlers(services).look(OTHER, job, visit())
     with pytest.raises(gr.Error):
-        list(AfterHandlers(services).export(OTHER, job, visit()))
+        list(ExportMergeHandlers(services).export(OTHER, job, visit()))
 
 
 def test_settings_that_cannot_be_used_are_said(services: Services, job: str) -> None:
@@ -87,15 +87,15 @@ def test_settings_that_cannot_be_used_are_said(services: Services, job: str) -> 
 
 def test_how_clearly_it_prefers_is_told_and_drawn() -> None:
     assert told(Progress("running"), "en") == ""
-    events = tuple(Preferred(step, held, 0.75, 0.1 * step) for step in (2, 4) for held in (False, True))
-    shown = told(Progress("running", step=4, steps=8, preferred=events), "en")
+    events = tuple(PreferenceEval(step, held, 0.75, 0.1 * step) for step in (2, 4) for held in (False, True))
+    shown = told(Progress("running", step=4, steps=8, preference_eval=events), "en")
     assert "75%" in shown and "+0.40" in shown and shown.count("<polyline") > 2
-    assert "12" in headline(Progress("running", answering=(12, 40)), "ja")
+    assert "12" in headline(Progress("running", generating=(12, 40)), "ja")
 
 
 def test_the_export_is_a_zip_that_tells_how_it_goes(services: Services, job: str) -> None:
     states = []
-    for file, state, _ in AfterHandlers(services).export(KEY, job, visit("en")):
+    for file, state, _ in ExportMergeHandlers(services).export(KEY, job, visit("en")):
         states.append(state)
         if isinstance(file, str):
             names = zipfile.ZipFile(file).namelist()
@@ -105,7 +105,7 @@ def test_the_export_is_a_zip_that_tells_how_it_goes(services: Services, job: str
 
 
 def test_adapters_of_the_shelf_are_combined_to_a_new_one(services: Services, base: tuple[Path, object]) -> None:
-    handlers, who = AfterHandlers(services), owner(services)
+    handlers, who = ExportMergeHandlers(services), owner(services)
     _, form, empty = handlers.shelf(KEY, None, visit())
     assert not form.visible and empty.visible
     for seed, name in enumerate(("one", "two")):
@@ -118,7 +118,7 @@ def test_adapters_of_the_shelf_are_combined_to_a_new_one(services: Services, bas
     assert [part["weight"] for part in made.training["combined"]["adapters"]] == [0.7, 0.3]
     *_, said = handlers.combine(KEY, ["one"], "", "linear", 0.5, "", visit("en"))
     assert "warn" in said and "from 2 to 4" in said
-    assert replace(made.contract) == TEMPLATED
+    assert replace(made.prompt_config) == TEMPLATED
 
 
 def test_weights_are_read_as_people_write_them() -> None:

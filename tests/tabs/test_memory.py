@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from core.memory.diary import Diary, Entry
+from core.memory.diary import Diary, DiaryEntry
 from core.memory.documents import Documents
 from core.memory.notes import Notes
-from core.memory.options import Choices
+from core.memory.options import MemoryOptions
 from core.memory.turns import Turns
 from core.messages import Turn
 from core.models.loading import ModelStatus
@@ -124,12 +124,12 @@ def test_how_notes_came_about_is_told(services: Services, notes: Notes) -> None:
 
 @pytest.mark.parametrize(
     ("choices", "parameters", "words"),
-    [(Choices(), 6_800_000, "小さすぎて"), (Choices(), 3_000_000_000, "つけます"), 
-     (Choices(notes="on"), 6_800_000, "まちがった"),
-     (Choices(notes="off"), 3_000_000_000, "とりません"), (Choices(remembers=False), 1, "覚えません"),
-     (Choices(at_once=True), 1, "一度に"), (Choices(), 0, "準備")],
+    [(MemoryOptions(), 6_800_000, "小さすぎて"), (MemoryOptions(), 3_000_000_000, "つけます"), 
+     (MemoryOptions(notes="on"), 6_800_000, "まちがった"),
+     (MemoryOptions(notes="off"), 3_000_000_000, "とりません"), (MemoryOptions(remembers=False), 1, "覚えません"),
+     (MemoryOptions(single_pass=True), 1, "一度に"), (MemoryOptions(), 0, "準備")],
 )  # fmt: skip
-def test_whether_the_model_takes_notes_is_said(choices: Choices, parameters: int, words: str) -> None:
+def test_whether_the_model_takes_notes_is_said(choices: MemoryOptions, parameters: int, words: str) -> None:
     assert words in view.taking(choices, ModelStatus(parameters=parameters), "ja")
 
 
@@ -168,8 +168,8 @@ def test_documents_come_and_go(services: Services, info: list) -> None:
 
 def test_a_line_leaves_the_diary_and_everything_can_be_forgotten(services: Services, notes: Notes) -> None:
     store = services.memory.store(owner(services))
-    Diary(store, WHO).write(Entry("day", date(2026, 5, 3), "釣りに行った"), 1.0)
-    Diary(store, WHO).write(Entry("week", date(2026, 5, 4), "釣りの週"), 1.0)
+    Diary(store, WHO).write(DiaryEntry("day", date(2026, 5, 3), "釣りに行った"), 1.0)
+    Diary(store, WHO).write(DiaryEntry("week", date(2026, 5, 4), "釣りの週"), 1.0)
     Turns(store).keep(WHO, "c", [Turn("user", ("やあ",))], datetime(2026, 5, 3).timestamp())
     notes.add("何か", now=1.0)
     sources = SourceHandlers(services)
@@ -187,7 +187,7 @@ def test_the_picker_stands_on_whom_one_talks_with(services: Services) -> None:
     follow = MemoryHandlers(services).follow
     me = owner(services)
     persona = services.personas.save(me, Persona("Mika", "You are Mika."))
-    talk = services.talk.open(me, "ja", persona=persona.id)
+    talk = services.chat.open_conversation(me, "ja", persona=persona.id)
     picker = follow(KEY, talk.id, visit())
     assert picker.value == persona.id and ("Mika", persona.id) in picker.choices
     assert follow(OTHER, talk.id, visit()).value != persona.id

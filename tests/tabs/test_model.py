@@ -58,7 +58,7 @@ def test_a_newcomer_sees_a_few_that_fit_and_everybody_the_whole_catalogue(handle
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.id)
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_model_is_described(handlers: ChoiceHandlers, entry: module.Entry, language: str) -> None:
+def test_every_model_is_described(handlers: ChoiceHandlers, entry: module.CatalogueEntry, language: str) -> None:
     shown, bits = look(handlers, entry.id, language=language)
     assert entry.notes[language] in shown.replace("&#x27;", "'") and entry.tried[language == "ja"] in shown.replace(
         "&#x27;", "'"

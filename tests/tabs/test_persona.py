@@ -39,7 +39,7 @@ def persona_of(services: Services, conversation: str, key: str = KEY):
 
 def test_a_card_becomes_a_persona_and_a_talk(services: Services) -> None:
     handlers = CardHandlers(services)
-    _, conversation = handlers.open(KEY, uploaded(services, "mugi.png", png(chara=V2)), visit("en"), None)
+    _, conversation = handlers.open_card(KEY, uploaded(services, "mugi.png", png(chara=V2)), visit("en"), None)
     persona = persona_of(services, conversation)
     assert persona.name == "Mugi" and len(persona.book.entries) == 1
     talk = services.conversations.get(owner(services), conversation)
@@ -53,22 +53,22 @@ def test_a_card_becomes_a_persona_and_a_talk(services: Services) -> None:
 
 def test_others_cannot_reach_it(services: Services) -> None:
     handlers = CardHandlers(services)
-    _, conversation = handlers.open(KEY, uploaded(services, "m.json", json.dumps(V2).encode()), visit("en"), None)
+    _, conversation = handlers.open_card(KEY, uploaded(services, "m.json", json.dumps(V2).encode()), visit("en"), None)
     path = handlers.save_json(OTHER, conversation, visit("en"), None).value["path"]
     assert "Mugi" not in Path(path).read_text()
 
 
 def test_a_file_that_is_no_card_makes_nothing(services: Services) -> None:
-    before = services.personas.list(owner(services), "en")
+    before = services.personas.list_all(owner(services), "en")
     with pytest.raises(Exception, match="no character card"):
-        CardHandlers(services).open(KEY, uploaded(services, "x.png", png()), visit("en"), None)
-    assert services.personas.list(owner(services), "en") == before
+        CardHandlers(services).open_card(KEY, uploaded(services, "x.png", png()), visit("en"), None)
+    assert services.personas.list_all(owner(services), "en") == before
 
 
 def test_a_built_in_one_gets_a_picture_as_ones_own_copy(services: Services) -> None:
     file = io.BytesIO()
     Image.new("RGB", (900, 300), "blue").save(file, "JPEG")
-    first = services.talk.open(owner(services), "en", persona="yui")
+    first = services.chat.open_conversation(owner(services), "en", persona="yui")
     handlers = CardHandlers(services)
     _, second = handlers.change_picture(KEY, first.id, uploaded(services, "p.jpg", file.getvalue()), visit("en"), None)
     persona = persona_of(services, second)
@@ -88,7 +88,9 @@ def test_each_kind_begins_with_a_text_of_its_own(services: Services, language: s
 
 
 def test_saving_an_unchanged_form_loses_nothing(services: Services) -> None:
-    _, conversation = CardHandlers(services).open(KEY, uploaded(services, "m.png", png(chara=V2)), visit("en"), None)
+    _, conversation = CardHandlers(services).open_card(
+        KEY, uploaded(services, "m.png", png(chara=V2)), visit("en"), None
+    )
     before = persona_of(services, conversation)
     handlers = PersonaHandlers(services)
     _, _, *filled, _ = handlers.show(KEY, conversation, visit("en"), None)

@@ -7,17 +7,17 @@ import pytest
 
 from core.messages import Turn
 from core.personas import Persona
-from core.prompt import PARTS, PromptContract, render
-from core.prompt.context import BACKGROUND_PARTS, Background
+from core.prompt import PARTS, PromptConfig, render
+from core.prompt.context import CONTEXT_PARTS, RetrievedContext
 from core.settings import ROOT
-from tabs.talk.prompt_card import SeenHandlers
+from tabs.talk.prompt_card import PromptCardHandlers
 from tabs.ui import prompt_html
 from tests.helpers import prompt_tiny as tiny
 from tests.helpers.tab_tiny import KEY, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
 
-MIKA = PromptContract("Mika", "You are <b>Mika</b>.", parts=BACKGROUND_PARTS, context_window=512, reply_reserve=100)
-TOLD = Background(*(tuple(f"{part} {n} is told here" for n in range(40)) for part in BACKGROUND_PARTS))
+MIKA = PromptConfig("Mika", "You are <b>Mika</b>.", parts=CONTEXT_PARTS, context_window=512, reply_reserve=100)
+TOLD = RetrievedContext(*(tuple(f"{part} {n} is told here" for n in range(40)) for part in CONTEXT_PARTS))
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +31,18 @@ def talk(turns: int) -> list[Turn]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_the_bar_names_every_part_what_fell_out_and_what_goes_next(tokenizer, language: str) -> None:
-    contract = replace(MIKA, examples=tuple(talk(2)))
-    prompt = render(contract, talk(101), tokenizer, background=TOLD)
+    prompt_config = replace(MIKA, examples=tuple(talk(2)))
+    prompt = render(prompt_config, talk(101), tokenizer, background=TOLD)
     shown = prompt_html.budget(prompt, language)
     texts = json.loads((ROOT / "tabs/ui/texts/prompt.json").read_text(encoding="utf-8"))
     present = [part for part, size in prompt.tokens_by_part().items() if size]
     assert set(present) == set(PARTS) - {"examples"}
     assert all(f'class="part-{part}"' in shown and texts[part][language] in shown for part in present)
-    assert prompt.left_out.keys() == {*BACKGROUND_PARTS, "examples", "turns"}
+    assert prompt.left_out.keys() == {*CONTEXT_PARTS, "examples", "turns"}
     for part, n in prompt.left_out.items():
         assert texts[f"left_out_{part}"][language].format(n=n) in shown
     assert f"turn {prompt.turns_left_out} of a l…" in shown
-    short = prompt_html.budget(render(contract, talk(1), tokenizer), language)
+    short = prompt_html.budget(render(prompt_config, talk(1), tokenizer), language)
     assert texts["next_examples"][language].split("{free}")[1] in short
     assert "tokens are free" not in prompt_html.budget(render(MIKA, talk(1), tokenizer), "en")
 
@@ -61,8 +61,8 @@ def test_the_fold_shows_the_draft_too_and_nothing_while_it_is_closed(tmp_path) -
     base = tiny_base(tmp_path / "base")
     services = services_on(tmp_path / "home", base, AutoTokenizer.from_pretrained(base))
     quiet = services.personas.save(owner(services), Persona("Q", "Waits."))
-    opened = services.talk.open(owner(services), "en", persona=quiet.id)
-    handlers = SeenHandlers(replace(services, talk=replace(services.talk, models=services.models)))
+    opened = services.chat.open_conversation(owner(services), "en", persona=quiet.id)
+    handlers = PromptCardHandlers(replace(services, chat=replace(services.chat, models=services.models)))
     shown = handlers.exact(KEY, opened.id, "a draft </s>", -1, "text", True, visit("en"))
     assert "a draft &lt;/s&gt;" in shown
     assert "<span" in handlers.exact(KEY, opened.id, "", -1, "tokens", True, visit("en"))

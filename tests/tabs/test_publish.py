@@ -14,13 +14,13 @@ from core.hub import client as hub_module
 from core.settings import Settings
 from core.train.spec import JobSpec
 from core.workspace import write_json
-from tabs.train.adapters import ShelfHandlers
+from tabs.train.adapters import AdapterHandlers
 from tabs.ui import publish
-from tabs.ui.publish import Parcel, PublishHandlers, suggested
+from tabs.ui.publish import PublishHandlers, PushPreview, suggested
 from tabs.ui.services import Services, make_services
 from tests.helpers.fake_hub import READER, WRITER, FakeHub
 from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
-from tests.helpers.train_tiny import CONFIG, CONTRACT, tiny_base
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, tiny_base
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def job(services: Services) -> str:
     keep_dataset(services)
     dataset = services.workspace.place(owner(services), "datasets", "mika-talk")
     source = str(services.models.folder)
-    made = services.jobs.submit(owner(services), JobSpec(source, dataset, CONTRACT, CONFIG, "ミカ mika"))
+    made = services.jobs.submit(owner(services), JobSpec(source, dataset, PROMPT_CONFIG, CONFIG, "ミカ mika"))
     folder = made.folder.adapter
     folder.mkdir()
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
@@ -73,22 +73,22 @@ def job(services: Services) -> str:
     save_file(weights, folder / "adapter_model.safetensors")
     config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}
     write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": source})
-    write_json(folder / "contract.json", replace(CONTRACT, template="chatml").to_json())
+    write_json(folder / "prompt_config.json", replace(PROMPT_CONFIG, template="chatml").to_json())
     described = {"name": "mika-talk", "source": "[LINE] with Hanako.txt", "train_rows": 24}
-    history = {"loss": [[1, 3.0], [2, 2.0]], "heldout": [[0, 3.0, 2.0], [2, 2.0, 1.5]]}
-    metrics = {"heldout_bpb_before": 2.0, "heldout_bpb_after": 1.5, "history": history}
+    history = {"loss": [[1, 3.0], [2, 2.0]], "validation": [[0, 3.0, 2.0], [2, 2.0, 1.5]]}
+    metrics = {"validation_bpb_before": 2.0, "validation_bpb_after": 1.5, "history": history}
     write_json(folder / "training.json", {"base": source, "dataset": described, "metrics": metrics})
     return made.id
 
 
 def shown(handlers: PublishHandlers, chosen: str, *, repo: str = "alice/mika", private: bool = True,
-          typed: str = "") -> tuple[str, Parcel, str, str]:  # fmt: skip
+          typed: str = "") -> tuple[str, PushPreview, str, str]:  # fmt: skip
     name, parcel, listing, card, panel = handlers.show(KEY, chosen, repo, private, typed, visit("en"))
     assert panel.visible
     return name, parcel, listing, card
 
 
-def sent(handlers: PublishHandlers, parcel: Parcel | None, typed: str = WRITER, key: str = KEY) -> list[tuple]:
+def sent(handlers: PublishHandlers, parcel: PushPreview | None, typed: str = WRITER, key: str = KEY) -> list[tuple]:
     return list(handlers.send(key, parcel, typed, visit("en")))
 
 
@@ -122,7 +122,7 @@ def test_the_token_is_cleared_from_the_page_at_the_first_step(hub: FakeHub, serv
 def test_progress_is_told_file_by_file(hub: FakeHub, services: Services, job: str) -> None:
     handlers = PublishHandlers(services, "adapter")
     lines = " ".join(step[0] for step in sent(handlers, shown(handlers, job)[1]))
-    assert "adapter_model.safetensors (" in lines and lines.index("contract.json") < lines.index("Sent:")
+    assert "adapter_model.safetensors (" in lines and lines.index("prompt_config.json") < lines.index("Sent:")
 
 
 def test_a_bare_name_becomes_the_visitors_own(hub: FakeHub, services: Services, job: str) -> None:
@@ -144,7 +144,7 @@ def test_a_preview_of_nothing_or_of_changed_files_is_not_sent(hub: FakeHub, serv
     with pytest.raises(gr.Error, match="first"):
         sent(handlers, None)
     parcel = shown(handlers, job)[1]
-    (parcel.folder / "contract.json").write_text("{}")
+    (parcel.folder / "prompt_config.json").write_text("{}")
     with pytest.raises(gr.Error, match="changed since"):
         sent(handlers, parcel)
     assert hub.repos == {}
@@ -171,14 +171,14 @@ def test_a_data_set_goes_with_its_card(hub: FakeHub, services: Services) -> None
     assert "words of the talk" in listing
     sent(handlers, parcel)
     repo = hub.repos["dataset", "alice/mika"]
-    assert set(repo.files) == {"train.jsonl", "heldout.jsonl", "README.md"}
+    assert set(repo.files) == {"train.jsonl", "validation.jsonl", "README.md"}
     assert repo.files["README.md"].decode() == parcel.card and b"[LINE]" not in repo.files["README.md"]
 
 
-def test_a_data_set_without_held_out_rows_has_no_such_split(services: Services) -> None:
-    keep_dataset(services, heldout=0)
+def test_a_data_set_without_validation_rows_has_no_such_split(services: Services) -> None:
+    keep_dataset(services, validation=0)
     parcel = shown(PublishHandlers(services, "dataset"), "mika-talk")[1]
-    assert [name for name, _, _ in parcel.files] == ["train.jsonl"] and "heldout" not in parcel.card
+    assert [name for name, _, _ in parcel.files] == ["train.jsonl"] and "validation" not in parcel.card
 
 
 # Whose token
@@ -204,7 +204,7 @@ def test_on_a_space_only_the_signed_in_visitors_token_counts(
     assert handlers.token("hf_typed", signed_in) == "hf_of_the_visitor"
     with pytest.raises(Exception, match="Sign in"):
         handlers.token("hf_typed", None)
-    shelf = ShelfHandlers(space)
+    shelf = AdapterHandlers(space)
     assert shelf.token("hf_typed", signed_in) == "hf_of_the_visitor" and shelf.token("hf_typed", None) is False
 
 
@@ -240,7 +240,7 @@ def test_every_suggestion_is_a_name_the_hub_takes(name: str) -> None:
 
 
 def test_an_adapter_comes_back_and_can_be_talked_to(hub: FakeHub, services: Services, job: str) -> None:
-    handlers, shelf = PublishHandlers(services, "adapter"), ShelfHandlers(services)
+    handlers, shelf = PublishHandlers(services, "adapter"), AdapterHandlers(services)
     parcel = shown(handlers, job)[1]
     sent(handlers, parcel)
     steps = list(shelf.pull(KEY, "https://huggingface.co/alice/mika", WRITER, visit("en")))
@@ -248,37 +248,37 @@ def test_an_adapter_comes_back_and_can_be_talked_to(hub: FakeHub, services: Serv
     state, _, picker, buttons = steps[-1]
     assert "“mika” is here now" in state and picker.value == "mika" and buttons.visible
     back = services.adapters.get(owner(services), "mika")
-    assert back.contract == replace(CONTRACT, template="chatml")
+    assert back.prompt_config == replace(PROMPT_CONFIG, template="chatml")
     talk, tabs = shelf.talk(KEY, "mika", visit())
     assert tabs.selected == "talk" and services.conversations.get(owner(services), talk).adapter == "mika"
     assert services.models.started == []  # its base, by its last name, is the one that is loaded
-    assert shelf.list(OTHER, None, visit())[0].choices == []
+    assert shelf.refresh_list(OTHER, None, visit())[0].choices == []
     with pytest.raises(gr.Error, match="no adapter"):
         shelf.delete(OTHER, "mika", visit("en"))
     shelf.delete(KEY, "mika", visit())
-    assert "mika" not in [a.name for a in services.adapters.list(owner(services))]
+    assert "mika" not in [a.name for a in services.adapters.list_all(owner(services))]
 
 
-@pytest.mark.parametrize("broken", [{"contract.json": b"[1]"}, {"training.json": b"{"}])
+@pytest.mark.parametrize("broken", [{"prompt_config.json": b"[1]"}, {"training.json": b"{"}])
 def test_an_adapter_with_broken_notes_does_not_block_the_shelf(
     hub: FakeHub, services: Services, job: str, broken: dict[str, bytes]
 ) -> None:
     folder = services.jobs.get(owner(services), job).folder.adapter
     files = {p.name: p.read_bytes() for p in folder.iterdir()}
     hub.add_repo("alice/broken", files | broken, private=False)
-    steps = list(ShelfHandlers(services).pull(KEY, "alice/broken", "", visit("en")))
+    steps = list(AdapterHandlers(services).pull(KEY, "alice/broken", "", visit("en")))
     assert "cannot be read" in steps[-1][0]
-    assert services.adapters.list(owner(services)) == []
+    assert services.adapters.list_all(owner(services)) == []
 
 
 def test_what_the_hub_refuses_is_a_sentence(hub: FakeHub, services: Services) -> None:
-    steps = list(ShelfHandlers(services).pull(KEY, "alice/none", "", visit("en")))
+    steps = list(AdapterHandlers(services).pull(KEY, "alice/none", "", visit("en")))
     assert "404" in steps[-1][0] or "401" in steps[-1][0]
     with pytest.raises(gr.Error, match="cannot be a repository"):
-        list(ShelfHandlers(services).pull(KEY, "a b", "", visit("en")))
+        list(AdapterHandlers(services).pull(KEY, "a b", "", visit("en")))
 
 
 def test_the_files_texts_are_shown_without_what_stays_here(services: Services, job: str) -> None:
     listing = shown(PublishHandlers(services, "adapter"), job)[2]
-    assert "Hanako" not in listing and "heldout_bpb_before" in listing
+    assert "Hanako" not in listing and "validation_bpb_before" in listing
     assert json.dumps(str(services.models.folder)) not in listing

@@ -11,7 +11,7 @@ import gradio as gr
 import pytest
 
 from core.chat.engine import Reply
-from core.chat.service import Talk
+from core.chat.service import ChatService
 from tabs.talk import replies as replies_module
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
@@ -24,7 +24,7 @@ from tests.helpers.train_tiny import tiny_base
 
 
 @dataclass(frozen=True)
-class Scripted(Talk):
+class Scripted(ChatService):
     """Says its script, reply for reply, a letter at a time; `slow` letters wait for `gate`."""
 
     script: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Scripted(Talk):
             yield Reply(said + text[:n].replace("|", ""), n, seed=5)
         yield Reply(said + text.replace("|", ""), n, finished=True, seed=5)
 
-    def settle(self, setting, conversation) -> None:
+    def on_reply_saved(self, setting, conversation) -> None:
         """Nothing is remembered."""
 
 
@@ -60,9 +60,9 @@ def services(tmp_path: Path, base: Path) -> Services:
     tokenizer = AutoTokenizer.from_pretrained(base)
     made = services_on(tmp_path, base, tokenizer)
     models = Models(base, tokenizer, window=4096)
-    old = made.talk
+    old = made.chat
     talk = Scripted(models, *(getattr(old, name) for name in old.__dataclass_fields__ if name != "models"))
-    return replace(made, models=models, talk=talk)
+    return replace(made, models=models, chat=talk)
 
 
 @dataclass
@@ -124,19 +124,19 @@ def until(met, seconds: float = 10) -> None:
 
 
 def test_a_reply_streams_and_is_kept_with_all_that_made_it(page: Page) -> None:
-    page.services.talk.script[:] = ["うん\nいいよ"]
+    page.services.chat.script[:] = ["うん\nいいよ"]
     views = page.send("行こう <b>")
     assert views[0] == ["行こう <\u2060b>", TYPING] and views[-1] == ["行こう <\u2060b>", "うん", "いいよ"]
     node = page.talk.path[-1]
-    assert (node.made.model, node.made.seed, node.made.finished) == ("base", 5, True)
-    assert node.made.sampling["temperature"] == 0.6
+    assert (node.metadata.model, node.metadata.seed, node.metadata.finished) == ("base", 5, True)
+    assert node.metadata.sampling["temperature"] == 0.6
     kept = page.services.conversations.prompt_of(owner(page.services), page.conversation, node.id)
-    assert "行こう" in str(kept) and page.services.talk.asked[0]
+    assert "行こう" in str(kept) and page.services.chat.asked[0]
 
 
 def test_several_messages_in_a_row_get_one_reply(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replies_module, "PAUSE", 0.6)
-    page.services.talk.script[:] = ["one", "two", "three"]
+    page.services.chat.script[:] = ["one", "two", "three"]
     seen: list[list[list[str]]] = [[], [], []]
 
     def send(n: int) -> None:
@@ -155,7 +155,7 @@ def test_several_messages_in_a_row_get_one_reply(page: Page, monkeypatch: pytest
 
 def test_a_keystroke_holds_the_reply_a_little_longer(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replies_module, "PAUSE", 0.5)
-    page.services.talk.script[:] = ["answer"]
+    page.services.chat.script[:] = ["answer"]
     began = time.monotonic()
     thread = in_thread(page.send, "hi", True)
     for _ in range(8):
@@ -168,10 +168,10 @@ def test_a_keystroke_holds_the_reply_a_little_longer(page: Page, monkeypatch: py
 
 
 def test_who_goes_on_keeps_whole_messages_and_drops_the_half(page: Page) -> None:
-    page.services.talk.script[:] = ["first\nsec|ond", "ok"]
+    page.services.chat.script[:] = ["first\nsec|ond", "ok"]
     thread = in_thread(page.send, "hi")
     until(lambda: page.handlers.replies.writing)
-    until(lambda: page.services.talk.asked)
+    until(lambda: page.services.chat.asked)
     time.sleep(0.3)
     page.send("wait")
     thread.join(10)
@@ -179,19 +179,19 @@ def test_who_goes_on_keeps_whole_messages_and_drops_the_half(page: Page) -> None
 
 
 def test_stop_keeps_what_is_to_be_seen(page: Page) -> None:
-    page.services.talk.script[:] = ["first\nsec|ond"]
+    page.services.chat.script[:] = ["first\nsec|ond"]
     thread = in_thread(page.send, "hi")
-    until(lambda: page.services.talk.asked)
+    until(lambda: page.services.chat.asked)
     time.sleep(0.3)
     page.act("stop")
     thread.join(10)
-    assert page.words() == ["hi", "first", "sec"] and not page.talk.path[-1].made.finished
+    assert page.words() == ["hi", "first", "sec"] and not page.talk.path[-1].metadata.finished
 
 
 def test_messages_of_a_reply_come_one_after_another(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replies_module, "PAUSE", 0.0)
     monkeypatch.setattr(replies_module, "REDRAW", 0.01)
-    page.services.talk.script[:] = ["a\nb"] * 2
+    page.services.chat.script[:] = ["a\nb"] * 2
     began = time.monotonic()
     views = page.send("hi", human=True)
     assert time.monotonic() - began > 0.4 and ["hi", "a", TYPING] in views and views[-1] == ["hi", "a", "b"]
@@ -199,7 +199,7 @@ def test_messages_of_a_reply_come_one_after_another(page: Page, monkeypatch: pyt
 
 
 def test_another_try_is_a_version_and_arrows_turn_them(page: Page) -> None:
-    page.services.talk.script[:] = ["one", "two", "three\n3"]
+    page.services.chat.script[:] = ["one", "two", "three\n3"]
     page.send("hi")
     for _ in range(2):
         page.run(page.handlers.retry(KEY, page.conversation, True, visit()))
@@ -214,7 +214,7 @@ def test_another_try_is_a_version_and_arrows_turn_them(page: Page) -> None:
 
 
 def test_ones_own_words_are_edited_into_a_branch(page: Page) -> None:
-    page.services.talk.script[:] = ["one", "two"]
+    page.services.chat.script[:] = ["one", "two"]
     page.send("hi")
     event = SimpleNamespace(index=0, value="hello")
     page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
@@ -224,7 +224,7 @@ def test_ones_own_words_are_edited_into_a_branch(page: Page) -> None:
 
 
 def test_a_correction_keeps_the_original(page: Page) -> None:
-    page.services.talk.script[:] = ["one\nmore"]
+    page.services.chat.script[:] = ["one\nmore"]
     page.send("hi")
     event = SimpleNamespace(index=(2, 0), value="m<\u2060b>")
     page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
@@ -234,15 +234,15 @@ def test_a_correction_keeps_the_original(page: Page) -> None:
 
 
 def test_the_persona_goes_on(page: Page) -> None:
-    page.services.talk.script[:] = ["one", " and on"]
+    page.services.chat.script[:] = ["one", " and on"]
     page.send("hi")
-    views = page.run(page.handlers.go_on(KEY, page.conversation, visit()))
+    views = page.run(page.handlers.continue_(KEY, page.conversation, visit()))
     assert page.words() == ["hi", "one and on"] == views[-1]
     assert all(TYPING not in view[-1:] for view in views[1:])
 
 
 def test_branch_remove_thumb_and_undo(page: Page) -> None:
-    page.services.talk.script[:] = ["one", "two"]
+    page.services.chat.script[:] = ["one", "two"]
     page.send("hi")
     page.send("and?")
     branch = page.act("branch", 1)
@@ -262,7 +262,7 @@ def test_branch_remove_thumb_and_undo(page: Page) -> None:
 
 
 def test_a_message_is_chosen_and_let_go(page: Page) -> None:
-    page.services.talk.script[:] = ["one"]
+    page.services.chat.script[:] = ["one"]
     page.send("hi <i>")
     event = SimpleNamespace(index=0)
     values = dict(zip(OUTPUTS, page.acts.choose(KEY, page.conversation, -1, event, visit()), strict=True))
@@ -287,8 +287,8 @@ def test_a_strangers_talk_is_out_of_reach(page: Page) -> None:
 
 
 def test_a_limit_is_told_before_anything_is_said(page: Page) -> None:
-    page.services.talk.limits.per_minute = 1
-    page.services.talk.script[:] = ["one"]
+    page.services.chat.rate_limiter.per_minute = 1
+    page.services.chat.script[:] = ["one"]
     page.send("hi")
     with pytest.raises(gr.Error, match="1 replies a minute"):
         page.send("again")
@@ -296,7 +296,7 @@ def test_a_limit_is_told_before_anything_is_said(page: Page) -> None:
 
 
 def test_a_chat_is_saved_and_brought_back(page: Page, services: Services) -> None:
-    page.services.talk.script[:] = ["one\ntwo"]
+    page.services.chat.script[:] = ["one\ntwo"]
     page.send("hi")
     files = TransferHandlers(page.services)
     for write in (files.as_text, files.as_lines, files.as_messages):

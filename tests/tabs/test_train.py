@@ -15,9 +15,9 @@ from core.errors import InputError, NotAllowedError
 from core.train.config.advice import fit, recommend
 from core.train.config.estimate import this_device
 from core.train.config.train_config import TrainConfig
-from core.train.events import Done, HeldOut, Launched, Note, Started, Step, append
+from core.train.events import Done, Launched, Notice, Started, Step, ValidationLoss, append
 from core.train.queue.progress import Progress
-from core.train.worker.base import shape_of
+from core.train.worker.base import base_dims
 from tabs.train import run, settings
 from tabs.train.base import find_base
 from tabs.train.curve import curve, ticks
@@ -90,7 +90,7 @@ def test_an_emptied_control_is_named_and_nothing_starts(services: Services) -> N
     values[list(settings.CONTROLS).index("epochs")] = None
     with pytest.raises(gr.Error, match="epochs = None"):
         FormHandlers(services).start(KEY, visit(), None, "mika-talk", "", "", "", "", "", "", *values)
-    assert services.jobs.list(owner(services)) == []
+    assert services.jobs.list_all(owner(services)) == []
 
 
 def test_the_contract_says_what_the_form_says(services: Services) -> None:
@@ -98,9 +98,9 @@ def test_the_contract_says_what_the_form_says(services: Services) -> None:
     job = services.jobs.get(
         owner(services), start(services, description=" Kind. ", persona="ミカ", user="ケン", name="mine")
     )
-    contract = job.spec.contract
-    assert (contract.persona, contract.description, contract.user) == ("ミカ", "Kind.", "ケン")
-    assert contract.context_window == 256 and contract.reply_reserve == 128
+    prompt_config = job.spec.prompt_config
+    assert (prompt_config.persona, prompt_config.description, prompt_config.user) == ("ミカ", "Kind.", "ケン")
+    assert prompt_config.context_window == 256 and prompt_config.reply_reserve == 128
     assert job.name == "mine" and job.spec.base == str(services.models.folder)
 
 
@@ -133,7 +133,7 @@ def test_the_advice_is_the_advisors_for_these_rows_and_this_model(services: Serv
     keep_dataset(services)
     line, shown, advice, button, *values = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
     config = settings.config_of(values)
-    shape = shape_of(str(services.models.folder))
+    shape = base_dims(str(services.models.folder))
     wanted = fit(recommend(shape.parameters, 24), shape, this_device()).config
     assert config == replace(wanted, max_length=256)
     assert (
@@ -193,9 +193,9 @@ def test_bases(services: Services, base: Base, tmp_path: Path) -> None:
 # The runs
 
 
-def started_log(folder: Path, *, steps: int = 12, heldout: int = 6) -> None:
+def started_log(folder: Path, *, steps: int = 12, validation: int = 6) -> None:
     append(folder, Launched(0))
-    append(folder, Started(0, steps, 24, heldout, 500, 1_300_000, 9000, "cpu", "fp32"))
+    append(folder, Started(0, steps, 24, validation, 500, 1_300_000, 9000, "cpu", "fp32"))
 
 
 def test_a_run_waits_in_line_and_leaves_it(services: Services) -> None:
@@ -211,7 +211,7 @@ def test_a_run_waits_in_line_and_leaves_it(services: Services) -> None:
     RunHandlers(services).resume(KEY, second, visit())
     assert services.jobs.progress(owner(services), second).state == "queued"
     assert RunHandlers(services).delete(KEY, second, visit()) == ""
-    assert [job.id for job in services.jobs.list(owner(services))] == [first]
+    assert [job.id for job in services.jobs.list_all(owner(services))] == [first]
 
 
 def test_nothing_is_drawn_twice(services: Services) -> None:
@@ -233,7 +233,7 @@ def test_before_the_first_run_the_tab_says_what_to_press(services: Services) -> 
 def test_nobody_touches_the_runs_of_others(services: Services) -> None:
     keep_dataset(services)
     job, runs = start(services), RunHandlers(services)
-    for act in (runs.stop, runs.resume, runs.delete, runs.talk, lambda *args: next(runs.zip(*args))):
+    for act in (runs.stop, runs.resume, runs.delete, runs.talk, lambda *args: next(runs.download_zip(*args))):
         with pytest.raises(gr.Error, match="no such training"):
             act(OTHER, job, visit())
     chosen, listed, *_ = refreshed(services, job, key=OTHER)
@@ -245,7 +245,7 @@ def test_an_adapter_that_is_not_there_is_no_traceback(services: Services) -> Non
     keep_dataset(services)
     job = start(services)
     runs = RunHandlers(services)
-    for act in (runs.talk, lambda *args: next(runs.zip(*args))):
+    for act in (runs.talk, lambda *args: next(runs.download_zip(*args))):
         with pytest.raises(gr.Error, match="no adapter yet"):
             act(KEY, job, visit())
 
@@ -270,10 +270,10 @@ def test_a_finished_run_shows_its_curve_and_what_to_do_next(trained: tuple[Servi
     assert "Done" in runs.choices[0][0] and talk.visible and result.visible and delete.visible
     assert not stop.visible and not resume.visible and model.startswith("base")
     progress = services.jobs.progress(owner(services), job)
-    held = re.search(r'<polyline class="heldout" points="([^"]+)"', picture)[1].split()
-    assert len(held) == len(progress.heldout) and held[0].startswith("0.00,") and held[-1].startswith("100.00,")
-    now, first = progress.heldout[-1][1], progress.heldout[0][1]
-    assert now < first and f"Held-out {now:.2f} bits/byte (began at {first:.2f})" in picture
+    held = re.search(r'<polyline class="validation" points="([^"]+)"', picture)[1].split()
+    assert len(held) == len(progress.validation) and held[0].startswith("0.00,") and held[-1].startswith("100.00,")
+    now, first = progress.validation[-1][1], progress.validation[0][1]
+    assert now < first and f"Validation {now:.2f} bits/byte (began at {first:.2f})" in picture
     assert f"{1 - now / first:.0%} better" in picture
 
 
@@ -281,9 +281,9 @@ def test_talk_keeps_the_adapter_once_and_opens_its_own_contract(trained: tuple[S
     services, job = trained
     opened = [RunHandlers(services).talk(KEY, job, visit()) for _ in range(2)]
     assert opened[0][1].selected == "talk" and opened[0][0] != opened[1][0]
-    assert [a.name for a in services.adapters.list(owner(services))] == ["mika-talk-01"]
+    assert [a.name for a in services.adapters.list_all(owner(services))] == ["mika-talk-01"]
     talk = services.conversations.get(owner(services), opened[0][0])
-    setting = services.talk.persona(owner(services), talk.persona, talk.adapter, "en")
+    setting = services.chat.persona(owner(services), talk.persona, talk.adapter, "en")
     assert (talk.persona, talk.adapter) == ("", "mika-talk-01") and setting.description == "Mika."
     assert services.models.started == []
 
@@ -313,10 +313,10 @@ def test_talk_stands_where_the_server_keeps_its_one_model(
 
 def test_the_zip_holds_the_adapter(trained: tuple[Services, str]) -> None:
     services, job = trained
-    made = RunHandlers(services).zip(KEY, job, visit())
+    made = RunHandlers(services).download_zip(KEY, job, visit())
     path = Path(next(made)[0])
     with zipfile.ZipFile(path) as archive:
-        assert {"mika-talk-01/adapter_model.safetensors", "mika-talk-01/contract.json"} <= set(archive.namelist())
+        assert {"mika-talk-01/adapter_model.safetensors", "mika-talk-01/prompt_config.json"} <= set(archive.namelist())
     assert path.is_relative_to(services.workspace.cache())
     assert list(made) == [] and not path.parent.exists()
 
@@ -325,7 +325,7 @@ def test_the_zip_holds_the_adapter(trained: tuple[Services, str]) -> None:
 
 LOG = (
     Started(0, 40, 24, 6, 500, 1_300_000, 9000, "cpu", "fp32"),
-    *(HeldOut(step, bpb * 3, bpb) for step, bpb in ((0, 2.0), (20, 1.4), (40, 1.6))),
+    *(ValidationLoss(step, bpb * 3, bpb) for step, bpb in ((0, 2.0), (20, 1.4), (40, 1.6))),
 )
 
 
@@ -339,9 +339,9 @@ def test_the_curve_places_every_measure() -> None:
     drawn = curve(progress(), "en")
     marks = ticks(4.0, 6.0)
     top, span = marks[-1], marks[-1] - marks[0]
-    held = [f"{100 * step / 40:.2f},{100 * (top - loss) / span:.2f}" for step, _, loss in progress().heldout]
-    assert f'<polyline class="heldout" points="{" ".join(held)}"' in drawn
-    assert "Held-out 1.60 bits/byte (began at 2.00)" in drawn and "<script" not in drawn
+    held = [f"{100 * step / 40:.2f},{100 * (top - loss) / span:.2f}" for step, _, loss in progress().validation]
+    assert f'<polyline class="validation" points="{" ".join(held)}"' in drawn
+    assert "Validation 1.60 bits/byte (began at 2.00)" in drawn and "<script" not in drawn
 
 
 def test_the_curve_leaves_out_what_is_no_number() -> None:
@@ -357,11 +357,11 @@ def test_there_is_no_curve_before_a_measure() -> None:
     ("changes", "said"),
     [
         ({}, "best at step 20"),
-        ({"heldout": ((0, 2.0, 6.0), (20, 1.4, 4.2))}, "30% better"),
-        ({"heldout": ((0, 2.0, 6.0), (20, 2.1, 6.3))}, "no better"),
-        ({"heldout": ((0, 2.0, 6.0),)}, ""),
-        ({"state": "done", "metrics": {"heldout_bpb_after": 1.4}}, "30% better"),
-        ({"started": replace(LOG[0], heldout_rows=0), "heldout": ()}, "no held-out rows"),
+        ({"validation": ((0, 2.0, 6.0), (20, 1.4, 4.2))}, "30% better"),
+        ({"validation": ((0, 2.0, 6.0), (20, 2.1, 6.3))}, "no better"),
+        ({"validation": ((0, 2.0, 6.0),)}, ""),
+        ({"state": "done", "metrics": {"validation_bpb_after": 1.4}}, "30% better"),
+        ({"started": replace(LOG[0], validation_rows=0), "validation": ()}, "no validation rows"),
     ],
 )
 def test_the_verdict_is_what_the_measures_say(changes: dict, said: str) -> None:
@@ -387,7 +387,7 @@ def test_events_of_a_log_become_the_same_picture(tmp_path: Path) -> None:
     from core.train.spec import RunFolder
 
     folder = RunFolder(tmp_path)
-    for event in (Launched(0), *LOG, Note("n", "n"), Done({"seconds": 3.0})):
+    for event in (Launched(0), *LOG, Notice("n", "n"), Done({"seconds": 3.0})):
         append(folder.events, event)
     shown = []
     for _ in range(2):

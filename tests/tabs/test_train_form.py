@@ -99,7 +99,7 @@ def keep_adapter(services: Services, base: str) -> str:
     (folder / "adapter_model.safetensors").touch()
     shape = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj"], "base_model_name_or_path": base}
     write_json(folder / "adapter_config.json", shape)
-    write_json(folder / "contract.json", {"persona": "ミカ", "description": "Old.", "user": "ケン"})
+    write_json(folder / "prompt_config.json", {"persona": "ミカ", "description": "Old.", "user": "ケン"})
     return folder.name
 
 

@@ -11,7 +11,7 @@ from core.train.spec import JobSpec, RunFolder
 from tabs.train.samples import SampleHandlers, replies
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
-from tests.helpers.train_tiny import CONFIG, CONTRACT
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def services(home: Path, tmp_path: Path) -> Services:
 def submit(services: Services) -> RunFolder:
     name = keep_dataset(services)
     folder = services.workspace.place(owner(services), "datasets", name)
-    return services.jobs.submit(owner(services), JobSpec("base", folder, CONTRACT, CONFIG, "mika")).folder
+    return services.jobs.submit(owner(services), JobSpec("base", folder, PROMPT_CONFIG, CONFIG, "mika")).folder
 
 
 def tell(folder: RunFolder, step: int) -> None:

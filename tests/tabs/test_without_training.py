@@ -27,7 +27,7 @@ def test_the_sample_becomes_a_persona_that_remembers(services: Services) -> None
     assert persona.name == "葵" and persona.user == "湊" and persona.examples
     turns = remembered(tab, persona.id)
     rows = tab.opened.prepared
-    said = {"\n".join(t.messages) for row in (*rows.train, *rows.heldout, *rows.test) for t in row.turns}
+    said = {"\n".join(t.messages) for row in (*rows.train, *rows.validation, *rows.test) for t in row.turns}
     assert len(turns) > 300 and set(turns) == said
     assert len(made(tab).examples) == len(persona.examples)  # and again, as another persona
 

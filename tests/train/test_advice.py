@@ -2,10 +2,10 @@
 
 import pytest
 
-from core.catalogue.catalogue import Entry, catalogue
-from core.models.sizing.dims import Shape
+from core.catalogue.catalogue import CatalogueEntry, catalogue
+from core.models.sizing.dims import ModelDims
 from core.train.config.advice import fit, recommend
-from core.train.config.estimate import FREE, GB, Device, memory
+from core.train.config.estimate import FREE, GB, Device, training_memory
 
 
 @pytest.mark.parametrize("parameters", [1_300_000, 90_000_000, 500_000_000, 1_800_000_000, 4_000_000_000,
@@ -36,31 +36,33 @@ def test_few_words_of_the_persona_are_warned_of() -> None:
 
 CARD_12 = Device(12 << 30, gpu=True, bf16=True)
 T4 = Device(15 << 30, gpu=True, bf16=False)  # 16 GB on the box, 15 GiB for programs
-TRAINABLE = [e for e in catalogue() if Shape.of_entry(e) and e.parameters < 8e9 and not e.stored_bits]
+TRAINABLE = [e for e in catalogue() if ModelDims.of_entry(e) and e.parameters < 8e9 and not e.stored_bits]
 
 
 @pytest.mark.parametrize("device", [CARD_12, T4], ids=["12 GB", "T4"])
 @pytest.mark.parametrize("entry", TRAINABLE, ids=lambda entry: entry.name)
-def test_every_model_of_the_catalogue_up_to_7b_fits_or_it_is_said_why_not(entry: Entry, device: Device) -> None:
-    shape = Shape.of_entry(entry)
+def test_every_model_of_the_catalogue_up_to_7b_fits_or_it_is_said_why_not(
+    entry: CatalogueEntry, device: Device
+) -> None:
+    shape = ModelDims.of_entry(entry)
     found = fit(recommend(entry.parameters, 500), shape, device)
-    fits = memory(shape, found.config, device) <= FREE * device.memory
+    fits = training_memory(shape, found.config, device) <= FREE * device.memory
     assert fits != any("hardly fit" in en for en, _ in found.reasons)
-    assert fits, f"{entry.name}: {memory(shape, found.config, device) / GB:.1f} GB"  # today all of them do
+    assert fits, f"{entry.name}: {training_memory(shape, found.config, device) / GB:.1f} GB"  # today all of them do
     assert found.config.precision == "auto" and found.config.max_length >= 512
 
 
 def test_gemma_2_is_never_computed_in_float16() -> None:
-    gemma = next(Shape.of_entry(entry) for entry in catalogue() if entry.architecture == "gemma2")
+    gemma = next(ModelDims.of_entry(entry) for entry in catalogue() if entry.architecture == "gemma2")
     found = fit(recommend(gemma.parameters, 500), gemma, T4)
     assert T4.bits(gemma, found.config) == 32 and any("float32" in en for en, _ in found.reasons)
-    qwen = next(Shape.of_entry(entry) for entry in catalogue() if entry.architecture == "qwen3")
+    qwen = next(ModelDims.of_entry(entry) for entry in catalogue() if entry.architecture == "qwen3")
     assert T4.bits(qwen, found.config) == 16
 
 
 def test_memory_is_saved_only_where_it_has_to_be() -> None:
     entry = next(entry for entry in catalogue() if entry.parameters and 6e9 < entry.parameters < 8e9)
-    shape = Shape.of_entry(entry)
+    shape = ModelDims.of_entry(entry)
     plain = recommend(entry.parameters, 500)
     large = fit(plain, shape, Device(80 << 30, gpu=True, bf16=True)).config
     small = fit(plain, shape, CARD_12).config
@@ -72,9 +74,14 @@ def test_memory_is_saved_only_where_it_has_to_be() -> None:
 def test_what_takes_more_is_estimated_to_take_more() -> None:
     from dataclasses import replace
 
-    shape, config = Shape.of_entry(TRAINABLE[1]), recommend(TRAINABLE[1].parameters, 500).config
-    plain = memory(shape, config, CARD_12)
-    for more in ({"rank": 64}, {"micro_tokens": 32_768}, {"precision": "fp32"}, {"dora": True}):
-        assert memory(shape, replace(config, **more), CARD_12) > plain, more
-    for less in ({"gradient_checkpointing": True}, {"quantization": "4bit"}, {"micro_tokens": 2048}, {"dropout": 0.0}):
-        assert memory(shape, replace(config, **less), CARD_12) < plain, less
+    shape, config = ModelDims.of_entry(TRAINABLE[1]), recommend(TRAINABLE[1].parameters, 500).config
+    plain = training_memory(shape, config, CARD_12)
+    for more in ({"rank": 64}, {"tokens_per_micro_batch": 32_768}, {"precision": "fp32"}, {"dora": True}):
+        assert training_memory(shape, replace(config, **more), CARD_12) > plain, more
+    for less in (
+        {"gradient_checkpointing": True},
+        {"quantization": "4bit"},
+        {"tokens_per_micro_batch": 2048},
+        {"dropout": 0.0},
+    ):
+        assert training_memory(shape, replace(config, **less), CARD_12) < plain, less

@@ -38,11 +38,11 @@ def test_it_is_for_plain_attention_only() -> None:
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     import torch
 
-    from core.train.worker.dropout import QuickDropout
+    from core.train.worker.dropout import FastDropout
 
     torch.manual_seed(3)
     x = torch.ones(501, 333, dtype=torch.bfloat16, requires_grad=True)
-    layer = QuickDropout(0.1)
+    layer = FastDropout(0.1)
     y = layer(x)
     assert (y == 0).float().mean().item() == pytest.approx(0.1, abs=0.003)
     assert y.float().mean().item() == pytest.approx(1.0, abs=0.01)
@@ -57,11 +57,11 @@ def test_dropout_of_lora_layers_is_quickened() -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from core.train.worker.dropout import QuickDropout, quicken
+    from core.train.worker.dropout import FastDropout, use_fast_dropout
 
     config = LlamaConfig(vocab_size=50, hidden_size=32, intermediate_size=32, num_hidden_layers=1,
                          num_attention_heads=4)  # fmt: skip
     model = get_peft_model(LlamaForCausalLM(config), LoraConfig(r=2, lora_dropout=0.25, target_modules="all-linear"))
-    quicken(model)
-    found = [module for module in model.modules() if isinstance(module, QuickDropout)]
+    use_fast_dropout(model)
+    found = [module for module in model.modules() if isinstance(module, FastDropout)]
     assert len(found) == 7 and {module.p for module in found} == {0.25}

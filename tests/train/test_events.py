@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from core.settings import ROOT
-from core.train.events import Event, Saved, append, read, schema
+from core.train.events import Event, Saved, append, event_schema, read
 
 KINDS = get_args(Event)
 PLAIN = {bool: True, int: 3, float: 0.5, str: "静か\u2028\n", dict: {"steps": 3}}
@@ -21,7 +21,7 @@ def example(kind: type[Event]) -> Event:
 
 def test_the_schema_in_the_documentation_is_that_of_the_code() -> None:
     written = json.loads((ROOT / "docs" / "events.schema.json").read_text(encoding="utf-8"))
-    assert written == schema(), "python -m core.train.events > docs/events.schema.json"
+    assert written == event_schema(), "python -m core.train.events > docs/events.schema.json"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -31,7 +31,7 @@ def test_every_event_is_one_line_that_validates_and_reads_back(kind: type[Event]
     append(log, Saved(1))
     lines = log.read_bytes().splitlines()
     assert len(lines) == 2 and read(log)[0] == [example(kind), Saved(1)]
-    jsonschema.validate(json.loads(lines[0]), schema())
+    jsonschema.validate(json.loads(lines[0]), event_schema())
 
 
 def test_what_is_no_event_does_not_validate(tmp_path: Path) -> None:
@@ -39,4 +39,4 @@ def test_what_is_no_event_does_not_validate(tmp_path: Path) -> None:
     line = json.loads((tmp_path / "log").read_text())
     for wrong in (line | {"step": "1"}, line | {"event": "save"}, {k: v for k, v in line.items() if k != "time"}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(wrong, schema())
+            jsonschema.validate(wrong, event_schema())

@@ -15,9 +15,21 @@ import psutil
 import pytest
 
 from core.errors import InputError, JobError, NotAllowedError
-from core.prompt import PromptContract
+from core.prompt import PromptConfig
 from core.train.config.train_config import TrainConfig
-from core.train.events import Done, Failed, HeldOut, Launched, Note, Saved, Started, Step, Stopped, append, read
+from core.train.events import (
+    Done,
+    Failed,
+    Launched,
+    Notice,
+    Saved,
+    Started,
+    Step,
+    Stopped,
+    ValidationLoss,
+    append,
+    read,
+)
 from core.train.queue import dispatch, runs
 from core.train.queue import process as process_module
 from core.train.queue.dispatch import TRIES
@@ -27,7 +39,7 @@ from core.train.spec import JobSpec, RunFolder
 from core.workspace import Workspace, read_json
 
 SLEEPER = "import time; time.sleep(60)"
-STARTED = Started(0, 10, rows=4, heldout_rows=2, learned_tokens=9, parameters=99, trainable=9, device="cpu",
+STARTED = Started(0, 10, rows=4, validation_rows=2, learned_tokens=9, parameters=99, trainable=9, device="cpu",
                   precision="fp32")  # fmt: skip
 
 
@@ -40,7 +52,7 @@ def spec(tmp_path: Path) -> JobSpec:
     dataset = tmp_path / "talks"
     dataset.mkdir()
     (dataset / "train.jsonl").write_text("{}\n")
-    return JobSpec("base", dataset, PromptContract("Mika"), TrainConfig(), "mika")
+    return JobSpec("base", dataset, PromptConfig("Mika"), TrainConfig(), "mika")
 
 
 @pytest.fixture
@@ -99,7 +111,7 @@ def ahead(jobs: Jobs, owner: str, job_id: str) -> int | None:
 
 def test_a_run_belongs_to_its_owner_alone(still: Jobs, spec: JobSpec) -> None:
     job = still.submit("key-a", spec)
-    assert [found.id for found in still.list("key-a")] == [job.id] and still.list("key-b") == []
+    assert [found.id for found in still.list_all("key-a")] == [job.id] and still.list_all("key-b") == []
     sentences = set()
     for wrong in (job.id, "20260101T000000-0123456789abcdef", "../" + job.id, "", "."):
         for act in (still.get, still.progress, still.stop, still.resume, still.delete):
@@ -122,7 +134,7 @@ def test_a_data_set_that_is_not_there_is_refused(still: Jobs, spec: JobSpec) -> 
     (spec.dataset / "train.jsonl").unlink()
     with pytest.raises(InputError, match=r"no train\.jsonl"):
         still.submit("key-a", spec)
-    assert still.list("key-a") == []
+    assert still.list_all("key-a") == []
 
 
 def test_a_full_disk_loses_neither_the_queue_nor_a_process(
@@ -142,7 +154,7 @@ def test_a_full_disk_loses_neither_the_queue_nor_a_process(
     full.set()
     with pytest.raises(InputError):
         server.submit("key-a", spec)
-    assert [job.id for job in server.list("key-a")] == [waiting.id]
+    assert [job.id for job in server.list_all("key-a")] == [waiting.id]
     assert (
         len(list((server.get("key-a", waiting.id).folder.path.parent).glob("2*"))) == 1
     )  # nothing is left of the one that was refused
@@ -257,7 +269,7 @@ def test_a_lost_run_goes_on_by_itself_three_times(server: Jobs, spec: JobSpec, s
     assert state(server, job) == "killed" and len(sleepers[job.id]) == TRIES + 1
     events = read(job.folder.events)[0]
     assert [event.tries for event in events if isinstance(event, Launched)] == [0, 1, 2, 3]
-    assert any(isinstance(event, Note) and "goes on by itself" in event.en for event in events)
+    assert any(isinstance(event, Notice) and "goes on by itself" in event.en for event in events)
     server.resume("key-a", job.id)
     until(lambda: state(server, job) == "running")
 
@@ -319,7 +331,7 @@ def test_a_finished_run_can_be_deleted_and_a_running_one_cannot(server: Jobs, sp
     server.stop("key-a", job.id)
     until(lambda: not sleepers[job.id][0].alive())
     server.delete("key-a", job.id)
-    assert server.list("key-a") == [] and not job.folder.path.exists()
+    assert server.list_all("key-a") == [] and not job.folder.path.exists()
 
 
 def test_progress_follows_the_log_and_steps_run_again_replace_themselves(still: Jobs, spec: JobSpec) -> None:
@@ -328,17 +340,17 @@ def test_progress_follows_the_log_and_steps_run_again_replace_themselves(still: 
     for event in (
         Launched(0),
         STARTED,
-        HeldOut(0, 2.0, 1.5),
+        ValidationLoss(0, 2.0, 1.5),
         step(1, 3.0),
         step(2, 2.5),
         step(3, 2.4),
-        Note("n", "ノ"),
+        Notice("n", "ノ"),
     ):
         append(log, event)
     seen = still.progress("key-a", job.id)
     assert (seen.step, seen.steps, seen.fraction) == (3, 10, 0.3)
-    assert seen.losses == ((1, 3.0), (2, 2.5), (3, 2.4)) and seen.heldout == ((0, 1.5, 2.0),)
-    for event in (Launched(1), STARTED, step(2, 2.2), Note("n", "ノ")):
+    assert seen.losses == ((1, 3.0), (2, 2.5), (3, 2.4)) and seen.validation == ((0, 1.5, 2.0),)
+    for event in (Launched(1), STARTED, step(2, 2.2), Notice("n", "ノ")):
         append(log, event)
     seen = still.progress("key-a", job.id)
     assert seen.step == 2 and seen.losses == ((1, 3.0), (2, 2.2), (3, 2.4)) and seen.notes == (("n", "ノ"),)

@@ -22,7 +22,7 @@ from core.train.queue.jobs import Job, Jobs
 from core.train.queue.progress import Progress
 from core.train.spec import JobSpec
 from core.workspace import Workspace, read_json
-from tests.helpers.train_tiny import CONFIG, CONTRACT, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
 
 OWNER = "key-a"
 LONG = replace(CONFIG, epochs=400, save_every=20, eval_every=200)  # 2,400 steps: longer than any test waits
@@ -32,7 +32,7 @@ LONG = replace(CONFIG, epochs=400, save_every=20, eval_every=200)  # 2,400 steps
 def spec(tmp_path_factory: pytest.TempPathFactory) -> JobSpec:
     home = tmp_path_factory.mktemp("jobs")
     dataset = write_dataset(home / "talks", talks(24), talks(4))
-    return JobSpec(str(tiny_base(home / "base")), dataset, CONTRACT, CONFIG, "mika")
+    return JobSpec(str(tiny_base(home / "base")), dataset, PROMPT_CONFIG, CONFIG, "mika")
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def test_a_stopped_run_keeps_its_adapter_and_the_next_one_trains_to_its_end(jobs
     assert 3 <= stopped.step < 2400 and stopped.tokens_per_second is None
     assert read_json(long.adapter / "training.json")["metrics"]["steps"] == stopped.step
     done = wait_for(jobs, short, lambda progress: progress.state == "done")
-    assert done.fraction == 1 and len(done.losses) == 12 and len(done.heldout) == 5
-    assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"]
+    assert done.fraction == 1 and len(done.losses) == 12 and len(done.validation) == 5
+    assert done.metrics["validation_bpb_after"] < done.metrics["validation_bpb_before"]
     assert "adapter_model.safetensors" in {path.name for path in short.adapter.iterdir()}
 
 

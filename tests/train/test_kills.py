@@ -15,7 +15,7 @@ from core.train.events import Done, Event, Saved, Started, Step, read
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
 from core.train.worker.checkpoints import COMPLETE
-from tests.helpers.train_tiny import CONFIG, CONTRACT, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
 
 KILLS = 10
 CHUNK = 30  # most steps between two kills
@@ -50,7 +50,7 @@ def launch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Launcher]:
 @pytest.fixture
 def spec(tmp_path: Path) -> JobSpec:
     dataset = write_dataset(tmp_path / "talks", talks(24), talks(4))
-    return JobSpec(str(tiny_base(tmp_path / "base")), dataset, CONTRACT, LONG, "mika")
+    return JobSpec(str(tiny_base(tmp_path / "base")), dataset, PROMPT_CONFIG, LONG, "mika")
 
 
 def events(folder: RunFolder, kind: type[Event]) -> list:

@@ -11,11 +11,11 @@ import pytest
 
 from core.errors import InputError
 from core.settings import ROOT, worker_environment
-from core.train.events import HeldOut, Note, Saved, Started, Step, append
+from core.train.events import Notice, Saved, Started, Step, ValidationLoss, append
 from core.train.queue.monitors import Feed, main, usable
 from core.train.queue.process import Process, launch_monitor
 from core.train.spec import JobSpec, RunFolder
-from tests.helpers.train_tiny import CONFIG, CONTRACT, run_folder
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder
 
 
 def step(number: int, loss: float) -> Step:
@@ -24,9 +24,15 @@ def step(number: int, loss: float) -> Step:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    folder = run_folder(tmp_path / "run", JobSpec("base", tmp_path, CONTRACT, CONFIG, "mika"))
-    for event in (Started(0, 10, 4, 2, 9, 99, 9, "cpu", "fp32"), HeldOut(0, 5.0, 2.5), step(1, 4.0), step(2, 3.0),
-                  Note("n", "ノ"), Saved(2)):  # fmt: skip
+    folder = run_folder(tmp_path / "run", JobSpec("base", tmp_path, PROMPT_CONFIG, CONFIG, "mika"))
+    for event in (
+        Started(0, 10, 4, 2, 9, 99, 9, "cpu", "fp32"),
+        ValidationLoss(0, 5.0, 2.5),
+        step(1, 4.0),
+        step(2, 3.0),
+        Notice("n", "ノ"),
+        Saved(2),
+    ):
         append(folder.events, event)
     return folder
 
@@ -41,9 +47,14 @@ def shown(folder: RunFolder, tag: str) -> list[tuple[int, float]]:
 
 def test_tensorboard_shows_the_log_and_steps_that_are_run_again_once(folder: RunFolder) -> None:
     assert main([str(folder.path)]) == 0
-    assert shown(folder, "train/loss") == [(1, 4.0), (2, 3.0)] and shown(folder, "heldout/loss") == [(0, 5.0)]
-    assert shown(folder, "heldout/bits_per_byte") == [(0, 2.5)]
-    for event in (Started(1, 10, 4, 2, 9, 99, 9, "cpu", "fp32"), step(2, 3.0), step(3, 2.0), HeldOut(3, 4.5, 2.25)):
+    assert shown(folder, "train/loss") == [(1, 4.0), (2, 3.0)] and shown(folder, "validation/loss") == [(0, 5.0)]
+    assert shown(folder, "validation/bits_per_byte") == [(0, 2.5)]
+    for event in (
+        Started(1, 10, 4, 2, 9, 99, 9, "cpu", "fp32"),
+        step(2, 3.0),
+        step(3, 2.0),
+        ValidationLoss(3, 4.5, 2.25),
+    ):
         append(folder.events, event)
     time.sleep(1.1)  # its files are named by the second
     feed = Feed(folder, "tensorboard")
@@ -52,7 +63,7 @@ def test_tensorboard_shows_the_log_and_steps_that_are_run_again_once(folder: Run
     feed.catch_up()
     feed.close()
     assert shown(folder, "train/loss") == [(1, 4.0), (2, 3.0), (3, 2.0), (4, 1.0)]
-    assert shown(folder, "heldout/loss") == [(0, 5.0), (3, 4.5)]
+    assert shown(folder, "validation/loss") == [(0, 5.0), (3, 4.5)]
 
 
 def test_a_monitor_follows_the_training_to_its_end(folder: RunFolder) -> None:

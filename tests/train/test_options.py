@@ -10,7 +10,7 @@ from core.train.config.train_config import TrainConfig
 from core.train.events import Done, Step, read
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
-from tests.helpers.train_tiny import CONFIG, CONTRACT, another, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, another, run_folder, talks, tiny_base, write_dataset
 
 PLAIN = replace(CONFIG, max_length=128, eval_every=2, save_every=2)
 # What else has to be so for a setting to show itself.
@@ -40,7 +40,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TrainConfig], 
 
     def run(config: TrainConfig, again: bool = False) -> Trace:
         if config not in known or again:
-            spec = JobSpec(str(base), dataset, CONTRACT, config, adapter_name="mika")
+            spec = JobSpec(str(base), dataset, PROMPT_CONFIG, config, adapter_name="mika")
             folder = run_folder(home / f"{len(list(home.iterdir()))}", spec)
             passes, real = [], LlamaMLP.forward
 
@@ -77,7 +77,7 @@ def test_another_value_makes_another_run(traced: Callable[..., Trace], name: str
     if name == "quantization":
         pytest.importorskip("bitsandbytes")
     plain = replace(PLAIN, **WHEN.get(name, {}))
-    if name in ("gradient_checkpointing", "micro_tokens"):  # the same result in another way
+    if name in ("gradient_checkpointing", "tokens_per_micro_batch"):  # the same result in another way
         assert traced(replace(plain, **{name: another(name)})).passes > traced(plain).passes
         return
     changed, was = traced(replace(plain, **{name: another(name)})), traced(plain)

@@ -10,12 +10,20 @@ from core.data.preferences import Pair, write_pairs
 from core.errors import InputError
 from core.messages import Turn
 from core.prompt import render
-from core.train.events import Done, Event, Failed, HeldOut, Launched, Note, Preferred, Stopped, read
-from core.train.preference.config import IGNORED, Place, PreferenceConfig, alike, encode_pairs, pair_of, places
+from core.train.events import Done, Event, Failed, Launched, Notice, PreferenceEval, Stopped, ValidationLoss, read
+from core.train.preference.config import (
+    IGNORED,
+    PreferenceConfig,
+    PreferencePlace,
+    encode_pairs,
+    pair_of,
+    places,
+    similar,
+)
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
 from core.workspace import read_json
-from tests.helpers.train_tiny import CONFIG, CONTRACT, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
 
 CONTEXT = (Turn("user", ("hey",)), Turn("assistant", ("うん",)), Turn("user", ("what is it?", "tell me")))
 PAIRS = [Pair(CONTEXT, ("寝てた", "ごめん"), ("I am an assistant.",)), Pair(CONTEXT[:1], ("いるよ",), ("yes", "no"))]
@@ -41,7 +49,7 @@ def tokenizer(base: Path):
 def tuned(base: Path) -> RunFolder:
     """An ordinary run whose adapter preference tuning goes on from."""
     dataset = write_dataset(base.parent / "talks", talks(24), talks(6))
-    folder = run_folder(base.parent / "sft", JobSpec(str(base), dataset, CONTRACT, CONFIG, adapter_name="mika"))
+    folder = run_folder(base.parent / "sft", JobSpec(str(base), dataset, PROMPT_CONFIG, CONFIG, adapter_name="mika"))
     assert worker.run(folder) == 0
     return folder
 
@@ -67,9 +75,9 @@ def weights(folder: RunFolder) -> dict:
 
 
 def test_both_replies_follow_the_prompt_that_the_chat_asks_with(tokenizer) -> None:
-    contract = replace(CONTRACT, reply_reserve=20)
-    (first, _), too_long = encode_pairs(PAIRS, contract, tokenizer, max_length=256)
-    asked = list(render(contract, CONTEXT, tokenizer).ids)
+    prompt_config = replace(PROMPT_CONFIG, reply_reserve=20)
+    (first, _), too_long = encode_pairs(PAIRS, prompt_config, tokenizer, max_length=256)
+    asked = list(render(prompt_config, CONTEXT, tokenizer).ids)
     for reply, said in ((first.chosen, "寝てた\nごめん<|im_end|>"), (first.rejected, "I am an assistant.<|im_end|>")):
         assert list(reply.ids[: len(asked)]) == asked and set(reply.labels[: len(asked)]) == {IGNORED}
         assert (
@@ -80,13 +88,13 @@ def test_both_replies_follow_the_prompt_that_the_chat_asks_with(tokenizer) -> No
 
 def test_a_long_reply_shortens_the_context_of_both(tokenizer) -> None:
     pair = Pair(CONTEXT * 3, ("short",), ("what is it? " * 12,))
-    ((whole,), _) = encode_pairs([pair], CONTRACT, tokenizer, max_length=1000)
+    ((whole,), _) = encode_pairs([pair], PROMPT_CONFIG, tokenizer, max_length=1000)
     most = whole.longest - 10
-    ((example,), _) = encode_pairs([pair], CONTRACT, tokenizer, max_length=most)
+    ((example,), _) = encode_pairs([pair], PROMPT_CONFIG, tokenizer, max_length=most)
     starts = [list(reply.labels).count(IGNORED) for reply in (example.chosen, example.rejected)]
     assert starts[0] == starts[1] and example.chosen.ids[: starts[0]] == example.rejected.ids[: starts[0]]
     assert example.longest <= most and len(example.chosen.ids) < len(whole.chosen.ids)
-    assert encode_pairs([pair], CONTRACT, tokenizer, max_length=30) == ([], 1)
+    assert encode_pairs([pair], PROMPT_CONFIG, tokenizer, max_length=30) == ([], 1)
 
 
 @pytest.mark.slow
@@ -103,7 +111,7 @@ def test_loss_and_gradients_are_trls(base: Path, tokenizer, tmp_path: Path) -> N
     lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora)
     before = get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora)  # another start: margins are not 0
-    examples, _ = encode_pairs(PAIRS, CONTRACT, tokenizer, max_length=256)
+    examples, _ = encode_pairs(PAIRS, PROMPT_CONFIG, tokenizer, max_length=256)
     inputs = CollatePairs(pad=0)(examples)
     with torch.no_grad():
         inputs["reference"] = reply_log_probabilities(before, inputs).view(-1, 2)
@@ -147,12 +155,12 @@ def test_places_are_where_the_persona_answers_the_user_each_once() -> None:
 
 
 def test_own_replies_as_good_as_the_real_one_are_left_out() -> None:
-    place = Place(CONTEXT, ("いいよ、行こう", "あとで"))
+    place = PreferencePlace(CONTEXT, ("いいよ、行こう", "あとで"))
     assert pair_of(place, "いいよ、行こう\nあとでね", "\n", similarity=0.8) is None
     assert pair_of(place, "  \n ", "\n", similarity=0.8) is None
     made = pair_of(place, "I cannot\n\nhelp", "\n", similarity=0.8)
     assert made.rejected == ("I cannot", "help") and made.chosen == place.reply and made.source == "samples"
-    assert alike("いいよ", "だめ") == 0
+    assert similar("いいよ", "だめ") == 0
 
 
 @pytest.mark.parametrize("wrong", [{"beta": 0}, {"own_replies": -1}, {"similarity": 2}, {"temperature": float("nan")}])
@@ -167,14 +175,14 @@ def test_a_run_prefers_the_better_replies_and_tells_what_it_cost(tuned: RunFolde
     assert worker.run(folder) == 0, events(folder, Failed)
     (done,) = events(folder, Done)
     (sft,) = events(tuned, Done)
-    told = events(folder, Preferred)
-    assert done.metrics["heldout_bpb_before"] == pytest.approx(sft.metrics["heldout_bpb_after"], rel=1e-5)
-    assert events(folder, HeldOut)[-1].step == done.metrics["steps"]
-    learned, held = ([event for event in told if event.heldout == out] for out in (False, True))
+    told = events(folder, PreferenceEval)
+    assert done.metrics["validation_bpb_before"] == pytest.approx(sft.metrics["validation_bpb_after"], rel=1e-5)
+    assert events(folder, ValidationLoss)[-1].step == done.metrics["steps"]
+    learned, held = ([event for event in told if event.validation == out] for out in (False, True))
     assert learned[-1].margin > learned[0].margin + 0.05 and learned[-1].accuracy > 0.7
     assert held[-1].margin > held[0].margin and held[-1].accuracy > 0.5
-    assert done.metrics["heldout_pair_margin"] == held[-1].margin
-    assert any("2 corrections" in note.en for note in events(folder, Note))
+    assert done.metrics["validation_pair_margin"] == held[-1].margin
+    assert any("2 corrections" in note.en for note in events(folder, Notice))
     training = read_json(folder.adapter / "training.json")
     assert training["preference"]["pairs"] >= 2 and training["started_from"]["config"] == CONFIG.to_json()
     left = {path.name for path in folder.adapter.iterdir()}

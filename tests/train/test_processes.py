@@ -11,9 +11,9 @@ import pytest
 from core.errors import InputError
 from core.settings import ROOT, worker_environment
 from core.train.__main__ import processes_of
-from core.train.events import Done, Event, Failed, HeldOut, Started, Step, Stopped, read
+from core.train.events import Done, Event, Failed, Started, Step, Stopped, ValidationLoss, read
 from core.train.spec import JobSpec, RunFolder
-from tests.helpers.train_tiny import CONFIG, CONTRACT, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
 
 # 25 rows of 4 a step: the last step of an epoch has one row, and one of two processes none. Nothing is drawn by
 # chance that each process would draw anew.
@@ -24,7 +24,7 @@ EPOCH, STEPS = 7, 35
 @pytest.fixture
 def spec(tmp_path: Path) -> JobSpec:
     dataset = write_dataset(tmp_path / "talks", talks(25), talks(5))
-    return JobSpec(str(tiny_base(tmp_path / "base")), dataset, CONTRACT, TOGETHER, "mika")
+    return JobSpec(str(tiny_base(tmp_path / "base")), dataset, PROMPT_CONFIG, TOGETHER, "mika")
 
 
 def events(folder: RunFolder, kind: type[Event]) -> list:
@@ -60,7 +60,7 @@ def losses(folder: RunFolder) -> list[float]:
 
 
 def measures(folder: RunFolder) -> dict[int, float]:
-    return {event.step: event.bpb for event in events(folder, HeldOut)}
+    return {event.step: event.bpb for event in events(folder, ValidationLoss)}
 
 
 @pytest.mark.slow

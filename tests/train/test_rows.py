@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import InputError
 from core.messages import Turn, from_chat_messages, to_chat_messages
-from core.train.worker.rows import IGNORED, Encoded, encode, read_rows
-from tests.helpers.train_tiny import CONTRACT, talks, tiny_base, write_dataset
+from core.train.worker.rows import IGNORED, EncodedRows, encode, read_turns
+from tests.helpers.train_tiny import PROMPT_CONFIG, talks, tiny_base, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory):
     return AutoTokenizer.from_pretrained(tiny_base(tmp_path_factory.mktemp("base")))
 
 
-def learned_texts(encoded: Encoded, tokenizer) -> list[str]:
+def learned_texts(encoded: EncodedRows, tokenizer) -> list[str]:
     """The learned stretches of each row, decoded."""
     texts = []
     for example in encoded.examples:
@@ -35,24 +35,24 @@ def learned_texts(encoded: Encoded, tokenizer) -> list[str]:
 def test_exactly_the_personas_words_and_end_marks_are_learned(tokenizer) -> None:
     rows = talks(5)
     said = ["\n".join(turn.messages) + "<|im_end|>" for row in rows for turn in row if turn.role == "assistant"]
-    encoded = encode(rows, CONTRACT, tokenizer, max_length=256)
+    encoded = encode(rows, PROMPT_CONFIG, tokenizer, max_length=256)
     assert learned_texts(encoded, tokenizer) == said
-    assert (encoded.cut, encoded.too_long) == (0, 0)
+    assert (encoded.truncated, encoded.too_long) == (0, 0)
     for example in encoded.examples:
         assert all(label in (IGNORED, token) for token, label in zip(example.ids, example.labels, strict=True))
 
 
 def test_bytes_are_those_of_the_words_without_end_marks(tokenizer) -> None:
     row = [Turn("user", ("hi",)), Turn("assistant", ("うん", "ok"))]
-    (example,) = encode([row], CONTRACT, tokenizer, max_length=256).examples
+    (example,) = encode([row], PROMPT_CONFIG, tokenizer, max_length=256).examples
     assert example.words == len("うん\nok".encode())
     assert example.learned == sum(label != IGNORED for label in example.labels)
 
 
 def test_example_exchanges_are_context_only(tokenizer) -> None:
-    contract = replace(CONTRACT, examples=(Turn("user", ("a?",)), Turn("assistant", ("EXAMPLE",))))
+    prompt_config = replace(PROMPT_CONFIG, examples=(Turn("user", ("a?",)), Turn("assistant", ("EXAMPLE",))))
     row = [Turn("user", ("hi",)), Turn("assistant", ("hello",))]
-    encoded = encode([row], contract, tokenizer, max_length=256)
+    encoded = encode([row], prompt_config, tokenizer, max_length=256)
     assert learned_texts(encoded, tokenizer) == ["hello<|im_end|>"]
     assert "EXAMPLE" in tokenizer.decode(encoded.examples[0].ids)
     assert encoded.examples[0].words == len("hello")
@@ -63,43 +63,43 @@ def test_a_row_longer_than_the_window_is_cut_and_no_word_is_lost(tokenizer, max_
     row = [
         turn for n in range(12) for turn in (Turn("user", (f"question {n}?",)), Turn("assistant", (f"answer {n}.",)))
     ]
-    encoded = encode([row], CONTRACT, tokenizer, max_length=max_length)
+    encoded = encode([row], PROMPT_CONFIG, tokenizer, max_length=max_length)
     assert learned_texts(encoded, tokenizer) == [f"answer {n}.<|im_end|>" for n in range(12)]
     assert max(len(example.ids) for example in encoded.examples) <= max_length
-    assert (encoded.cut, encoded.too_long) == (1, 0)
+    assert (encoded.truncated, encoded.too_long) == (1, 0)
 
 
 def test_a_row_is_cut_into_few_pieces(tokenizer) -> None:
     row = [turn for n in range(40) for turn in (Turn("user", ("why?",)), Turn("assistant", ("because.",)))]
-    whole = encode([row], CONTRACT, tokenizer, max_length=4000).examples[0]
-    pieces = encode([row], CONTRACT, tokenizer, max_length=200).examples
+    whole = encode([row], PROMPT_CONFIG, tokenizer, max_length=4000).examples[0]
+    pieces = encode([row], PROMPT_CONFIG, tokenizer, max_length=200).examples
     assert len(pieces) <= 2 * (len(whole.ids) // 200 + 1)
 
 
 def test_a_long_question_is_given_up_before_the_answer(tokenizer) -> None:
     row = [Turn("user", ("so " * 200,)), Turn("assistant", ("short",)), Turn("user", ("and?",)),
            Turn("assistant", ("more",))]  # fmt: skip
-    encoded = encode([row], CONTRACT, tokenizer, max_length=100)
+    encoded = encode([row], PROMPT_CONFIG, tokenizer, max_length=100)
     assert learned_texts(encoded, tokenizer) == ["short<|im_end|>", "more<|im_end|>"]
 
 
 def test_what_fits_no_window_is_counted(tokenizer) -> None:
     row = [Turn("user", ("go on",)), Turn("assistant", ("blah " * 300,)), Turn("user", ("and?",)),
            Turn("assistant", ("end",))]  # fmt: skip
-    encoded = encode([row], CONTRACT, tokenizer, max_length=100)
+    encoded = encode([row], PROMPT_CONFIG, tokenizer, max_length=100)
     assert learned_texts(encoded, tokenizer) == ["end<|im_end|>"]
     assert encoded.too_long == 1
 
 
 def test_rows_without_the_persona_teach_nothing(tokenizer) -> None:
-    assert encode([[Turn("user", ("alone",))]], CONTRACT, tokenizer, max_length=100).examples == ()
+    assert encode([[Turn("user", ("alone",))]], PROMPT_CONFIG, tokenizer, max_length=100).examples == ()
 
 
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     rows = talks(4)
     write_dataset(tmp_path, rows, [])
-    assert list(read_rows(tmp_path / "train.jsonl")) == rows
-    assert list(read_rows(tmp_path / "heldout.jsonl")) == list(read_rows(tmp_path / "absent.jsonl")) == []
+    assert list(read_turns(tmp_path / "train.jsonl")) == rows
+    assert list(read_turns(tmp_path / "validation.jsonl")) == list(read_turns(tmp_path / "absent.jsonl")) == []
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"session": 1}', '{"messages": [{"role": "user"}]}'])
@@ -108,7 +108,7 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "train.jsonl"
     file.write_text(file.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"Line 3 of train\.jsonl"):
-        list(read_rows(file))
+        list(read_turns(file))
 
 
 def test_words_that_are_context_only_are_read_but_not_learned(tokenizer) -> None:
@@ -117,7 +117,7 @@ def test_words_that_are_context_only_are_read_but_not_learned(tokenizer) -> None
             ("user", "two?", True), ("assistant", "new", True)]  # fmt: skip
     turns = [Turn(role, (text,), learned=learned) for role, text, learned in said]
     assert from_chat_messages(to_chat_messages(turns)) == turns
-    part = encode([turns], CONTRACT, tokenizer, max_length=256)
+    part = encode([turns], PROMPT_CONFIG, tokenizer, max_length=256)
     assert learned_texts(part, tokenizer) == ["part two<|im_end|>", "new<|im_end|>"]
     assert part.examples[0].words == len("part twonew")
     assert "old words" in tokenizer.decode(part.examples[0].ids)
@@ -129,15 +129,15 @@ def talk() -> list[Turn]:
 
 
 def test_the_last_reply_alone_is_learned_where_that_is_asked_for(tokenizer) -> None:
-    encoded = encode([talk(), talks(1)[0]], CONTRACT, tokenizer, max_length=256, loss_on="last_reply")
+    encoded = encode([talk(), talks(1)[0]], PROMPT_CONFIG, tokenizer, max_length=256, loss_on="last_reply")
     assert learned_texts(encoded, tokenizer) == ["second\nthe end<|im_end|>", "うん、いるよ 0<|im_end|>"]
     assert encoded.examples[0].words == len("second\nthe end")
 
 
 @pytest.mark.parametrize("loss_on", ["every_reply", "last_reply"])
 def test_the_context_counts_less_than_the_personas_words_and_the_rest_nothing(tokenizer, loss_on: str) -> None:
-    (plain,) = encode([talk()], CONTRACT, tokenizer, max_length=256, loss_on=loss_on).examples
-    (found,) = encode([talk()], CONTRACT, tokenizer, max_length=256, loss_on=loss_on, context_weight=0.2).examples
+    (plain,) = encode([talk()], PROMPT_CONFIG, tokenizer, max_length=256, loss_on=loss_on).examples
+    (found,) = encode([talk()], PROMPT_CONFIG, tokenizer, max_length=256, loss_on=loss_on, context_weight=0.2).examples
     assert (found.learned, found.words) == (plain.learned, plain.words)
     full = [token for token, weight in zip(found.ids, found.weights, strict=True) if weight == 1]
     assert full == [label for label in plain.labels if label != IGNORED]

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from core.messages import Turn
-from core.prompt import ending, render
+from core.prompt import render, stop_criteria
 from core.train.events import Sample, read
 from core.train.spec import JobSpec
 from core.train.worker import run as worker
 from core.train.worker.samples import LONGEST, answers, openings
-from tests.helpers.train_tiny import CONFIG, CONTRACT, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +35,22 @@ def row(asked: str, answered: str = "yes", **about: object) -> list[Turn]:
 
 def test_openings_are_spread_over_the_rows_and_none_comes_twice(tokenizer) -> None:
     rows = [row(f"question {n // 2}") for n in range(20)]
-    found = openings(rows, CONTRACT, tokenizer, count=3)
+    found = openings(rows, PROMPT_CONFIG, tokenizer, count=3)
     assert [opening.asked for opening in found] == ["question 0", "question 3", "question 6"]
-    assert len(openings(rows, CONTRACT, tokenizer, count=50)) == 10
-    assert openings(rows, CONTRACT, tokenizer, count=0) == openings([], CONTRACT, tokenizer, count=3) == ()
+    assert len(openings(rows, PROMPT_CONFIG, tokenizer, count=50)) == 10
+    assert openings(rows, PROMPT_CONFIG, tokenizer, count=0) == openings([], PROMPT_CONFIG, tokenizer, count=3) == ()
 
 
 def test_an_opening_is_asked_as_the_chat_asks(tokenizer) -> None:
     turns = [Turn("assistant", ("earlier",), learned=False), *row("and now?", "now")]
-    (found,) = openings([turns], CONTRACT, tokenizer, count=1)
-    assert found.prompt == render(replace(CONTRACT, reply_reserve=LONGEST), turns[:2], tokenizer).ids
+    (found,) = openings([turns], PROMPT_CONFIG, tokenizer, count=1)
+    assert found.prompt == render(replace(PROMPT_CONFIG, reply_reserve=LONGEST), turns[:2], tokenizer).ids
     assert (found.asked, found.real) == ("and now?", "now")
 
 
 def test_rows_without_a_question_are_passed_over(tokenizer) -> None:
     rows = [[Turn("user", ("alone",))], [Turn("assistant", ("first",)), *row("later")], row("long " * 400), row("fits")]
-    assert [opening.asked for opening in openings(rows, CONTRACT, tokenizer, count=9)] == ["fits"]
+    assert [opening.asked for opening in openings(rows, PROMPT_CONFIG, tokenizer, count=9)] == ["fits"]
 
 
 def test_answers_together_are_those_of_each_alone(base: Path, tokenizer) -> None:
@@ -63,14 +63,14 @@ def test_answers_together_are_those_of_each_alone(base: Path, tokenizer) -> None
         target_modules="all-linear", init_lora_weights=False, lora_alpha=64
     )  # or it would say one token for ever
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora).train()
-    asked = openings([row("hey"), row("a longer question, are you there?")], CONTRACT, tokenizer, count=2)
+    asked = openings([row("hey"), row("a longer question, are you there?")], PROMPT_CONFIG, tokenizer, count=2)
     state = torch.random.get_rng_state()
-    together = answers(model, tokenizer, CONTRACT, asked)
+    together = answers(model, tokenizer, PROMPT_CONFIG, asked)
     assert model.training and torch.equal(torch.random.get_rng_state(), state)
     model.eval()
     for opening, said in zip(asked, together, strict=True):
         ids = torch.tensor([opening.prompt])
-        ends = list(ending(CONTRACT, tokenizer).token_ids)
+        ends = list(stop_criteria(PROMPT_CONFIG, tokenizer).token_ids)
         alone = model.generate(input_ids=ids, max_new_tokens=LONGEST, do_sample=False, eos_token_id=ends)
         words = tokenizer.decode(alone[0, ids.shape[1] :], skip_special_tokens=True)
         assert said == words.replace("\ufffd", "").strip() != ""
@@ -78,7 +78,7 @@ def test_answers_together_are_those_of_each_alone(base: Path, tokenizer) -> None
 
 def test_a_run_tells_them_at_every_measure_and_they_change(base: Path, tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "talks", talks(24), talks(6))
-    spec = JobSpec(str(base), dataset, CONTRACT, replace(CONFIG, samples=2, epochs=4), adapter_name="mika")
+    spec = JobSpec(str(base), dataset, PROMPT_CONFIG, replace(CONFIG, samples=2, epochs=4), adapter_name="mika")
     folder = run_folder(tmp_path / "run", spec)
     assert worker.run(folder) == 0
     told = [event for event in read(folder.events)[0] if isinstance(event, Sample)]

@@ -46,10 +46,10 @@ def test_a_run_leaves_everything_and_another_look_changes_nothing(home: Path) ->
     assert "step 3 of 3: loss" in done.stdout and "bits a byte" in done.stdout
     out = home / "out"
     metrics = read_json(out / "metrics.json")
-    assert metrics["heldout_bpb_after"] < metrics["heldout_bpb_before"]
+    assert metrics["validation_bpb_after"] < metrics["validation_bpb_before"]
     assert metrics["tokens_per_second"] > 0 and metrics["peak_memory_bytes"] > 50_000_000
     adapter = Adapter.read(out / "adapter")
-    assert (adapter.contract.persona, adapter.contract.description) == ("Mika", "You are Mika.")
+    assert (adapter.prompt_config.persona, adapter.prompt_config.description) == ("Mika", "You are Mika.")
     assert (out / "events.jsonl").is_file()
     again = read_order([str(out / "config.yaml")])  # what it wrote is an order of its own
     assert again.spec == read_order([str(path)]).spec and prepare(again).path == out
@@ -102,7 +102,7 @@ def test_what_stands_on_the_command_line_counts_more_than_the_file(home: Path) -
     order = read_order([str(written(home)), "rank=3", "learning_rate=1e-4", "rslora=true", "--persona", "Ken"])
     config = order.spec.config
     assert (config.rank, config.learning_rate, config.rslora, config.epochs) == (3, 1e-4, True, SETTINGS["epochs"])
-    assert order.spec.contract.persona == "Ken"
+    assert order.spec.prompt_config.persona == "Ken"
     with pytest.raises(InputError, match="rank = 'many'"):
         read_order([str(written(home)), "rank=many"])
 

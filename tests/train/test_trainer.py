@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.train.worker.batches import Collate, LengthBatches, micro_batches
-from core.train.worker.loss import HeldOutLoss, SummedLoss, measure
+from core.train.worker.loss import MeasuredLoss, SummedLoss, measure
 from core.train.worker.rows import IGNORED, Example, Examples
 
 
@@ -124,7 +124,7 @@ def test_a_process_without_a_row_takes_part_and_changes_nothing() -> None:
     loss.backward()
     assert loss.item() == 0 and batch["labels"][:, 1:].eq(IGNORED).all()
     assert all(p.grad is None or not p.grad.any() for p in one.parameters())
-    assert measure(one, Examples(), Collate(pad=0), tokens=64, device=torch.device("cpu")) == HeldOutLoss(0.0, 0.0)
+    assert measure(one, Examples(), Collate(pad=0), tokens=64, device=torch.device("cpu")) == MeasuredLoss(0.0, 0.0)
 
 
 def test_rows_of_a_batch_are_of_like_length() -> None:
@@ -173,7 +173,7 @@ def test_a_step_is_cut_where_its_tokens_are_too_many() -> None:
     assert micro_batches([4], 1) == [slice(0, 1)]
 
 
-def trained(folder: Path, micro_tokens: int, forgets: Callable[[int], bool] = lambda call: False):
+def trained(folder: Path, tokens_per_micro_batch: int, forgets: Callable[[int], bool] = lambda call: False):
     """(adapter weights after an epoch, losses, what was said of memory); `forgets` runs out of it at a call."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -191,7 +191,7 @@ def trained(folder: Path, micro_tokens: int, forgets: Callable[[int], bool] = la
     )  # fmt: skip
     trainer = PersonaTrainer(
         one, arguments, data_collator=Collate(0), train_dataset=Examples([*examples(), *examples()] * 2),
-        asked=lambda: False, micro_tokens=micro_tokens, on_out_of_memory=said.append,
+        asked=lambda: False, tokens_per_micro_batch=tokens_per_micro_batch, on_out_of_memory=said.append,
     )  # fmt: skip
     real = trainer.summed_loss
 

@@ -10,28 +10,28 @@ import jsonschema
 import pytest
 
 from core.adapters import write
-from core.prompt import PromptContract
+from core.prompt import PromptConfig
 from core.train.config.train_config import TrainConfig
 from core.train.events import (
     Done,
+    Encoding,
     Event,
     Failed,
-    Halved,
-    HeldOut,
-    Note,
-    Reading,
+    MicroBatchShrunk,
+    Notice,
     Saved,
     Started,
     Step,
     Stopped,
+    ValidationLoss,
+    event_schema,
     read,
-    schema,
 )
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
 from core.train.worker.checkpoints import last_checkpoint
 from core.workspace import read_json
-from tests.helpers.train_tiny import CONFIG, CONTRACT, QUICK_STEPS, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, QUICK_STEPS, run_folder, talks, tiny_base, write_dataset
 
 HELDOUT = 6  # rows
 
@@ -45,7 +45,7 @@ class Place:
     runs: Path
 
     def run(self, name: str, config: TrainConfig = CONFIG, **changes: object) -> RunFolder:
-        spec = JobSpec(str(self.base), self.dataset, CONTRACT, config, adapter_name="mika")
+        spec = JobSpec(str(self.base), self.dataset, PROMPT_CONFIG, config, adapter_name="mika")
         return run_folder(self.runs / name, replace(spec, **changes))
 
 
@@ -95,19 +95,19 @@ def no_rest(folder: RunFolder) -> bool:
     return not [path for path in folder.path.iterdir() if path.name.startswith(".adapter")]
 
 
-def test_a_run_lowers_held_out_loss_and_leaves_a_whole_adapter(place: Place) -> None:
+def test_a_run_lowers_validation_loss_and_leaves_a_whole_adapter(place: Place) -> None:
     folder = place.run("a")
     assert worker.run(folder) == 0
     (done,) = events(folder, Done)
-    assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"] - 0.05
-    assert done.metrics["heldout_loss_after"] < done.metrics["heldout_loss_before"]
+    assert done.metrics["validation_bpb_after"] < done.metrics["validation_bpb_before"] - 0.05
+    assert done.metrics["validation_loss_after"] < done.metrics["validation_loss_before"]
     assert done.metrics["steps"] == QUICK_STEPS == len(events(folder, Step))
     assert done.metrics["tokens"] == events(folder, Step)[-1].tokens > events(folder, Started)[0].learned_tokens
     names = {path.name for path in folder.adapter.iterdir()}
     assert names == {
         "adapter_config.json",
         "adapter_model.safetensors",
-        "contract.json",
+        "prompt_config.json",
         "training.json",
         "config.yaml",
     }
@@ -116,16 +116,16 @@ def test_a_run_lowers_held_out_loss_and_leaves_a_whole_adapter(place: Place) -> 
     assert training["config"] == CONFIG.to_json() and set(training["versions"]) == {"torch", "transformers", "peft"}
     assert training["metrics"] == json.loads(json.dumps(done.metrics))
     assert training["stops"] == []  # the base's own end token says it all
-    contract = PromptContract.from_json(read_json(folder.adapter / "contract.json"))
-    assert contract == replace(CONTRACT, template="model")
+    prompt_config = PromptConfig.from_json(read_json(folder.adapter / "prompt_config.json"))
+    assert prompt_config == replace(PROMPT_CONFIG, template="model")
     assert no_rest(folder)
     for line in folder.events.read_bytes().splitlines():
-        jsonschema.validate(json.loads(line), schema())
+        jsonschema.validate(json.loads(line), event_schema())
 
 
 def test_what_ends_a_turn_is_told_to_other_programs(place: Place) -> None:
-    contract = replace(CONTRACT, template="dialogue")
-    folder = place.run("words", replace(CONFIG, epochs=1), contract=contract)
+    prompt_config = replace(PROMPT_CONFIG, template="dialogue")
+    folder = place.run("words", replace(CONFIG, epochs=1), prompt_config=prompt_config)
     assert worker.run(folder) == 0
     assert read_json(folder.adapter / "training.json")["stops"] == ["\n\n", "\nKen:", "\nKen："]
 
@@ -147,12 +147,12 @@ def test_the_adapter_loads_and_changes_what_the_base_says(place: Place) -> None:
     assert not any("embed" in name or "lm_head" in name for name in names)
 
 
-def test_two_checkpoints_are_kept_and_held_out_rows_are_measured_on_the_way(place: Place) -> None:
+def test_two_checkpoints_are_kept_and_validation_rows_are_measured_on_the_way(place: Place) -> None:
     folder = place.run("a")
     worker.run(folder)
     assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["checkpoint-10", "checkpoint-12"]
     assert [event.step for event in events(folder, Saved)] == [2, 4, 6, 8, 10, 12]
-    assert [event.step for event in events(folder, HeldOut)] == [0, 3, 6, 9, 12]
+    assert [event.step for event in events(folder, ValidationLoss)] == [0, 3, 6, 9, 12]
 
 
 def test_same_seed_same_weights(place: Place) -> None:
@@ -191,7 +191,7 @@ def test_stop_before_the_first_step_keeps_nothing(place: Place) -> None:
 def test_stop_in_the_middle_of_a_measure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     from core.train.worker.loss import SummedLoss
 
-    folder = place.run("a", replace(CONFIG, save_every=100, micro_tokens=16))  # one row at once
+    folder = place.run("a", replace(CONFIG, save_every=100, tokens_per_micro_batch=16))  # one row at once
     real, calls = SummedLoss.__call__, []
 
     def counted(self, model, inputs):
@@ -203,7 +203,7 @@ def test_stop_in_the_middle_of_a_measure(place: Place, monkeypatch: pytest.Monke
     monkeypatch.setattr(SummedLoss, "__call__", counted)
     assert worker.run(folder) == 0
     assert events(folder)[-1] == Stopped(3) and (folder.adapter / "adapter_config.json").exists()
-    assert [event.step for event in events(folder, HeldOut)] == [0]
+    assert [event.step for event in events(folder, ValidationLoss)] == [0]
 
 
 def test_a_torn_checkpoint_is_skipped_and_the_run_ends_the_same(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +278,7 @@ def longest_row(folder: RunFolder) -> int:
     from core.train.worker.prepare import load
 
     work = load(folder)
-    return max(len(example.ids) for example in (*work.rows.examples, *work.heldout.examples))
+    return max(len(example.ids) for example in (*work.rows.examples, *work.validation.examples))
 
 
 def test_out_of_memory_halves_what_goes_at_once_for_good(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,15 +289,17 @@ def test_out_of_memory_halves_what_goes_at_once_for_good(place: Place, monkeypat
     with monkeypatch.context() as patch:
         after_step(patch, 5, folder.stop.touch)
         assert worker.run(folder) == 0
-    halved = events(folder, Halved)
-    assert halved[0].step == 0 and halved[-1].micro_tokens <= limit < 2 * halved[-1].micro_tokens
-    assert any(f"{halved[-1].micro_tokens} tokens go through" in note.en for note in events(folder, Note))
+    halved = events(folder, MicroBatchShrunk)
+    assert halved[0].step == 0 and halved[-1].tokens_per_micro_batch <= limit < 2 * halved[-1].tokens_per_micro_batch
+    assert any(f"{halved[-1].tokens_per_micro_batch} tokens go through" in note.en for note in events(folder, Notice))
     folder.stop.unlink()
     assert worker.run(folder) == 0
-    assert len(events(folder, Halved)) == len(halved)  # the second process began with what the first had found
+    assert len(events(folder, MicroBatchShrunk)) == len(
+        halved
+    )  # the second process began with what the first had found
     losses = [[event.loss for event in events(run, Step)] for run in (whole, folder)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)  # the same rows a step
-    measured = [events(run, HeldOut)[-1].loss for run in (whole, folder)]
+    measured = [events(run, ValidationLoss)[-1].loss for run in (whole, folder)]
     assert measured[1] == pytest.approx(measured[0], rel=1e-4)
 
 
@@ -366,7 +368,9 @@ def test_an_adapter_that_was_cut_short_leaves_the_one_before(place: Place) -> No
     for path in (aside, old):
         path.mkdir()
         (path / "adapter_config.json").write_text(path.name)
-    write.tidy(folder.adapter)  # killed after the old one was moved away, before the new one was moved in
+    write.recover_partial_write(
+        folder.adapter
+    )  # killed after the old one was moved away, before the new one was moved in
     assert (folder.adapter / "adapter_config.json").read_text() == ".adapter.old"
     assert no_rest(folder)
 
@@ -395,7 +399,7 @@ def test_a_folder_that_is_no_model_is_a_clear_error(place: Place, tmp_path: Path
     folder = place.run("a", base=str(tmp_path))
     assert worker.run(folder) == 1
     failed = events(folder)[-1]
-    assert "cannot be loaded" in failed.en and str(tmp_path) in failed.en and "読み込めません" in failed.ja
+    assert "could not be loaded" in failed.en and str(tmp_path) in failed.en and "読み込めません" in failed.ja
 
 
 def test_layers_that_the_model_does_not_have_are_named(place: Place) -> None:
@@ -410,23 +414,23 @@ def test_named_layers_alone_are_trained(place: Place) -> None:
     assert all("q_proj" in name or "v_proj" in name for name in weights(folder))
 
 
-def test_without_held_out_rows_it_trains_and_says_nothing_of_them(place: Place, tmp_path: Path) -> None:
+def test_without_validation_rows_it_trains_and_says_nothing_of_them(place: Place, tmp_path: Path) -> None:
     folder = place.run(
         "a", replace(CONFIG, patience=2, save_every=3), dataset=write_dataset(tmp_path / "d", talks(6), [])
     )
     assert worker.run(folder) == 0
     (done,) = events(folder, Done)
-    assert done.metrics["heldout_bpb_after"] is None and not events(folder, HeldOut)
+    assert done.metrics["validation_bpb_after"] is None and not events(folder, ValidationLoss)
 
 
 def test_patience_ends_early_and_keeps_the_best(place: Place) -> None:
     folder = place.run("a", replace(CONFIG, learning_rate=0.5, epochs=20, patience=2, eval_every=1, save_every=1))
     assert worker.run(folder) == 0
     (done,) = events(folder, Done)
-    measured = {event.step: event.loss for event in events(folder, HeldOut) if event.step}
+    measured = {event.step: event.loss for event in events(folder, ValidationLoss) if event.step}
     assert done.metrics["steps"] < 120
-    assert done.metrics["heldout_loss_after"] == pytest.approx(min(measured.values()))
-    assert any("is kept" in note.en for note in events(folder, Note))
+    assert done.metrics["validation_loss_after"] == pytest.approx(min(measured.values()))
+    assert any("is kept" in note.en for note in events(folder, Notice))
     best = min(measured, key=measured.get)
     assert done.metrics["kept_step"] == best < done.metrics["steps"]
 
@@ -450,21 +454,23 @@ def test_the_measure_that_is_told_is_that_of_the_adapter_that_is_kept(
     assert worker.run(folder) == 0
     metrics = read_json(folder.adapter / "training.json")["metrics"]
     tuned = PeftModel.from_pretrained(load_base(folder.read_spec()).model, folder.adapter)
-    found = measure(tuned, load(folder).heldout.examples, Collate(0), tokens=256, device=torch.device("cpu"))
-    told = {step: loss for step, loss, _ in metrics["history"]["heldout"]}
+    found = measure(tuned, load(folder).validation.examples, Collate(0), tokens=256, device=torch.device("cpu"))
+    told = {step: loss for step, loss, _ in metrics["history"]["validation"]}
     if at_measure:  # asked in step 30's own measure: the weights are those of step 30, not measured yet
         assert metrics["kept_step"] == metrics["steps"] == 30 and 30 not in told
     else:
         assert metrics["kept_step"] < metrics["steps"] == 32
-        assert found.loss == pytest.approx(metrics["heldout_loss_after"]) == pytest.approx(told[metrics["kept_step"]])
+        assert (
+            found.loss == pytest.approx(metrics["validation_loss_after"]) == pytest.approx(told[metrics["kept_step"]])
+        )
 
 
 def test_rows_longer_than_the_model_reads_are_cut_and_told(place: Place, tmp_path: Path) -> None:
     long = [[turn for row in talks(40) for turn in row]]
     folder = place.run("a", replace(CONFIG, max_length=4096, epochs=1), dataset=write_dataset(tmp_path / "d", long, []))
     assert worker.run(folder) == 0
-    told = " ".join(note.en for note in events(folder, Note))
-    assert "256 tokens at once" in told and "1 rows were longer" in told
+    told = " ".join(note.en for note in events(folder, Notice))
+    assert "256 tokens" in told and "1 rows exceeded" in told
     assert events(folder, Started)[0].rows > 5
 
 
@@ -476,7 +482,7 @@ def test_quantised_bases_load_and_learn_on_a_cpu(place: Place, tmp_path: Path, q
     folder = place.run("a", replace(CONFIG, quantization=quantization), base=str(wide))
     assert worker.run(folder) == 0, events(folder)[-1]
     (done,) = events(folder, Done)
-    assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"]
+    assert done.metrics["validation_bpb_after"] < done.metrics["validation_bpb_before"]
 
 
 @pytest.mark.slow
@@ -489,10 +495,10 @@ def test_a_measure_leaves_the_gradients_of_a_4_bit_base_as_they_were(place: Plac
     from core.train.worker.rows import encode
 
     config = replace(CONFIG, quantization="4bit", dropout=0.0)
-    spec = JobSpec(str(tiny_base(tmp_path / "base", hidden=128)), place.dataset, CONTRACT, config, "mika")
+    spec = JobSpec(str(tiny_base(tmp_path / "base", hidden=128)), place.dataset, PROMPT_CONFIG, config, "mika")
     base = load_base(spec)
     model = with_adapter(base, config).train()
-    examples = encode(talks(4), CONTRACT, base.tokenizer, max_length=256).examples
+    examples = encode(talks(4), PROMPT_CONFIG, base.tokenizer, max_length=256).examples
     torch.manual_seed(0)
     for name, weight in model.named_parameters():
         if "lora_B" in name:
@@ -516,7 +522,7 @@ def test_other_ways_to_hold_the_base_learn_too(place: Place, change: dict) -> No
     folder = place.run("a", replace(CONFIG, **change))
     assert worker.run(folder) == 0, events(folder)[-1]
     (done,) = events(folder, Done)
-    assert done.metrics["heldout_bpb_after"] < done.metrics["heldout_bpb_before"]
+    assert done.metrics["validation_bpb_after"] < done.metrics["validation_bpb_before"]
 
 
 def test_a_run_goes_on_from_an_adapter_as_it_was(place: Place) -> None:
@@ -526,7 +532,7 @@ def test_a_run_goes_on_from_an_adapter_as_it_was(place: Place) -> None:
     second.take_start(first.adapter)
     assert worker.run(second) == 0
     (before,), (after,) = events(first, Done), events(second, Done)
-    assert after.metrics["heldout_bpb_before"] == pytest.approx(before.metrics["heldout_bpb_after"], rel=1e-5)
+    assert after.metrics["validation_bpb_before"] == pytest.approx(before.metrics["validation_bpb_after"], rel=1e-5)
     config = read_json(second.adapter / "adapter_config.json")
     assert config["r"] == CONFIG.rank and not same(weights(first), weights(second))
 
@@ -551,9 +557,9 @@ def test_reading_rows_is_told_and_heard_when_asked_to_stop(place: Place, monkeyp
     assert not list(folder.encoded.iterdir()) and events(folder)[-1] == Stopped(0)
     folder.stop.unlink()
     assert worker.run(folder) == 0
-    assert events(folder, Reading) == [Reading(0, 24), Reading(0, HELDOUT)]
+    assert events(folder, Encoding) == [Encoding(0, 24), Encoding(0, HELDOUT)]
     follower = EventFollower(folder)
-    follower._take(Reading(500, 2000))
-    assert follower.show("running").reading == (500, 2000)
+    follower._take(Encoding(500, 2000))
+    assert follower.show("running").encoding == (500, 2000)
     follower.follow()  # to the end
-    assert follower.show("done").reading is None
+    assert follower.show("done").encoding is None

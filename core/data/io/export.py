@@ -17,12 +17,12 @@ from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Turn
 
-Layout = Literal["instruction", "instruction_input", "alpaca", "sharegpt", "messages"]
+ExportFormat = Literal["instruction", "instruction_input", "alpaca", "sharegpt", "messages"]
 FileType = Literal["jsonl", "json", "parquet"]
-LineKind = Literal["none", "address", "statement"]
-Sample = dict[str, str | list[list[str]] | list[dict[str, str | int]]]
+PreambleKind = Literal["none", "address", "statement"]
+TextSample = dict[str, str | list[list[str]] | list[dict[str, str | int]]]
 
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 FILE_TYPES: tuple[FileType, ...] = get_args(FileType)
 JAPANESE = re.compile(r"[ぁ-んァ-ヴ一-龯々]")
 SENTENCE_END = re.compile(r"[。．.!！?？」』）)]\s*\Z")
@@ -33,21 +33,21 @@ PARQUET_ROWS = 4096  # rows written at a time
 class Export:
     """How samples are written. Raises InputError for a layout that there is none of."""
 
-    layout: Layout = "instruction"
+    format: ExportFormat = "instruction"
     """instruction: one text, `### 指示:` and `### 回答:`; instruction_input: the persona's line is the 指示, and the
     other side's words are the `### 入力:` between them (without a line there is nothing to part)."""
-    line: str = ""
-    """Said before the other side's first words: "" for nothing; `persona_line` makes one."""
+    preamble: str = ""
+    """Said before the other side's first words: "" for nothing; `preamble_text` makes one."""
     newline: str = "<NL>"
     """What a line break is written as in the texts with ### marks: "<NL>" as for rinna's models, or "\\n"."""
     separator: str = "\n"
     """Between the messages of one turn."""
 
     def __post_init__(self) -> None:
-        if self.layout not in LAYOUTS:
+        if self.format not in EXPORT_FORMATS:
             raise InputError(
-                f"There is no format “{self.layout}”. Choose one of: {', '.join(LAYOUTS)}.",
-                f"「{self.layout}」という形式はありません。使えるもの：{'、'.join(LAYOUTS)}。",
+                f"There is no format “{self.format}”. Choose one of: {', '.join(EXPORT_FORMATS)}.",
+                f"「{self.format}」という形式はありません。使えるもの：{'、'.join(EXPORT_FORMATS)}。",
             )
 
 
@@ -60,13 +60,13 @@ class Exchange:
     learned: bool
 
 
-def persona_line(kind: LineKind, name: str, text: str = "", *, language: str | None = None) -> str:
+def preamble_text(kind: PreambleKind, name: str, text: str = "", *, language: str | None = None) -> str:
     """The line before the other side's words: none, an address, or a statement of who is asked.
 
     `text` says who the persona is ("古代ギリシャの哲学者ソクラテス"); a whole sentence is taken as it stands.
     Without a `language` ("ja" or "en") the letters of the name or the text decide.
 
-    >>> persona_line("address", "ソクラテス"), persona_line("statement", "ソクラテス", "古代ギリシャの哲学者ソクラテス")
+    >>> preamble_text("address", "ソクラテス"), preamble_text("statement", "ソクラテス", "古代ギリシャの哲学者ソクラテス")
     ('ソクラテスさん。', 'あなたは古代ギリシャの哲学者ソクラテスです。')
     """
     who = " ".join(text.split()) or name
@@ -83,32 +83,32 @@ def _is_japanese(text: str, language: str | None) -> bool:
     return bool(JAPANESE.search(text)) if language is None else language == "ja"
 
 
-def samples(rows: Sequence[Row], export: Export) -> Iterator[Sample]:
+def samples(rows: Sequence[Row], export: Export) -> Iterator[TextSample]:
     """Each row as one sample of the layout; all of them have the same fields."""
     weighted = any(row.targets for row in rows)
     return (sample_of(row, export, weighted=weighted) for row in rows)
 
 
-def sample_of(row: Row, export: Export, *, weighted: bool = False) -> Sample:
+def sample_of(row: Row, export: Export, *, weighted: bool = False) -> TextSample:
     """One row as a sample; `weighted`: with the weights of the persona's messages, where the layout has them."""
     said = exchanges(row, export)
-    if export.layout in ("instruction", "instruction_input"):
+    if export.format in ("instruction", "instruction_input"):
         return {"text": marked_text(said, export)}
-    if export.layout == "alpaca":
+    if export.format == "alpaca":
         *history, last = said
-        asked = [_begun(export.line, said[0].asked), *(one.asked for one in said[1:])]
+        asked = [_begun(export.preamble, said[0].asked), *(one.asked for one in said[1:])]
         return {
             "instruction": asked[-1], "input": "", "output": last.answer,
             "history": [[a, one.answer] for a, one in zip(asked, history, strict=False)],
         }  # fmt: skip
     own, other, role, content, top = (
         ("gpt", "human", "from", "value", "conversations")
-        if export.layout == "sharegpt"
+        if export.format == "sharegpt"
         else ("assistant", "user", "role", "content", "messages")
     )
     messages: list[dict[str, str | int]] = []
     for number, one in enumerate(said):
-        asked = one.asked if number else _begun(export.line, one.asked)
+        asked = one.asked if number else _begun(export.preamble, one.asked)
         if asked:
             messages.append({role: other, content: asked})
         messages.append({role: own, content: one.answer} | ({"weight": int(one.learned)} if weighted else {}))
@@ -145,10 +145,10 @@ def _begun(line: str, asked: str) -> str:
 
 def marked_text(said: Sequence[Exchange], export: Export) -> str:
     """The exchanges as one text with ### marks, one block behind the other."""
-    with_input = export.layout == "instruction_input" and export.line
+    with_input = export.format == "instruction_input" and export.preamble
     blocks = []
     for number, one in enumerate(said):
-        line = "" if number else export.line
+        line = "" if number else export.preamble
         if not with_input:
             parts = [("指示", _begun(line, one.asked))]
         else:
@@ -176,7 +176,7 @@ def write_samples(path: Path, rows: Sequence[Row], export: Export, file_type: Fi
     return count
 
 
-def _write_parquet(path: Path, first: Sample, rest: Iterator[Sample]) -> int:
+def _write_parquet(path: Path, first: TextSample, rest: Iterator[TextSample]) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -189,7 +189,7 @@ def _write_parquet(path: Path, first: Sample, rest: Iterator[Sample]) -> int:
     return count
 
 
-def _schema(sample: Sample) -> "pa.Schema":  # noqa: F821 - imported late
+def _schema(sample: TextSample) -> "pa.Schema":  # noqa: F821 - imported late
     """The columns of a layout; the same for every sample, whatever the first one lacks."""
     import pyarrow as pa
 

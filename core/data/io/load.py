@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.data.io.store import FILES, INFO, DataSetInfo, Split
 from core.data.rows import Row
-from core.data.split import hold_out
+from core.data.split import split_validation
 from core.errors import HubError, InputError
 from core.hub import client
 from core.hub.errors import hub_errors
@@ -42,17 +42,17 @@ ANSWERS = ("回答", "応答", "response")
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedDataset:
     """A data set from elsewhere, for `DataSets.adopt`."""
 
     info: DataSetInfo
     rows: Mapping[Split, Sequence[Row]]
-    left: int = 0
+    skipped: int = 0
     """Records without words of the persona."""
 
 
-def load_set(path: Path, *, name: str | None = None, persona: str = "") -> Loaded:
-    """The data set in `path`: a file of rows, or a zip with train.jsonl (and heldout.jsonl, test.jsonl, dataset.json).
+def load_set(path: Path, *, name: str | None = None, persona: str = "") -> LoadedDataset:
+    """The data set in `path`: a file of rows, or a zip with train.jsonl (and the other splits, dataset.json).
 
     Of a single file the last tenth is held out. `name` is what the person calls the file, `persona` who is
     learned where the set itself does not say. Raises InputError for what cannot be read.
@@ -64,14 +64,14 @@ def load_set(path: Path, *, name: str | None = None, persona: str = "") -> Loade
         with tempfile.TemporaryDirectory() as folder:
             return _from_folder(_unpacked(path, Path(folder), called), called, persona)
     rows, left = _read(path, called)
-    train, heldout = hold_out(rows)
-    return _loaded({"train": train, "heldout": heldout}, None, called, persona, left)
+    train, validation = split_validation(rows)
+    return _loaded({"train": train, "validation": validation}, None, called, persona, left)
 
 
 def pull_set(
     repo: str, *, token: str | Literal[False] | None, persona: str = "", endpoint: str | None = None,
     on_progress: Callable[[str], None] | None = None,
-) -> Loaded:  # fmt: skip
+) -> LoadedDataset:  # fmt: skip
     """The data set in the repository `repo` of the Hub, with a token given by hand; False or None for none.
 
     Raises InputError, HubError, and what `load_set` raises.
@@ -111,8 +111,8 @@ def _wanted(names: Sequence[str]) -> list[str]:
 def _split_of(name: str) -> Split | None:
     """Which split a file is by its name; a file of another name is train."""
     stem = PurePosixPath(name).stem.lower()
-    if re.match(r"(?:heldout|valid|validation|dev|eval)\b|(?:heldout|valid|validation|dev|eval)[-_.]", stem):
-        return "heldout"
+    if re.match(r"(?:validation|valid|validation|dev|eval)\b|(?:validation|valid|validation|dev|eval)[-_.]", stem):
+        return "validation"
     return "test" if re.match(r"test(?:\b|[-_.])", stem) else "train"
 
 
@@ -132,22 +132,22 @@ def _unpacked(path: Path, folder: Path, called: str) -> Path:
     return folder
 
 
-def _from_folder(folder: Path, called: str, persona: str) -> Loaded:
+def _from_folder(folder: Path, called: str, persona: str) -> LoadedDataset:
     rows: dict[Split, list[Row]] = {split: [] for split in FILES}
     left = 0
     for path in sorted(path for path in folder.rglob("*") if path.suffix in KINDS and path.name != INFO):
         found, without = _read(path, path.name, may_be_empty=True)
         rows[_split_of(path.name)] += found
         left += without
-    if not rows["heldout"] and not (folder / FILES["heldout"]).exists():
-        rows["train"], rows["heldout"] = map(list, hold_out(rows["train"]))
+    if not rows["validation"] and not (folder / FILES["validation"]).exists():
+        rows["train"], rows["validation"] = map(list, split_validation(rows["train"]))
     info = _info(folder / INFO) if (folder / INFO).is_file() else None
     return _loaded(rows, info, called, persona, left)
 
 
 def _loaded(
     rows: Mapping[Split, Sequence[Row]], info: DataSetInfo | None, called: str, persona: str, left: int
-) -> Loaded:
+) -> LoadedDataset:
     if not rows.get("train"):
         raise _nothing(called)
     name = safe_name(PurePosixPath(called).name.split(".")[0], "dataset")
@@ -155,10 +155,10 @@ def _loaded(
     info = info or DataSetInfo(
         name=name, persona=persona or "assistant", description="", source=called, format="rows", counts={},
         messages=messages, sessions=len({row.session for split in rows.values() for row in split}), train_rows=0,
-        heldout_rows=0, gap_minutes=0.0, budget=0, model="",
+        validation_rows=0, gap_minutes=0.0, budget=0, model="",
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )  # fmt: skip
-    return Loaded(replace(info, name=name), rows, left)
+    return LoadedDataset(replace(info, name=name), rows, left)
 
 
 def _info(path: Path) -> DataSetInfo | None:

@@ -1,4 +1,4 @@
-"""Data sets on disk: `train.jsonl`, `heldout.jsonl`, perhaps `test.jsonl`, and `dataset.json` in a folder.
+"""Data sets on disk: `train.jsonl`, `validation.jsonl`, perhaps `test.jsonl`, and `dataset.json` in a folder.
 
 A row a line, as `datasets.load_dataset("json", data_files=…)` reads it. A set is written aside and
 then renamed, so there is a whole one or none.
@@ -21,8 +21,8 @@ from core.data.rows import Row
 from core.errors import InputError
 from core.workspace import Workspace, read_json, write_json
 
-Split = Literal["train", "heldout", "test"]
-FILES: dict[Split, str] = {"train": "train.jsonl", "heldout": "heldout.jsonl", "test": "test.jsonl"}
+Split = Literal["train", "validation", "test"]
+FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
 INFO = "dataset.json"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -44,7 +44,7 @@ class DataSetInfo:
     messages: int
     sessions: int
     train_rows: int
-    heldout_rows: int
+    validation_rows: int
     gap_minutes: float
     budget: int
     """Tokens a row may have."""
@@ -91,11 +91,11 @@ class DataSets:
                 f"保存できる行がありません。「{prepared.persona}」の発言が行になりませんでした。内訳を見てください。",
             )
         rows: dict[Split, Sequence[Row]] = {
-            "train": prepared.train, "heldout": prepared.heldout, "test": prepared.test,
+            "train": prepared.train, "validation": prepared.validation, "test": prepared.test,
         }  # fmt: skip
-        return self.adopt(owner, info_of(name, prepared, description=description, model=model), rows)
+        return self.import_rows(owner, info_of(name, prepared, description=description, model=model), rows)
 
-    def adopt(self, owner: str, info: DataSetInfo, rows: Mapping[Split, Sequence[Row]]) -> SavedDataSet:
+    def import_rows(self, owner: str, info: DataSetInfo, rows: Mapping[Split, Sequence[Row]]) -> SavedDataSet:
         """Keep rows from anywhere as a data set, under `info.name` or the next free name.
 
         The numbers of rows in `info` are set to what is there. Raises InputError when there are no rows to
@@ -133,7 +133,7 @@ class DataSets:
                 f"データセット「{name}」の {INFO} が壊れています。削除して作り直してください。",
             ) from error
 
-    def list(self, owner: str) -> tuple[SavedDataSet, ...]:
+    def list_all(self, owner: str) -> tuple[SavedDataSet, ...]:
         """All data sets of an owner that can be read, newest first."""
         return tuple(
             saved for name in self.workspace.names(owner, "datasets") if (saved := self._readable(owner, name))
@@ -171,7 +171,7 @@ def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> D
         messages=prepared.ledger.messages,
         sessions=prepared.sessions,
         train_rows=len(prepared.train),
-        heldout_rows=len(prepared.heldout),
+        validation_rows=len(prepared.validation),
         gap_minutes=prepared.gap_minutes,
         budget=prepared.budget,
         model=model,

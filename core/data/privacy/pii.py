@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from core.logs.log import Note
+from core.logs.log import LogNote
 
 HOME = "JP"  # where a telephone number without + belongs
 
 
-class Secret(str, Enum):
+class PiiType(str, Enum):
     """What kind of thing tells who somebody is."""
 
     NAME = "name"
@@ -32,23 +32,23 @@ class Secret(str, Enum):
 
 
 LABELS = {
-    Secret.NAME: Note("names on the list", "リストの名前"),
-    Secret.EMAIL: Note("e-mail address", "メールアドレス"),
-    Secret.PHONE: Note("telephone number", "電話番号"),
-    Secret.POSTAL: Note("postal code", "郵便番号"),
-    Secret.ADDRESS: Note("address", "住所"),
-    Secret.CARD: Note("card number", "カード番号"),
-    Secret.MY_NUMBER: Note("My Number", "マイナンバー"),
-    Secret.URL: Note("link with a secret in it", "秘密を含むリンク"),
-    Secret.KEY: Note("password or API key", "パスワード・API キー"),
+    PiiType.NAME: LogNote("names on the list", "リストの名前"),
+    PiiType.EMAIL: LogNote("e-mail address", "メールアドレス"),
+    PiiType.PHONE: LogNote("telephone number", "電話番号"),
+    PiiType.POSTAL: LogNote("postal code", "郵便番号"),
+    PiiType.ADDRESS: LogNote("address", "住所"),
+    PiiType.CARD: LogNote("card number", "カード番号"),
+    PiiType.MY_NUMBER: LogNote("My Number", "マイナンバー"),
+    PiiType.URL: LogNote("link with a secret in it", "秘密を含むリンク"),
+    PiiType.KEY: LogNote("password or API key", "パスワード・API キー"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PiiMatch:
     """A stretch [start, end) of a text that tells who somebody is."""
 
-    kind: Secret
+    kind: PiiType
     start: int
     end: int
     text: str
@@ -178,10 +178,10 @@ def _is_secret_link(match: re.Match[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PiiRule:
     """A pattern, the test that what it matches must pass, and marks of which one is in every text with a match."""
 
-    kind: Secret
+    kind: PiiType
     pattern: re.Pattern[str]
     test: Callable[[re.Match[str]], bool] | None = None
     marks: tuple[str, ...] = ()
@@ -189,15 +189,15 @@ class Rule:
 
 # In this order: what an earlier rule has taken, a later one leaves alone.
 RULES = (
-    Rule(Secret.KEY, PRIVATE_KEY, marks=("-----BEGIN",)),
-    Rule(Secret.URL, LINK, _is_secret_link, ("://",)),
-    Rule(Secret.KEY, KEY),
-    Rule(Secret.KEY, PASSWORD),
-    Rule(Secret.EMAIL, EMAIL, marks=("@", "＠")),
-    Rule(Secret.ADDRESS, ADDRESS, marks=tuple("都道府県市区郡")),
-    Rule(Secret.POSTAL, POSTAL),
-    Rule(Secret.CARD, CARD, _is_card),
-    Rule(Secret.MY_NUMBER, MY_NUMBER, _is_my_number),
+    PiiRule(PiiType.KEY, PRIVATE_KEY, marks=("-----BEGIN",)),
+    PiiRule(PiiType.URL, LINK, _is_secret_link, ("://",)),
+    PiiRule(PiiType.KEY, KEY),
+    PiiRule(PiiType.KEY, PASSWORD),
+    PiiRule(PiiType.EMAIL, EMAIL, marks=("@", "＠")),
+    PiiRule(PiiType.ADDRESS, ADDRESS, marks=tuple("都道府県市区郡")),
+    PiiRule(PiiType.POSTAL, POSTAL),
+    PiiRule(PiiType.CARD, CARD, _is_card),
+    PiiRule(PiiType.MY_NUMBER, MY_NUMBER, _is_my_number),
 )
 HINT = re.compile(
     rf"[{DIGIT}][^\n]?[{DIGIT}]|[@＠]|://|eyJ|-----BEGIN|_|[丁番]|[A-Z]{{4}}|パスワード|password|ぱすわーど|sk-",
@@ -206,25 +206,25 @@ HINT = re.compile(
 MANY_DIGITS = re.compile(rf"(?:[{DIGIT}][^{DIGIT}\n]{{0,3}}){{8}}")
 
 
-def find(text: str, names: Sequence[re.Pattern[str]] = ()) -> list[Found]:
+def find_pii(text: str, names: Sequence[re.Pattern[str]] = ()) -> list[PiiMatch]:
     """What in `text` tells who somebody is, in the order of the text and without overlaps.
 
     `names` are patterns of the person's own list (`core.data.privacy.names`).
     """
-    found: list[Found] = []
+    found: list[PiiMatch] = []
     if HINT.search(text):
         for kind, start, end in _candidates(text):
             if all(end <= other.start or start >= other.end for other in found):
-                found.append(Found(kind, start, end, text[start:end]))
+                found.append(PiiMatch(kind, start, end, text[start:end]))
     for pattern in names:
         for match in pattern.finditer(text):
             start, end = match.span()
             if all(end <= other.start or start >= other.end for other in found):
-                found.append(Found(Secret.NAME, start, end, match[0]))
+                found.append(PiiMatch(PiiType.NAME, start, end, match[0]))
     return sorted(found, key=lambda one: one.start)
 
 
-def _candidates(text: str) -> Iterator[tuple[Secret, int, int]]:
+def _candidates(text: str) -> Iterator[tuple[PiiType, int, int]]:
     links = [match.span() for match in LINK.finditer(text)] if "://" in text else []
     for rule in RULES:
         if rule.marks and not any(mark in text for mark in rule.marks):
@@ -235,7 +235,7 @@ def _candidates(text: str) -> Iterator[tuple[Secret, int, int]]:
     for start, end in _phones(text):
         # The digits of a link that holds no secret are no telephone number.
         if not any(first < end and start < last for first, last in links):
-            yield Secret.PHONE, start, end
+            yield PiiType.PHONE, start, end
 
 
 def _phones(text: str) -> Iterator[tuple[int, int]]:

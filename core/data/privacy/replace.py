@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.data.privacy.names import STAND_INS, parse_names, script_of
-from core.data.privacy.pii import Found, Secret, digits_of, find, luhn, my_number_check
+from core.data.privacy.pii import PiiMatch, PiiType, digits_of, find_pii, luhn, my_number_check
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
     """A stretch [start, end) of the text before, and the stretch that stands in its place behind."""
 
-    kind: Secret
+    kind: PiiType
     start: int
     end: int
     before: str
@@ -46,7 +46,7 @@ class Pseudonyms:
     names: Sequence[str] = ()
     """The person's own list (`core.data.privacy.names`)."""
     seed: int = 0
-    _known: dict[tuple[Secret, str], str] = field(default_factory=dict)
+    _known: dict[tuple[PiiType, str], str] = field(default_factory=dict)
     _streams: dict[str, Iterator[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -55,11 +55,11 @@ class Pseudonyms:
         self._taken = {name.real.casefold() for name in self._names} | {n.stand_in.casefold() for n in self._names}
         for name in self._names:
             if name.stand_in:
-                self._known[Secret.NAME, name.real.casefold()] = name.stand_in
+                self._known[PiiType.NAME, name.real.casefold()] = name.stand_in
 
     def mask(self, text: str) -> Masked:
         """`text` with everything that tells who somebody is replaced."""
-        found = find(text, self._patterns)
+        found = find_pii(text, self._patterns)
         if not found:
             return Masked(text, text)
         pieces, replaced, at, length = [], [], 0, 0
@@ -76,7 +76,7 @@ class Pseudonyms:
         """A speaker's name as it is written in groups."""
         return self.mask(name).after
 
-    def stand_in(self, found: Found) -> str:
+    def stand_in(self, found: PiiMatch) -> str:
         """What stands in the place of `found`."""
         key = found.kind, _value(found)
         if key not in self._known:
@@ -84,14 +84,14 @@ class Pseudonyms:
         known = self._known[key]
         return _written_like(known, found.text) if found.kind in WITH_DIGITS else known
 
-    def _new(self, found: Found, value: str) -> str:
-        if found.kind is Secret.NAME:
+    def _new(self, found: PiiMatch, value: str) -> str:
+        if found.kind is PiiType.NAME:
             script = script_of(found.text)
             return self._next(script, lambda chance: _names(script, chance, self._taken))
-        if found.kind is Secret.PHONE:
+        if found.kind is PiiType.PHONE:
             plan = _plan(value)
             return self._next(f"phone {plan}", lambda chance: _phones(plan, chance))
-        if found.kind is Secret.KEY:
+        if found.kind is PiiType.KEY:
             return _key_like(found.text, self._next("key", lambda _: (str(n) for n in range(1, 10**9))))
         return self._next(found.kind.value, MAKERS[found.kind])
 
@@ -101,18 +101,18 @@ class Pseudonyms:
         return next(self._streams[stream])
 
 
-def counts(masked: Sequence[Masked]) -> dict[Secret, int]:
+def counts(masked: Sequence[Masked]) -> dict[PiiType, int]:
     """How much was replaced, by kind, in the order of Secret; kinds without any are left out."""
     counted = Counter(one.kind for text in masked for one in text.replaced)
-    return {kind: counted[kind] for kind in Secret if counted[kind]}
+    return {kind: counted[kind] for kind in PiiType if counted[kind]}
 
 
-WITH_DIGITS = (Secret.PHONE, Secret.POSTAL, Secret.CARD, Secret.MY_NUMBER)
+WITH_DIGITS = (PiiType.PHONE, PiiType.POSTAL, PiiType.CARD, PiiType.MY_NUMBER)
 
 
-def _value(found: Found) -> str:
+def _value(found: PiiMatch) -> str:
     """What two ways of writing the same have in common."""
-    if found.kind is Secret.PHONE:
+    if found.kind is PiiType.PHONE:
         import phonenumbers
 
         region = "JP" if found.text.lstrip("(（ ")[:1] in "0０+＋" else "US"
@@ -120,7 +120,7 @@ def _value(found: Found) -> str:
         return f"+{parsed.country_code} {parsed.national_number}"
     if found.kind in WITH_DIGITS:
         return digits_of(found.text)
-    return found.text.casefold() if found.kind in (Secret.NAME, Secret.EMAIL) else found.text
+    return found.text.casefold() if found.kind in (PiiType.NAME, PiiType.EMAIL) else found.text
 
 
 def _written_like(digits: str, text: str) -> str:
@@ -206,13 +206,13 @@ def _my_numbers(chance: random.Random) -> Iterator[str]:
         yield f"{body}{my_number_check(body)}"
 
 
-MAKERS: Mapping[Secret, Callable[[random.Random], Iterator[str]]] = {
-    Secret.EMAIL: _emails,
-    Secret.URL: _links,
-    Secret.POSTAL: _postal,
-    Secret.ADDRESS: _addresses,
-    Secret.CARD: _cards,
-    Secret.MY_NUMBER: _my_numbers,
+MAKERS: Mapping[PiiType, Callable[[random.Random], Iterator[str]]] = {
+    PiiType.EMAIL: _emails,
+    PiiType.URL: _links,
+    PiiType.POSTAL: _postal,
+    PiiType.ADDRESS: _addresses,
+    PiiType.CARD: _cards,
+    PiiType.MY_NUMBER: _my_numbers,
 }
 
 

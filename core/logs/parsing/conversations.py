@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.logs.log import Format, Guess, Hints, LineCount, Log, Note
-from core.logs.parsing.json_source import Item, Value, as_json
+from core.logs.log import Format, Guess, Hints, LineCount, Log, LogNote
+from core.logs.parsing.json_source import JsonItem, JsonValue, as_json
 from core.messages import Kind, Message
 
 
 @dataclass(slots=True)
-class Entry:
+class LogEntry:
     """One record of an export. `sender` is an id or a name; `id` and `answers` link messages."""
 
     sender: str | None
@@ -29,28 +29,28 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Conversation:
+class LogConversation:
     """A chat of an export with its entries, in the order of the file."""
 
     name: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[LogEntry] = field(default_factory=list)
     partner: str | None = None
     """The id or name of the other person of a one-to-one chat, where known."""
 
 
-def unread(item: Item, value: Value = None) -> Entry:
+def unread(item: JsonItem, value: JsonValue = None) -> LogEntry:
     """A record, or the part `value` of it, that is kept because it was not understood."""
-    return Entry(None, item.raw if item.raw is not None else as_json(value or item.value), item.place, Kind.UNKNOWN)
+    return LogEntry(None, item.raw if item.raw is not None else as_json(value or item.value), item.place, Kind.UNKNOWN)
 
 
 def assemble(
     format: Format,
-    conversations: Iterable[Conversation],
+    conversations: Iterable[LogConversation],
     hints: Hints,
     *,
     names: Mapping[str, str] | None = None,
     by_time: bool = False,
-    notes: tuple[Note, ...] = (),
+    notes: tuple[LogNote, ...] = (),
 ) -> Log:
     """One log of all conversations, or of those that `hints` choose; each is a part.
 
@@ -81,9 +81,9 @@ def assemble(
     )
 
 
-def _titled(conversations: list[Conversation]) -> dict[str, Conversation]:
+def _titled(conversations: list[LogConversation]) -> dict[str, LogConversation]:
     """Conversations by a name of their own, in their order."""
-    titled: dict[str, Conversation] = {}
+    titled: dict[str, LogConversation] = {}
     for one in conversations:
         title, copy = one.name.strip() or "?", 1
         while (title if copy == 1 else f"{title} ({copy})") in titled:
@@ -97,17 +97,17 @@ def _chosen(titles: list[str], wanted: tuple[str, ...] | None) -> list[str]:
     return [title for title in titles if wanted is not None and title in wanted] or titles
 
 
-def _guess(known: Mapping[str, Conversation], chosen: list[str]) -> Guess:
+def _guess(known: Mapping[str, LogConversation], chosen: list[str]) -> Guess:
     largest_first = sorted(known, key=lambda title: -len(known[title].entries))
     n, m = len(chosen), len(known)
-    note = Note(
+    note = LogNote(
         f"The file holds {m:,} conversations; {n:,} of them are used. They are never joined.",
         f"ファイルに会話が {m:,} 件あり、{n:,} 件を使います。会話どうしをつなげることはありません。",
     )
     return Guess("conversations", tuple(chosen), tuple(largest_first), True, note)
 
 
-def _distinct(names: Mapping[str, str], conversations: list[Conversation]) -> dict[str, str]:
+def _distinct(names: Mapping[str, str], conversations: list[LogConversation]) -> dict[str, str]:
     """The name to show for each sender's id; a second person of one name is “Name (2)”."""
     counts: Counter[str] = Counter()
     for one in conversations:
@@ -125,7 +125,7 @@ def _distinct(names: Mapping[str, str], conversations: list[Conversation]) -> di
     return shown
 
 
-def _add(messages: list[Message], one: Conversation, part: int, shown: Mapping[str, str], by_time: bool) -> None:
+def _add(messages: list[Message], one: LogConversation, part: int, shown: Mapping[str, str], by_time: bool) -> None:
     """Messages of all entries, which are given up one by one: a million of each takes half a gigabyte."""
     entries = in_order_of_time(one.entries) if by_time else one.entries
     one.entries = []
@@ -149,7 +149,7 @@ def _add(messages: list[Message], one: Conversation, part: int, shown: Mapping[s
         )
 
 
-def in_order_of_time(entries: list[Entry]) -> list[Entry]:
+def in_order_of_time(entries: list[LogEntry]) -> list[LogEntry]:
     """Oldest first. Entries of one moment keep their order, or are turned round with a file that
     runs backwards; an entry without a time stays behind the one before it.
     """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.logs.log import Note
+from core.logs.log import LogNote
 
 SAMPLE_BYTES = 65_536
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -26,7 +26,7 @@ class Decoded:
 
     text: str
     encoding: str
-    warning: Note | None = None
+    warning: LogNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _decode_other(data: bytes, bad: int) -> Decoded:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        warning = Note(
+        warning = LogNote(
             f"Read as {encoding}. If the letters look wrong, save the file as UTF-8 and load it again.",
             f"{encoding} として読みました。文字化けしている場合は UTF-8 で保存し直してください。",
         )
@@ -79,8 +79,8 @@ def _decode_other(data: bytes, bad: int) -> Decoded:
     return Decoded(data.decode("utf-8", errors="replace"), "utf-8", _damaged("utf-8"))
 
 
-def _damaged(encoding: str) -> Note:
-    return Note(
+def _damaged(encoding: str) -> LogNote:
+    return LogNote(
         f"Some bytes are no valid {encoding}; they show as \ufffd.",
         f"{encoding} として読めないバイトがあり、\ufffd で示しています。",
     )

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import ijson
 
-from core.logs.log import Note
+from core.logs.log import LogNote
 from core.logs.parsing.json_text import (
     LAYOUT,
     TooDeepError,
@@ -24,8 +24,8 @@ from core.logs.parsing.json_text import (
     without_assignment,
 )
 
-Value = str | int | float | Decimal | bool | None | list["Value"] | dict[str, "Value"]
-Record = dict[str, Value]
+JsonValue = str | int | float | Decimal | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+Record = dict[str, JsonValue]
 
 TOP_BYTES = 1 << 20
 TOP_PATHS = 5000
@@ -36,14 +36,14 @@ NO_VALUE = (*ENDS, "map_key")
 STREAM_ERRORS = (ijson.JSONError, UnicodeError, EOFError, BadZipFile, zlib.error, TooDeepError)
 
 
-class Item(NamedTuple):
+class JsonItem(NamedTuple):
     """One value of a stream. `place` is its line in JSON Lines; elsewhere its ordinal, from 1.
 
     `raw` is the text of a line that is no JSON; `value` is None then.
     """
 
     place: int
-    value: Value
+    value: JsonValue
     raw: str | None = None
 
 
@@ -54,7 +54,7 @@ class Top:
     Lists and objects have None. The records of JSON Lines are under `item`, as those of an array.
     """
 
-    paths: Mapping[str, Value]
+    paths: Mapping[str, JsonValue]
     lines: bool = False
 
     def has(self, *paths: str) -> bool:
@@ -82,10 +82,10 @@ class JsonSource:
         self.name = name
         with open() as file:
             self.encoding, self._warning = encoding_of(file.read(1 << 16))
-        self._broken: Note | None = None
+        self._broken: LogNote | None = None
 
     @property
-    def notes(self) -> tuple[Note, ...]:
+    def notes(self) -> tuple[LogNote, ...]:
         """What a person should know about how the file was read."""
         return tuple(note for note in (self._warning, self._broken) if note)
 
@@ -93,7 +93,7 @@ class JsonSource:
     def top(self) -> Top:
         """The shape of the first megabyte; empty for a file that is no JSON."""
         if self._is_lines():
-            paths: dict[str, Value] = {}
+            paths: dict[str, JsonValue] = {}
             for item in self._lines(TOP_BYTES):
                 _outline(item.value, "item", paths)
             return Top(paths, lines=True)
@@ -108,24 +108,24 @@ class JsonSource:
             pass  # the look ends in the middle of the file, as a rule
         return Top(paths)
 
-    def items(self, path: str) -> Iterator[Item]:
+    def items(self, path: str) -> Iterator[JsonItem]:
         """Every value at `path`, as ijson writes it: `messages.item` is each element of `messages`."""
         with closing(self._text()) as text:
             for place, value in enumerate(self._guarded(ijson.items(_Stream(text), path)), 1):
-                yield Item(place, value)
+                yield JsonItem(place, value)
 
-    def records(self) -> Iterator[Item]:
+    def records(self) -> Iterator[JsonItem]:
         """The elements of the one array, the lines of JSON Lines, or the one object."""
         if self.top.lines:
             yield from self._lines()
         else:
             yield from self.items("item" if "item" in self.top.paths else "")
 
-    def first(self, path: str) -> Value:
+    def first(self, path: str) -> JsonValue:
         """The first value at `path`; None where there is none. Reads up to it only."""
         return next((item.value for item in self.items(path)), None)
 
-    def grouped(self, outer: str, inner: str) -> Iterator[tuple[int, Record, Item]]:
+    def grouped(self, outer: str, inner: str) -> Iterator[tuple[int, Record, JsonItem]]:
         """Every value at `inner` of every object at `outer`: (number of the object, its other fields, value).
 
         `inner` is relative to `outer` and ends in `.item`. Fields that stand behind the values in the
@@ -151,16 +151,16 @@ class JsonSource:
                 done, builder = builder.value, None
                 if key == path:
                     place += 1
-                    yield group, head, Item(place, done)
+                    yield group, head, JsonItem(place, done)
                 else:
                     head[key[below:]] = done
 
-    def _guarded(self, stream: Iterator[Value]) -> Iterator[Value]:
+    def _guarded(self, stream: Iterator[JsonValue]) -> Iterator[JsonValue]:
         try:
             yield from stream
         except STREAM_ERRORS as error:
             first = str(error).strip().split("\n")[0][:120]
-            self._broken = Note(
+            self._broken = LogNote(
                 f"“{self.name}” is damaged or cut off: nothing behind the damage could be read ({first}).",
                 f"「{self.name}」は壊れているか途中で切れているため、その先は読めませんでした（{first}）。",
             )
@@ -182,12 +182,12 @@ class JsonSource:
             lines.close()
         return first.startswith("{") and second.startswith("{") and isinstance(_parse(first), dict)
 
-    def _lines(self, limit: int | None = None) -> Iterator[Item]:
+    def _lines(self, limit: int | None = None) -> Iterator[JsonItem]:
         with closing(self._text(limit)) as text:
             for number, bare in enumerate(map(_bare, self._guarded(split_lines(text))), 1):
                 if bare:
                     value = _parse(bare)
-                    yield Item(number, value, bare if value is None else None)
+                    yield JsonItem(number, value, bare if value is None else None)
 
 
 class _Stream:
@@ -214,7 +214,7 @@ def _bare(line: str) -> str:
     return line.strip(LAYOUT)
 
 
-def _parse(text: str) -> Value:
+def _parse(text: str) -> JsonValue:
     """The value in a line; None when it is no JSON."""
     try:
         value = json.loads(text, strict=False)
@@ -224,7 +224,7 @@ def _parse(text: str) -> Value:
     return value
 
 
-def _outline(value: Value, path: str, paths: dict[str, Value]) -> None:
+def _outline(value: JsonValue, path: str, paths: dict[str, JsonValue]) -> None:
     """Note the paths of `value`, as the events of a stream would."""
     todo = [(path, value)]
     while todo and len(paths) < TOP_PATHS:
@@ -245,23 +245,23 @@ def looks_like_json(head: bytes) -> bool:
     return bare.startswith((b"{", b"[", b"window."))
 
 
-def as_record(value: Value) -> Record:
+def as_record(value: JsonValue) -> Record:
     """`value` when it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def as_list(value: Value) -> list[Value]:
+def as_list(value: JsonValue) -> list[JsonValue]:
     """`value` when it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
-def as_text(value: Value) -> str:
+def as_text(value: JsonValue) -> str:
     """`value` when it is text, a whole number as its digits (ids are either), else nothing."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def as_json(value: Value) -> str:
+def as_json(value: JsonValue) -> str:
     """`value` as one line, for a record that is kept because it was not understood."""
     return json.dumps(value, ensure_ascii=False, default=str)[:LONGEST_KEPT]

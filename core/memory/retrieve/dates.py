@@ -32,22 +32,22 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Asked:
+class DateQuery:
     """A question: the time it names, if it names one, and its other words."""
 
     span: Span | None
     words: str
 
 
-def asked(text: str, now: datetime) -> Asked:
+def parse_date_query(text: str, now: datetime) -> DateQuery:
     """Read the first time that `text` names, seen from `now`."""
     plain = unicodedata.normalize("NFKC", text)
     for pattern, span_of in PATTERNS:
         if match := pattern.search(plain):
             span = span_of(match, now.replace(hour=0, minute=0, second=0, microsecond=0))
             if span is not None:
-                return Asked(span, f"{plain[: match.start()]} {plain[match.end() :]}")
-    return Asked(None, text)
+                return DateQuery(span, f"{plain[: match.start()]} {plain[match.end() :]}")
+    return DateQuery(None, text)
 
 
 def day_words(day: datetime, *, japanese: bool) -> str:

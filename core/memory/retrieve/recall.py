@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.memory.diary import Diary, Entry
-from core.memory.documents import Documents, Passage
-from core.memory.notes import Note, Notes
-from core.memory.retrieve.dates import asked, day_words
+from core.memory.diary import Diary, DiaryEntry
+from core.memory.documents import DocumentPassage, Documents
+from core.memory.notes import MemoryNote, Notes
+from core.memory.retrieve.dates import day_words, parse_date_query
 from core.memory.retrieve.word_index import alike, is_japanese, sought
-from core.memory.store import Store
+from core.memory.store import MemoryStore
 from core.memory.turns import OldTurn, Turns
-from core.prompt.context import Background
-from core.text import fold
+from core.prompt.context import RetrievedContext
+from core.text import normalize_for_match
 
 FADING = 0.995  # of what recency counts, an hour
 PLAIN = 3  # importance of what was said without being noted
@@ -29,7 +29,7 @@ QUOTED = str.maketrans({"「": "『", "」": "』", "“": "‘", "”": "’"})
 
 
 @dataclass(frozen=True)
-class Who:
+class Participants:
     """Whose words a prompt is made for, and how the two are called."""
 
     persona: str
@@ -42,7 +42,7 @@ class Who:
 
 
 @dataclass(frozen=True)
-class Shown:
+class VisibleTurns:
     """What a prompt shows of the talk it is made for."""
 
     conversation: str = ""
@@ -52,36 +52,38 @@ class Shown:
     """The words of these turns, which other conversations may hold, too."""
 
 
-def known(store: Store, who: Who, words: str, *, window: int, now: datetime) -> Background:
+def known(store: MemoryStore, who: Participants, words: str, *, window: int, now: datetime) -> RetrievedContext:
     """What does not hang on which turns the prompt shows: knowledge and timeline.
 
     Notes stand in an order that changes by the day, not by the words, so that the beginning of a prompt stays the
     same from turn to turn. Passages of documents do follow the words, and stand before all notes but the pinned.
     """
     if not store.exists:
-        return Background()
-    question = asked(words, now)
-    notes = standing(Notes(store, who.persona).live(), window, now)
+        return RetrievedContext()
+    question = parse_date_query(words, now)
+    notes = standing_lines(Notes(store, who.persona).live(), window, now)
     passages = Documents(store, who.persona).found(question.words)
     knowledge = [note.text for note in notes if note.pinned]
     knowledge += [passage_line(passage, words, longest_quote(window)) for passage in passages]
     knowledge += [note.text for note in notes if not note.pinned]
-    timeline = [entry_line(entry) for entry in Diary(store, who.persona).told(now, question.span)]
-    return Background(tuple(knowledge), tuple(timeline))
+    timeline = [diary_for_prompt(entry) for entry in Diary(store, who.persona).lines_for_prompt(now, question.span)]
+    return RetrievedContext(tuple(knowledge), tuple(timeline))
 
 
-def recalled(store: Store, who: Who, words: str, *, shown: Shown, window: int, now: datetime) -> tuple[str, ...]:
+def retrieve_turns(
+    store: MemoryStore, who: Participants, words: str, *, shown: VisibleTurns, window: int, now: datetime
+) -> tuple[str, ...]:
     """Old turns, and notes beside the standing ones, that bear on the words just said: the most telling first.
 
     What the prompt shows anyway is not told again; what a branch of a talk repeats is told once, of its first day.
     """
     if not store.exists:
         return ()
-    question, notes = asked(words, now), Notes(store, who.persona)
-    stand = {note.id for note in standing(notes.live(), window, now)}
+    question, notes = parse_date_query(words, now), Notes(store, who.persona)
+    stand = {note.id for note in standing_lines(notes.live(), window, now)}
     turns = Turns(store)
     candidates = [
-        (score(relevance, now.timestamp() - note.used, note.importance), note_line(note, who))
+        (score(relevance, now.timestamp() - note.used, note.importance), note_for_prompt(note, who))
         for note, relevance in notes.found(question.words)
         if note.id not in stand
     ]
@@ -106,11 +108,11 @@ def score(relevance: float, seconds: float, importance: int) -> float:
     return relevance + 0.5 * FADING ** max(seconds / OLDEST_SECONDS, 0.0) + 0.5 * importance / 5
 
 
-def standing(notes: Sequence[Note], window: int, now: datetime) -> list[Note]:
+def standing_lines(notes: Sequence[MemoryNote], window: int, now: datetime) -> list[MemoryNote]:
     """The notes that every prompt carries: the pinned, then the most important of the newest; some 30 tokens each."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
-    def weight(note: Note) -> tuple[bool, float, int]:
+    def weight(note: MemoryNote) -> tuple[bool, float, int]:
         age = max(today - note.created, 0.0) // 86_400 * 86_400
         return not note.pinned, -score(0.0, age, note.importance), note.id
 
@@ -122,7 +124,7 @@ def longest_quote(window: int) -> int:
     return max(window // 16, 48)
 
 
-def turn_line(turn: OldTurn, who: Who, question: str, longest: int) -> str:
+def turn_line(turn: OldTurn, who: Participants, question: str, longest: int) -> str:
     """2026年5月3日 ケン「…」, or 3 May 2026, Ken: “…”."""
     words = _around(" ".join(turn.text.split()), question, longest)
     japanese = is_japanese(turn.text)
@@ -131,14 +133,14 @@ def turn_line(turn: OldTurn, who: Who, question: str, longest: int) -> str:
     return f"{day} {name}{quoted(words)}" if japanese else f"{day}, {name}: {quoted(words)}"
 
 
-def note_line(note: Note, who: Who) -> str:
+def note_for_prompt(note: MemoryNote, who: Participants) -> str:
     """A note with its day."""
     japanese = is_japanese(note.text)
     day = day_words(datetime.fromtimestamp(note.created), japanese=japanese)
     return f"{day}のメモ: {note.text}" if japanese else f"Note of {day}: {note.text}"
 
 
-def entry_line(entry: Entry) -> str:
+def diary_for_prompt(entry: DiaryEntry) -> str:
     """A day or a week with what happened in it."""
     japanese = is_japanese(entry.text)
     day = day_words(datetime(entry.start.year, entry.start.month, entry.start.day), japanese=japanese)
@@ -147,7 +149,7 @@ def entry_line(entry: Entry) -> str:
     return f"{day}: {' '.join(entry.text.split())}"
 
 
-def passage_line(passage: Passage, question: str, longest: int) -> str:
+def passage_line(passage: DocumentPassage, question: str, longest: int) -> str:
     """Words of a document, with the document's name."""
     words = quoted(_around(" ".join(passage.text.split()), question, longest))
     page = f" p.{passage.page}" if passage.page else ""
@@ -169,7 +171,7 @@ def _around(text: str, question: str, longest: int) -> str:
     """At most `longest` characters of `text`, where most of the question's terms are."""
     if len(text) <= longest:
         return text
-    folded, wanted = fold(text), [term.rstrip("*") for term in sought(question)]
+    folded, wanted = normalize_for_match(text), [term.rstrip("*") for term in sought(question)]
     step = max(longest // 4, 1)
     starts = range(0, len(text) - longest + step, step)
     best = max(starts, key=lambda start: sum(term in folded[start : start + longest] for term in wanted))

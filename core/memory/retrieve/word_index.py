@@ -9,7 +9,7 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
-from core.text import fold
+from core.text import normalize_for_match
 
 SPACED = "0-9a-zà-öø-ɏͰ-ӿ"  # scripts that write words with spaces between them
 KANJI = "[々〆㐀-䶿一-鿿]"
@@ -35,7 +35,7 @@ def terms(text: str) -> list[str]:
     >>> terms("Two dogs、犬とネコ")
     ['two', 'dog', '犬と', '犬', 'とね', 'ねこ', 'こ']
     """
-    return [term for run in RUN.findall(fold(text)) for term in _of_run(run)]
+    return [term for run in RUN.findall(normalize_for_match(text)) for term in _of_run(run)]
 
 
 def sought(text: str) -> list[str]:
@@ -53,10 +53,10 @@ def sought(text: str) -> list[str]:
         if match.lastgroup == "spaced":
             found[_stem(run)] = _stem(run) not in FUNCTION
         elif len(run) == 1:
-            lone = run if match.lastgroup == "kanji" else f"{fold(run)}*"
+            lone = run if match.lastgroup == "kanji" else f"{normalize_for_match(run)}*"
             found[lone] = match.lastgroup != "hiragana"
         else:
-            found |= dict.fromkeys(_pairs_of(fold(run)), match.lastgroup != "hiragana")
+            found |= dict.fromkeys(_pairs_of(normalize_for_match(run)), match.lastgroup != "hiragana")
     telling = [term for term, tells in found.items() if tells]
     return telling or [term for term in found if term not in FUNCTION and (len(found) == 1 or "*" not in term)]
 
@@ -64,7 +64,9 @@ def sought(text: str) -> list[str]:
 def alike(one: str, other: str) -> float:
     """How far two texts are the same words: Dice's coefficient of their character bigrams, 0 to 1."""
     a, b = _pairs(one), _pairs(other)
-    return 2 * len(a & b) / (len(a) + len(b)) if a and b else float(fold(one) == fold(other))
+    return (
+        2 * len(a & b) / (len(a) + len(b)) if a and b else float(normalize_for_match(one) == normalize_for_match(other))
+    )
 
 
 def held_in(part: str, whole: str) -> float:
@@ -99,5 +101,5 @@ def _stem(word: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _pairs(text: str) -> frozenset[str]:
-    letters = "".join(c for c in fold(text) if c.isalnum())
+    letters = "".join(c for c in normalize_for_match(text) if c.isalnum())
     return frozenset(_pairs_of(letters))

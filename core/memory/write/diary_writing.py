@@ -4,16 +4,16 @@ import threading
 from datetime import date, datetime
 from functools import partial
 
-from core.memory.diary import Diary, Entry, Level
+from core.memory.diary import Diary, DiaryEntry, Level
 from core.memory.retrieve.dates import DAY, Span
-from core.memory.retrieve.recall import Who, entry_line
+from core.memory.retrieve.recall import Participants, diary_for_prompt
 from core.memory.turns import Turns
-from core.memory.write.generate import Order
+from core.memory.write.generate import GenerationRequest
 from core.memory.write.note_taking import Write
-from core.memory.write.request import LONGEST_SAID, MOST_TOKENS, diary_prompt, line
+from core.memory.write.request import LONGEST_SAID, MOST_TOKENS, diary_prompt, numbered_line
 from core.models.loading import LoadedModel
-from core.prompt import ending
-from core.prompt.config import PromptContract
+from core.prompt import stop_criteria
+from core.prompt.config import PromptConfig
 
 LONGEST = {"day": 120, "week": 300}  # characters of an entry
 
@@ -21,8 +21,8 @@ LONGEST = {"day": 120, "week": 300}  # characters of an entry
 def write_diary(
     diary: Diary,
     loaded: LoadedModel,
-    contract: PromptContract,
-    who: Who,
+    prompt_config: PromptConfig,
+    who: Participants,
     write: Write,
     stop: threading.Event,
     now: datetime,
@@ -30,15 +30,15 @@ def write_diary(
     """Write what is missing up to yesterday, oldest first: how many entries. Raises Interrupted when `stop` is set;
     what is written by then stays."""
     turns, today = Turns(diary.store), now.replace(hour=0, minute=0, second=0, microsecond=0)
-    keep = partial(_keep, diary, loaded, contract, write, stop, now.timestamp())
+    keep = partial(_keep, diary, loaded, prompt_config, write, stop, now.timestamp())
     count = 0
     for day in diary.missing_days(turns.days(who.persona, today)):
         start = datetime(day.year, day.month, day.day)
         said = turns.during(who.persona, Span(start, start + DAY))
-        keep("day", day, [line(who, turn.role, turn.text, LONGEST_SAID) for turn in said])
+        keep("day", day, [numbered_line(who, turn.role, turn.text, LONGEST_SAID) for turn in said])
         count += 1
     for monday, days in diary.missing_weeks(now.date()):
-        keep("week", monday, [entry_line(entry) for entry in days])
+        keep("week", monday, [diary_for_prompt(entry) for entry in days])
         count += 1
     return count
 
@@ -46,7 +46,7 @@ def write_diary(
 def _keep(
     diary: Diary,
     loaded: LoadedModel,
-    contract: PromptContract,
+    prompt_config: PromptConfig,
     write: Write,
     stop: threading.Event,
     now: float,
@@ -55,9 +55,11 @@ def _keep(
     lines: list[str],
 ) -> None:
     """Ask for one entry and keep it; an empty one is kept too, so that it is not asked for again."""
-    prompt = diary_prompt(contract, loaded.tokenizer, level, start, lines)
-    order = Order(loaded, prompt.ids, ending(contract, loaded.tokenizer), stop, most_tokens=MOST_TOKENS[level])
-    diary.write(Entry(level, start, _tidy(write(order).texts[0], LONGEST[level])), now)
+    prompt = diary_prompt(prompt_config, loaded.tokenizer, level, start, lines)
+    order = GenerationRequest(
+        loaded, prompt.ids, stop_criteria(prompt_config, loaded.tokenizer), stop, most_tokens=MOST_TOKENS[level]
+    )
+    diary.write(DiaryEntry(level, start, _tidy(write(order).texts[0], LONGEST[level])), now)
 
 
 def _tidy(text: str, longest: int) -> str:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from core.adapters.attach import use
+from core.adapters.attach import activate_adapter
 from core.adapters.store import Adapter
 from core.errors import ModelError
 from core.memory.write.operations import ended
 from core.models.loading import LoadedModel, ModelStore
-from core.prompt import Ending
+from core.prompt import StopCriteria
 
 if TYPE_CHECKING:
     import torch
@@ -29,12 +29,12 @@ class Interrupted(Exception):  # noqa: N818 - not an error: somebody wants to ta
 
 
 @dataclass(frozen=True)
-class Order:
+class GenerationRequest:
     """Texts to be written. `schema` asks for JSON; None for plain words."""
 
     loaded: LoadedModel
     prompt: tuple[int, ...]
-    ending: Ending
+    ending: StopCriteria
     stop: threading.Event
     samples: int = 1
     temperature: float = 0.0
@@ -45,14 +45,14 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Written:
+class GenerationResult:
     """What the model wrote, and whether a grammar held it."""
 
     texts: tuple[str, ...]
     by_grammar: bool = False
 
 
-def write(models: ModelStore, order: Order) -> Written:
+def generate(models: ModelStore, order: GenerationRequest) -> GenerationResult:
     """Write `order.samples` texts. Raises Interrupted once `order.stop` is set, and ModelError when it cannot."""
     try:
         return models.run(_write, order, whose="memory").result()
@@ -63,14 +63,14 @@ def write(models: ModelStore, order: Order) -> Written:
         ) from error
 
 
-def _write(order: Order) -> Written:
+def _write(order: GenerationRequest) -> GenerationResult:
     import torch
     from transformers import LogitsProcessorList, StoppingCriteriaList
 
     if order.stop.is_set():
         raise Interrupted
     model, tokenizer = order.loaded.model, order.loaded.tokenizer
-    use(order.loaded, order.adapter)
+    activate_adapter(order.loaded, order.adapter)
     ends = sorted({*order.ending.token_ids, tokenizer.eos_token_id} - {None})
     grammar = _grammar(order, model.config.get_text_config().vocab_size, ends)
     drawn = order.samples > 1 or order.temperature > 0
@@ -90,17 +90,19 @@ def _write(order: Order) -> Written:
         )
     if order.stop.is_set():
         raise Interrupted
-    return Written(tuple(_said(order, row[len(order.prompt) :].tolist()) for row in output), grammar is not None)
+    return GenerationResult(
+        tuple(_said(order, row[len(order.prompt) :].tolist()) for row in output), grammar is not None
+    )
 
 
-def _said(order: Order, ids: Sequence[int]) -> str:
+def _said(order: GenerationRequest, ids: Sequence[int]) -> str:
     """The words, up to what ends a turn."""
     text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     cuts = [at for string in order.ending.strings if (at := text.find(string)) >= 0]
     return text[: min(cuts, default=None)].strip()
 
 
-def _until(order: Order) -> "StoppingCriteria":
+def _until(order: GenerationRequest) -> "StoppingCriteria":
     import torch
     from transformers import StoppingCriteria
 
@@ -118,7 +120,7 @@ def _until(order: Order) -> "StoppingCriteria":
     return Until()
 
 
-def _grammar(order: Order, vocabulary: int, ends: Sequence[int]) -> "LogitsProcessor | None":
+def _grammar(order: GenerationRequest, vocabulary: int, ends: Sequence[int]) -> "LogitsProcessor | None":
     """A processor that lets through only what the schema allows; None where there is no schema or no llguidance."""
     tokens = _llguidance(order.loaded, vocabulary, ends) if order.schema and ends else None
     if tokens is None:

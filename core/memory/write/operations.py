@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import Literal, get_args
 
-from core.memory.notes import KINDS, LONGEST, Kind, Note, Notes, Speaker
+from core.memory.notes import LONGEST, NOTE_KINDS, MemoryNote, NoteKind, Notes, SaidBy
 from core.memory.retrieve.word_index import alike, held_in
 
-Rung = Literal["grammar", "json", "fence", "loose", "braces", "tags", "none"]
+ParseMethod = Literal["grammar", "json", "fence", "loose", "braces", "tags", "none"]
 """How an answer was read: written under a grammar, strict JSON, JSON in a code fence, JSON with raw control
 characters, the first {…} in other text, tagged lines; "none" where nothing could be read."""
-RUNGS: tuple[Rung, ...] = get_args(Rung)
+PARSE_METHODS: tuple[ParseMethod, ...] = get_args(ParseMethod)
 SAME = 0.6  # from this likeness on (`words.alike`) two answers mean the same note
 GROUNDED = 0.2  # of a note's letter pairs that the exchange must hold: less was made up, or copied from an example
 MOST_ITEMS = 3
@@ -26,11 +26,11 @@ TAG = re.compile(rf"^[\s\-*]*(?:{'|'.join(f'(?P<{key}>{names})' for key, names i
 
 
 @dataclass(frozen=True)
-class Item:
+class NoteItem:
     """One thing to remember."""
 
     text: str
-    kind: Kind = "fact"
+    kind: NoteKind = "fact"
     importance: int = 3
 
 
@@ -38,7 +38,7 @@ class Item:
 class Operations:
     """What one answer asks for. `forget` holds numbers of notes as they were listed (from 1), or their words."""
 
-    remember: tuple[Item, ...] = ()
+    remember: tuple[NoteItem, ...] = ()
     forget: tuple[int | str, ...] = ()
     reply: str = ""
 
@@ -47,11 +47,11 @@ class Operations:
 class Decided:
     """What is to be done after the vote; `forget` holds ids of notes."""
 
-    remember: tuple[Item, ...] = ()
+    remember: tuple[NoteItem, ...] = ()
     forget: tuple[int, ...] = ()
 
 
-def parse(text: str) -> tuple[Operations, Rung]:
+def parse(text: str) -> tuple[Operations, ParseMethod]:
     """Read an answer by the first rung of the ladder that holds."""
     for rung, value in _objects(text):
         if isinstance(value, dict) and any(key in value for key in TAGS):
@@ -60,12 +60,12 @@ def parse(text: str) -> tuple[Operations, Rung]:
     return (tagged, "tags") if tagged else (Operations(), "none")
 
 
-def schema(notes: int, *, reply: bool = False) -> dict:
+def operations_schema(notes: int, *, reply: bool = False) -> dict:
     """The JSON schema of an answer where `notes` notes are listed; short enough to end within its tokens."""
     text = {"type": "string", "minLength": 1, "maxLength": 60}
     item = {
         "type": "object",
-        "properties": {"text": text, "kind": {"enum": list(KINDS)}, "importance": {"enum": [1, 2, 3, 4, 5]}},
+        "properties": {"text": text, "kind": {"enum": list(NOTE_KINDS)}, "importance": {"enum": [1, 2, 3, 4, 5]}},
         "required": ["text", "kind", "importance"],
         "additionalProperties": False,
     }
@@ -79,12 +79,12 @@ def schema(notes: int, *, reply: bool = False) -> dict:
             "x-guidance": spaces}  # fmt: skip
 
 
-def vote(answers: Sequence[Operations], listed: Sequence[Note]) -> Decided:
+def vote(answers: Sequence[Operations], listed: Sequence[MemoryNote]) -> Decided:
     """What at least half of the answers ask for; notes count as the same from SAME on, and are worded as the
     one that is most like the others."""
     least = math.ceil(len(answers) / 2)
     forgotten = Counter(note for answer in answers for note in {*_resolved(answer.forget, listed)})
-    groups: list[list[tuple[int, Item]]] = []
+    groups: list[list[tuple[int, NoteItem]]] = []
     for number, answer in enumerate(answers):
         for item in answer.remember:
             group = next((g for g in groups if alike(g[0][1].text, item.text) >= SAME), None)
@@ -95,14 +95,14 @@ def vote(answers: Sequence[Operations], listed: Sequence[Note]) -> Decided:
     )
 
 
-def carry_out(
-    notes: Notes, decided: Decided, exchange: dict[Speaker, str], *, conversation: str, round: int, now: float
+def apply_operations(
+    notes: Notes, decided: Decided, exchange: dict[SaidBy, str], *, conversation: str, round: int, now: float
 ) -> tuple[int, int]:
     """Do it: (how many notes were remembered, how many forgotten). `exchange` holds what each side said.
 
     Nothing is noted that neither side said; a forgotten note names the new one that is most like it.
     """
-    new: list[Note] = []
+    new: list[MemoryNote] = []
     before = {note.id for note in notes.live()}
     for item in decided.remember:
         speaker = max(exchange, key=lambda side: held_in(item.text, exchange[side]))
@@ -119,7 +119,7 @@ def carry_out(
     return len({note.id for note in new} - before), len(gone)
 
 
-def _objects(text: str) -> Iterator[tuple[Rung, object]]:
+def _objects(text: str) -> Iterator[tuple[ParseMethod, object]]:
     """Every JSON value that can be read from an answer, the strictest reading first."""
     fenced = re.search(r"```[a-zA-Z]*\s*\n?(.*?)(?:```|$)", text, re.DOTALL)
     inner = fenced[1] if fenced else text
@@ -168,14 +168,14 @@ def _from_object(value: dict) -> Operations:
     )
 
 
-def _item(value: object) -> Item | None:
+def _item(value: object) -> NoteItem | None:
     """A note as a string, or as an object with a text."""
     fields = value if isinstance(value, dict) else {"text": value}
     text, kind, importance = (fields.get(key) for key in ("text", "kind", "importance"))
     if not isinstance(text, str) or not _says(text):
         return None
     weight = importance if type(importance) is int and 1 <= importance <= 5 else 3
-    return Item(" ".join(text.split()), kind if kind in KINDS else "fact", weight)
+    return NoteItem(" ".join(text.split()), kind if kind in NOTE_KINDS else "fact", weight)
 
 
 def _says(text: str) -> bool:
@@ -194,12 +194,12 @@ def _tagged(text: str) -> Operations | None:
             found[current].append(item[1])
     if not found:
         return None
-    items = [Item(line.strip()) for line in found.get("remember", ()) if _says(line)]
+    items = [NoteItem(line.strip()) for line in found.get("remember", ()) if _says(line)]
     forget = [line.strip() for line in found.get("forget", ()) if _says(line)]
     return Operations(tuple(items[:MOST_ITEMS]), tuple(forget[:MOST_ITEMS]), " ".join(found.get("reply", ())).strip())
 
 
-def _resolved(forget: Sequence[int | str], listed: Sequence[Note]) -> Iterator[int]:
+def _resolved(forget: Sequence[int | str], listed: Sequence[MemoryNote]) -> Iterator[int]:
     """Ids of the notes that are meant. A pinned note stays."""
     for one in forget:
         number = int(one) if str(one).strip().isdecimal() else None
@@ -212,8 +212,8 @@ def _resolved(forget: Sequence[int | str], listed: Sequence[Note]) -> Iterator[i
             yield meant.id
 
 
-def _agreed(items: Sequence[Item]) -> Item:
+def _agreed(items: Sequence[NoteItem]) -> NoteItem:
     """One note for several that say the same."""
     text = max(items, key=lambda one: sum(alike(one.text, other.text) for other in items)).text
     kind = Counter(item.kind for item in items).most_common(1)[0][0]
-    return Item(text, kind, median_low(item.importance for item in items))
+    return NoteItem(text, kind, median_low(item.importance for item in items))

@@ -12,14 +12,14 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from core.memory.notes import Note
+from core.memory.notes import MemoryNote
 from core.memory.retrieve.dates import day_words
-from core.memory.retrieve.recall import Who, quoted
+from core.memory.retrieve.recall import Participants, quoted
 from core.memory.retrieve.word_index import is_japanese
 from core.messages import Turn
 from core.prompt import Prompt, render
 from core.prompt.chat_template import TEMPLATES
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,11 +30,11 @@ SHORTEST_SAID = 40
 
 
 def notes_prompt(
-    contract: PromptContract,
+    prompt_config: PromptConfig,
     tokenizer: "PreTrainedTokenizerBase",
-    who: Who,
+    who: Participants,
     exchange: Sequence[tuple[str, str]],
-    listed: Sequence[Note],
+    listed: Sequence[MemoryNote],
 ) -> Prompt:
     """What to remember and forget after an exchange [(role, words)], with `listed` notes numbered from 1."""
     texts = _texts("notes", _language(words for _, words in exchange))
@@ -54,14 +54,14 @@ def notes_prompt(
     numbered = _numbered([note.text for note in listed], texts["none"])
 
     def made(characters: int) -> Prompt:
-        talk = "\n".join(line(who, role, words, characters) for role, words in exchange)
-        return _rendered(contract, tokenizer, texts["instructions"], [ask(numbered, talk)], shown, "notes")
+        talk = "\n".join(numbered_line(who, role, words, characters) for role, words in exchange)
+        return _rendered(prompt_config, tokenizer, texts["instructions"], [ask(numbered, talk)], shown, "notes")
 
     return _fitting(made, LONGEST_SAID)
 
 
 def diary_prompt(
-    contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", level: str, start: date, lines: Sequence[str]
+    prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", level: str, start: date, lines: Sequence[str]
 ) -> Prompt:
     """One sentence about a day of talks, or a few about a week of days; `lines` are shortened alike to fit."""
     texts = _texts("diary", _language(lines))
@@ -71,18 +71,18 @@ def diary_prompt(
         share = max(characters // max(len(lines), 1), 20)
         kept = "\n".join(text[:share] for text in lines[: characters // share])
         asked = Turn("user", (Template(texts[level]).safe_substitute(day=day, lines=kept),))
-        return _rendered(contract, tokenizer, texts["instructions"], [asked], (), level)
+        return _rendered(prompt_config, tokenizer, texts["instructions"], [asked], (), level)
 
-    return _fitting(made, contract.context_window)
+    return _fitting(made, prompt_config.context_window)
 
 
-def reply_format(contract: PromptContract, listed: Sequence[str]) -> str:
+def reply_format(prompt_config: PromptConfig, listed: Sequence[str]) -> str:
     """What the persona is told where one answer holds reply and notes."""
-    texts = _texts("at_once", _language([contract.description, contract.persona]))
-    return Template(texts["format"]).safe_substitute(user=contract.user, notes=_numbered(listed, texts["none"]))
+    texts = _texts("at_once", _language([prompt_config.description, prompt_config.persona]))
+    return Template(texts["format"]).safe_substitute(user=prompt_config.user, notes=_numbered(listed, texts["none"]))
 
 
-def line(who: Who, role: str, words: str, longest: int) -> str:
+def numbered_line(who: Participants, role: str, words: str, longest: int) -> str:
     """ケン「…」, or Ken: “…”: one line of what was said."""
     text = " ".join(words.split())
     shown = text if len(text) <= longest else f"{text[:longest]}…"
@@ -101,7 +101,7 @@ def _fitting(made: Callable[[int], Prompt], characters: int) -> Prompt:
 
 
 def _rendered(
-    contract: PromptContract,
+    prompt_config: PromptConfig,
     tokenizer: "PreTrainedTokenizerBase",
     instructions: str,
     turns: Sequence[Turn],
@@ -109,10 +109,15 @@ def _rendered(
     task: str,
 ) -> Prompt:
     """In the chat's layout and window, but by nobody's name: the persona does not keep the record."""
-    asking = PromptContract(
-        persona="Record", description=instructions, user="Clerk", examples=tuple(examples), template=contract.template,
-        context_window=contract.context_window, reply_reserve=min(MOST_TOKENS[task], contract.context_window // 2),
-    )  # fmt: skip
+    asking = PromptConfig(
+        persona="Record",
+        description=instructions,
+        user="Clerk",
+        examples=tuple(examples),
+        template=prompt_config.template,
+        context_window=prompt_config.context_window,
+        reply_reserve=min(MOST_TOKENS[task], prompt_config.context_window // 2),
+    )
     return render(asking, turns, tokenizer)
 
 

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.catalogue.catalogue import LARGEST_WINDOW, Bits, Entry, memory_for
-from core.models.options import NO_TRUST, Trust
+from core.catalogue.catalogue import LARGEST_WINDOW, Bits, CatalogueEntry, memory_for
+from core.models.options import NO_REMOTE_CODE, Trust
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelDims:
     """What decides how much memory a model takes."""
 
     type: str
@@ -43,7 +43,7 @@ class Shape:
         return int(max(self.width, (body - 4 * self.width**2) / (3 * self.width)))
 
     @classmethod
-    def of_entry(cls, entry: Entry) -> "Shape | None":
+    def of_entry(cls, entry: CatalogueEntry) -> "ModelDims | None":
         """Of a model of the catalogue; None where that does not know enough."""
         known = (entry.parameters, entry.layers, entry.width, entry.vocabulary)
         if any(value is None for value in known):
@@ -66,7 +66,7 @@ class Shape:
         )  # fmt: skip
 
 
-def shape_of(config: "PreTrainedConfig", trust: Trust = NO_TRUST) -> Shape:
+def model_dims(config: "PreTrainedConfig", trust: Trust = NO_REMOTE_CODE) -> ModelDims:
     """Count by building the model without memory. Raises what transformers does where it knows no such model."""
     import torch
 
@@ -78,7 +78,7 @@ def shape_of(config: "PreTrainedConfig", trust: Trust = NO_TRUST) -> Shape:
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     stored = getattr(config, "quantization_config", None)
-    return Shape(
+    return ModelDims(
         type=config.model_type,
         model_class=type(model).__name__,
         native=type(model).__module__.startswith("transformers.models."),

@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.catalogue.catalogue import BITS, Bits, Entry, Machine, Mark, entry_of, fits
+from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, FitRating, Machine, entry_of, fits
 from core.models.model_errors import cannot_load
 from core.models.options import Quantization
-from core.models.sizing.dims import Shape
+from core.models.sizing.dims import ModelDims
 
 QUANTIZATIONS: dict[Bits, Quantization] = {16: "none", 8: "8bit", 4: "4bit"}
 
 
 @dataclass(frozen=True)
-class Prospect:
+class ModelRequirements:
     """A model that might be loaded. One of the two is set; the catalogue knows more."""
 
     name: str
-    entry: Entry | None = None
-    shape: Shape | None = None
+    entry: CatalogueEntry | None = None
+    shape: ModelDims | None = None
 
     @property
     def parameters(self) -> int | None:
@@ -46,24 +46,24 @@ class Prospect:
         return QUANTIZATIONS[next(found, 4)] if not self.quantised else "none"
 
 
-def marks_of(prospect: Prospect, machine: Machine, *, training: bool = False) -> dict[Bits, Mark]:
+def ratings_of(prospect: ModelRequirements, machine: Machine, *, training: bool = False) -> dict[Bits, FitRating]:
     """Whether there is room, for each number of bits."""
     return {bits: fits(prospect.memory(bits, training=training), machine) for bits in BITS}
 
 
-def look_up(name: str, *, local_folders: bool) -> Prospect:
+def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
     """What is known of `name`, a Hub id or a folder; from the Hub its small text files alone are fetched.
 
     Raises InputError for what is neither, and ModelError or HubError where its configuration cannot be had.
     """
     if entry := entry_of(name):
-        return Prospect(name, entry=entry)
+        return ModelRequirements(name, entry=entry)
     from core.models.loading import HUB_ID
     from core.models.model_errors import neither_id_nor_folder, no_config
-    from core.models.sizing.dims import shape_of
+    from core.models.sizing.dims import model_dims
     from core.models.tokenizers.check import UNREADABLE
     from core.models.tokenizers.files import from_hub
-    from core.models.weights import config_of
+    from core.models.weights import read_config
 
     folder = Path(name).expanduser()
     if not (local_folders and folder.is_dir()):
@@ -73,6 +73,6 @@ def look_up(name: str, *, local_folders: bool) -> Prospect:
     if not (folder / "config.json").is_file():
         raise no_config(name)
     try:
-        return Prospect(name, shape=shape_of(config_of(folder)))
+        return ModelRequirements(name, shape=model_dims(read_config(folder)))
     except UNREADABLE as error:
         raise cannot_load(name, error, folder) from error

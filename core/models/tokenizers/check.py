@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.errors import ModelError
 from core.models.model_errors import cannot_load
-from core.models.tokenizers.files import TokenizerFiles, find, settings
+from core.models.tokenizers.files import TokenizerFiles, find_files, settings
 from core.models.tokenizers.from_sentencepiece import convert
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def load_checked(base: str | Path, revision: str | None = None, *, code: bool = 
 
     Raises AppError with what to do, and what AutoTokenizer raises where there is no SentencePiece model.
     """
-    files = find(base, revision)
+    files = find_files(base, revision)
     checked = _load(files, code)
     checked.tokenizer.name_or_path = str(base)  # the layout goes by the model's name
     log.info("tokenizer of %s: %s", base, checked.check.en)

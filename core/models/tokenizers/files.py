@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.catalogue.catalogue import model_name
 from core.errors import HubError, ModelError
-from core.models.tokenizers.from_sentencepiece import SPACE, Settings
+from core.models.tokenizers.from_sentencepiece import SPACE, TokenizerSettings
 from core.workspace import read_json
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class TokenizerFiles:
         return None
 
 
-def find(base: str | Path, revision: str | None = None) -> TokenizerFiles:
+def find_files(base: str | Path, revision: str | None = None) -> TokenizerFiles:
     """The tokenizer of the model `base`, a folder or a Hub id.
 
     From the Hub only the small text files are fetched; from its cache where the Hub cannot be reached.
@@ -106,7 +106,7 @@ def from_hub(repo: str, revision: str | None = None, *, cached: bool = False) ->
         return Path(snapshot_download(repo, token=login_token() or False, max_workers=4, **wanted))
 
 
-def settings(files: TokenizerFiles, raw: "SentencePieceProcessor") -> Settings:
+def settings(files: TokenizerFiles, raw: "SentencePieceProcessor") -> TokenizerSettings:
     """What the files beside a SentencePiece model say: special tokens, added ones, the chat template."""
     said = _object(files.folder / "special_tokens_map.json") | _object(files.folder / "tokenizer_config.json")
     options: dict[str, object] = {name: said[name] for name in KEPT if said.get(name) is not None}
@@ -119,7 +119,7 @@ def settings(files: TokenizerFiles, raw: "SentencePieceProcessor") -> Settings:
     special = [_content(token) for token in said.get("additional_special_tokens") or ()]
     special += files.elsewhere.special if files.elsewhere else ()
     options["additional_special_tokens"] = [text for text in special if not _run_of_spaces(text, raw)]
-    return Settings(options, _added(files.folder, said, raw), tuple(special))
+    return TokenizerSettings(options, _added(files.folder, said, raw), tuple(special))
 
 
 def _named(said: dict, model_config: Mapping[str, object], raw: "SentencePieceProcessor") -> dict[str, str]:

@@ -35,7 +35,7 @@ SPELLED_BYTE = "<(?=0x[0-9A-F]{2}>)"
 
 
 @dataclass(frozen=True)
-class Settings:
+class TokenizerSettings:
     """What a tokenizer's other files say about it."""
 
     options: dict[str, object] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Settings:
     """More texts that are special tokens; they get the next ids where the model has no such piece."""
 
 
-def convert(file: Path, settings: Settings, *, nfkc: bool | None = None) -> "PreTrainedTokenizerBase":
+def convert(file: Path, settings: TokenizerSettings, *, nfkc: bool | None = None) -> "PreTrainedTokenizerBase":
     """A fast tokenizer of the SentencePiece model in `file`.
 
     `nfkc`: whether its character map is (about) Unicode's NFKC; None to go by its name. Raises ModelError
@@ -185,7 +185,7 @@ def _within_text(proto: "ModelProto") -> list[str]:
     return [p.piece for p in proto.pieces if p.type == USER_DEFINED and (joined or SPACE in p.piece)]
 
 
-def _add_tokens(tokenizer: "Tokenizer", proto: "ModelProto", file: Path, settings: Settings) -> None:
+def _add_tokens(tokenizer: "Tokenizer", proto: "ModelProto", file: Path, settings: TokenizerSettings) -> None:
     """Special tokens, user-defined symbols, and the tokens behind the model's pieces, each at its id."""
     from tokenizers import AddedToken
 

@@ -9,8 +9,8 @@ at 128 rows a step. For the smallest the rate is a measurement of ours: see TINY
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from core.models.sizing.dims import Shape
-from core.train.config.estimate import FREE, GB, Device, memory
+from core.models.sizing.dims import ModelDims
+from core.train.config.estimate import FREE, GB, Device, training_memory
 from core.train.config.train_config import TrainConfig
 
 FEWEST_STEPS = 100
@@ -20,7 +20,7 @@ STYLE_TOKENS = 50_000  # about what it takes to tell a writer by the style
 
 
 @dataclass(frozen=True)
-class Size:
+class SizeClass:
     """What suits models of fewer than `below` parameters."""
 
     below: float
@@ -28,17 +28,17 @@ class Size:
     epochs: int
 
 
-# The embedded model (6.8 M), Plato's Socrates, 4 rows a step, one seed: at 4e-3 held-out bits a byte fall from
+# The embedded model (6.8 M), Plato's Socrates, 4 rows a step, one seed: at 4e-3 validation bits a byte fall from
 # 3.31 to 2.01 in three epochs; benchmarks/plato.py has what two come to, which stay under three minutes on 2 cores.
-TINY = Size(50e6, 4e-3, 2)
+TINY = SizeClass(50e6, 4e-3, 2)
 SIZES = (
     TINY,
-    Size(100e6, 1e-3, 5),
-    Size(750e6, 3e-4, 5),
-    Size(2.5e9, 2e-4, 4),
-    Size(5e9, 2e-4, 3),
-    Size(10e9, 1.5e-4, 3),
-    Size(float("inf"), 1e-4, 2),
+    SizeClass(100e6, 1e-3, 5),
+    SizeClass(750e6, 3e-4, 5),
+    SizeClass(2.5e9, 2e-4, 4),
+    SizeClass(5e9, 2e-4, 3),
+    SizeClass(10e9, 1.5e-4, 3),
+    SizeClass(float("inf"), 1e-4, 2),
 )
 
 
@@ -69,7 +69,7 @@ def recommend(parameters: int, rows: int, tokens: int | None = None) -> Recommen
     return Recommendation(config, tuple(_reasons(config, parameters, rows, tokens)))
 
 
-def fit(found: Recommendation, shape: Shape, device: Device) -> Recommendation:
+def fit(found: Recommendation, shape: ModelDims, device: Device) -> Recommendation:
     """`found` made to fit the device's memory, with as little loss of speed as that takes, and the reason.
 
     What does not fit however it is held is recommended as small as it gets, and the reason says so.
@@ -79,7 +79,7 @@ def fit(found: Recommendation, shape: Shape, device: Device) -> Recommendation:
     )
     room = FREE * device.memory
     ways = list(_smaller_and_smaller(config))
-    tried = next((way for way in ways if memory(shape, way, device) <= room), ways[-1])
+    tried = next((way for way in ways if training_memory(shape, way, device) <= room), ways[-1])
     return Recommendation(tried, (*found.reasons, *_reasons_of_memory(tried, shape, device)))
 
 
@@ -88,13 +88,13 @@ def _smaller_and_smaller(config: TrainConfig) -> Iterator[TrainConfig]:
     for quantization in ("none", "4bit"):
         saving = replace(config, quantization=quantization, gradient_checkpointing=True)
         yield saving
-        yield replace(saving, micro_tokens=config.max_length)
+        yield replace(saving, tokens_per_micro_batch=config.max_length)
     if config.max_length > 512:
-        yield replace(saving, micro_tokens=512, max_length=512)
+        yield replace(saving, tokens_per_micro_batch=512, max_length=512)
 
 
-def _reasons_of_memory(config: TrainConfig, shape: Shape, device: Device) -> Iterator[tuple[str, str]]:
-    need, there = memory(shape, config, device) / GB, device.memory / GB
+def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) -> Iterator[tuple[str, str]]:
+    need, there = training_memory(shape, config, device) / GB, device.memory / GB
     sizes = f"{need:.1f} GB", f"{there:.1f} GB"
     if need > FREE * there:
         yield (f"It takes about {sizes[0]}, and there are {sizes[1]}: it will hardly fit here. Choose a smaller model.",
@@ -104,7 +104,7 @@ def _reasons_of_memory(config: TrainConfig, shape: Shape, device: Device) -> Ite
     ways = [
         (config.quantization == "4bit", "the base is held in 4 bits", "もとのモデルを 4 ビットで持ち"),
         (config.gradient_checkpointing, "activations are computed twice", "途中の値を計算し直し"),
-        (bool(config.micro_tokens), "few tokens go through at once", "一度に通すトークンを減らし"),
+        (bool(config.tokens_per_micro_batch), "few tokens go through at once", "一度に通すトークンを減らし"),
         (config.max_length == 512, "rows are short", "行を短くし"),
     ]
     en, ja = ([way[which] for way in ways if way[0]] for which in (1, 2))
@@ -121,7 +121,7 @@ def _reasons_of_memory(config: TrainConfig, shape: Shape, device: Device) -> Ite
         )  # fmt: skip
 
 
-def _pace(size: Size, rows: int) -> tuple[int, int]:
+def _pace(size: SizeClass, rows: int) -> tuple[int, int]:
     """(rows a step, epochs): large steps where there are enough of them, else smaller steps and more epochs."""
     if rows < 100:
         return 4, max(1, min(MOST_EPOCHS, MOST_STEPS_OF_FEW_ROWS * 4 // rows))

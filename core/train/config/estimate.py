@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from core.catalogue.catalogue import ADAPTER_BYTES, WEIGHT_BYTES, adapter_parameters, this_machine
 from core.models.precision import OVERFLOW
-from core.models.sizing.dims import Shape
+from core.models.sizing.dims import ModelDims
 from core.train.config.train_config import TrainConfig
 from core.train.worker.rows import Example
 
@@ -38,7 +38,7 @@ class Device:
     bf16: bool
     """It computes in bfloat16 itself."""
 
-    def bits(self, shape: Shape, config: TrainConfig) -> int:
+    def bits(self, shape: ModelDims, config: TrainConfig) -> int:
         """Bits of the numbers that it computes in under `precision`."""
         if config.precision == "fp32":
             return 32
@@ -61,7 +61,7 @@ def this_device() -> Device:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowLengths:
     """How long the rows are, in tokens."""
 
     count: int
@@ -71,14 +71,14 @@ class Rows:
     """Mean of the tokens that carry loss."""
 
     @classmethod
-    def of(cls, examples: Sequence[Example], count: int) -> "Rows":
+    def of(cls, examples: Sequence[Example], count: int) -> "RowLengths":
         """Of a data set of `count` rows, by some of them."""
         lengths = [len(example.ids) for example in examples] or [1]
         learned = sum(example.learned for example in examples)
         return cls(count, sum(lengths) / len(lengths), max(lengths), learned / len(lengths))
 
 
-def memory(shape: Shape, config: TrainConfig, device: Device) -> int:
+def training_memory(shape: ModelDims, config: TrainConfig, device: Device) -> int:
     """Bytes at the peak of a training.
 
     The frozen weights; the adapter with its gradient and AdamW's moments in float32; what the layers keep for the
@@ -94,7 +94,9 @@ def memory(shape: Shape, config: TrainConfig, device: Device) -> int:
     rank = config.rank * (1.2 if config.dora else 1.0)
     body = shape.parameters - shape.embeddings
     adapter = rank * adapter_parameters(body, shape.layers, shape.width, rank=1) * ADAPTER_BYTES
-    tokens = max(config.micro_tokens or AT_ONCE[device.gpu], min(config.max_length, shape.context or config.max_length))
+    tokens = max(
+        config.tokens_per_micro_batch or AT_ONCE[device.gpu], min(config.max_length, shape.context or config.max_length)
+    )
     layer = _kept_by_a_layer(shape, config, number) + (0 if device.gpu else _scores(shape, config))
     if config.gradient_checkpointing:
         activations = tokens * (shape.layers * shape.width * number + layer)
@@ -103,7 +105,7 @@ def memory(shape: Shape, config: TrainConfig, device: Device) -> int:
     return int(weights + adapter + activations + SCORING[device.gpu] + RUNTIME)
 
 
-def _kept_by_a_layer(shape: Shape, config: TrainConfig, number: int) -> float:
+def _kept_by_a_layer(shape: ModelDims, config: TrainConfig, number: int) -> float:
     """Bytes a token that one layer keeps: inputs of norms in float32, of every linear layer, of the attention."""
     width, inner = shape.width, shape.inner
     kept = 8 * width + number * (6 * width + 2 * shape.kv_width + 4 * inner)
@@ -111,28 +113,30 @@ def _kept_by_a_layer(shape: Shape, config: TrainConfig, number: int) -> float:
     return kept + dropped
 
 
-def _scores(shape: Shape, config: TrainConfig) -> float:
+def _scores(shape: ModelDims, config: TrainConfig) -> float:
     """Bytes a token that a layer's attention keeps on a CPU (core.train.worker.attention), with heads of 64."""
     return 0.75 * 2 * (shape.width / 64) * min(config.max_length, 512)
 
 
 def operations(
-    shape: Shape, config: TrainConfig, rows: Rows, heldout: Rows | None = None, *, measures: int = 10
+    shape: ModelDims, config: TrainConfig, rows: RowLengths, validation: RowLengths | None = None, *, measures: int = 10
 ) -> float:
-    """Floating point operations of a whole training: forward, backward to the inputs, and the held-out measures."""
+    """Floating point operations of a whole training: forward, backward to the inputs, and the validation measures."""
     body, head = shape.parameters - shape.embeddings, shape.vocabulary * shape.width
     passes = 6 if config.gradient_checkpointing else 4
     learned = rows.learned * (0.5 if config.loss_on == "last_reply" else 1.0)
     total = config.epochs * rows.count * (passes * body * rows.mean + 4 * head * learned)
-    if heldout:
-        total += measures * heldout.count * 2 * (body * heldout.mean + head * heldout.learned)
+    if validation:
+        total += measures * validation.count * 2 * (body * validation.mean + head * validation.learned)
     return total
 
 
-def seconds(shape: Shape, config: TrainConfig, device: Device, rows: Rows, heldout: Rows | None = None) -> float:
+def training_seconds(
+    shape: ModelDims, config: TrainConfig, device: Device, rows: RowLengths, validation: RowLengths | None = None
+) -> float:
     """About how long a training takes on this machine, by the speed of a matrix product of the model's width."""
     rate = matmul_rate(shape.width, shape.inner, device.bits(shape, config))
-    return operations(shape, config, rows, heldout) / (EFFICIENCY * rate)
+    return operations(shape, config, rows, validation) / (EFFICIENCY * rate)
 
 
 @lru_cache(maxsize=16)

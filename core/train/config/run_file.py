@@ -1,7 +1,7 @@
 """A training as a person writes it down: CONFIG.yaml, or a command line. Both say the same.
 
     base: omokage-mini          # a folder, a Hub id, or the model that comes with the app
-    dataset: path/to/dataset    # train.jsonl, heldout.jsonl (may be absent), dataset.json (may be absent)
+    dataset: path/to/dataset    # train.jsonl, validation.jsonl (may be absent), dataset.json (may be absent)
     output: path/to/run         # new, or a run to go on with
     start_from: path/to/adapter # an adapter of the same base to go on from; left out, a new one begins
     persona: 葵                 # name and description: by default as dataset.json says
@@ -20,7 +20,7 @@ from pathlib import Path
 from core.catalogue.bundled import FOLDER
 from core.catalogue.bundled import NAME as EMBEDDED
 from core.errors import InputError
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec
 from core.workspace import read_json
@@ -30,7 +30,7 @@ LONGEST_FILE = 100_000  # characters
 
 
 @dataclass(frozen=True)
-class Order:
+class RunRequest:
     """What is asked for."""
 
     spec: JobSpec
@@ -39,7 +39,7 @@ class Order:
     """Folder of the adapter to go on from."""
 
 
-def order_of(value: Mapping[str, object], here: Path) -> Order:
+def run_request(value: Mapping[str, object], here: Path) -> RunRequest:
     """The order in the keys of a file. Raises InputError that names what is wrong in it."""
     missing = [key for key in ("dataset", "output") if not isinstance(value.get(key), str)]
     unknown = [str(key) for key in value if key not in KEYS]
@@ -55,10 +55,10 @@ def order_of(value: Mapping[str, object], here: Path) -> Order:
     start = _path(value["start_from"], here) if value.get("start_from") else None
     base, revision = _base(value, here), str(value["revision"]) if value.get("revision") else None
     about = read_json(dataset / "dataset.json") if (dataset / "dataset.json").is_file() else {}
-    config = advised(base, dataset, checked_settings(value.get("settings") or {}))
+    config = with_advice(base, dataset, checked_settings(value.get("settings") or {}))
     window = int(value.get("window") or config.max_length)
-    plain = PromptContract("")
-    contract = PromptContract(
+    plain = PromptConfig("")
+    prompt_config = PromptConfig(
         persona=str(value.get("persona") or about.get("persona") or "Persona"),
         description=str(value.get("description", about.get("description", ""))),
         user=str(value.get("user") or "User"),
@@ -67,7 +67,7 @@ def order_of(value: Mapping[str, object], here: Path) -> Order:
     )
     if start is not None:
         config = going_on(config, start, base)
-    return Order(JobSpec(base, dataset, contract, config, output.name, revision), output, start)
+    return RunRequest(JobSpec(base, dataset, prompt_config, config, output.name, revision), output, start)
 
 
 def going_on(config: TrainConfig, adapter: Path, base: str) -> TrainConfig:
@@ -93,15 +93,15 @@ def going_on(config: TrainConfig, adapter: Path, base: str) -> TrainConfig:
     )  # fmt: skip
 
 
-def advised(base: str, dataset: Path, given: Mapping[str, object]) -> TrainConfig:
+def with_advice(base: str, dataset: Path, given: Mapping[str, object]) -> TrainConfig:
     """The settings advised for a base and a data set on this machine, with those that are given."""
     from core.train.config.advice import fit, recommend
     from core.train.config.estimate import this_device
-    from core.train.worker.base import shape_of
+    from core.train.worker.base import base_dims
 
     with (dataset / "train.jsonl").open(encoding="utf-8") as lines:
         rows = sum(1 for line in lines if line.strip())
-    shape = shape_of(base)
+    shape = base_dims(base)
     return TrainConfig.from_json(fit(recommend(shape.parameters, rows), shape, this_device()).config.to_json() | given)
 
 
@@ -139,14 +139,14 @@ def read_yaml(text: str, name: str = "config.yaml") -> dict:
     return value
 
 
-def to_yaml(order: Order, settings: Mapping[str, object] | None = None) -> str:
+def to_yaml(order: RunRequest, settings: Mapping[str, object] | None = None) -> str:
     """CONFIG.yaml for an order, with all settings or only the given ones."""
     import yaml
 
     return yaml.safe_dump(_written(order, settings), allow_unicode=True, sort_keys=False)
 
 
-def to_command(order: Order, settings: Mapping[str, object]) -> str:
+def to_command(order: RunRequest, settings: Mapping[str, object]) -> str:
     """The command that does the same; of the settings, those that differ from what is advised are enough."""
     value = _written(order, settings)
     words = ["python", "-m", "core.train"]
@@ -157,15 +157,20 @@ def to_command(order: Order, settings: Mapping[str, object]) -> str:
     return shlex.join(words)
 
 
-def _written(order: Order, settings: Mapping[str, object] | None) -> dict[str, object]:
+def _written(order: RunRequest, settings: Mapping[str, object] | None) -> dict[str, object]:
     spec = order.spec
     value = {
-        "base": EMBEDDED if spec.base == str(FOLDER) else spec.base, "revision": spec.base_revision,
-        "dataset": str(spec.dataset), "output": str(order.output),
-        "start_from": str(order.start) if order.start else None, "persona": spec.contract.persona,
-        "description": spec.contract.description, "user": spec.contract.user, "window": spec.contract.context_window,
+        "base": EMBEDDED if spec.base == str(FOLDER) else spec.base,
+        "revision": spec.base_revision,
+        "dataset": str(spec.dataset),
+        "output": str(order.output),
+        "start_from": str(order.start) if order.start else None,
+        "persona": spec.prompt_config.persona,
+        "description": spec.prompt_config.description,
+        "user": spec.prompt_config.user,
+        "window": spec.prompt_config.context_window,
         "settings": dict(spec.config.to_json() if settings is None else settings),
-    }  # fmt: skip
+    }
     return {key: said for key, said in value.items() if said is not None}
 
 

@@ -40,7 +40,7 @@ class TrainConfig:
     """Layers that get an adapter: "all-linear", or module names with commas between them."""
     batch_size: int = 8
     """Rows that one optimizer step learns from."""
-    micro_tokens: int = 0
+    tokens_per_micro_batch: int = 0
     """Tokens, padding included, that go through the model at once; 0 lets memory decide. Changes no result."""
     max_length: int = 1024
     """Tokens of a row. Longer ones are cut into several by whole turns."""
@@ -65,9 +65,9 @@ class TrainConfig:
     seed: int = 0
     """Start of all random choices: the same seed gives the same run."""
     eval_every: int = 0
-    """Steps between two measures on the held-out rows; 0 measures up to ten times a run."""
+    """Steps between two measures on the validation rows; 0 measures up to ten times a run."""
     samples: int = 3
-    """Openings of held-out rows that the model answers while it learns, to be read beside the curve."""
+    """Openings of validation rows that the model answers while it learns, to be read beside the curve."""
     sample_every: int = 0
     """Steps between two such looks; 0 has them as often as it measures."""
     save_every: int = 0
@@ -115,7 +115,7 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
-class Rule:
+class FieldRule:
     """What one control accepts, and how that is said."""
 
     holds: Callable[[object], bool]
@@ -123,27 +123,27 @@ class Rule:
     ja: str
 
 
-def _whole(low: int, high: int) -> Rule:
+def _whole(low: int, high: int) -> FieldRule:
     def holds(value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
-    return Rule(holds, f"a whole number from {low} to {high}", f"{low} 以上 {high} 以下の整数")
+    return FieldRule(holds, f"a whole number from {low} to {high}", f"{low} 以上 {high} 以下の整数")
 
 
-def _number(low: float, high: float, *, above: bool = False) -> Rule:
+def _number(low: float, high: float, *, above: bool = False) -> FieldRule:
     def holds(value: object) -> bool:
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         return number and (low < value if above else low <= value) and value <= high
 
     en = f"above {low:g}, at most {high:g}" if above else f"from {low:g} to {high:g}"
-    return Rule(holds, en, f"{low:g} {'より大きく' if above else '以上'} {high:g} 以下")
+    return FieldRule(holds, en, f"{low:g} {'より大きく' if above else '以上'} {high:g} 以下")
 
 
-def _one_of(*choices: str) -> Rule:
-    return Rule(lambda value: value in choices, f"one of {', '.join(choices)}", f"{'、'.join(choices)} のどれか")
+def _one_of(*choices: str) -> FieldRule:
+    return FieldRule(lambda value: value in choices, f"one of {', '.join(choices)}", f"{'、'.join(choices)} のどれか")
 
 
-SWITCH = Rule(lambda value: isinstance(value, bool), "true or false", "true か false")
+SWITCH = FieldRule(lambda value: isinstance(value, bool), "true or false", "true か false")
 NOT_SLOWER = _number(1, 100)
 
 RULES = {
@@ -152,13 +152,13 @@ RULES = {
     "rank": _whole(1, 1024),
     "alpha": _whole(1, 4096),
     "dropout": _number(0, 0.9),
-    "target": Rule(
+    "target": FieldRule(
         lambda value: isinstance(value, str) and bool(re.fullmatch(r"[\w.\-]+( *, *[\w.\-]+)*", value)),
         "all-linear, or module names with commas between them",
         "all-linear か、コンマ区切りのモジュール名",
     ),
     "batch_size": _whole(1, 1024),
-    "micro_tokens": _whole(0, 10_000_000),
+    "tokens_per_micro_batch": _whole(0, 10_000_000),
     "max_length": _whole(16, 1_000_000),
     "loss_on": _one_of(*get_args(LossOn)),
     "prompt_loss_weight": _number(0, 0.5),
@@ -167,7 +167,7 @@ RULES = {
     "rslora": SWITCH,
     "dora": SWITCH,
     "max_grad_norm": _number(0, 1000),
-    "loraplus_ratio": Rule(
+    "loraplus_ratio": FieldRule(
         lambda value: value == 0 or NOT_SLOWER.holds(value), f"0, or {NOT_SLOWER.en}", f"0 か、{NOT_SLOWER.ja}"
     ),
     "neftune_alpha": _number(0, 100),

@@ -18,7 +18,7 @@ from core.data.preferences import Pair, words
 from core.errors import InputError
 from core.messages import Turn
 from core.prompt import Prompt, render
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 from core.train.config.train_config import TrainConfig
 from core.train.worker.rows import IGNORED, Example
 
@@ -98,34 +98,34 @@ class PairExample:
 
 
 def encode_pairs(
-    pairs: Iterable[Pair], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *, max_length: int
+    pairs: Iterable[Pair], prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", *, max_length: int
 ) -> tuple[list[PairExample], int]:
     """Pairs as examples of at most `max_length` tokens a reply, and how many do not fit at all.
 
     Old turns are left out for both replies alike, so that both answer the same words.
     """
-    contract = replace(contract, context_window=max_length)
+    prompt_config = replace(prompt_config, context_window=max_length)
     examples: list[PairExample] = []
     too_long = 0
     for pair in pairs:
         try:
-            examples.append(_example(pair, contract, tokenizer))
+            examples.append(_example(pair, prompt_config, tokenizer))
         except InputError:
             too_long += 1
     return examples, too_long
 
 
-def _example(pair: Pair, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase") -> PairExample:
+def _example(pair: Pair, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> PairExample:
     """Raises InputError when a reply does not fit."""
     context = tuple(replace(turn, learned=False) for turn in pair.context)
     while True:
         both = [
-            render(contract, (*context, Turn("assistant", reply)), tokenizer, training=True)
+            render(prompt_config, (*context, Turn("assistant", reply)), tokenizer, training=True)
             for reply in (pair.chosen, pair.rejected)
         ]
         examples, turns = ({prompt.left_out.get(part, 0) for prompt in both} for part in ("examples", "turns"))
         if len(examples) > 1:
-            contract = replace(contract, examples=())
+            prompt_config = replace(prompt_config, examples=())
         elif len(turns) > 1:
             context = context[max(turns) :]
         else:
@@ -133,7 +133,7 @@ def _example(pair: Pair, contract: PromptContract, tokenizer: "PreTrainedTokeniz
 
 
 def _reply(prompt: Prompt) -> Example:
-    labels = array("i", (i if learned else IGNORED for i, learned in zip(prompt.ids, prompt.mask, strict=True)))
+    labels = array("i", (i if learned else IGNORED for i, learned in zip(prompt.ids, prompt.loss_mask, strict=True)))
     learned = [i for i, label in enumerate(labels) if label != IGNORED]
     # What follows the end mark is the layout's: it would differ in place, never in what is learned.
     end = learned[-1] + 1 if learned else len(labels)
@@ -141,38 +141,38 @@ def _reply(prompt: Prompt) -> Example:
 
 
 @dataclass(frozen=True)
-class Place:
+class PreferencePlace:
     """A place of a conversation where the persona really answered."""
 
     context: tuple[Turn, ...]
     reply: tuple[str, ...]
 
 
-def places(rows: Iterable[Sequence[Turn]], *, most: int, seed: int) -> list[Place]:
+def places(rows: Iterable[Sequence[Turn]], *, most: int, seed: int) -> list[PreferencePlace]:
     """At most `most` places where the persona answers the user, drawn evenly from all rows; each place once."""
-    found: dict[tuple[str, str], Place] = {}
+    found: dict[tuple[str, str], PreferencePlace] = {}
     for turns in rows:
         for number, turn in enumerate(turns):
             answers = turn.role == "assistant" and turn.learned and number and turns[number - 1].role == "user"
             if answers and words(turn.messages):
                 asked = words(turns[number - 1].messages)
-                found.setdefault((asked, words(turn.messages)), Place(tuple(turns[:number]), turn.messages))
+                found.setdefault((asked, words(turn.messages)), PreferencePlace(tuple(turns[:number]), turn.messages))
     everywhere = list(found.values())
     return Random(f"places/{seed}").sample(everywhere, min(most, len(everywhere)))
 
 
-def pair_of(place: Place, said: str, separator: str, *, similarity: float) -> Pair | None:
+def pair_of(place: PreferencePlace, said: str, separator: str, *, similarity: float) -> Pair | None:
     """The real reply before the adapter's own; None where that is empty or as good as the real one."""
     own = tuple(part for part in said.split(separator) if part.strip()) if separator else (said,)
-    if not words(own) or alike(words(place.reply), words(own)) > similarity:
+    if not words(own) or similar(words(place.reply), words(own)) > similarity:
         return None
     return Pair(place.context, place.reply, own, source="samples")
 
 
-def alike(one: str, other: str) -> float:
+def similar(one: str, other: str) -> float:
     """Share of the characters of two texts that they have in common, in order: 0 to 1.
 
-    >>> alike("うん、いいよ", "うん、いいよ"), round(alike("abcd", "abxd"), 2)
+    >>> similar("うん、いいよ", "うん、いいよ"), round(similar("abcd", "abxd"), 2)
     (1.0, 0.75)
     """
     return SequenceMatcher(None, one, other, autojunk=False).ratio()

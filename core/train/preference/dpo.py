@@ -79,20 +79,20 @@ def parts_of(inputs: Inputs, budget: int) -> list[Inputs]:
 
 
 class PreferenceTrainer(PersonaTrainer):
-    """Trains on PairExamples; measures rows as any training does, and `heldout_pairs` beside them.
+    """Trains on PairExamples; measures rows as any training does, and `validation_pairs` beside them.
 
     Logs and measures carry "accuracy" (share of the pairs whose better reply gained more) and "margin" (mean of
     β times how much more, in nats).
     """
 
     def __init__(
-        self, *args: object, beta: float, collate_pairs: CollatePairs, heldout_pairs: Sequence[PairExample],
+        self, *args: object, beta: float, collate_pairs: CollatePairs, validation_pairs: Sequence[PairExample],
         **kwargs: object,
     ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
         self.beta = beta
         self.collate_pairs = collate_pairs
-        self.heldout_pairs = list(heldout_pairs)
+        self.validation_pairs = list(validation_pairs)
         self._seen: list[torch.Tensor] = []  # β × margins of the pairs since the last log
 
     def take_reference(self) -> None:
@@ -101,7 +101,7 @@ class PreferenceTrainer(PersonaTrainer):
         Raises StopAsked when the run should stop.
         """
         self.train_dataset = self._with_reference(self.train_dataset)
-        self.heldout_pairs = self._with_reference(self.heldout_pairs)
+        self.validation_pairs = self._with_reference(self.validation_pairs)
 
     def get_train_dataloader(self) -> DataLoader:
         return self._batches([len(pair.ids) for pair in self.train_dataset], self.collate_pairs)
@@ -109,7 +109,7 @@ class PreferenceTrainer(PersonaTrainer):
     def _gradients(self, model: torch.nn.Module, inputs: Inputs, lengths: Sequence[int]) -> torch.Tensor:
         """Backward passes over the step's pairs in parts; the mean loss of a pair."""
         pairs = len(inputs["reference"]) * self.accelerator.num_processes
-        parts = parts_of(inputs, self.micro_tokens)
+        parts = parts_of(inputs, self.tokens_per_micro_batch)
         total = torch.zeros((), device=inputs["reference"].device)
         seen = []
         for number, some in enumerate(parts, start=1):
@@ -131,10 +131,10 @@ class PreferenceTrainer(PersonaTrainer):
         super().log(logs, *args, **kwargs)
 
     def figures(self) -> dict[str, float]:
-        """As of any training, with accuracy and margin of the held-out pairs."""
-        if not self.heldout_pairs:
+        """As of any training, with accuracy and margin of the validation pairs."""
+        if not self.validation_pairs:
             return super().figures()
-        ahead = [self.beta * values for _, values in self._over(self.heldout_pairs, margins)]
+        ahead = [self.beta * values for _, values in self._over(self.validation_pairs, margins)]
         return super().figures() | _told(torch.cat(ahead))
 
     def _with_reference(self, pairs: Sequence[PairExample]) -> list[PairExample]:
@@ -153,7 +153,7 @@ class PreferenceTrainer(PersonaTrainer):
         self.model.eval()
         order = sorted(range(len(pairs)), key=lambda number: -pairs[number].longest)
         try:
-            for at in micro_batches([pairs[number].longest for number in order], self.micro_tokens // 2):
+            for at in micro_batches([pairs[number].longest for number in order], self.tokens_per_micro_batch // 2):
                 self._stop_if_asked()
                 inputs = self._prepare_inputs(self.collate_pairs([pairs[number] for number in order[at]]))
                 with self.computing():

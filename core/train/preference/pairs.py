@@ -15,21 +15,21 @@ import torch
 from core.data.preferences import Pair, read_pairs
 from core.errors import InputError
 from core.prompt import render
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 from core.train.config.train_config import TrainConfig
-from core.train.events import Answering, Note, append
-from core.train.preference.config import PairExample, Place, PreferenceConfig, encode_pairs, pair_of, places
+from core.train.events import Generating, Notice, append
+from core.train.preference.config import PairExample, PreferenceConfig, PreferencePlace, encode_pairs, pair_of, places
 from core.train.spec import RunFolder
-from core.train.worker.rows import read_rows
+from core.train.worker.rows import read_turns
 from core.train.worker.samples import Opening, answers
-from core.train.worker.trainer import StopAsked
+from core.train.worker.trainer import StopRequested
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedTokenizerBase
 
 TOGETHER = 16  # replies generated at once
-FEWEST = 8  # held-out places that are answered at least, where there are so many: fewer tell nothing
+FEWEST = 8  # validation places that are answered at least, where there are so many: fewer tell nothing
 EVERY_FIFTH = 5  # of as many as are learned from
 
 
@@ -38,7 +38,7 @@ class Pairs:
     """What a preference run learns from and is measured on."""
 
     train: tuple[PairExample, ...]
-    heldout: tuple[PairExample, ...]
+    validation: tuple[PairExample, ...]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class PairMaker:
 
     folder: RunFolder
     source: Path
-    """Where train.jsonl and heldout.jsonl are."""
-    contract: PromptContract
+    """Where train.jsonl and validation.jsonl are."""
+    prompt_config: PromptConfig
     """With the run's window."""
     model: "PeftModel"
     tokenizer: "PreTrainedTokenizerBase"
@@ -59,10 +59,10 @@ class PairMaker:
     def make(self) -> Pairs:
         """All pairs. Raises InputError when there are none, StopAsked when the run should stop."""
         most = self.preference.own_replies
-        train = places(read_rows(self.source / "train.jsonl"), most=most, seed=self.config.seed)
+        train = places(read_turns(self.source / "train.jsonl"), most=most, seed=self.config.seed)
         fewer = max(FEWEST, most // EVERY_FIFTH) if most else 0
-        heldout = places(read_rows(self.source / "heldout.jsonl"), most=fewer, seed=self.config.seed)
-        own = self._own_pairs([*train, *heldout])
+        validation = places(read_turns(self.source / "validation.jsonl"), most=fewer, seed=self.config.seed)
+        own = self._own_pairs([*train, *validation])
         corrections = read_pairs(self.folder.corrections)
         learned = [pair for pair in own[: len(train)] if pair]
         held = [pair for pair in own[len(train) :] if pair]
@@ -71,16 +71,19 @@ class PairMaker:
         if not found:
             raise _nothing(self.preference, too_long)
         if too_long:
-            append(self.folder.events, Note(
-                f"{too_long} pairs are longer than {self.contract.context_window} tokens and are not learned from.",
-                f"{too_long} 組は {self.contract.context_window} トークンより長いため、使いません。",
-            ))  # fmt: skip
+            append(
+                self.folder.events,
+                Notice(
+                    f"{too_long} pairs exceed {self.prompt_config.context_window} tokens and are not learned from.",
+                    f"{too_long} 組は {self.prompt_config.context_window} トークンより長いため、使いません。",
+                ),
+            )
         return Pairs(tuple(found), tuple(self._encoded(held)[0]))
 
     def _encoded(self, pairs: Sequence[Pair]) -> tuple[list[PairExample], int]:
-        return encode_pairs(pairs, self.contract, self.tokenizer, max_length=self.contract.context_window)
+        return encode_pairs(pairs, self.prompt_config, self.tokenizer, max_length=self.prompt_config.context_window)
 
-    def _own_pairs(self, asked: Sequence[Place]) -> list[Pair | None]:
+    def _own_pairs(self, asked: Sequence[PreferencePlace]) -> list[Pair | None]:
         """A pair for each place, or None where the adapter's own reply is no worse or none could be made."""
         said = self._said()
         batches = [range(start, min(start + TOGETHER, len(asked))) for start in range(0, len(asked), TOGETHER)]
@@ -88,20 +91,22 @@ class PairMaker:
             if all(index in said for index in batch):
                 continue
             if self.asked():
-                raise StopAsked
+                raise StopRequested
             said |= self._answer(number, {index: asked[index] for index in batch})
-            append(self.folder.events, Answering(batch.stop, len(asked)))
+            append(self.folder.events, Generating(batch.stop, len(asked)))
         limit = self.preference.similarity
-        return [pair_of(place, said[n], self.contract.separator, similarity=limit) for n, place in enumerate(asked)]
+        return [
+            pair_of(place, said[n], self.prompt_config.separator, similarity=limit) for n, place in enumerate(asked)
+        ]
 
-    def _answer(self, number: int, batch: dict[int, Place]) -> dict[int, str]:
+    def _answer(self, number: int, batch: dict[int, PreferencePlace]) -> dict[int, str]:
         """What the adapter says in these places, written down; "" where the words before do not fit."""
-        room = self.contract.reply_reserve
+        room = self.prompt_config.reply_reserve
         openings = {index: opening for index, place in batch.items() if (opening := self._opening(place))}
         with torch.random.fork_rng():
             torch.manual_seed(1_000_003 * self.config.seed + number)
             texts = answers(
-                self.model, self.tokenizer, self.contract, list(openings.values()),
+                self.model, self.tokenizer, self.prompt_config, list(openings.values()),
                 longest=room, temperature=self.preference.temperature,
             ) if openings else []  # fmt: skip
         said = dict.fromkeys(batch, "") | dict(zip(openings, texts, strict=True))
@@ -110,9 +115,9 @@ class PairMaker:
             file.writelines("\n" + json.dumps({"n": n, "said": text}, ensure_ascii=False) for n, text in said.items())
         return said
 
-    def _opening(self, place: Place) -> Opening | None:
+    def _opening(self, place: PreferencePlace) -> Opening | None:
         try:
-            prompt = render(self.contract, place.context, self.tokenizer)
+            prompt = render(self.prompt_config, place.context, self.tokenizer)
         except InputError:  # the last words alone are longer than the window
             return None
         return Opening(prompt.ids, "", "")
@@ -129,7 +134,7 @@ class PairMaker:
         return said
 
     def _tell(self, corrections: int, own: int, of: int) -> None:
-        append(self.folder.events, Note(
+        append(self.folder.events, Notice(
             f"Pairs to learn from: {corrections} corrections from the chat, and {own} real replies against what the "
             f"adapter said by itself ({of - own} of {of} were as good or empty and are left out).",
             f"学ぶ組：会話での修正 {corrections} 組と、実際の返事とアダプター自身の返事の {own} 組"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from filelock import FileLock, Timeout
 
 from core.errors import AppError
-from core.train.events import Launched, Note, append
+from core.train.events import Launched, Notice, append
 from core.train.queue.process import launch, launch_monitor
 from core.train.queue.runs import Meta, Runs
 
@@ -105,7 +105,7 @@ class Dispatcher:
         tries = 1 if moved else meta.tries + 1
         if tries > TRIES:
             return
-        append(folder.events, Note(
+        append(folder.events, Notice(
             f"The training process was lost at step {follower.step}; it goes on by itself from step {follower.saved}.",
             f"学習プロセスがステップ {follower.step} で失われたため、ステップ {follower.saved} から自動で再開します。",
         ))  # fmt: skip

@@ -100,7 +100,7 @@ class Jobs:
         self._dispatcher.wake()
         return Job(job_id, owner, now, spec, folder)
 
-    def list(self, owner: str) -> list[Job]:
+    def list_all(self, owner: str) -> list[Job]:
         """The owner's runs, newest first."""
         return [self._job(meta) for meta in reversed(self._runs.all()) if meta.owner == owner]
 

@@ -18,7 +18,7 @@ from typing import Protocol
 from filelock import FileLock
 
 from core.errors import InputError
-from core.train.events import Event, HeldOut, Step, read_timed
+from core.train.events import Event, Step, ValidationLoss, read_timed
 from core.train.queue.process import Process
 from core.train.spec import RunFolder
 from core.workspace import read_json, write_json
@@ -125,8 +125,8 @@ def values_of(event: Event) -> Values:
                 "train/loss": event.loss, "train/learning_rate": event.learning_rate, "train/epoch": event.epoch,
                 "train/tokens": event.tokens, "train/tokens_per_second": event.tokens_per_second,
             }  # fmt: skip
-        case HeldOut():
-            return {"heldout/loss": event.loss, "heldout/bits_per_byte": event.bpb}
+        case ValidationLoss():
+            return {"validation/loss": event.loss, "validation/bits_per_byte": event.bpb}
         case _:
             return {}
 

@@ -4,25 +4,25 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.train.events import (
-    Answering,
     Done,
+    Encoding,
     Event,
     Failed,
-    HeldOut,
+    Generating,
     Launched,
-    Note,
-    Preferred,
-    Reading,
+    Notice,
+    PreferenceEval,
     Sample,
     Saved,
     Started,
     Step,
     Stopped,
+    ValidationLoss,
     read,
 )
 from core.train.spec import RunFolder
 
-State = Literal["queued", "running", "stopping", "stopped", "done", "failed", "killed"]
+RunState = Literal["queued", "running", "stopping", "stopped", "done", "failed", "killed"]
 ENDINGS = {Done: "done", Stopped: "stopped", Failed: "failed"}
 
 
@@ -30,7 +30,7 @@ ENDINGS = {Done: "done", Stopped: "stopped", Failed: "failed"}
 class Progress:
     """What the page shows of a run."""
 
-    state: State
+    state: RunState
     step: int = 0
     steps: int = 0
     """0 until the model is loaded."""
@@ -38,14 +38,14 @@ class Progress:
     tokens_per_second: float | None = None
     losses: tuple[tuple[int, float], ...] = ()
     """(step, training loss in nats a token), by step."""
-    heldout: tuple[tuple[int, float, float], ...] = ()
+    validation: tuple[tuple[int, float, float], ...] = ()
     """(step, bits a byte, loss in nats a token), by step."""
     samples: tuple[Sample, ...] = ()
     """Sample replies, by step and opening."""
-    answering: tuple[int, int] | None = None
+    generating: tuple[int, int] | None = None
     """Before preference tuning: (own replies made, all of them)."""
-    preferred: tuple[Preferred, ...] = ()
-    """Of preference tuning, by step; held-out ones after the others of a step."""
+    preference_eval: tuple[PreferenceEval, ...] = ()
+    """Of preference tuning, by step; validation ones after the others of a step."""
     notes: tuple[tuple[str, str], ...] = ()
     """(English, Japanese), in order, none twice."""
     error: tuple[str, str] | None = None
@@ -56,7 +56,7 @@ class Progress:
     """Final figures, when done."""
     ahead: int = 0
     """Runs before it, while it is queued."""
-    reading: tuple[int, int] | None = None
+    encoding: tuple[int, int] | None = None
     """(rows read, of), while that takes a while."""
 
     @property
@@ -85,10 +85,10 @@ class EventFollower:
     _reading: tuple[int, int] | None = None
     _latest: Step | None = None
     _losses: dict[int, float] = field(default_factory=dict)
-    _heldout: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _validation: dict[int, tuple[float, float]] = field(default_factory=dict)
     _samples: dict[tuple[int, int], Sample] = field(default_factory=dict)
     _answering: tuple[int, int] | None = None
-    _preferred: dict[tuple[int, bool], Preferred] = field(default_factory=dict)
+    _preferred: dict[tuple[int, bool], PreferenceEval] = field(default_factory=dict)
     _notes: dict[tuple[str, str], None] = field(default_factory=dict)
     _error: tuple[str, str] | None = None
     _started: Started | None = None
@@ -109,7 +109,7 @@ class EventFollower:
         latest = self._latest
         return latest.seconds_left / (latest.steps - latest.step) if latest and latest.step < latest.steps else 0.0
 
-    def show(self, state: State, ahead: int = 0) -> Progress:
+    def show(self, state: RunState, ahead: int = 0) -> Progress:
         """What is known, under the state that only the queue and the process can tell."""
         shown = self._shown
         if shown is None or (shown.state, shown.ahead) != (state, ahead):
@@ -118,14 +118,14 @@ class EventFollower:
                 state=state,
                 step=self.step,
                 steps=self._started.steps if self._started else 0,
-                reading=self._reading,
+                encoding=self._reading,
                 seconds_left=latest.seconds_left if latest and running else None,
                 tokens_per_second=latest.tokens_per_second if latest and running else None,
                 losses=tuple(sorted(self._losses.items())),
-                heldout=tuple((step, bpb, loss) for step, (bpb, loss) in sorted(self._heldout.items())),
+                validation=tuple((step, bpb, loss) for step, (bpb, loss) in sorted(self._validation.items())),
                 samples=tuple(sample for _, sample in sorted(self._samples.items())),
-                answering=self._answering if not self.step else None,
-                preferred=tuple(event for _, event in sorted(self._preferred.items())),
+                generating=self._answering if not self.step else None,
+                preference_eval=tuple(event for _, event in sorted(self._preferred.items())),
                 notes=tuple(self._notes),
                 error=self._error,
                 started=self._started,
@@ -140,22 +140,22 @@ class EventFollower:
                 self.launches, self.tries = self.launches + 1, event.tries
                 self.ending = self._error = self._latest = None
                 self.saved_at_launch, self._reading = self.saved, None
-            case Reading():
+            case Encoding():
                 self._reading = (event.rows, event.of)
             case Started():
                 self._started, self.step, self._reading = event, event.step, None
             case Step():
                 self._latest, self.step = event, event.step
                 self._losses[event.step] = event.loss
-            case HeldOut():
-                self._heldout[event.step] = (event.bpb, event.loss)
+            case ValidationLoss():
+                self._validation[event.step] = (event.bpb, event.loss)
             case Sample():
                 self._samples[event.step, event.number] = event
-            case Answering():
+            case Generating():
                 self._answering = (event.done, event.of)
-            case Preferred():
-                self._preferred[event.step, event.heldout] = event
-            case Note():
+            case PreferenceEval():
+                self._preferred[event.step, event.validation] = event
+            case Notice():
                 self._notes[event.en, event.ja] = None
             case Saved():
                 self.saved = event.step

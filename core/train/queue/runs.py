@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.train.queue.process import Process
-from core.train.queue.progress import EventFollower, State
+from core.train.queue.progress import EventFollower, RunState
 from core.train.spec import RunFolder
 from core.workspace import read_json, write_json
 
@@ -85,7 +85,7 @@ class Runs:
         follower.follow()
         return follower
 
-    def state(self, meta: Meta) -> State:
+    def state(self, meta: Meta) -> RunState:
         stop = self.folder(meta.id).stop.exists()
         if meta.queued is not None:
             return "stopped" if stop else "queued"

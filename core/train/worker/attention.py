@@ -19,7 +19,7 @@ LONGEST = 512  # tokens of a row: kept scores are under a third of a gigabyte fo
 PLAIN = ("llama", "qwen2", "qwen3", "mistral")
 
 
-def blocked(
+def chunked_attention(
     module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
     attention_mask: torch.Tensor | None, scaling: float, dropout: float = 0.0, **_: object,
 ) -> tuple[torch.Tensor, None]:  # fmt: skip
@@ -42,7 +42,7 @@ def blocked(
     return torch.cat(parts, 2).transpose(1, 2), None
 
 
-AttentionInterface.register(NAME, blocked)
+AttentionInterface.register(NAME, chunked_attention)
 
 
 def suits(config: "PretrainedConfig") -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from core.errors import InputError
 from core.models.model_errors import cannot_load
 from core.models.precision import bfloat16_on_gpu, bitsandbytes_config, keep_unpacked, overflows_in_float16
-from core.models.sizing.dims import Shape
+from core.models.sizing.dims import ModelDims
 from core.train.config.train_config import TrainConfig
 from core.train.failures import out_of_memory
 from core.train.spec import JobSpec
@@ -154,10 +154,10 @@ def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
 
 
 @lru_cache(maxsize=8)
-def shape_of(base: str, revision: str | None = None) -> Shape:
+def base_dims(base: str, revision: str | None = None) -> ModelDims:
     """The shape of `base`, from its configuration alone. Raises ModelError when there is no such model."""
     from core.models.auto import AutoConfig
-    from core.models.sizing.dims import shape_of as counted
+    from core.models.sizing.dims import model_dims as counted
 
     try:
         return counted(AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False))

@@ -8,7 +8,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 
 
-class QuickDropout(torch.nn.Module):
+class FastDropout(torch.nn.Module):
     """Zeroes a share `p` of the elements while training (to 1 in 65,536), and scales the others up."""
 
     def __init__(self, p: float) -> None:
@@ -24,10 +24,10 @@ class QuickDropout(torch.nn.Module):
         return x * kept.mul_(65536 / (65536 - least))
 
 
-def quicken(model: torch.nn.Module) -> None:
+def use_fast_dropout(model: torch.nn.Module) -> None:
     """Put QuickDropout where `model`'s LoRA layers have torch's. For models on a CPU."""
     for layer in model.modules():
         if isinstance(layer, LoraLayer):
             for name, dropout in layer.lora_dropout.items():
                 if isinstance(dropout, torch.nn.Dropout):
-                    layer.lora_dropout[name] = QuickDropout(dropout.p)
+                    layer.lora_dropout[name] = FastDropout(dropout.p)

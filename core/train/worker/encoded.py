@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.train.worker.rows import IGNORED, Encoded, Encoder, Example, read_rows
+from core.train.worker.rows import IGNORED, EncodedRows, Example, RowEncoder, read_turns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -67,7 +67,7 @@ class StoredExamples(Sequence[Example]):
         )
 
 
-def encode_file(path: Path, encoder: Encoder, folder: Path, told: Callable[[int, int], None]) -> Encoded:
+def encode_file(path: Path, encoder: RowEncoder, folder: Path, told: Callable[[int, int], None]) -> EncodedRows:
     """The rows of a JSONL file, from a folder in `folder` that is made where it is not there yet.
 
     `told` hears now and then how many rows are done, and of how many; what it raises ends the work and leaves
@@ -88,13 +88,13 @@ def encode_file(path: Path, encoder: Encoder, folder: Path, told: Callable[[int,
         _mapped(place / "ids", np.int32), _mapped(place / "kinds", np.uint8),
         np.append(rows[:, 0], done["tokens"]), rows[:, 1], encoder.context_weight,
     )  # fmt: skip
-    return Encoded(stored, done["cut"], done["too_long"])
+    return EncodedRows(stored, done["cut"], done["too_long"])
 
 
-def _write(path: Path, encoder: Encoder, place: Path, told: Callable[[int, int], None]) -> None:
+def _write(path: Path, encoder: RowEncoder, place: Path, told: Callable[[int, int], None]) -> None:
     tokens, of = 0, _lines(path)
     with (place / "ids").open("wb") as ids, (place / "kinds").open("wb") as kinds, (place / "rows").open("wb") as rows:
-        for number, turns in enumerate(read_rows(path)):
+        for number, turns in enumerate(read_turns(path)):
             if number % TOLD_EVERY == 0:
                 told(number, of)
             for example in encoder(turns):
@@ -135,10 +135,10 @@ def _mapped(path: Path, kind: type) -> np.ndarray:
     return np.memmap(path, kind, mode="r") if path.stat().st_size else np.zeros(0, kind)
 
 
-def _fingerprint(path: Path, encoder: Encoder) -> str:
+def _fingerprint(path: Path, encoder: RowEncoder) -> str:
     """Of the rows, and of all that decides what becomes of them."""
     how = {
-        "contract": encoder.contract.to_json(), "tokenizer": _of_tokenizer(encoder.tokenizer),
+        "prompt_config": encoder.prompt_config.to_json(), "tokenizer": _of_tokenizer(encoder.tokenizer),
         "loss_on": encoder.loss_on, "context_weight": encoder.context_weight,
     }  # fmt: skip
     found = hashlib.sha256(json.dumps(how, sort_keys=True, default=asdict).encode())

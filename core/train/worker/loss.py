@@ -24,8 +24,8 @@ Inputs = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class HeldOutLoss:
-    """What the held-out rows cost the model."""
+class MeasuredLoss:
+    """What the validation rows cost the model."""
 
     loss: float
     """Nats a learned token."""
@@ -160,7 +160,7 @@ def measure(
     tokens: int,
     device: torch.device,
     between: Callable[[], None] = lambda: None,
-) -> HeldOutLoss:
+) -> MeasuredLoss:
     """The loss of `examples`, about `tokens` padded tokens at once. What `between` batches raises gets out."""
     loss = SummedLoss(model)
     training = model.training
@@ -178,4 +178,4 @@ def measure(
             words += sum(example.words for example in batch)
     finally:
         model.train(training)
-    return HeldOutLoss(total / max(learned, 1), total / max(words, 1) / math.log(2))
+    return MeasuredLoss(total / max(learned, 1), total / max(words, 1) / math.log(2))

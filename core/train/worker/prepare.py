@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from core.prompt import PromptContract
-from core.prompt.chat_template import layout_for
+from core.prompt import PromptConfig
+from core.prompt.chat_template import resolve_template
 from core.train.config.train_config import Scheduler
-from core.train.events import Note, Reading, append
+from core.train.events import Encoding, Notice, append
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker.encoded import encode_file
-from core.train.worker.rows import Encoded, Encoder, Examples, read_rows
+from core.train.worker.rows import EncodedRows, Examples, RowEncoder, read_turns
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -32,17 +32,17 @@ TELL_SECONDS = 1.0  # between two words on how far the reading of rows is
 
 
 @dataclass(frozen=True)
-class Work:
+class TrainingSetup:
     """What a run has loaded."""
 
     spec: JobSpec
-    contract: PromptContract
+    prompt_config: PromptConfig
     base: "Base"
     model: "PeftModel"
     """The base with the adapter as the run begins it."""
-    rows: Encoded
+    rows: EncodedRows
     """Of a preference run, none: it learns from `pairs`."""
-    heldout: Encoded
+    validation: EncodedRows
     pairs: "Pairs | None" = None
 
     @property
@@ -67,7 +67,7 @@ class Work:
         return -(-len(self.examples) // config.batch_size) * config.epochs
 
 
-def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> Work:
+def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> TrainingSetup:
     """Base, adapter and rows of the run; for a preference run the pairs, which are made here.
 
     Raises AppError when one of them cannot be used, StopAsked when `asked` while rows are read or pairs are made.
@@ -76,30 +76,32 @@ def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> Work:
 
     spec = folder.read_spec()
     base = load_base(spec)
-    contract = replace(spec.contract, template=layout_for(base.tokenizer, spec.contract.template).name)
+    prompt_config = replace(
+        spec.prompt_config, template=resolve_template(base.tokenizer, spec.prompt_config.template).name
+    )
     window = min(spec.config.max_length, base.window)
     if window < spec.config.max_length:
-        append(folder.events, Note(
+        append(folder.events, Notice(
             f"The model reads {window} tokens at once: rows are cut to that instead of {spec.config.max_length}.",
             f"モデルが一度に読めるのは {window} トークンなので、{spec.config.max_length} ではなくそこで区切ります。",
         ))  # fmt: skip
     model = with_adapter(base, spec.config, folder.start if folder.start.is_dir() else None)
-    source = rows_of(folder, spec)
+    source = encode_dataset(folder, spec)
 
-    def encoded(part: str, **how: object) -> Encoded:
-        encoder = Encoder(contract, base.tokenizer, max_length=window, **how)
+    def encoded(part: str, **how: object) -> EncodedRows:
+        encoder = RowEncoder(prompt_config, base.tokenizer, max_length=window, **how)
         return encode_file(source / f"{part}.jsonl", encoder, folder.encoded, _telling(folder, asked))
 
     if spec.preference:
-        pairs = _pairs(folder, spec, replace(contract, context_window=window), base, model, asked)
-        return Work(spec, contract, base, model, Encoded(Examples()), encoded("heldout"), pairs)
+        pairs = _pairs(folder, spec, replace(prompt_config, context_window=window), base, model, asked)
+        return TrainingSetup(spec, prompt_config, base, model, EncodedRows(Examples()), encoded("validation"), pairs)
     rows = encoded("train", loss_on=spec.config.loss_on, context_weight=spec.config.prompt_loss_weight)
     _tell_rows(folder, rows, window)
-    return Work(spec, contract, base, model, rows, encoded("heldout"))
+    return TrainingSetup(spec, prompt_config, base, model, rows, encoded("validation"))
 
 
 def _pairs(
-    folder: RunFolder, spec: JobSpec, contract: PromptContract, base: "Base", model: "PeftModel",
+    folder: RunFolder, spec: JobSpec, prompt_config: PromptConfig, base: "Base", model: "PeftModel",
     asked: Callable[[], bool],
 ) -> "Pairs":  # fmt: skip
     import torch
@@ -108,33 +110,33 @@ def _pairs(
 
     if torch.cuda.is_available() and spec.config.quantization == "none":
         model.cuda()
-    source = rows_of(folder, spec)
-    return PairMaker(folder, source, contract, model, base.tokenizer, spec.preference, spec.config, asked).make()
+    source = encode_dataset(folder, spec)
+    return PairMaker(folder, source, prompt_config, model, base.tokenizer, spec.preference, spec.config, asked).make()
 
 
 def _telling(folder: RunFolder, asked: Callable[[], bool]) -> Callable[[int, int], None]:
     """Hears how far the reading of rows is, and says so where it takes a while. Raises StopAsked when `asked`."""
-    from core.train.worker.trainer import StopAsked
+    from core.train.worker.trainer import StopRequested
 
     told = time.monotonic()
 
     def hear(rows: int, of: int) -> None:
         nonlocal told
         if asked():
-            raise StopAsked
+            raise StopRequested
         if time.monotonic() - told > TELL_SECONDS:
             told = time.monotonic()
-            append(folder.events, Reading(rows, of))
+            append(folder.events, Encoding(rows, of))
 
     return hear
 
 
-def rows_of(folder: RunFolder, spec: JobSpec) -> Path:
+def encode_dataset(folder: RunFolder, spec: JobSpec) -> Path:
     """Where the rows are: kept with the run by the queue, else where the spec says."""
     return folder.dataset if folder.dataset.is_dir() else spec.dataset
 
 
-def _tell_rows(folder: RunFolder, rows: Encoded, window: int) -> None:
+def _tell_rows(folder: RunFolder, rows: EncodedRows, window: int) -> None:
     if not rows.learned:
         raise InputError(
             "There is nothing to learn: no row of the data set holds words of the persona that fit in "
@@ -142,19 +144,25 @@ def _tell_rows(folder: RunFolder, rows: Encoded, window: int) -> None:
             f"学習できるものがありません。{window} トークンに収まる人格の発言がデータセットに 1 つもありません。"
             "データのタブで人格を選び直すか、最大長を大きくしてください。",
         )
-    if rows.cut:
-        append(folder.events, Note(
-            f"{rows.cut} rows were longer than {window} tokens with this model's tokenizer and were cut into several.",
-            f"{rows.cut} 行がこのモデルのトークナイザーでは {window} トークンを超えたので、複数の行に分けました。",
-        ))  # fmt: skip
+    if rows.truncated:
+        append(
+            folder.events,
+            Notice(
+                f"{rows.truncated} rows exceeded {window} tokens with this model's tokenizer and were split.",
+                f"{rows.truncated} 行がこのモデルでは {window} トークンを超えたので、複数の行に分けました。",
+            ),
+        )
     if rows.too_long:
-        append(folder.events, Note(
-            f"{rows.too_long} turns of the persona are longer than {window} tokens and are not learned.",
-            f"人格の {rows.too_long} 個の発言は {window} トークンより長いため、学習しません。",
-        ))  # fmt: skip
+        append(
+            folder.events,
+            Notice(
+                f"{rows.too_long} turns of the persona are longer than {window} tokens and are not learned.",
+                f"人格の {rows.too_long} 個の発言は {window} トークンより長いため、学習しません。",
+            ),
+        )
 
 
-def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTrainer, Report]":
+def trainer_for(folder: RunFolder, work: TrainingSetup, stop: "Stop") -> "tuple[PersonaTrainer, Report]":
     """The run's trainer, which tells its progress through the report.
 
     Raises StopAsked when the run should stop while the reference of a preference run is taken.
@@ -169,62 +177,64 @@ def trainer_for(folder: RunFolder, work: Work, stop: "Stop") -> "tuple[PersonaTr
     tokenizer = work.base.tokenizer
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
     settings = {
-        "data_collator": Collate(pad), "train_dataset": work.examples, "eval_dataset": work.heldout.examples,
+        "data_collator": Collate(pad), "train_dataset": work.examples, "eval_dataset": work.validation.examples,
         "callbacks": [
             report, _samples(folder, work, args),
             *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else []),
         ],
-        "asked": stop.asked, "micro_tokens": config.micro_tokens, "loraplus_ratio": config.loraplus_ratio,
+        "asked": stop.asked, "tokens_per_micro_batch": config.tokens_per_micro_batch, "loraplus_ratio": config.loraplus_ratio,
     }  # fmt: skip
     if work.pairs is None:
         return PersonaTrainer(work.model, args, **settings), report
     return _preference_trainer(work, args, settings, pad), report
 
 
-def _preference_trainer(work: Work, args: "TrainingArguments", settings: dict, pad: int) -> "PreferenceTrainer":
+def _preference_trainer(
+    work: TrainingSetup, args: "TrainingArguments", settings: dict, pad: int
+) -> "PreferenceTrainer":
     from core.train.preference.dpo import CollatePairs, PreferenceTrainer
     from core.train.worker import processes
 
-    if processes.together():
+    if processes.is_distributed():
         raise InputError(
             "Preferences are learned by one process: start this run without torchrun or accelerate.",
             "好みの学習は 1 つのプロセスで行います。torchrun や accelerate を使わずに始めてください。",
         )
     trainer = PreferenceTrainer(
         work.model, args, beta=work.spec.preference.beta, collate_pairs=CollatePairs(pad),
-        heldout_pairs=work.pairs.heldout, **settings,
+        validation_pairs=work.pairs.validation, **settings,
     )  # fmt: skip
     trainer.take_reference()
     return trainer
 
 
-def _samples(folder: RunFolder, work: Work, args: "TrainingArguments") -> "Samples":
-    """Openings of held-out rows, or of training rows where none are held out."""
+def _samples(folder: RunFolder, work: TrainingSetup, args: "TrainingArguments") -> "Samples":
+    """Openings of validation rows, or of training rows where none are held out."""
     from core.train.worker.samples import Samples, openings
 
-    config, source, tokenizer = work.spec.config, rows_of(folder, work.spec), work.base.tokenizer
-    contract = replace(work.contract, context_window=min(config.max_length, work.base.window))
-    part = "heldout" if work.heldout.examples else "train"
-    asked = openings(read_rows(source / f"{part}.jsonl"), contract, tokenizer, count=config.samples)
-    return Samples(folder, tokenizer, contract, asked, every=config.sample_every or int(args.eval_steps))
+    config, source, tokenizer = work.spec.config, encode_dataset(folder, work.spec), work.base.tokenizer
+    prompt_config = replace(work.prompt_config, context_window=min(config.max_length, work.base.window))
+    part = "validation" if work.validation.examples else "train"
+    asked = openings(read_turns(source / f"{part}.jsonl"), prompt_config, tokenizer, count=config.samples)
+    return Samples(folder, tokenizer, prompt_config, asked, every=config.sample_every or int(args.eval_steps))
 
 
-def _measures(work: Work) -> int:
-    """How often to look at the held-out rows: ten times, or less where that would take over a fifth of the time.
+def _measures(work: TrainingSetup) -> int:
+    """How often to look at the validation rows: ten times, or less where that would take over a fifth of the time.
 
     A measure is a forward pass, about a third of what training on as many tokens takes.
     """
-    held_out = sum(work.heldout.examples.lengths)
-    return max(4, min(10, round(0.6 * work.spec.config.epochs * work.tokens / max(held_out, 1))))
+    validation = sum(work.validation.examples.lengths)
+    return max(4, min(10, round(0.6 * work.spec.config.epochs * work.tokens / max(validation, 1))))
 
 
-def _arguments(folder: RunFolder, work: Work) -> "TrainingArguments":
+def _arguments(folder: RunFolder, work: TrainingSetup) -> "TrainingArguments":
     import torch
     from transformers import TrainingArguments
 
     config, steps, gpu = work.spec.config, work.steps, torch.cuda.is_available()
     eval_every = config.eval_every or max(1, steps // _measures(work))
-    measured = bool(work.heldout.learned)
+    measured = bool(work.validation.learned)
     warm = round(config.warmup_ratio * steps)
     return TrainingArguments(
         output_dir=str(folder.checkpoints),

@@ -30,23 +30,23 @@ def join(expected: int | None = None) -> None:
         PartialState(cpu=not torch.cuda.is_available())
 
 
-def together() -> bool:
+def is_distributed() -> bool:
     """Whether there are others."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
-def rank() -> int:
+def process_index() -> int:
     """Which one this is, from 0 on."""
-    return distributed.get_rank() if together() else 0
+    return distributed.get_rank() if is_distributed() else 0
 
 
-def count() -> int:
-    return distributed.get_world_size() if together() else 1
+def num_processes() -> int:
+    return distributed.get_world_size() if is_distributed() else 1
 
 
-def totals(values: Sequence[float]) -> list[float]:
+def reduce(values: Sequence[float]) -> list[float]:
     """Each value, summed over all processes."""
-    if not together():
+    if not is_distributed():
         return list(values)
     device = "cuda" if "nccl" in distributed.get_backend() else "cpu"
     summed = torch.tensor(values, dtype=torch.float64, device=device)
@@ -54,21 +54,21 @@ def totals(values: Sequence[float]) -> list[float]:
     return summed.tolist()
 
 
-def any_says(yes: bool) -> bool:
+def any_process(yes: bool) -> bool:
     """Whether one of them says yes."""
-    return totals([float(yes)])[0] > 0
+    return reduce([float(yes)])[0] > 0
 
 
-def wait() -> None:
+def wait_for_everyone() -> None:
     """Go on when all are here."""
-    totals([0.0])
+    reduce([0.0])
 
 
 @contextmanager
-def first_alone() -> Iterator[None]:
+def main_process_first() -> Iterator[None]:
     """The first process goes through what is inside alone, then all the others."""
-    if rank():
-        wait()
+    if process_index():
+        wait_for_everyone()
     yield
-    if not rank():
-        wait()
+    if not process_index():
+        wait_for_everyone()

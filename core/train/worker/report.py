@@ -12,7 +12,7 @@ from transformers import TrainerControl as Control
 from transformers import TrainerState as State
 from transformers import TrainingArguments as Args
 
-from core.train.events import HeldOut, Preferred, Saved, Step, append
+from core.train.events import PreferenceEval, Saved, Step, ValidationLoss, append
 from core.train.spec import RunFolder
 from core.train.worker import processes
 
@@ -34,7 +34,7 @@ class Stop:
 
     def asked(self) -> bool:
         """Of several processes, all have to ask at the same time."""
-        return processes.any_says(self.heard())
+        return processes.any_process(self.heard())
 
     def heard(self) -> bool:
         """The same, as far as this process alone knows."""
@@ -93,11 +93,11 @@ class Report(TrainerCallback):
             seconds_left=round((state.max_steps - state.global_step) * pace, 1),
         ))  # fmt: skip
         self._tokens, self._step_seconds = state.num_input_tokens_seen, 0.0
-        self._tell_preferred(state.global_step, logs, "", heldout=False)
+        self._tell_preferred(state.global_step, logs, "", validation=False)
 
-    def _tell_preferred(self, step: int, found: dict[str, float], prefix: str, *, heldout: bool) -> None:
+    def _tell_preferred(self, step: int, found: dict[str, float], prefix: str, *, validation: bool) -> None:
         if f"{prefix}accuracy" in found:
-            told = Preferred(step, heldout, found[f"{prefix}accuracy"], found[f"{prefix}margin"])
+            told = PreferenceEval(step, validation, found[f"{prefix}accuracy"], found[f"{prefix}margin"])
             append(self.folder.events, told)
 
     def on_evaluate(
@@ -108,8 +108,8 @@ class Report(TrainerCallback):
         metrics: dict[str, float],
         **_: object,
     ) -> None:
-        append(self.folder.events, HeldOut(state.global_step, metrics["eval_loss"], metrics["eval_bpb"]))
-        self._tell_preferred(state.global_step, metrics, "eval_", heldout=True)
+        append(self.folder.events, ValidationLoss(state.global_step, metrics["eval_loss"], metrics["eval_bpb"]))
+        self._tell_preferred(state.global_step, metrics, "eval_", validation=True)
 
     def on_save(self, args: Args, state: State, control: Control, **_: object) -> None:
         append(self.folder.events, Saved(state.global_step))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import InputError
 from core.messages import Turn, from_chat_messages
-from core.prompt import Meter, Prompt, PromptContract, meter, render
+from core.prompt import Prompt, PromptConfig, TokenCounter, render, token_counter
 from core.train.config.train_config import LossOn
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ class Examples(tuple[Example, ...]):
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedRows:
     """A file of rows, encoded."""
 
     examples: "Examples | StoredExamples"
-    cut: int = 0
+    truncated: int = 0
     """Rows that were longer than the window and became several."""
     too_long: int = 0
     """Turns of the persona that fit no window and are not learned."""
@@ -74,7 +74,7 @@ class Encoded:
         return self.examples.learned
 
 
-def read_rows(path: Path) -> Iterator[list[Turn]]:
+def read_turns(path: Path) -> Iterator[list[Turn]]:
     """The conversations of a JSONL file; none when there is no such file.
 
     Raises InputError with the line's number when a line is not a row.
@@ -96,24 +96,24 @@ def read_rows(path: Path) -> Iterator[list[Turn]]:
                 ) from error
 
 
-class Encoder:
+class RowEncoder:
     """Rows to examples of at most `max_length` tokens; rows without words of the persona give none.
 
-    Counts what it cuts. Held-out rows are measured on every reply and on nothing else, whatever is trained on.
+    Counts what it cuts. Validation rows are measured on every reply and on nothing else, whatever is trained on.
     """
 
     def __init__(
-        self, contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *,
+        self, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", *,
         max_length: int, loss_on: LossOn = "every_reply", context_weight: float = 0.0,
     ) -> None:  # fmt: skip
-        self.contract, self.tokenizer = replace(contract, context_window=max_length), tokenizer
+        self.prompt_config, self.tokenizer = replace(prompt_config, context_window=max_length), tokenizer
         self.loss_on, self.context_weight = loss_on, context_weight
         self.cut = self.too_long = 0
         """As Encoded says it, of the rows so far."""
-        self._measure = meter(self.contract, tokenizer)
+        self._measure = token_counter(self.prompt_config, tokenizer)
 
     def __call__(self, turns: Sequence[Turn]) -> list[Example]:
-        prompts, lost = _fit(list(turns), self.contract, self.tokenizer, self._measure)
+        prompts, lost = _fit(list(turns), self.prompt_config, self.tokenizer, self._measure)
         self.cut += len(prompts) > 1
         self.too_long += lost
         found = (example(prompt, self.loss_on, self.context_weight) for prompt in prompts)
@@ -121,22 +121,24 @@ class Encoder:
 
 
 def encode(
-    rows: Iterable[Sequence[Turn]], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *,
+    rows: Iterable[Sequence[Turn]], prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", *,
     max_length: int, loss_on: LossOn = "every_reply", context_weight: float = 0.0,
-) -> Encoded:  # fmt: skip
+) -> EncodedRows:  # fmt: skip
     """All of `rows` as an Encoder gives them, in memory."""
-    encoder = Encoder(contract, tokenizer, max_length=max_length, loss_on=loss_on, context_weight=context_weight)
+    encoder = RowEncoder(
+        prompt_config, tokenizer, max_length=max_length, loss_on=loss_on, context_weight=context_weight
+    )
     examples = Examples(example for turns in rows for example in encoder(turns))
-    return Encoded(examples, encoder.cut, encoder.too_long)
+    return EncodedRows(examples, encoder.cut, encoder.too_long)
 
 
 def example(prompt: Prompt, loss_on: LossOn = "every_reply", context_weight: float = 0.0) -> Example:
     """A rendered row with what each of its tokens counts."""
-    weights = [float(learned) for learned in prompt.mask]
+    weights = [float(learned) for learned in prompt.loss_mask]
     if loss_on == "last_reply":
         start = _last_reply(prompt)
         weights[:start] = [0.0] * start
-    said = [piece for piece in prompt.pieces if piece.part in ("turns", "examples") and piece.end > piece.start]
+    said = [piece for piece in prompt.segments if piece.part in ("turns", "examples") and piece.end > piece.start]
     words = sum(len(piece.text.encode()) for piece in said if piece.part == "turns" and weights[piece.start])
     for piece in said if context_weight else ():
         if not weights[piece.start]:
@@ -147,31 +149,31 @@ def example(prompt: Prompt, loss_on: LossOn = "every_reply", context_weight: flo
 
 def _last_reply(prompt: Prompt) -> int:
     """Where the persona's last reply begins: behind the last words before it that are not learned."""
-    words = [p for p in prompt.pieces if p.part in ("turns", "examples") and p.end > p.start]
-    while words and not prompt.mask[words[-1].start]:
+    words = [p for p in prompt.segments if p.part in ("turns", "examples") and p.end > p.start]
+    while words and not prompt.loss_mask[words[-1].start]:
         words.pop()
-    return next((piece.end for piece in reversed(words) if not prompt.mask[piece.start]), 0)
+    return next((piece.end for piece in reversed(words) if not prompt.loss_mask[piece.start]), 0)
 
 
 def _fit(
-    turns: list[Turn], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", measure: Meter
+    turns: list[Turn], prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", measure: TokenCounter
 ) -> tuple[list[Prompt], int]:
     """Prompts that hold every turn of the persona in `turns` that fits, and how many do not."""
     if not any(turn.role == "assistant" for turn in turns):
         return [], 0
     try:
-        prompt = render(contract, turns, tokenizer, training=True)
+        prompt = render(prompt_config, turns, tokenizer, training=True)
     except InputError:
         prompt = None  # not even the last two turns fit
     if prompt and not any(turn.role == "assistant" for turn in turns[: prompt.turns_left_out]):
         return [prompt], 0
     exchanges = _exchanges(turns)
     if len(exchanges) > 1:
-        parts = _packed(exchanges, contract.context_window - measure.fixed, measure)
-        fitted = [_fit(part, contract, tokenizer, measure) for part in parts]
+        parts = _packed(exchanges, prompt_config.context_window - measure.prefix_tokens, measure)
+        fitted = [_fit(part, prompt_config, tokenizer, measure) for part in parts]
         return [p for prompts, _ in fitted for p in prompts], sum(lost for _, lost in fitted)
     if len(turns) > 1:  # what was said to the persona is too long: its own words alone
-        return _fit(turns[-1:], contract, tokenizer, measure)
+        return _fit(turns[-1:], prompt_config, tokenizer, measure)
     return [], 1
 
 
@@ -185,7 +187,7 @@ def _exchanges(turns: Sequence[Turn]) -> list[list[Turn]]:
     return exchanges[:-1]
 
 
-def _packed(exchanges: Sequence[list[Turn]], room: int, measure: Meter) -> list[list[Turn]]:
+def _packed(exchanges: Sequence[list[Turn]], room: int, measure: TokenCounter) -> list[list[Turn]]:
     """Neighbouring exchanges put together while they fit in `room` tokens: at least two parts."""
     sizes = [sum(measure.turn(turn) for turn in exchange) for exchange in exchanges]
     if sum(sizes) <= room:  # the opening that a layout may need is not in the meter

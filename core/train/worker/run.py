@@ -18,18 +18,30 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from core.adapters.write import tidy, write_adapter
+from core.adapters.write import recover_partial_write, write_adapter
 from core.errors import AppError
 from core.hub.redact import public_name
 from core.models.fingerprint import fingerprint_of
-from core.prompt import ending
+from core.prompt import stop_criteria
 from core.settings import launched_rank
-from core.train.config.run_file import Order, to_yaml
-from core.train.events import Done, Failed, Halved, HeldOut, Note, Preferred, Started, Step, Stopped, append, read
-from core.train.failures import check_room, explain, make_room
+from core.train.config.run_file import RunRequest, to_yaml
+from core.train.events import (
+    Done,
+    Failed,
+    MicroBatchShrunk,
+    Notice,
+    PreferenceEval,
+    Started,
+    Step,
+    Stopped,
+    ValidationLoss,
+    append,
+    read,
+)
+from core.train.failures import check_room, explain_failure, free_disk_space
 from core.train.spec import RunFolder
 from core.train.worker.checkpoints import last_checkpoint
-from core.train.worker.prepare import Work, load, rows_of, trainer_for
+from core.train.worker.prepare import TrainingSetup, encode_dataset, load, trainer_for
 from core.workspace import read_json
 
 if TYPE_CHECKING:
@@ -72,9 +84,9 @@ def run(folder: RunFolder, *, listen: bool = False, processes: int | None = None
         train(folder, stop)
     except Exception as error:  # whatever a library raised: the person gets a sentence, the log the traceback
         log.exception("failed")
-        sentence = (error.en, error.ja) if isinstance(error, AppError) else explain(error, folder.path)
+        sentence = (error.en, error.ja) if isinstance(error, AppError) else explain_failure(error, folder.path)
         if not folder.rank:
-            make_room(folder)
+            free_disk_space(folder)
         append(folder.events, Failed(*sentence))
         return 1
     return 0
@@ -82,19 +94,19 @@ def run(folder: RunFolder, *, listen: bool = False, processes: int | None = None
 
 def train(folder: RunFolder, stop: "Stop") -> None:
     """The whole run. Raises AppError for what a person can mend, and what the libraries raise."""
-    from core.train.worker.processes import first_alone
-    from core.train.worker.trainer import StopAsked
+    from core.train.worker.processes import main_process_first
+    from core.train.worker.trainer import StopRequested
 
-    with first_alone():
-        tidy(folder.adapter)
+    with main_process_first():
+        recover_partial_write(folder.adapter)
         checkpoint = last_checkpoint(folder.checkpoints)
     try:
-        with first_alone():  # the others find the rows encoded; they cannot ask together meanwhile
+        with main_process_first():  # the others find the rows encoded; they cannot ask together meanwhile
             work = load(folder, stop.heard)
         if stop.asked() and not checkpoint:
-            raise StopAsked
+            raise StopRequested
         trainer, report = trainer_for(folder, work, stop)
-    except StopAsked:  # before a model to keep is there
+    except StopRequested:  # before a model to keep is there
         append(folder.events, Stopped(0))
         return
     _fit_into_memory(folder, trainer)
@@ -108,7 +120,7 @@ def train(folder: RunFolder, stop: "Stop") -> None:
             trainer.train()
         if not report.stopped:
             _measure_end(folder, trainer)
-    except StopAsked:  # in the middle of a measure: the step before it is whole
+    except StopRequested:  # in the middle of a measure: the step before it is whole
         report.stopped = True
         if trainer.state.global_step:
             trainer.save_now()
@@ -122,12 +134,12 @@ def train(folder: RunFolder, stop: "Stop") -> None:
     append(folder.events, Stopped(trainer.state.global_step) if report.stopped else Done(metrics))
 
 
-def _tell_start(folder: RunFolder, work: Work, trainer: "PersonaTrainer", *, step: int) -> None:
+def _tell_start(folder: RunFolder, work: TrainingSetup, trainer: "PersonaTrainer", *, step: int) -> None:
     append(folder.events, Started(
         step=step,
         steps=work.steps,
         rows=len(work.examples),
-        heldout_rows=len(work.heldout.examples),
+        validation_rows=len(work.validation.examples),
         learned_tokens=work.learned,
         parameters=work.base.parameters,
         trainable=trainer.model.num_parameters(only_trainable=True),
@@ -138,12 +150,12 @@ def _tell_start(folder: RunFolder, work: Work, trainer: "PersonaTrainer", *, ste
 
 def _fit_into_memory(folder: RunFolder, trainer: "PersonaTrainer") -> None:
     """Begin with what went through at once at last; tell when that has to be less."""
-    halved = [event.micro_tokens for event in read(folder.events)[0] if isinstance(event, Halved)]
-    trainer.micro_tokens = min([trainer.micro_tokens, *halved])
+    halved = [event.tokens_per_micro_batch for event in read(folder.events)[0] if isinstance(event, MicroBatchShrunk)]
+    trainer.tokens_per_micro_batch = min([trainer.tokens_per_micro_batch, *halved])
 
     def tell(tokens: int) -> None:
-        append(folder.events, Halved(trainer.state.global_step, tokens))
-        append(folder.events, Note(
+        append(folder.events, MicroBatchShrunk(trainer.state.global_step, tokens))
+        append(folder.events, Notice(
             f"Memory ran out: {tokens:,} tokens go through the model at once from now on. Every step still learns "
             "from the same rows.",
             f"メモリーが足りなくなったので、一度に通すのを {tokens:,} トークンに減らして続けます。"
@@ -156,43 +168,43 @@ def _fit_into_memory(folder: RunFolder, trainer: "PersonaTrainer") -> None:
 def _measure_start(folder: RunFolder, trainer: "PersonaTrainer") -> None:
     if trainer.args.eval_strategy != "no":
         found = trainer.measured()
-        append(folder.events, HeldOut(0, found.loss, found.bpb))
+        append(folder.events, ValidationLoss(0, found.loss, found.bpb))
 
 
 def _tell_kept(folder: RunFolder, trainer: "PersonaTrainer") -> None:
     last, kept = trainer.state.global_step, trainer.kept_step
     if kept < last:
-        append(folder.events, Note(
-            f"The held-out rows were best at step {kept} of {last}: the adapter of that step is kept.",
+        append(folder.events, Notice(
+            f"The validation rows were best at step {kept} of {last}: the adapter of that step is kept.",
             f"検証データの値が最も良かったのはステップ {kept}（全 {last}）でした。その時点のアダプターを残します。",
         ))  # fmt: skip
 
 
 def _measure_end(folder: RunFolder, trainer: "PersonaTrainer") -> None:
     """See that the weights that are kept are measured; on the way they may not have been."""
-    from core.train.worker.processes import any_says
+    from core.train.worker.processes import any_process
 
     kept = trainer.kept_step
-    if trainer.args.eval_strategy != "no" and any_says(kept not in _heldout(folder)):
+    if trainer.args.eval_strategy != "no" and any_process(kept not in _validation(folder)):
         found = trainer.figures()
-        append(folder.events, HeldOut(kept, found["loss"], found["bpb"]))
+        append(folder.events, ValidationLoss(kept, found["loss"], found["bpb"]))
         if "accuracy" in found:
-            append(folder.events, Preferred(kept, True, found["accuracy"], found["margin"]))
+            append(folder.events, PreferenceEval(kept, True, found["accuracy"], found["margin"]))
 
 
-def _heldout(folder: RunFolder) -> dict[int, HeldOut]:
+def _validation(folder: RunFolder) -> dict[int, ValidationLoss]:
     """All measures so far by step, those of earlier processes included."""
-    return {event.step: event for event in read(folder.events)[0] if isinstance(event, HeldOut)}
+    return {event.step: event for event in read(folder.events)[0] if isinstance(event, ValidationLoss)}
 
 
 def _metrics(folder: RunFolder, trainer: "PersonaTrainer") -> dict:
     """Figures of the run, and its curves. A stopped run's "after" is its last measure."""
     events = read(folder.events)[0]
     steps = {event.step: event.loss for event in events if isinstance(event, Step)}
-    preferred = {event.step: event for event in events if isinstance(event, Preferred) and event.heldout}
+    preferred = {event.step: event for event in events if isinstance(event, PreferenceEval) and event.validation}
     found = preferred.get(trainer.kept_step) or preferred.get(max(preferred, default=0))
-    heldout = _heldout(folder)
-    before, after = heldout.get(0), heldout.get(trainer.kept_step) or heldout.get(max(heldout, default=0))
+    validation = _validation(folder)
+    before, after = validation.get(0), validation.get(trainer.kept_step) or validation.get(max(validation, default=0))
     last = [loss for _, loss in sorted(steps.items())][-max(1, len(steps) // 10) :]
     tokens, seconds = int(trainer.state.num_input_tokens_seen), trainer.total_seconds
     return {
@@ -203,15 +215,19 @@ def _metrics(folder: RunFolder, trainer: "PersonaTrainer") -> dict:
         "tokens_per_second": round(tokens / seconds, 1),
         "peak_memory_bytes": _peak_memory(),
         "train_loss": sum(last) / len(last) if last else None,
-        "heldout_loss_before": before and before.loss,
-        "heldout_loss_after": after and after.loss,
-        "heldout_bpb_before": before and before.bpb,
-        "heldout_bpb_after": after and after.bpb,
-        **({"heldout_pair_accuracy": found.accuracy, "heldout_pair_margin": found.margin} if found else {}),
+        "validation_loss_before": before and before.loss,
+        "validation_loss_after": after and after.loss,
+        "validation_bpb_before": before and before.bpb,
+        "validation_bpb_after": after and after.bpb,
+        **({"validation_pair_accuracy": found.accuracy, "validation_pair_margin": found.margin} if found else {}),
         "history": {
             "loss": sorted(steps.items()),
-            "heldout": [[event.step, event.loss, event.bpb] for _, event in sorted(heldout.items())],
-            **({"preferred": [[e.step, e.accuracy, e.margin] for _, e in sorted(preferred.items())]} if found else {}),
+            "validation": [[event.step, event.loss, event.bpb] for _, event in sorted(validation.items())],
+            **(
+                {"preference_eval": [[e.step, e.accuracy, e.margin] for _, e in sorted(preferred.items())]}
+                if found
+                else {}
+            ),
         },
     }
 
@@ -234,14 +250,14 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _stops(work: Work) -> list[str]:
+def _stops(work: TrainingSetup) -> list[str]:
     """Texts that end the persona's turn, for programs that know nothing of this one's layouts."""
-    tokenizer, ends = work.base.tokenizer, ending(work.contract, work.base.tokenizer)
+    tokenizer, ends = work.base.tokenizer, stop_criteria(work.prompt_config, work.base.tokenizer)
     marks = [i for i in ends.token_ids if i != tokenizer.eos_token_id]
     return [*tokenizer.convert_ids_to_tokens(marks), *ends.strings]
 
 
-def _provenance(folder: RunFolder, work: Work) -> dict:
+def _provenance(folder: RunFolder, work: TrainingSetup) -> dict:
     """What a run that goes on from an adapter, or that prefers replies, has to say beside its settings."""
     about: dict[str, object] = {}
     if (folder.start / "training.json").is_file():
@@ -250,13 +266,13 @@ def _provenance(folder: RunFolder, work: Work) -> dict:
             k: before.get(k) for k in ("created", "dataset", "config", "started_from") if k in before
         }
     if work.spec.preference and work.pairs:
-        counts = {"pairs": len(work.pairs.train), "heldout_pairs": len(work.pairs.heldout)}
+        counts = {"pairs": len(work.pairs.train), "validation_pairs": len(work.pairs.validation)}
         about["preference"] = work.spec.preference.to_json() | counts
     return about
 
 
-def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> None:
-    described = rows_of(folder, work.spec) / "dataset.json"
+def _write(folder: RunFolder, work: TrainingSetup, model: "PeftModel", metrics: dict) -> None:
+    described = encode_dataset(folder, work.spec) / "dataset.json"
     revision = work.spec.base_revision or work.base.revision
     training = {
         "base": work.spec.base,
@@ -273,8 +289,8 @@ def _write(folder: RunFolder, work: Work, model: "PeftModel", metrics: dict) -> 
     check_room(folder.path, sum(p.nbytes for p in model.parameters() if p.requires_grad))
     # It may travel: no path of this machine.
     spec = replace(work.spec, base=public_name(work.spec.base), dataset=Path(work.spec.dataset.name))
-    config = to_yaml(Order(spec, Path(spec.adapter_name)))
-    write_adapter(folder.adapter, model, work.contract, training=training, base=work.spec.base, revision=revision,
+    config = to_yaml(RunRequest(spec, Path(spec.adapter_name)))
+    write_adapter(folder.adapter, model, work.prompt_config, training=training, base=work.spec.base, revision=revision,
                   config=config)  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What the model answers while it learns: a few openings of held-out rows, always the same, answered greedily.
+"""What the model answers while it learns: a few openings of validation rows, always the same, answered greedily.
 
 Imports transformers: only the training process imports this module.
 """
@@ -17,7 +17,7 @@ from transformers import TrainingArguments as Args
 
 from core.errors import InputError
 from core.messages import Turn
-from core.prompt import PromptContract, ending, render
+from core.prompt import PromptConfig, render, stop_criteria
 from core.train.events import Sample, append
 from core.train.spec import RunFolder
 from core.train.worker import attention
@@ -40,10 +40,10 @@ class Opening:
 
 
 def openings(
-    rows: Iterable[Sequence[Turn]], contract: PromptContract, tokenizer: "PreTrainedTokenizerBase", *, count: int
+    rows: Iterable[Sequence[Turn]], prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", *, count: int
 ) -> tuple[Opening, ...]:
     """`count` openings, or as many as there are, evenly from the first row to the last; no question twice."""
-    room = replace(contract, reply_reserve=min(LONGEST, contract.context_window // 2))
+    room = replace(prompt_config, reply_reserve=min(LONGEST, prompt_config.context_window // 2))
     found: dict[str, Opening] = {}
     for turns in rows:
         begun = list(takewhile(lambda turn: not _answers(turn), turns))
@@ -53,8 +53,8 @@ def openings(
             prompt = render(room, begun, tokenizer)
         except InputError:  # longer than the window
             continue
-        asked = contract.separator.join(begun[-1].messages)
-        found.setdefault(asked, Opening(prompt.ids, asked, contract.separator.join(turns[len(begun)].messages)))
+        asked = prompt_config.separator.join(begun[-1].messages)
+        found.setdefault(asked, Opening(prompt.ids, asked, prompt_config.separator.join(turns[len(begun)].messages)))
     all_of_them = tuple(found.values())
     step = max(len(all_of_them) / count, 1) if count else 1
     return tuple(all_of_them[int(n * step)] for n in range(min(count, len(all_of_them))))
@@ -68,7 +68,7 @@ def _answers(turn: Turn) -> bool:
 def answers(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
-    contract: PromptContract,
+    prompt_config: PromptConfig,
     asked: Sequence[Opening],
     *,
     longest: int = LONGEST,
@@ -79,7 +79,7 @@ def answers(
     At temperature 0 it draws no random number.
     """
     drawn = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
-    ends = ending(contract, tokenizer)
+    ends = stop_criteria(prompt_config, tokenizer)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (ends.token_ids or (0,))[0]
     how = GenerationConfig(
         max_new_tokens=longest, eos_token_id=list(ends.token_ids) or None, pad_token_id=pad,
@@ -122,7 +122,7 @@ class Samples(TrainerCallback):
 
     folder: RunFolder
     tokenizer: "PreTrainedTokenizerBase"
-    contract: PromptContract
+    prompt_config: PromptConfig
     openings: tuple[Opening, ...]
     every: int
     """Steps between two looks."""
@@ -140,6 +140,6 @@ class Samples(TrainerCallback):
         if not self.openings or step == self._told:
             return
         self._told = step
-        said = answers(model, self.tokenizer, self.contract, self.openings)
+        said = answers(model, self.tokenizer, self.prompt_config, self.openings)
         for number, (opening, words) in enumerate(zip(self.openings, said, strict=True)):
             append(self.folder.events, Sample(step, number, opening.asked, words, opening.real))

@@ -1,4 +1,4 @@
-"""transformers' Trainer with what a persona needs: exact order, loss where it counts, held-out bits per byte.
+"""transformers' Trainer with what a persona needs: exact order, loss where it counts, validation bits per byte.
 
 Imports torch: only the training process imports this module.
 """
@@ -26,8 +26,8 @@ from core.errors import JobError
 from core.train.failures import check_room, out_of_memory
 from core.train.worker import checkpoints, processes
 from core.train.worker.batches import LengthBatches, micro_batches
-from core.train.worker.dropout import quicken
-from core.train.worker.loss import HeldOutLoss, Inputs, SummedLoss, measure
+from core.train.worker.dropout import use_fast_dropout
+from core.train.worker.loss import Inputs, MeasuredLoss, SummedLoss, measure
 from core.train.worker.rows import IGNORED, Examples
 
 # Padded tokens that go through the model at once where nothing is asked for. A CPU is not faster with more:
@@ -35,7 +35,7 @@ from core.train.worker.rows import IGNORED, Examples
 AT_ONCE = {"cpu": 1024, "cuda": 8192}
 
 
-class StopAsked(Exception):  # noqa: N818 - not an error: somebody asked for it
+class StopRequested(Exception):  # noqa: N818 - not an error: somebody asked for it
     """The run was asked to stop where no step is under way."""
 
 
@@ -50,7 +50,7 @@ class NextEpoch(TrainerCallback):
 
 
 class PersonaTrainer(Trainer):
-    """Trains on Examples, per_device_train_batch_size of them a step, `micro_tokens` (0: as suits) at once.
+    """Trains on Examples, per_device_train_batch_size of them a step, `tokens_per_micro_batch` (0: as suits) at once.
 
     `asked` tells whether the run should stop; checked between steps, and between the batches of a measure.
     `on_out_of_memory` is told how many tokens go at once from now on. Raises JobError when the loss or a weight
@@ -61,7 +61,7 @@ class PersonaTrainer(Trainer):
         self,
         *args: object,
         asked: Callable[[], bool],
-        micro_tokens: int = 0,
+        tokens_per_micro_batch: int = 0,
         on_out_of_memory: Callable[[int], None] = lambda tokens: None,
         loraplus_ratio: float = 0.0,
         **kwargs: object,
@@ -70,11 +70,11 @@ class PersonaTrainer(Trainer):
         self.remove_callback(PrinterCallback)  # events.jsonl has it all
         self.add_callback(NextEpoch)
         self.asked = asked
-        self.micro_tokens = micro_tokens or AT_ONCE.get(self.args.device.type, AT_ONCE["cuda"])
+        self.tokens_per_micro_batch = tokens_per_micro_batch or AT_ONCE.get(self.args.device.type, AT_ONCE["cuda"])
         self.on_out_of_memory = on_out_of_memory
         self.summed_loss = SummedLoss(self.model)
         if self.args.device.type == "cpu":
-            quicken(self.model)
+            use_fast_dropout(self.model)
         self.loraplus_ratio = loraplus_ratio
         self.seconds = 0.0
         """Time in training before this process, from the checkpoint it goes on from."""
@@ -91,7 +91,7 @@ class PersonaTrainer(Trainer):
     def _batches(self, lengths: Sequence[int], collate: Callable[[Sequence], Inputs]) -> DataLoader:
         """This process' share of every step. Not prepared by accelerate, which would deal out whole steps."""
         batches = LengthBatches(lengths, self.args.train_batch_size, self.args.seed,
-                                rank=processes.rank(), processes=processes.count())  # fmt: skip
+                                rank=processes.process_index(), processes=processes.num_processes())  # fmt: skip
         return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=collate,
                           pin_memory=self.args.dataloader_pin_memory)  # fmt: skip
 
@@ -141,22 +141,22 @@ class PersonaTrainer(Trainer):
         return None
 
     def _halving_helps(self, error: Exception, lengths: Sequence[int]) -> bool:
-        parts = micro_batches(lengths, self.micro_tokens)
+        parts = micro_batches(lengths, self.tokens_per_micro_batch)
         return out_of_memory(error) and len(parts) < len(lengths) and self.args.world_size == 1
 
     def _halve(self, lengths: Sequence[int]) -> None:
         """Let half as many tokens through at once as of rows of these lengths, longest first, went until now."""
-        parts = micro_batches(lengths, self.micro_tokens)
+        parts = micro_batches(lengths, self.tokens_per_micro_batch)
         torch.cuda.empty_cache()
-        self.micro_tokens = max(lengths[at.start] * (at.stop - at.start) for at in parts) // 2
-        self.on_out_of_memory(self.micro_tokens)
+        self.tokens_per_micro_batch = max(lengths[at.start] * (at.stop - at.start) for at in parts) // 2
+        self.on_out_of_memory(self.tokens_per_micro_batch)
 
     def _gradients(self, model: torch.nn.Module, inputs: Inputs, lengths: Sequence[int]) -> torch.Tensor:
         """Backward passes over the batch in parts; the summed loss divided by the learned tokens of the step."""
         labels = inputs["labels"][:, 1:]
         learned = inputs["weights"][:, 1:].sum() if "weights" in inputs else labels.ne(IGNORED).sum()
         learned = self.accelerator.reduce(learned.float())
-        parts = micro_batches(lengths, self.micro_tokens)
+        parts = micro_batches(lengths, self.tokens_per_micro_batch)
         total = torch.zeros((), device=labels.device)
         for number, at in enumerate(parts, start=1):
             some = {name: tensor[at, : lengths[at.start]] for name, tensor in inputs.items()}
@@ -183,29 +183,29 @@ class PersonaTrainer(Trainer):
         return metrics
 
     def figures(self) -> dict[str, float]:
-        """The held-out rows' loss and bpb. Raises StopAsked when the run should stop."""
+        """The validation rows' loss and bpb. Raises StopAsked when the run should stop."""
         found = self.measured()
         return {"loss": found.loss, "bpb": found.bpb}
 
-    def measured(self) -> HeldOutLoss:
-        """The held-out loss of the weights as they are. Raises StopAsked when the run should stop."""
+    def measured(self) -> MeasuredLoss:
+        """The validation loss of the weights as they are. Raises StopAsked when the run should stop."""
         while (found := self._try_measure()) is None:
             pass
         if not math.isfinite(found.loss):
             raise _not_finite(None)
         return found
 
-    def _try_measure(self) -> HeldOutLoss | None:
+    def _try_measure(self) -> MeasuredLoss | None:
         """As `measured`; None where memory ran out and less is tried next time."""
         rows, between = self.eval_dataset, self._stop_if_asked
-        if processes.together():  # each measures a share, to its end
-            rows, between = Examples(rows[processes.rank() :: processes.count()]), lambda: None
+        if processes.is_distributed():  # each measures a share, to its end
+            rows, between = Examples(rows[processes.process_index() :: processes.num_processes()]), lambda: None
         lengths = sorted(rows.lengths, reverse=True)
         try:
             with self.computing():
-                found = measure(self.model, rows, self.data_collator, tokens=self.micro_tokens,
+                found = measure(self.model, rows, self.data_collator, tokens=self.tokens_per_micro_batch,
                                 device=self.args.device, between=between)  # fmt: skip
-            return _over_all(found, rows) if processes.together() else found
+            return _over_all(found, rows) if processes.is_distributed() else found
         except (RuntimeError, MemoryError) as error:
             if not self._halving_helps(error, lengths):
                 raise
@@ -214,7 +214,7 @@ class PersonaTrainer(Trainer):
 
     def _stop_if_asked(self) -> None:
         if self.asked():
-            raise StopAsked
+            raise StopRequested
 
     @property
     def kept_step(self) -> int:
@@ -240,22 +240,22 @@ class PersonaTrainer(Trainer):
         if self.args.should_save:
             checkpoints.unseal(path)
         super()._save_checkpoint(model, trial)
-        processes.wait()  # each writes the state of its random generators
+        processes.wait_for_everyone()  # each writes the state of its random generators
         if self.args.should_save:
             checkpoints.seal(path, step=self.state.global_step, seconds=self.total_seconds)
             checkpoints.prune(folder, best=self.state.best_global_step if self.args.load_best_model_at_end else None)
-        processes.wait()
+        processes.wait_for_everyone()
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Adapter weights alone: no look at the Hub for the base, no copy of its embeddings."""
         self.model.save_pretrained(output_dir, state_dict=state_dict, save_embedding_layers=False)
 
 
-def _over_all(found: HeldOutLoss, rows: Examples) -> HeldOutLoss:
+def _over_all(found: MeasuredLoss, rows: Examples) -> MeasuredLoss:
     """The measure of all processes' rows, from that of this one's."""
     learned, words = (sum(getattr(row, name) for row in rows) for name in ("learned", "words"))
-    loss, bits, learned, words = processes.totals([found.loss * learned, found.bpb * words, learned, words])
-    return HeldOutLoss(loss / max(learned, 1), bits / max(words, 1))
+    loss, bits, learned, words = processes.reduce([found.loss * learned, found.bpb * words, learned, words])
+    return MeasuredLoss(loss / max(learned, 1), bits / max(words, 1))
 
 
 def _random_state(state: list[torch.Tensor] | None = None) -> list[torch.Tensor]:

@@ -2,8 +2,8 @@
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import utc, written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Top, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("agnai", "Agnai", "Agnai")
@@ -18,10 +18,10 @@ def read(source: JsonSource, hints: Hints) -> Log:
     """Every message; a character without a name of its own has that of the chat."""
     character = as_text(source.top.paths.get("name")) or "assistant"
     entries = [_entry(item, character) for item in source.items("messages.item")]
-    return assemble(FORMAT, [Conversation("", entries, character)], hints)
+    return assemble(FORMAT, [LogConversation("", entries, character)], hints)
 
 
-def _entry(item: Item, character: str) -> Entry:
+def _entry(item: JsonItem, character: str) -> LogEntry:
     value = as_record(item.value)
     words = value.get("msg")
     if not isinstance(words, str):
@@ -29,5 +29,5 @@ def _entry(item: Item, character: str) -> Entry:
     sender = as_text(value.get("handle")) or ("user" if value.get("userId") else character)
     time = written(value.get("createdAt")) or utc(value.get("createdAt"))
     if value.get("system") is True or value.get("ooc") is True:
-        return Entry(None, words, item.place, Kind.SYSTEM, time)
-    return Entry(sender, words, item.place, Kind.TEXT if words.strip() else Kind.UNKNOWN, time)
+        return LogEntry(None, words, item.place, Kind.SYSTEM, time)
+    return LogEntry(sender, words, item.place, Kind.TEXT if words.strip() else Kind.UNKNOWN, time)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("character-ai", "Character.AI", "Character.AI")
@@ -29,11 +29,11 @@ def _turns_path(top: Top) -> str | None:
     return next((path for path in ("turns.item", "history.turns.item", "item") if top.has(f"{path}.candidates")), None)
 
 
-def _of_histories(source: JsonSource) -> Iterator[Conversation]:
+def _of_histories(source: JsonSource) -> Iterator[LogConversation]:
     outer, inner = next((pair for pair in HISTORIES if f"{pair[0]}.msgs" in source.top.paths), HISTORIES[0])
-    found: dict[int, Conversation] = {}
+    found: dict[int, LogConversation] = {}
     for group, _, item in source.grouped(outer, inner):
-        one = found.setdefault(group, Conversation(f"#{group}"))
+        one = found.setdefault(group, LogConversation(f"#{group}"))
         value = as_record(item.value)
         author = as_record(value.get("src"))
         words, time = value.get("text"), written(value.get("created"))
@@ -41,9 +41,9 @@ def _of_histories(source: JsonSource) -> Iterator[Conversation]:
     yield from found.values()
 
 
-def _of_turns(source: JsonSource, path: str) -> Conversation:
+def _of_turns(source: JsonSource, path: str) -> LogConversation:
     """The newest turn stands first; a file without times is turned round."""
-    one = Conversation("")
+    one = LogConversation("")
     for item in source.items(path):
         value = as_record(item.value)
         _add(one, item, as_record(value.get("author")), _chosen(value), written(value.get("create_time")))
@@ -62,7 +62,7 @@ def _chosen(turn: Record) -> str | None:
     return words if isinstance(words, str) else None
 
 
-def _add(one: Conversation, item: Item, author: Record, words: str | None, time: object) -> None:
+def _add(one: LogConversation, item: JsonItem, author: Record, words: str | None, time: object) -> None:
     sender = as_text(author.get("name"))
     if words is None or not (sender or author):
         one.entries.append(unread(item))
@@ -71,4 +71,4 @@ def _add(one: Conversation, item: Item, author: Record, words: str | None, time:
     sender = sender or ("user" if human else "assistant")
     if not human:
         one.partner = sender
-    one.entries.append(Entry(sender, words, item.place, Kind.TEXT if words.strip() else Kind.UNKNOWN, time))
+    one.entries.append(LogEntry(sender, words, item.place, Kind.TEXT if words.strip() else Kind.UNKNOWN, time))

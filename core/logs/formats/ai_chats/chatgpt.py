@@ -1,9 +1,9 @@
 """ChatGPT (conversations.json): each conversation is a tree, of which one path was talked."""
 
-from core.logs.log import Format, Hints, Log, Note
+from core.logs.log import Format, Hints, Log, LogNote
 from core.logs.parsing.clock import utc
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("chatgpt", "ChatGPT (conversations.json)", "ChatGPT（conversations.json）")
@@ -26,14 +26,14 @@ def read(source: JsonSource, hints: Hints) -> Log:
         value = as_record(item.value)
         mapping = as_record(value.get("mapping"))
         if not mapping:
-            found.append(Conversation("?", [unread(item)]))
+            found.append(LogConversation("?", [unread(item)]))
             continue
         path = _path(mapping, as_text(value.get("current_node")))
         spoken = [node for node in path if as_record(as_record(mapping[node]).get("message"))]
-        entries = [_entry(Item(place + k, as_record(mapping[node])["message"])) for k, node in enumerate(spoken, 1)]
+        entries = [_entry(JsonItem(place + k, as_record(mapping[node])["message"])) for k, node in enumerate(spoken, 1)]
         place += len(spoken)
         aside += sum(_is_said(as_record(node)) for key, node in mapping.items() if key not in path)
-        found.append(Conversation(as_text(value.get("title")), entries))
+        found.append(LogConversation(as_text(value.get("title")), entries))
     return assemble(FORMAT, found, hints, notes=(_left_aside(aside),) if aside else ())
 
 
@@ -53,7 +53,7 @@ def _is_said(node: Record) -> bool:
     return as_record(message.get("author")).get("role") in ("user", "assistant") and bool(_words(message))
 
 
-def _entry(item: Item) -> Entry:
+def _entry(item: JsonItem) -> LogEntry:
     message = as_record(item.value)
     role = as_text(as_record(message.get("author")).get("role"))
     content, time = as_record(message.get("content")), utc(message.get("create_time"))
@@ -61,12 +61,12 @@ def _entry(item: Item) -> Entry:
     hidden = as_record(message.get("metadata")).get("is_visually_hidden_from_conversation") is True
     to_tool = role == "assistant" and as_text(message.get("recipient")) not in ("", "all")
     if role not in ("user", "assistant"):
-        return Entry(None, words, item.place, Kind.SYSTEM, time) if role else unread(item)
+        return LogEntry(None, words, item.place, Kind.SYSTEM, time) if role else unread(item)
     if hidden or to_tool or as_text(content.get("content_type")) not in SPOKEN:
-        return Entry(None, words, item.place, Kind.SYSTEM, time)
+        return LogEntry(None, words, item.place, Kind.SYSTEM, time)
     shown = any(isinstance(part, dict) for part in as_list(content.get("parts")))
     kind = Kind.TEXT if words.strip() else Kind.MEDIA if shown else Kind.SYSTEM
-    return Entry(None if kind is Kind.SYSTEM else role, words, item.place, kind, time)
+    return LogEntry(None if kind is Kind.SYSTEM else role, words, item.place, kind, time)
 
 
 def _words(message: Record) -> str:
@@ -76,8 +76,8 @@ def _words(message: Record) -> str:
     return "\n".join(word for word in words if word) or as_text(content.get("text"))
 
 
-def _left_aside(count: int) -> Note:
-    return Note(
+def _left_aside(count: int) -> LogNote:
+    return LogNote(
         f"{count:,} messages on branches that were given up (edited, or answered anew) are left out.",
         f"編集や再生成で続きのない枝にあるメッセージ {count:,} 件は使いません。",
     )

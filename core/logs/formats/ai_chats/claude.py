@@ -2,8 +2,8 @@
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Top, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("claude", "Claude (conversations.json)", "Claude（conversations.json）")
@@ -17,14 +17,14 @@ def claims(top: Top) -> bool:
 
 def read(source: JsonSource, hints: Hints) -> Log:
     """Every conversation. Times are those of UTC."""
-    found: dict[int, Conversation] = {}
+    found: dict[int, LogConversation] = {}
     for group, head, item in source.grouped("item", "chat_messages.item"):
-        one = found.setdefault(group, Conversation(as_text(head.get("name"))))
+        one = found.setdefault(group, LogConversation(as_text(head.get("name"))))
         one.entries.append(_entry(item))
     return assemble(FORMAT, found.values(), hints)
 
 
-def _entry(item: Item) -> Entry:
+def _entry(item: JsonItem) -> LogEntry:
     value = as_record(item.value)
     sender = ROLES.get(as_text(value.get("sender")))
     if sender is None:
@@ -34,4 +34,6 @@ def _entry(item: Item) -> Entry:
     words = as_text(value.get("text")) or "\n".join(filter(None, written_parts))
     shown = value.get("attachments") or value.get("files")
     kind = Kind.TEXT if words.strip() else Kind.MEDIA if shown else Kind.UNKNOWN
-    return Entry(sender, words, item.place, kind, written(value.get("created_at")), as_text(value.get("uuid")) or None)
+    return LogEntry(
+        sender, words, item.place, kind, written(value.get("created_at")), as_text(value.get("uuid")) or None
+    )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from core.errors import InputError
-from core.logs.log import Format, Hints, LineCount, Log, Note
+from core.logs.log import Format, Hints, LineCount, Log, LogNote
 from core.logs.parsing.clock import Clock
 from core.messages import Kind, Message
 
@@ -160,7 +160,7 @@ def _instructed(value: Mapping[str, Value]) -> list[Value] | None:
     return [{"role": role, "content": words} for role, words in (*said, ("user", question), ("assistant", answer))]
 
 
-def _role_notes(messages: Sequence[Message]) -> tuple[Note, ...]:
+def _role_notes(messages: Sequence[Message]) -> tuple[LogNote, ...]:
     """How many conversations of roles have two of one side in a row, or end with the person."""
     sides: dict[int, list[str]] = {}
     for message in messages:
@@ -172,7 +172,7 @@ def _role_notes(messages: Sequence[Message]) -> tuple[Note, ...]:
     if not doubled and not open_ended:
         return ()
     return (
-        Note(
+        LogNote(
             f"Of {len(talks):,} conversations {doubled:,} have one side twice in a row and {open_ended:,} end with "
             "the user.",
             f"会話 {len(talks):,} 件のうち、同じ側の発言が続くもの {doubled:,} 件、"

@@ -3,8 +3,8 @@
 import html
 
 from core.logs.log import Format, Hints, Log
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Top, as_list, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_list, as_text
 
 FORMAT = Format("ooba", "text-generation-webui (ooba)", "text-generation-webui（ooba）")
 PATHS = ("data_visible", "visible", "data", "internal")
@@ -19,7 +19,7 @@ def claims(top: Top) -> bool:
 def read(source: JsonSource, hints: Hints) -> Log:
     """Every pair as two messages of `user` and `assistant`: the file holds no names."""
     path = next((path for path in PATHS if f"{path}.item.item" in source.top.paths), PATHS[0])
-    one = Conversation("")
+    one = LogConversation("")
     for item in source.items(f"{path}.item"):
         pair = as_list(item.value)
         if len(pair) < 2 or not all(isinstance(words, str) for words in pair[:2]):
@@ -29,6 +29,6 @@ def read(source: JsonSource, hints: Hints) -> Log:
     return assemble(FORMAT, [one], hints)
 
 
-def _pair(item: Item, person: str, bot: str) -> list[Entry]:
+def _pair(item: JsonItem, person: str, bot: str) -> list[LogEntry]:
     said = (("user", "" if person == HIDDEN else person), ("assistant", bot))
-    return [Entry(sender, words, item.place) for sender, words in said if words]
+    return [LogEntry(sender, words, item.place) for sender, words in said if words]

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import utc, written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Top, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("sillytavern", "SillyTavern (.jsonl)", "SillyTavern（.jsonl）")
@@ -21,7 +21,7 @@ def claims(top: Top) -> bool:
 
 def read(source: JsonSource, hints: Hints) -> Log:
     """Every message as it was chosen; hidden ones are SYSTEM. `line` is the line of the file."""
-    one = Conversation("")
+    one = LogConversation("")
     person = ""
     for item in source.records():
         value = as_record(item.value)
@@ -33,7 +33,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
     return assemble(FORMAT, [one], hints)
 
 
-def _entry(item: Item, person: str, character: str) -> Entry:
+def _entry(item: JsonItem, person: str, character: str) -> LogEntry:
     value = as_record(item.value)
     mes = value.get("mes")
     words = as_text(as_record(mes).get("message")) if isinstance(mes, dict) else mes
@@ -42,10 +42,10 @@ def _entry(item: Item, person: str, character: str) -> Entry:
         return unread(item)
     time = moment(value.get("send_date"))
     if value.get("is_system") is True:
-        return Entry(None, words, item.place, Kind.SYSTEM, time)
+        return LogEntry(None, words, item.place, Kind.SYSTEM, time)
     pictured = as_record(value.get("extra")).get("image")
     kind = Kind.TEXT if words.strip() else Kind.MEDIA if pictured else Kind.UNKNOWN
-    return Entry(sender, words, item.place, kind, time)
+    return LogEntry(sender, words, item.place, kind, time)
 
 
 def moment(value: object) -> datetime | None:

@@ -4,8 +4,8 @@ import re
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, Value, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, JsonValue, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("discord", "Discord (DiscordChatExporter JSON)", "Discord（DiscordChatExporter の JSON）")
@@ -24,13 +24,13 @@ def read(source: JsonSource, hints: Hints) -> Log:
     """The channel; people are told apart by their ids and shown by the name they have on the server."""
     names: dict[str, str] = {}
     title = as_text(source.top.paths.get("channel.name"))
-    one = Conversation(title, [_entry(item, names) for item in source.items("messages.item")])
+    one = LogConversation(title, [_entry(item, names) for item in source.items("messages.item")])
     if source.top.paths.get("channel.type") in ("DirectTextChat", "DM"):
         one.partner = next((identity for identity, name in names.items() if name == title), title)
     return assemble(FORMAT, [one], hints, names=names)
 
 
-def _entry(item: Item, names: dict[str, str]) -> Entry:
+def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
     value = as_record(item.value)
     author = as_record(value.get("author"))
     sender = as_text(author.get("id")) or as_text(author.get("name"))
@@ -40,14 +40,14 @@ def _entry(item: Item, names: dict[str, str]) -> Entry:
     names[sender] = as_text(author.get("nickname")) or as_text(author.get("name")) or sender
     kind, words = as_text(value.get("type")) or "Default", _words(value)
     if kind == "Call":
-        return Entry(sender, words, item.place, Kind.CALL, time, identity)
+        return LogEntry(sender, words, item.place, Kind.CALL, time, identity)
     if kind not in TYPED:  # an English sentence of the exporter's, in the name of whoever did it
-        return Entry(None, f"{names[sender]}: {words}" if words else kind, item.place, Kind.SYSTEM, time, identity)
+        return LogEntry(None, f"{names[sender]}: {words}" if words else kind, item.place, Kind.SYSTEM, time, identity)
     reference = as_record(value.get("reference"))
     if reference.get("type") == "Forward":
-        return Entry(sender, words, item.place, Kind.MEDIA, time, identity)
+        return LogEntry(sender, words, item.place, Kind.MEDIA, time, identity)
     what, words = _kind(value, words)
-    return Entry(sender, words, item.place, what, time, identity, as_text(reference.get("messageId")) or None)
+    return LogEntry(sender, words, item.place, what, time, identity, as_text(reference.get("messageId")) or None)
 
 
 def _kind(value: Record, words: str) -> tuple[Kind, str]:
@@ -62,7 +62,7 @@ def _kind(value: Record, words: str) -> tuple[Kind, str]:
     return Kind.UNKNOWN, words
 
 
-def _names(things: list[Value], field: str) -> str:
+def _names(things: list[JsonValue], field: str) -> str:
     return " ".join(name for thing in things if (name := as_text(as_record(thing).get(field))))
 
 

@@ -4,17 +4,17 @@ import csv
 import io
 from pathlib import PurePosixPath
 
-from core.logs.log import Format, Hints, Log, Note
+from core.logs.log import Format, Hints, Log, LogNote
 from core.logs.parsing.archive import Archive
 from core.logs.parsing.clock import written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.decode import decode
-from core.logs.parsing.json_source import Item, JsonSource, Top, as_record, as_text
+from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("discord-package", "Discord (data package)", "Discord（データパッケージ）")
 OWNER = "me"
-ONE_SIDE = Note(
+ONE_SIDE = LogNote(
     "Discord's package holds only your own messages: nothing shows what they answered.",
     "Discord のデータパッケージには自分の発言しか入っていません。何への返事かはわかりません。",
 )
@@ -32,7 +32,7 @@ def claims_archive(archive: Archive) -> bool:
 
 def read(source: JsonSource, hints: Hints) -> Log:
     """One channel, of which the name of the owner is not known."""
-    one = Conversation("", [_entry(item, OWNER) for item in source.records()])
+    one = LogConversation("", [_entry(item, OWNER) for item in source.records()])
     return assemble(FORMAT, [one], hints, by_time=True, notes=(ONE_SIDE,))
 
 
@@ -45,7 +45,7 @@ def read_archive(archive: Archive, hints: Hints) -> Log:
         channel = PurePosixPath(name).parent.name
         label = as_text(labels.get(channel.removeprefix("c"))) or channel
         items = _table(archive.read(name)) if name.endswith(".csv") else list(archive.json(name).records())
-        found.append(Conversation(label, [_entry(item, owner) for item in items]))
+        found.append(LogConversation(label, [_entry(item, owner) for item in items]))
     return assemble(FORMAT, found, hints, by_time=True, notes=(ONE_SIDE,))
 
 
@@ -62,16 +62,16 @@ def _owner(archive: Archive) -> str:
     return OWNER
 
 
-def _table(data: bytes) -> list[Item]:
+def _table(data: bytes) -> list[JsonItem]:
     rows = csv.DictReader(io.StringIO(decode(data).text)) if data.strip() else []
-    return [Item(place, dict(row)) for place, row in enumerate(rows, 1)]
+    return [JsonItem(place, dict(row)) for place, row in enumerate(rows, 1)]
 
 
-def _entry(item: Item, owner: str) -> Entry:
+def _entry(item: JsonItem, owner: str) -> LogEntry:
     value = as_record(item.value)
     if "Contents" not in value:
         return unread(item)
     words, links = as_text(value.get("Contents")), as_text(value.get("Attachments"))
     kind = Kind.TEXT if words.strip() else Kind.MEDIA if links else Kind.UNKNOWN
     shown = words or " ".join(link.split("?")[0].rsplit("/", 1)[-1] for link in links.split())
-    return Entry(owner, shown, item.place, kind, written(value.get("Timestamp")), as_text(value.get("ID")) or None)
+    return LogEntry(owner, shown, item.place, kind, written(value.get("Timestamp")), as_text(value.get("ID")) or None)

@@ -14,7 +14,7 @@ from functools import partial
 from core.logs.formats.line.banner import DEPTH, is_banner, partner_of
 from core.logs.formats.line.dates import HALVES, DateHeaders, at, looks_like_header, minutes
 from core.logs.formats.line.kinds import EVENT, STICKERS, UNSENT, classify, join_talk
-from core.logs.log import Format, Guess, Hints, Log, Note
+from core.logs.log import Format, Guess, Hints, Log, LogNote
 from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import edges, split_records
 from core.messages import Kind, Message
@@ -173,7 +173,7 @@ def _names_guess(names: tuple[str, ...], heads: Sequence[_Head | None], guessed:
     firsts = Counter(head.rest.split(" ")[0] for head in heads if head)
     choices = tuple(dict.fromkeys((*names, *(word for word, _ in firsts.most_common(30)))))
     shown, shown_ja = ", ".join(names[:12]), "・".join(names[:12])
-    note = Note(
+    note = LogNote(
         f"Names read: {shown}. This export does not say where a name ends; correct them if they are wrong.",
         f"読み取った名前：{shown_ja}。この形式では名前の区切りが決まらないため、違っていれば直してください。",
     )

@@ -14,7 +14,7 @@ from core.logs.formats.line.banner import DEPTH, SAVED, is_banner, partner_of
 from core.logs.formats.line.dates import HALVES, DateHeaders, looks_like_header, minutes
 from core.logs.formats.line.kinds import EMOJI, SUSPECT, classify
 from core.logs.formats.line.quotes import Blocks, unquoted
-from core.logs.log import Format, Guess, Hints, LineCount, Log, Note
+from core.logs.log import Format, Guess, Hints, LineCount, Log, LogNote
 from core.logs.parsing.decode import EDGE_MARKS, Records, count_lines, split_records
 from core.messages import Kind
 
@@ -28,7 +28,7 @@ CHUNK = 1_000_000  # characters searched at a time
 MORE = frozenset('"') | SUSPECT
 DAY_MINUTES = 24 * 60
 
-Row = tuple[int, tuple[str, str, str, str]]
+PhoneLine = tuple[int, tuple[str, str, str, str]]
 """Number of the line, and what ROW found in it."""
 
 
@@ -107,7 +107,7 @@ class _Reading:
         self.used += plain
         return found
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[PhoneLine]:
         """Every line, a stretch of the text at a time."""
         text, number, start = self._text, 1, 0
         stop = len(text) - text.endswith("\n")
@@ -119,7 +119,7 @@ class _Reading:
             number += len(rows)
             start = end + 1
 
-    def _other(self, number: int, row: tuple[str, str, str, str], rows: Iterator[Row]) -> None:
+    def _other(self, number: int, row: tuple[str, str, str, str], rows: Iterator[PhoneLine]) -> None:
         """A line that is no plain record, or the first after lines that belong to none yet."""
         clock, name, body, line = row
         if clock:
@@ -217,7 +217,7 @@ class _MixedReading(_Reading):
         self._place = 0
         super().__init__("", hints)
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[PhoneLine]:
         for place, (record, start) in enumerate(zip(self._records.texts, self._records.starts, strict=True)):
             self._place = place
             match = None if "\n" in record else ROW.fullmatch(record)
@@ -239,7 +239,7 @@ def _guesses(headers: DateHeaders) -> tuple[Guess, ...]:
     if headers.order is None:
         return ()
     day_first = headers.order == "dmy"
-    note = Note(
+    note = LogNote(
         f"Dates were read with the {'day' if day_first else 'month'} first; the weekdays agree.",
         f"日付は{'日/月' if day_first else '月/日'}の順で読みました（曜日と一致）。",
     )

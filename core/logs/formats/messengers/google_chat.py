@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.archive import Archive
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("google-chat", "Google Chat (Takeout)", "Google Chat（Takeout）")
@@ -36,7 +36,7 @@ def claims_archive(archive: Archive) -> bool:
 def read(source: JsonSource, hints: Hints) -> Log:
     """One chat. Times are those of UTC, as the file gives them."""
     names: dict[str, str] = {}
-    one = Conversation("", [_entry(item, names) for item in source.items("messages.item")])
+    one = LogConversation("", [_entry(item, names) for item in source.items("messages.item")])
     return assemble(FORMAT, [one], hints, names=names)
 
 
@@ -50,7 +50,7 @@ def read_archive(archive: Archive, hints: Hints) -> Log:
         title, partner = _title(archive, f"{folder}/group_info.json", owner)
         entries = [_entry(item, names) for item in archive.json(name).items("messages.item")]
         is_direct = folder.name.startswith("DM")
-        found.append(Conversation(title or folder.name, entries, partner if is_direct else None))
+        found.append(LogConversation(title or folder.name, entries, partner if is_direct else None))
     return assemble(FORMAT, found, hints, names=names)
 
 
@@ -75,7 +75,7 @@ def _identity(person: Record) -> str:
     return as_text(person.get("email")) or as_text(person.get("name"))
 
 
-def _entry(item: Item, names: dict[str, str]) -> Entry:
+def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
     value = as_record(item.value)
     creator = as_record(value.get("creator"))
     sender, identity = _identity(creator), as_text(value.get("message_id"))
@@ -91,7 +91,7 @@ def _entry(item: Item, names: dict[str, str]) -> Entry:
         words = " ".join(as_text(file.get("original_name")) for file in files)
     quoted = as_text(as_record(value.get("quoted_message_metadata")).get("message_id"))
     time = moment(as_text(value.get("created_date")))
-    return Entry(sender or None, words, item.place, kind, time, identity or None, quoted or _head_of_topic(identity))
+    return LogEntry(sender or None, words, item.place, kind, time, identity or None, quoted or _head_of_topic(identity))
 
 
 def _head_of_topic(identity: str) -> str | None:

@@ -2,8 +2,8 @@
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import utc
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("hangouts", "Google Hangouts", "Google ハングアウト")
@@ -18,18 +18,18 @@ def claims(top: Top) -> bool:
 def read(source: JsonSource, hints: Hints) -> Log:
     """Every conversation. Times are those of UTC."""
     names: dict[str, str] = {}
-    found: dict[int, Conversation] = {}
+    found: dict[int, LogConversation] = {}
     heads: dict[int, Record] = {}
     outer, inner = next((one for one in LAYOUTS if ".".join(one).removesuffix(".item") in source.top.paths), LAYOUTS[0])
     for group, head, item in source.grouped(outer, inner):
         heads[group] = head
-        found.setdefault(group, Conversation("")).entries.append(_entry(item))
+        found.setdefault(group, LogConversation("")).entries.append(_entry(item))
     for group, one in found.items():
         _name(one, heads[group], names)
     return assemble(FORMAT, found.values(), hints, names=names, by_time=True)
 
 
-def _name(one: Conversation, head: Record, names: dict[str, str]) -> None:
+def _name(one: LogConversation, head: Record, names: dict[str, str]) -> None:
     """Give the conversation its title and its people their names."""
     about = as_record(head.get("conversation") or head.get("conversation_state.conversation"))
     about = as_record(about.get("conversation")) or about
@@ -50,18 +50,18 @@ def _identity(value: Record) -> str:
     return as_text(value.get("gaia_id")) or as_text(value.get("chat_id"))
 
 
-def _entry(item: Item) -> Entry:
+def _entry(item: JsonItem) -> LogEntry:
     value = as_record(item.value)
     sender = _identity(as_record(value.get("sender_id")))
     kind, time = as_text(value.get("event_type")), utc(value.get("timestamp"))
     if not sender or not kind:
         return unread(item)
     if kind == "HANGOUT_EVENT":
-        return Entry(sender, "", item.place, Kind.CALL, time)
+        return LogEntry(sender, "", item.place, Kind.CALL, time)
     if "chat_message" not in value:
-        return Entry(None, kind, item.place, Kind.SYSTEM, time)
+        return LogEntry(None, kind, item.place, Kind.SYSTEM, time)
     content = as_record(as_record(value["chat_message"]).get("message_content"))
     segments = map(as_record, as_list(content.get("segment")))
     words = "".join("\n" if one.get("type") == "LINE_BREAK" else as_text(one.get("text")) for one in segments)
     what = Kind.TEXT if words.strip() else Kind.MEDIA if content.get("attachment") else Kind.UNKNOWN
-    return Entry(sender, words, item.place, what, time)
+    return LogEntry(sender, words, item.place, what, time)

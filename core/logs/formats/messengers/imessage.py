@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from core.logs.log import Format, Hints, LineCount, Log, Note
+from core.logs.log import Format, Hints, LineCount, Log, LogNote
 from core.logs.parsing.decode import split_records
 from core.messages import Kind, Message
 
@@ -129,8 +129,8 @@ def _moment(when: str) -> datetime | None:
         return None
 
 
-def _note(lines: int) -> Note:
-    return Note(
+def _note(lines: int) -> LogNote:
+    return LogNote(
         f"Replies stand twice in this export; {lines} lines of second copies were counted but not read again.",
         f"この形式では返信が 2 か所に出ます。重複した {lines} 行は数えるだけにしました。",
     )

@@ -9,8 +9,18 @@ from pathlib import PurePosixPath
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.archive import Archive
 from core.logs.parsing.clock import utc
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, Value, as_json, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import (
+    JsonItem,
+    JsonSource,
+    JsonValue,
+    Record,
+    Top,
+    as_json,
+    as_list,
+    as_record,
+    as_text,
+)
 from core.messages import Kind
 
 FORMAT = Format("meta", "Messenger, Instagram (JSON)", "Messenger・Instagram（JSON）")
@@ -64,7 +74,7 @@ def _threads(archive: Archive) -> dict[str, list[str]]:
     return {folder: sorted(names, key=lambda name: (len(name), name)) for folder, names in threads.items()}
 
 
-def _thread(sources: list[JsonSource]) -> Conversation:
+def _thread(sources: list[JsonSource]) -> LogConversation:
     first = sources[0]
     encrypted = ENCRYPTED in first.top.paths
     if encrypted:
@@ -77,7 +87,7 @@ def _thread(sources: list[JsonSource]) -> Conversation:
     make = _encrypted if encrypted else _classic
     entries = [make(item._replace(place=place)) for place, item in enumerate(items, 1)]
     partner = title if len(people) == 2 and title in people else None
-    return Conversation(title or PurePosixPath(first.name).parent.name or first.name, entries, partner)
+    return LogConversation(title or PurePosixPath(first.name).parent.name or first.name, entries, partner)
 
 
 def repair(text: str) -> str:
@@ -88,7 +98,7 @@ def repair(text: str) -> str:
         return text
 
 
-def _classic(item: Item) -> Entry:
+def _classic(item: JsonItem) -> LogEntry:
     value = as_record(item.value)
     sender = repair(as_text(value.get("sender_name")))
     if not sender:
@@ -97,10 +107,10 @@ def _classic(item: Item) -> Entry:
     kind = _kind(value, words, unsent=value.get("is_unsent"))
     if kind is Kind.UNKNOWN:
         words = words or as_json(value)
-    return Entry(None if kind is Kind.SYSTEM else sender, words, item.place, kind, utc(value.get("timestamp_ms")))
+    return LogEntry(None if kind is Kind.SYSTEM else sender, words, item.place, kind, utc(value.get("timestamp_ms")))
 
 
-def _encrypted(item: Item) -> Entry:
+def _encrypted(item: JsonItem) -> LogEntry:
     value = as_record(item.value)
     sender, words = as_text(value.get("senderName")), as_text(value.get("text"))
     if not sender:
@@ -109,10 +119,10 @@ def _encrypted(item: Item) -> Entry:
     kind = Kind.SYSTEM if what == "placeholder" else _kind(value, words, unsent=value.get("isUnsent"))
     if kind is Kind.UNKNOWN and what == "media":
         kind = Kind.MEDIA
-    return Entry(None if kind is Kind.SYSTEM else sender, words, item.place, kind, utc(value.get("timestamp")))
+    return LogEntry(None if kind is Kind.SYSTEM else sender, words, item.place, kind, utc(value.get("timestamp")))
 
 
-def _kind(value: Record, words: str, *, unsent: Value) -> Kind:
+def _kind(value: Record, words: str, *, unsent: JsonValue) -> Kind:
     if unsent:
         return Kind.UNSENT
     if "call_duration" in value or value.get("type") == "Call" or (words and CALL.fullmatch(words.strip())):

@@ -5,8 +5,8 @@ import re
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("skype", "Skype", "Skype")
@@ -26,11 +26,11 @@ def claims(top: Top) -> bool:
 def read(source: JsonSource, hints: Hints) -> Log:
     """Every conversation, oldest message first. Times are those of UTC."""
     names: dict[str, str] = {}
-    found: dict[int, Conversation] = {}
+    found: dict[int, LogConversation] = {}
     heads: dict[int, Record] = {}
     for group, head, item in source.grouped("conversations.item", "MessageList.item"):
         heads[group] = head
-        found.setdefault(group, Conversation("")).entries.append(_entry(item, names))
+        found.setdefault(group, LogConversation("")).entries.append(_entry(item, names))
     owner = as_text(source.top.paths.get("userId"))
     for group, one in found.items():
         identity, name = as_text(heads[group].get("id")), as_text(heads[group].get("displayName"))
@@ -42,7 +42,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
     return assemble(FORMAT, found.values(), hints, names=names, by_time=True)
 
 
-def _entry(item: Item, names: dict[str, str]) -> Entry:
+def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
     value = as_record(item.value)
     sender, kind = as_text(value.get("from")), as_text(value.get("messagetype"))
     time, identity = written(value.get("originalarrivaltime")), as_text(value.get("id")) or None
@@ -55,16 +55,16 @@ def _entry(item: Item, names: dict[str, str]) -> Entry:
     if kind in TYPED:
         if not words:
             gone = "deletetime" in as_record(value.get("properties")) or not content
-            return Entry(sender, words, item.place, Kind.UNSENT if gone else Kind.UNKNOWN, time, identity)
+            return LogEntry(sender, words, item.place, Kind.UNSENT if gone else Kind.UNKNOWN, time, identity)
         quote = QUOTE.search(content)
         answered = QUOTED.search(quote["about"]) if quote else None
-        return Entry(sender, words, item.place, Kind.TEXT, time, identity, answered["id"] if answered else None)
+        return LogEntry(sender, words, item.place, Kind.TEXT, time, identity, answered["id"] if answered else None)
     if kind.startswith("Event/Call"):
-        return Entry(sender, "", item.place, Kind.CALL, time, identity)
+        return LogEntry(sender, "", item.place, Kind.CALL, time, identity)
     if kind.startswith(SHOWN):
         what = Kind.STICKER if "FlikMsg" in kind or "Sticker" in kind else Kind.MEDIA
-        return Entry(sender, words, item.place, what, time, identity)
-    return Entry(None, words or kind, item.place, Kind.SYSTEM, time, identity)
+        return LogEntry(sender, words, item.place, what, time, identity)
+    return LogEntry(None, words or kind, item.place, Kind.SYSTEM, time, identity)
 
 
 def text_of(content: str) -> str:

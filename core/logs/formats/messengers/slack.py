@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.archive import Archive
 from core.logs.parsing.clock import utc
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, Value, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, JsonValue, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("slack", "Slack", "Slack")
@@ -35,7 +35,7 @@ def claims_archive(archive: Archive) -> bool:
 def read(source: JsonSource, hints: Hints) -> Log:
     """One day, in which people have names only where the messages bring them."""
     names: dict[str, str] = {}
-    one = Conversation("", _entries(list(source.records()), names))
+    one = LogConversation("", _entries(list(source.records()), names))
     return assemble(FORMAT, [one], hints, names=names, by_time=True)
 
 
@@ -50,7 +50,7 @@ def read_archive(archive: Archive, hints: Hints) -> Log:
         items = [item._replace(place=place) for place, item in enumerate(items, 1)]
         entries = _entries(items, names)
         title = " / ".join(names.get(person, person) for person in members.get(folder, ())) or folder
-        found.append(Conversation(title, entries))
+        found.append(LogConversation(title, entries))
     return assemble(FORMAT, found, hints, names=names, by_time=True)
 
 
@@ -81,7 +81,7 @@ def _members(archive: Archive) -> dict[str, list[str]]:
     return {as_text(chat.get("id")): list(map(as_text, as_list(chat.get("members")))) for chat in map(as_record, chats)}
 
 
-def _entries(items: list[Item], names: dict[str, str]) -> list[Entry]:
+def _entries(items: list[JsonItem], names: dict[str, str]) -> list[LogEntry]:
     for profile, user in ((as_record(v.get("user_profile")), as_text(v.get("user"))) for v in _values(items)):
         if user and user not in names and _name(profile):  # a guest from another workspace
             names[user] = _name(profile)
@@ -89,11 +89,11 @@ def _entries(items: list[Item], names: dict[str, str]) -> list[Entry]:
     return [_entry(item, names, seen) for item in items]
 
 
-def _values(items: list[Item]) -> list[Record]:
+def _values(items: list[JsonItem]) -> list[Record]:
     return [as_record(item.value) for item in items]
 
 
-def _entry(item: Item, names: dict[str, str], seen: set[str]) -> Entry:
+def _entry(item: JsonItem, names: dict[str, str], seen: set[str]) -> LogEntry:
     value = as_record(item.value)
     stamp, subtype = as_text(value.get("ts")), as_text(value.get("subtype"))
     sender = as_text(value.get("user")) or as_text(value.get("username")) or as_text(value.get("bot_id"))
@@ -105,17 +105,17 @@ def _entry(item: Item, names: dict[str, str], seen: set[str]) -> Entry:
     again = subtype == "thread_broadcast" and stamp in seen  # also shown in the channel
     seen.add(stamp)
     if subtype == "tombstone":
-        return Entry(sender or None, words, item.place, Kind.UNSENT, time, stamp)
+        return LogEntry(sender or None, words, item.place, Kind.UNSENT, time, stamp)
     if subtype in CALLS:
-        return Entry(sender or None, words, item.place, Kind.CALL, time, stamp)
+        return LogEntry(sender or None, words, item.place, Kind.CALL, time, stamp)
     if subtype not in TYPED or not sender or again:
-        return Entry(None, words, item.place, Kind.SYSTEM, time, None if again else stamp)
+        return LogEntry(None, words, item.place, Kind.SYSTEM, time, None if again else stamp)
     kind = Kind.TEXT if words.strip() else Kind.UNKNOWN
     files = as_list(value.get("files")) or [value[key] for key in ("file",) if value.get(key)]
     if kind is Kind.UNKNOWN and (files or value.get("attachments")):
         kind, words = Kind.MEDIA, " ".join(as_text(as_record(file).get("name")) for file in files).strip()
     thread = as_text(value.get("thread_ts"))
-    return Entry(sender, words, item.place, kind, time, stamp, thread if thread and thread != stamp else None)
+    return LogEntry(sender, words, item.place, kind, time, stamp, thread if thread and thread != stamp else None)
 
 
 def _words(value: Record, names: dict[str, str]) -> str:
@@ -136,7 +136,7 @@ def _shown(match: re.Match[str], names: dict[str, str]) -> str:
     return label or target.removeprefix("mailto:")
 
 
-def _of_blocks(value: Value) -> str:
+def _of_blocks(value: JsonValue) -> str:
     """The words in blocks, which newer apps write instead of a text."""
     words: list[str] = []
     todo = list(reversed(as_list(value)))

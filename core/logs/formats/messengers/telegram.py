@@ -7,8 +7,18 @@ from collections.abc import Iterator
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import utc, written
-from core.logs.parsing.conversations import Conversation, Entry, assemble
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, Value, as_json, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble
+from core.logs.parsing.json_source import (
+    JsonItem,
+    JsonSource,
+    JsonValue,
+    Record,
+    Top,
+    as_json,
+    as_list,
+    as_record,
+    as_text,
+)
 from core.messages import Kind
 
 FORMAT = Format("telegram", "Telegram (JSON)", "Telegram（JSON）")
@@ -42,8 +52,8 @@ def read(source: JsonSource, hints: Hints) -> Log:
     return assemble(FORMAT, conversations, hints, names=names)
 
 
-def _chats(source: JsonSource, names: dict[str, str]) -> Iterator[Conversation]:
-    number, one, head = 0, Conversation(""), Record()
+def _chats(source: JsonSource, names: dict[str, str]) -> Iterator[LogConversation]:
+    number, one, head = 0, LogConversation(""), Record()
     for group, head_now, item in source.grouped("chats.list.item", "messages.item"):
         if group != number:
             yield _with_partner(one, head)
@@ -52,35 +62,37 @@ def _chats(source: JsonSource, names: dict[str, str]) -> Iterator[Conversation]:
     yield _with_partner(one, head)
 
 
-def _conversation(head: Record) -> Conversation:
-    return Conversation(as_text(head.get("name")) or ("Saved Messages" if head.get("type") == "saved_messages" else ""))
+def _conversation(head: Record) -> LogConversation:
+    return LogConversation(
+        as_text(head.get("name")) or ("Saved Messages" if head.get("type") == "saved_messages" else "")
+    )
 
 
-def _with_partner(one: Conversation, head: Record) -> Conversation:
+def _with_partner(one: LogConversation, head: Record) -> LogConversation:
     """A chat of two is named after the other person."""
     if head.get("type") in ONE_TO_ONE:
         one.partner = as_text(head.get("name")) or None
     return one
 
 
-def _entry(item: Item, names: dict[str, str]) -> Entry:
+def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
     value = as_record(item.value)
     time = written(value.get("date")) or utc(value.get("date_unixtime"))
     kind = value.get("type", "message")
     words = text_of(value.get("text"))
     if kind == "service":
         action = as_text(value.get("action"))
-        return Entry(
+        return LogEntry(
             _sender(value, "actor", names) if action in CALLS else None, words or _notice(value, action), item.place,
             Kind.CALL if action in CALLS else Kind.SYSTEM, time, _number(value, "id"),
         )  # fmt: skip
     if kind != "message" or not value:
-        return Entry(None, words or as_json(item.value), item.place, Kind.UNKNOWN, time)
+        return LogEntry(None, words or as_json(item.value), item.place, Kind.UNKNOWN, time)
     sender = _sender(value, "from", names)
     kind, words = _kind(value, words)
     if kind is Kind.TEXT and ("forwarded_from" in value or "via_bot" in value):
         kind = Kind.MEDIA  # words of somebody else
-    return Entry(sender, words, item.place, kind, time, _number(value, "id"), _number(value, "reply_to_message_id"))
+    return LogEntry(sender, words, item.place, kind, time, _number(value, "id"), _number(value, "reply_to_message_id"))
 
 
 def _sender(value: Record, field: str, names: dict[str, str]) -> str:
@@ -110,7 +122,7 @@ def _kind(value: Record, words: str) -> tuple[Kind, str]:
     return Kind.UNKNOWN, as_json(value)
 
 
-def text_of(value: Value) -> str:
+def text_of(value: JsonValue) -> str:
     """Words of a text: a string, or a list of strings and styled pieces, joined as they stand."""
     if isinstance(value, str):
         return value

@@ -2,8 +2,8 @@
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import utc
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Top, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("wechat-json", "WeChat (WeFlow, echotrace)", "WeChat（WeFlow・echotrace）")
@@ -33,22 +33,22 @@ def read(source: JsonSource, hints: Hints) -> Log:
         key: as_text(source.top.paths.get(f"session.{key}")) for key in ("wxid", "nickname", "displayName", "type")
     }
     title = session["displayName"] or session["nickname"] or session["wxid"]
-    one = Conversation(title, [_entry(item, names) for item in source.items("messages.item")])
+    one = LogConversation(title, [_entry(item, names) for item in source.items("messages.item")])
     if "群" not in session["type"] and not session["wxid"].endswith("@chatroom"):
         one.partner = session["wxid"] or None
     return assemble(FORMAT, [one], hints, names=names, by_time=True)
 
 
-def _entry(item: Item, names: dict[str, str]) -> Entry:
+def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
     value = as_record(item.value)
     time, words, about = utc(value.get("createTime")), as_text(value.get("content")), as_text(value.get("type"))
     kind = next((kind for marks, kind in KINDS if any(mark in about for mark in marks)), Kind.UNKNOWN)
     sender = as_text(value.get("senderUsername")) or as_text(value.get("senderDisplayName"))
     if kind is Kind.SYSTEM or (value.get("isSend", 0) is None and kind is not Kind.TEXT):
-        return Entry(None, words, item.place, Kind.SYSTEM if kind is Kind.UNKNOWN else kind, time)
+        return LogEntry(None, words, item.place, Kind.SYSTEM if kind is Kind.UNKNOWN else kind, time)
     if not sender:
         return unread(item)
     names[sender] = as_text(value.get("senderDisplayName")) or names.get(sender, sender)
     if kind is Kind.TEXT and not words.strip():
         kind = Kind.UNKNOWN
-    return Entry(sender, words, item.place, kind, time, as_text(value.get("localId")) or None)
+    return LogEntry(sender, words, item.place, kind, time, as_text(value.get("localId")) or None)

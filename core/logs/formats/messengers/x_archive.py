@@ -6,8 +6,8 @@ import re
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.archive import Archive
 from core.logs.parsing.clock import written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format("x", "X (Twitter) direct messages", "X（Twitter）のダイレクトメッセージ")
@@ -28,7 +28,7 @@ def claims_archive(archive: Archive) -> bool:
 
 def read(source: JsonSource, hints: Hints) -> Log:
     """Every conversation of one script. People are ids: X writes no names."""
-    found: dict[str, Conversation] = {}
+    found: dict[str, LogConversation] = {}
     _gather(source, found)
     return assemble(FORMAT, found.values(), hints, by_time=True)
 
@@ -36,7 +36,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
 def read_archive(archive: Archive, hints: Hints) -> Log:
     """Every conversation of all scripts; the owner of the archive has a name, the others are ids."""
     owner, names = _owner(archive)
-    found: dict[str, Conversation] = {}
+    found: dict[str, LogConversation] = {}
     for name in archive.matching(*FILES):
         _gather(archive.json(name), found)
     for one in found.values():
@@ -57,17 +57,17 @@ def _owner(archive: Archive) -> tuple[str, dict[str, str]]:
     return "", {}
 
 
-def _gather(source: JsonSource, found: dict[str, Conversation]) -> None:
+def _gather(source: JsonSource, found: dict[str, LogConversation]) -> None:
     """Add the conversations of a script; one that goes on in another script is one conversation."""
     for item in source.items("item.dmConversation"):
         chat = as_record(item.value)
         identity = as_text(chat.get("conversationId"))
-        one = found.setdefault(identity, Conversation(identity))
+        one = found.setdefault(identity, LogConversation(identity))
         for event in as_list(chat.get("messages")):
-            one.entries.append(_entry(Item(len(one.entries) + 1, event)))
+            one.entries.append(_entry(JsonItem(len(one.entries) + 1, event)))
 
 
-def _entry(item: Item) -> Entry:
+def _entry(item: JsonItem) -> LogEntry:
     event = as_record(item.value)
     value = as_record(event.get("messageCreate"))
     sender = as_text(value.get("senderId"))
@@ -76,12 +76,12 @@ def _entry(item: Item) -> Entry:
         about = as_record(about)
         people = [as_text(about.get("initiatingUserId")), *map(as_text, as_list(about.get("userIds")))]
         words = " ".join(word for word in (action, as_text(about.get("name")), *people) if word)
-        return Entry(None, words, item.place, Kind.SYSTEM, written(about.get("createdAt")))
+        return LogEntry(None, words, item.place, Kind.SYSTEM, written(about.get("createdAt")))
     if not sender:
         return unread(item)
     words, time = _words(value), written(value.get("createdAt"))
     kind = Kind.TEXT if words else Kind.MEDIA if value.get("mediaUrls") else Kind.UNKNOWN
-    return Entry(sender, words, item.place, kind, time, as_text(value.get("id")) or None)
+    return LogEntry(sender, words, item.place, kind, time, as_text(value.get("id")) or None)
 
 
 def _words(value: Record) -> str:

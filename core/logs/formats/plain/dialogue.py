@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from core.logs.formats.plain.forms import BRACKETS, FEW_NAMES, Form, Head, depth, form_of, heads_of
-from core.logs.log import Format, Guess, Hints, Log, Note
+from core.logs.formats.plain.forms import BRACKETS, FEW_NAMES, DialogueForm, Head, depth, form_of, heads_of
+from core.logs.log import Format, Guess, Hints, Log, LogNote
 from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import Records, edges, split_records
 from core.logs.parsing.stamps import Clocks, clocks
@@ -60,7 +60,7 @@ def read(text: str, hints: Hints) -> Log:
 class _Reading:
     """Goes through the records once, from head to head."""
 
-    def __init__(self, records: Records, spoken: dict[int, Head], times: Clocks, form: Form) -> None:
+    def __init__(self, records: Records, spoken: dict[int, Head], times: Clocks, form: DialogueForm) -> None:
         self._records = records
         self._spoken = spoken
         self._times = times
@@ -139,7 +139,7 @@ def _book(lines: Sequence[str]) -> tuple[int, int]:
     return (persons[0] if persons else start), end
 
 
-def _forced(form: Form, lines: Sequence[str], where: range, names: frozenset[str]) -> dict[int, Head]:
+def _forced(form: DialogueForm, lines: Sequence[str], where: range, names: frozenset[str]) -> dict[int, Head]:
     """Heads of names that a person gave, whatever they look like."""
     return {i: head for i in where if (head := form.head(lines[i])) and head.name in names}
 
@@ -186,9 +186,9 @@ def _choices(names: tuple[str, ...], heads: dict[int, Head]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*names, *others[:MOST_CHOICES])))
 
 
-def _note(names: tuple[str, ...]) -> Note:
+def _note(names: tuple[str, ...]) -> LogNote:
     shown, shown_ja = ", ".join(names[:FEW_NAMES]), "・".join(names[:FEW_NAMES])
-    return Note(
+    return LogNote(
         f"Taken for names: {shown}. Correct them if one is no person.",
         f"名前とみなしたもの：{shown_ja}。人でないものがあれば直してください。",
     )

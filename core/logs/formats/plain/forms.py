@@ -39,7 +39,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class DialogueForm:
     """One way to write a dialogue. `pattern` has the groups name and words, and may have stamp."""
 
     id: str
@@ -68,14 +68,14 @@ class Form:
 
 _STAMPED = rf"(?:[\[(（]?(?P<stamp>{STAMP})[\])）]?[ \t\u3000]*(?:[-–|][ ])?)?"
 _NAME = rf"(?P<name>[^\s:：][^:：\n\t]{{0,{LONGEST_NAME - 1}}}?)"
-COLON = Form(
+COLON = DialogueForm(
     "colon",
     re.compile(
         rf"[ \t\u3000]*{_STAMPED}{_NAME}[ \u3000]*[:：](?!//|\\)[ \u3000]*(?P<words>.*)", re.DOTALL
     ),
     40,
 )  # fmt: skip
-BOLD = Form(
+BOLD = DialogueForm(
     "bold",
     re.compile(
         rf"(?:[-*#]+[ ])?[ ]?{_STAMPED}\*\*(?P<name>[^*:：\n]{{1,{LONGEST_NAME}}})(?:[:：]\*\*|\*\*[ ]?[:：])"
@@ -84,12 +84,12 @@ BOLD = Form(
     ),
     40,
 )
-LENTICULAR = Form(
+LENTICULAR = DialogueForm(
     "lenticular",
     re.compile(rf"[ \u3000]*{_STAMPED}【(?P<name>[^】\n]{{1,{LONGEST_NAME}}})】[ \u3000:：]*(?P<words>.*)", re.DOTALL),
     10,
 )
-ARROW = Form(
+ARROW = DialogueForm(
     "arrow",
     re.compile(
         rf"[ \u3000]*{_STAMPED}(?P<name>[^\s>＞<:：][^>＞<\n\t]{{0,19}}?)[ \u3000]*[>＞][ \u3000]*(?P<words>[^>＞].*)",
@@ -97,14 +97,16 @@ ARROW = Form(
     ),
     10,
 )
-BRACKETS = Form(
+BRACKETS = DialogueForm(
     "brackets",
     re.compile(r"[ \u3000]*(?P<name>[^\s「」『』（(][^「」『』\n]{0,19}?)[ \u3000]*(?P<words>「.*)", re.DOTALL),
     10,
 )
 FORMS = (COLON, BOLD, LENTICULAR, ARROW, BRACKETS)
 # A name on a line of its own, under a blank line. `plain` looks at its neighbours.
-ALONE = Form("alone", re.compile(rf"[ \u3000]*(?P<name>[^\s].{{0,{LONGEST_NAME - 1}}}?)[ \u3000]*(?P<words>)$"), 40)
+ALONE = DialogueForm(
+    "alone", re.compile(rf"[ \u3000]*(?P<name>[^\s].{{0,{LONGEST_NAME - 1}}}?)[ \u3000]*(?P<words>)$"), 40
+)
 
 
 def depth(words: str) -> int:
@@ -112,7 +114,7 @@ def depth(words: str) -> int:
     return words.count("「") - words.count("」")
 
 
-def heads_of(form: Form, lines: Sequence[str], first: int, end: int) -> dict[int, Head]:
+def heads_of(form: DialogueForm, lines: Sequence[str], first: int, end: int) -> dict[int, Head]:
     """Index → head of every line in lines[first:end] that may begin a message in `form`."""
     heads = {i: head for i in range(first, end) if (head := form.candidate(lines[i]))}
     if form is ALONE:
@@ -130,7 +132,7 @@ def _alone(lines: Sequence[str], i: int) -> bool:
     return above and i + 1 < len(lines) and bool(lines[i + 1].strip())
 
 
-def hits(form: Form, lines: Sequence[str]) -> int:
+def hits(form: DialogueForm, lines: Sequence[str]) -> int:
     """How many of `lines` begin a message: prefixes that repeat, or few of them on most lines."""
     heads = heads_of(form, lines, 0, len(lines))
     counts = Counter(head.name for head in heads.values())
@@ -146,7 +148,7 @@ def hits(form: Form, lines: Sequence[str]) -> int:
     return len(heads) if most else repeated if repeated >= 3 and form.rarest * repeated > written else 0
 
 
-def form_of(lines: Sequence[str]) -> tuple[Form, int]:
+def form_of(lines: Sequence[str]) -> tuple[DialogueForm, int]:
     """The form with the most heads, and how many; the name alone only where no other fits."""
     best, most = max(((form, hits(form, lines)) for form in FORMS), key=lambda found: found[1])
     alone = 0 if most else hits(ALONE, lines)

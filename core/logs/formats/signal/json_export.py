@@ -2,8 +2,8 @@
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import utc, written
-from core.logs.parsing.conversations import Conversation, Entry, assemble, unread
-from core.logs.parsing.json_source import Item, JsonSource, Record, Top, as_list, as_record, as_text
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
 
 FORMAT = Format(
@@ -27,11 +27,11 @@ def claims(top: Top) -> bool:
 def read(source: JsonSource, hints: Hints) -> Log:
     """Every record; who wrote a sigtop row that has no name is shown by number or id."""
     names: dict[str, str] = {}
-    found: dict[str, Conversation] = {}
+    found: dict[str, LogConversation] = {}
     make = _cli if source.top.records_have("envelope") else _row if source.top.records_have("sent_at") else _exported
     for item in source.records():
         chat, entry = make(item, names)
-        found.setdefault(chat, Conversation(chat)).entries.append(entry)
+        found.setdefault(chat, LogConversation(chat)).entries.append(entry)
     for one in found.values():
         others = {entry.sender for entry in one.entries if entry.sender and names.get(entry.sender) != OWNER}
         if len(others) == 1:
@@ -40,16 +40,16 @@ def read(source: JsonSource, hints: Hints) -> Log:
     return assemble(FORMAT, found.values(), hints, names=names, by_time=True)
 
 
-def _row(item: Item, names: dict[str, str]) -> tuple[str, Entry]:
+def _row(item: JsonItem, names: dict[str, str]) -> tuple[str, LogEntry]:
     """A row of Signal's own table."""
     value = as_record(item.value)
     kind, chat = as_text(value.get("type")), as_text(value.get("conversationId"))
     time, stamp = utc(value.get("sent_at")), as_text(value.get("sent_at"))
     words = as_text(value.get("body"))
     if kind == "call-history":
-        return chat, Entry(None, words, item.place, Kind.CALL, time)
+        return chat, LogEntry(None, words, item.place, Kind.CALL, time)
     if kind not in ("incoming", "outgoing"):
-        return chat, Entry(None, words or kind, item.place, Kind.SYSTEM, time) if kind else unread(item)
+        return chat, LogEntry(None, words or kind, item.place, Kind.SYSTEM, time) if kind else unread(item)
     if kind == "outgoing":
         sender, name = OWNER, OWNER
     else:
@@ -59,10 +59,10 @@ def _row(item: Item, names: dict[str, str]) -> tuple[str, Entry]:
     names[sender] = name
     quoted = as_text(as_record(value.get("quote")).get("id"))
     what = Kind.UNSENT if value.get("deletedForEveryone") else _kind(value, words)
-    return chat, Entry(sender, words, item.place, what, time, stamp, quoted or None)
+    return chat, LogEntry(sender, words, item.place, what, time, stamp, quoted or None)
 
 
-def _exported(item: Item, names: dict[str, str]) -> tuple[str, Entry]:
+def _exported(item: JsonItem, names: dict[str, str]) -> tuple[str, LogEntry]:
     """A line of signal-export. Quotes name no message, so there are no links."""
     value = as_record(item.value)
     sender, words = as_text(value.get("sender")), as_text(value.get("body")).rstrip("\n")
@@ -70,10 +70,10 @@ def _exported(item: Item, names: dict[str, str]) -> tuple[str, Entry]:
         return "", unread(item)
     names[sender] = sender
     time = written(value.get("date")) or utc(value.get("date"))
-    return "", Entry(sender, words, item.place, _kind(value, words), time)
+    return "", LogEntry(sender, words, item.place, _kind(value, words), time)
 
 
-def _cli(item: Item, names: dict[str, str]) -> tuple[str, Entry]:
+def _cli(item: JsonItem, names: dict[str, str]) -> tuple[str, LogEntry]:
     """A line of signal-cli: what came in, or what was sent from another device."""
     envelope = as_record(as_record(item.value).get("envelope"))
     source = (
@@ -90,13 +90,15 @@ def _cli(item: Item, names: dict[str, str]) -> tuple[str, Entry]:
     if not message:
         silent = next((key for key in SILENT if key in envelope), None)
         kind = Kind.CALL if "callMessage" in envelope else Kind.SYSTEM
-        return chat, Entry(None, silent or "", item.place, kind, time) if silent or kind is Kind.CALL else unread(item)
+        return chat, LogEntry(None, silent or "", item.place, kind, time) if silent or kind is Kind.CALL else unread(
+            item
+        )
     words = as_text(message.get("message"))
     names[source] = OWNER if sent else as_text(envelope.get("sourceName")) or source
     kind = Kind.UNSENT if "remoteDelete" in message else Kind.SYSTEM if "reaction" in message else _kind(message, words)
     stamp = as_text(message.get("timestamp"))
     quoted = as_text(as_record(message.get("quote")).get("id"))
-    return chat, Entry(
+    return chat, LogEntry(
         None if kind is Kind.SYSTEM else source, words, item.place, kind, time, stamp or None, quoted or None
     )
 

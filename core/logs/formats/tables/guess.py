@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.logs.formats.tables.table import DELIMITERS, Row, Table, parse_table, unique
-from core.logs.log import Format, Guess, Hints, LineCount, Log, Note
+from core.logs.formats.tables.table import DELIMITERS, Table, TableRow, parse_table, unique
+from core.logs.log import Format, Guess, Hints, LineCount, Log, LogNote
 from core.logs.parsing.stamps import DATE, clocks
 from core.messages import Kind, Message
 
@@ -165,7 +165,7 @@ def _named(names: Sequence[str]) -> bool:
     return bool(sender and _by_name(names, "text", (sender,)))
 
 
-def _chosen(head: _Header, body: Sequence[Row], hints: Hints) -> tuple[str, str, str]:
+def _chosen(head: _Header, body: Sequence[TableRow], hints: Hints) -> tuple[str, str, str]:
     """The columns of sender, text and time: a person's answer, else by name, else by what they hold."""
     if hints.columns is not None:
         answer = (*hints.columns, "", "", "")[:3]
@@ -187,7 +187,7 @@ def _chosen(head: _Header, body: Sequence[Row], hints: Hints) -> tuple[str, str,
     return sender, text, time
 
 
-def _clock_column(head: _Header, body: Sequence[Row], time: int) -> int:
+def _clock_column(head: _Header, body: Sequence[TableRow], time: int) -> int:
     """The column of clocks beside one of mere dates, -1 for none."""
     first = next((cell for row in body if (cell := _cell(row, time).strip())), "")
     if time < 0 or not re.fullmatch(DATE, first):
@@ -196,20 +196,20 @@ def _clock_column(head: _Header, body: Sequence[Row], time: int) -> int:
     return head.names.index(name) if name else -1
 
 
-def _stamp(row: Row, time: int, clock: int) -> str:
+def _stamp(row: TableRow, time: int, clock: int) -> str:
     stamp = _cell(row, time).strip()
     if clock >= 0:
         return f"{stamp} {_cell(row, clock).strip()}"
     return f"{stamp} 0:00" if re.fullmatch(DATE, stamp) else stamp
 
 
-def _cell(row: Row, place: int) -> str:
+def _cell(row: TableRow, place: int) -> str:
     return row.cells[place] if 0 <= place < len(row.cells) else ""
 
 
 def _guess(chosen: tuple[str, str, str], names: tuple[str, ...], certain: bool) -> Guess:
     sender, text, time = (name or "–" for name in chosen)
-    note = Note(
+    note = LogNote(
         f"Columns read: sender “{sender}”, text “{text}”, time “{time}”. Correct them if they are wrong.",
         f"読み取った列：送信者「{sender}」・本文「{text}」・日時「{time}」。違っていれば直してください。",
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from core.logs.formats.discord.kinds import service_kind
 from core.logs.formats.kakaotalk.kinds import INVITED, NOTICE
 from core.logs.formats.kakaotalk.kinds import classify as kakao_kind
-from core.logs.formats.tables.table import Row, parse_rows, parse_table
+from core.logs.formats.tables.table import TableRow, parse_rows, parse_table
 from core.logs.log import Format, Hints, LineCount, Log
 from core.logs.parsing.decode import edges
 from core.logs.parsing.stamps import clocks
@@ -39,7 +39,7 @@ class KnownTable:
         table = parse_table(text, "\t" if "\t" in first else ",")
         names: tuple[str, ...] = ()
         heads = marks = blank = unread = 0
-        body: list[tuple[Row, Cells]] = []
+        body: list[tuple[TableRow, Cells]] = []
         messages: list[Message] = []
         for row in table.rows:
             if row.blank:
@@ -63,7 +63,7 @@ class KnownTable:
         guesses = (times.guess,) if times.guess else ()
         return Log(self.FORMAT, tuple(self.replies(messages)), count, guesses)
 
-    def _is_header(self, row: Row) -> bool:
+    def _is_header(self, row: TableRow) -> bool:
         names = {edges(cell).lower() for cell in row.cells}
         return names.issuperset(self.columns)
 

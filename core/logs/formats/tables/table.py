@@ -14,7 +14,7 @@ PEEK_ROWS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """Cells, and where they stand: `line` from 1, `lines` taken (0 for a row that shares its line)."""
 
     cells: tuple[str, ...]
@@ -30,12 +30,12 @@ class Row:
 class Table:
     """All rows of a file. `total` counts its lines."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     delimiter: str
     total: int
 
 
-def parse_rows(text: str, delimiter: str) -> Iterator[Row]:
+def parse_rows(text: str, delimiter: str) -> Iterator[TableRow]:
     """Every row, quotes and line breaks in cells understood; never an error, whatever the text."""
     csv.field_size_limit(LARGEST_CELL)
     if "\n" not in text:
@@ -51,7 +51,7 @@ def parse_rows(text: str, delimiter: str) -> Iterator[Row]:
             return
         except csv.Error:
             cells = []  # a cell above the limit
-        yield Row(tuple(cells), done + 1, rows.line_num - done)
+        yield TableRow(tuple(cells), done + 1, rows.line_num - done)
         done = rows.line_num
 
 
@@ -78,7 +78,7 @@ def _regular(text: str, delimiter: str) -> float:
     return n / len(widths) + 0.01 * min(width, 10) if width >= 2 and len(widths) >= 2 else 0.0
 
 
-def _peek(text: str, delimiter: str) -> Iterator[Row]:
+def _peek(text: str, delimiter: str) -> Iterator[TableRow]:
     return parse_rows(text[:200_000], delimiter)
 
 
