@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from core.adapters.attach import activate_adapter
 from core.adapters.store import Adapter
 from core.errors import AppError, ModelError
+from core.models import caches
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
@@ -140,7 +141,7 @@ def _generate(order: _ReplyRequest, ids: "queue.SimpleQueue[int | None]") -> boo
     with torch.inference_mode():
         output = model.generate(
             input_ids=inputs,
-            past_key_values=prefixes.take(adapter, order.prompt),
+            **{caches.keyword(): prefixes.take(adapter, order.prompt)},
             return_dict_in_generate=True,
             attention_mask=torch.ones_like(inputs),
             eos_token_id=list(ending.token_ids) or None,
@@ -152,7 +153,7 @@ def _generate(order: _ReplyRequest, ids: "queue.SimpleQueue[int | None]") -> boo
             **_drawing(order.sampling),
         )
     ids = output.sequences[0].tolist()
-    prefixes.keep(adapter, ids, output.past_key_values)
+    prefixes.keep(adapter, ids, getattr(output, caches.keyword()))
     return not order.stopped and (ids[-1] in ending.token_ids or ended.met)
 
 

@@ -22,6 +22,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 from transformers.utils import can_return_tuple
 
 from core.errors import InputError
+from core.models import caches
 
 
 class TooLongError(InputError, ValueError):
@@ -39,7 +40,7 @@ class JapaneseStableLMAlphaConfig(Config):
     """config.json of the published models; the defaults are those of the 7B."""
 
     model_type = "japanese-stablelm-alpha"
-    keys_to_ignore_at_inference = ("past_key_values",)
+    keys_to_ignore_at_inference = caches.NAMES
 
     vocab_size: int = 65536
     hidden_size: int = 4096
@@ -120,15 +121,15 @@ class JapaneseStableLMAlphaAttention(nn.Module):
 
     def forward(
         self, x: torch.Tensor, mask: torch.Tensor | None, turn: tuple[Rotation, Rotation],
-        past_key_values: Cache | None,
+        cache: Cache | None,
     ) -> torch.Tensor:  # fmt: skip
         """[batch, seq, hidden] to the same. Keys are kept in the cache turned and scaled."""
         heads = self.config.num_attention_heads
         split = "batch seq (heads three size) -> three batch heads seq size"
         q, k, v = rearrange(self.query_key_value(x), split, heads=heads, three=3)
         q, k = turn[0](q), turn[1](k)
-        if past_key_values is not None:
-            k, v = past_key_values.update(k, v, self.layer_idx)
+        if cache is not None:
+            k, v = cache.update(k, v, self.layer_idx)
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
         found, _ = attend(self, q, k, v, mask, scaling=self.scaling, dropout=0.0)
         return self.dense(rearrange(found, "batch seq heads size -> batch seq (heads size)"))
@@ -174,10 +175,10 @@ class JapaneseStableLMAlphaLayer(GradientCheckpointingLayer):
 
     def forward(
         self, x: torch.Tensor, mask: torch.Tensor | None, turn: tuple[Rotation, Rotation], *,
-        past_key_values: Cache | None,
+        cache: Cache | None,
     ) -> torch.Tensor:  # fmt: skip
         """[batch, seq, hidden] to the same."""
-        attended = self.attention(self.input_layernorm(x), mask, turn, past_key_values)
+        attended = self.attention(self.input_layernorm(x), mask, turn, cache)
         if not self.parallel:
             x, attended = x + attended, 0.0
         return x + self.mlp(self.post_attention_layernorm(x)) + attended
@@ -190,7 +191,7 @@ class JapaneseStableLMAlphaPreTrainedModel(PreTrainedModel):
     base_model_prefix = "transformer"
     supports_gradient_checkpointing = True
     _no_split_modules = ("JapaneseStableLMAlphaLayer",)
-    _skip_keys_device_placement = ("past_key_values",)
+    _skip_keys_device_placement = caches.NAMES
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
@@ -222,40 +223,47 @@ class JapaneseStableLMAlphaModel(JapaneseStableLMAlphaPreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         position_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
-        past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         use_cache: bool | None = None,
         output_hidden_states: bool | None = None,
+        past_key_values: Cache | None = None,
         **kwargs: object,
     ) -> BaseModelOutputWithPast:
-        """`input_ids` or `inputs_embeds`; padding may stand on either side. Raises TooLongError."""
+        """`input_ids` or `inputs_embeds`; padding may stand on either side. Raises TooLongError.
+
+        `past_key_values` is the name that transformers before 5.24 has for `cache`.
+        """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
         x = self.embed_in(input_ids) if inputs_embeds is None else inputs_embeds
-        past_key_values = self._cache(past_key_values, use_cache)
-        seen = past_key_values.get_seq_length() if past_key_values is not None else 0
+        cache = self._cache(past_key_values if cache is None else cache, use_cache)
+        seen = cache.get_seq_length() if cache is not None else 0
         if seen + x.shape[1] > self.config.max_position_embeddings:
             raise TooLongError(int(seen + x.shape[1]), self.config.max_position_embeddings)
         if position_ids is None:
             position_ids = (seen + torch.arange(x.shape[1], device=x.device))[None]
-        mask = create_causal_mask(self.config, x, attention_mask, past_key_values, position_ids)
+        mask = create_causal_mask(self.config, x, attention_mask, cache, position_ids)
         turn = rotations(self.config, position_ids)
         states = [x]
         for layer in self.layers:
-            x = layer(x, mask, turn, past_key_values=past_key_values)
+            x = layer(x, mask, turn, cache=cache)
             states.append(x)
         x = states[-1] = self.final_layer_norm(x)
         return BaseModelOutputWithPast(
             last_hidden_state=x,
-            past_key_values=past_key_values,
             hidden_states=tuple(states) if output_hidden_states else None,
+            **{caches.keyword(): cache},
         )
 
     def _cache(self, given: Cache | None, wanted: bool | None) -> Cache | None:
-        """The cache to fill: the one that was given, or a new one where it is wanted."""
+        """The cache to fill: the one that was given, or a new one where it is wanted.
+
+        None where layers will be run again for their gradients, which would fill it twice.
+        """
+        if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
+            return None
         wanted = self.config.use_cache if wanted is None else wanted
-        if given is not None or not wanted or (self.gradient_checkpointing and self.training):
-            return given
-        return DynamicCache(config=self.config)
+        return DynamicCache(config=self.config) if given is None and wanted else given
 
 
 class JapaneseStableLMAlphaForCausalLM(JapaneseStableLMAlphaPreTrainedModel, GenerationMixin):
@@ -282,11 +290,12 @@ class JapaneseStableLMAlphaForCausalLM(JapaneseStableLMAlphaPreTrainedModel, Gen
         attention_mask: torch.Tensor | None = None,
         position_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
-        past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         labels: torch.Tensor | None = None,
         use_cache: bool | None = None,
         output_hidden_states: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
+        past_key_values: Cache | None = None,
         **kwargs: object,
     ) -> CausalLMOutputWithPast:
         """Logits [batch, seq, vocab], of the last `logits_to_keep` positions unless it is 0; with `labels`, the loss.
@@ -294,16 +303,18 @@ class JapaneseStableLMAlphaForCausalLM(JapaneseStableLMAlphaPreTrainedModel, Gen
         Raises TooLongError.
         """
         found = self.transformer(
-            input_ids, attention_mask, position_ids, inputs_embeds, past_key_values, use_cache, output_hidden_states
-        )
+            input_ids, attention_mask, position_ids, inputs_embeds, cache, use_cache, output_hidden_states,
+            past_key_values,
+        )  # fmt: skip
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
         logits = self.embed_out(found.last_hidden_state[:, kept])
         loss = None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
         return CausalLMOutputWithPast(
-            loss=loss, logits=logits, past_key_values=found.past_key_values, hidden_states=found.hidden_states
-        )
+            loss=loss, logits=logits, hidden_states=found.hidden_states,
+            **{caches.keyword(): getattr(found, caches.keyword())},
+        )  # fmt: skip
 
 
 AutoConfig.register(JapaneseStableLMAlphaConfig.model_type, JapaneseStableLMAlphaConfig)

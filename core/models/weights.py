@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.catalogue.catalogue import EASY, MOST, this_machine
-from core.models import model_errors
+from core.models import caches, model_errors
 from core.models.options import NO_REMOTE_CODE, LoadOptions, Quantization, Trust
 from core.models.precision import bitsandbytes_config, device_name, dtype_for, keep_unpacked
 from core.models.sizing.dims import ModelDims, model_dims
@@ -72,7 +72,7 @@ def read_model(
         keep_unpacked(model)
     if "device_map" not in placed:
         model.to(device)
-    return model.requires_grad_(False).eval()
+    return caches.accept_cache_keyword(model.requires_grad_(False).eval())
 
 
 def placement(

@@ -33,7 +33,7 @@ DATE = "26 Jul 2024"
 
 @dataclass(frozen=True)
 class MessageText:
-    """A message to render: its role and its words, wrapped by `ChatTemplate.message_text`. It may hold several words."""
+    """A message to render: its role and its text, wrapped by `ChatTemplate.message_text`; several may be joined."""
 
     role: str
     wrapped: str

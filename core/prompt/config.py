@@ -24,7 +24,7 @@ class PromptConfig:
     examples: tuple[Turn, ...] = ()
     """Exchanges that show how the persona talks; the first to go when the window is full."""
     parts: tuple[str, ...] = ()
-    """Which parts of a `RetrievedContext` a prompt may carry. A trained adapter's prompt config names those its rows had."""
+    """Which parts of a `RetrievedContext` a prompt may carry; a trained adapter names those its rows had."""
     template: str = "auto"
     """Which chat template; see `core.prompt.chat_template.resolve_template`. A trained adapter names a definite one."""
     separator: str = "\n"

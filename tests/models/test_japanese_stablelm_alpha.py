@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.models import caches
 from core.models.auto import AutoConfig, AutoModelForCausalLM
 from core.models.japanese_stablelm_alpha import TooLongError
 from core.settings import ROOT
@@ -166,12 +167,18 @@ def test_the_reference_sees_every_part_of_the_model(
         assert np.abs(other - right).max() / np.abs(right).max() > 1e-3, change
 
 
+def read(out: object) -> object:
+    """The cache of what the model has read."""
+    return getattr(out, caches.keyword())
+
+
 @torch.no_grad()
-def test_a_cache_gives_the_same_logits(model: torch.nn.Module, text: list[int], right: np.ndarray) -> None:
+@pytest.mark.parametrize("name", caches.NAMES)
+def test_a_cache_gives_the_same_logits(model: torch.nn.Module, text: list[int], right: np.ndarray, name: str) -> None:
     out = model(torch.tensor([text[:10]]), use_cache=True)
     logits = [out.logits[0]]
     for start, end in ((10, 11), (11, 17), (17, 24)):
-        out = model(torch.tensor([text[start:end]]), past_key_values=out.past_key_values)
+        out = model(torch.tensor([text[start:end]]), **{name: read(out)})
         logits.append(out.logits[0])
     assert relative_error(torch.cat(logits), right) < 1e-5
 
@@ -185,7 +192,7 @@ def test_padding_on_the_left_changes_nothing(
     mask[0, :9] = 0
     given = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)} if positions == "given" else {}
     first = model(tokens[:, :20], attention_mask=mask[:, :20], **{k: v[:, :20] for k, v in given.items()})
-    rest = model(tokens[:, 20:], attention_mask=mask, past_key_values=first.past_key_values,
+    rest = model(tokens[:, 20:], attention_mask=mask, **{caches.keyword(): read(first)},
                  **{k: v[:, 20:] for k, v in given.items()})  # fmt: skip
     logits = torch.cat([first.logits, rest.logits], dim=1)
     assert relative_error(logits[0, 9:], right) < 1e-5
@@ -211,7 +218,7 @@ def test_more_than_it_can_read_is_an_error(model: torch.nn.Module) -> None:
     full = torch.zeros(1, 128, dtype=torch.long)
     out = model(full)
     for more in ({"input_ids": torch.zeros(1, 129, dtype=torch.long)},
-                 {"input_ids": full[:, :1], "past_key_values": out.past_key_values}):  # fmt: skip
+                 {"input_ids": full[:, :1], caches.keyword(): read(out)}):  # fmt: skip
         with pytest.raises(TooLongError, match="129 tokens are more than the 128") as raised:
             model(**more)
         assert isinstance(raised.value, ValueError) and "129" in raised.value.ja
@@ -252,8 +259,8 @@ def test_checkpointing_gives_the_same_gradients(folder: Path, text: list[int]) -
     for checkpointing in (False, True):
         model = load(folder).train()
         if checkpointing:
-            model.gradient_checkpointing_enable()
-            assert model.is_gradient_checkpointing
+            (getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable)()
+            assert model.transformer.gradient_checkpointing or model.transformer.layers[0].gradient_checkpointing
         model(tokens, labels=tokens).loss.backward()
         gradients.append([weight.grad for weight in model.parameters()])
     assert all(grad is not None for grad in gradients[0])

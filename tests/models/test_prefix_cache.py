@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.chat.engine import Engine
+from core.models import caches
 from core.models.loading import LoadedModel, ModelStore
 from core.models.prefix_cache import LEAST_TOKENS, PrefixCache
 from tests.chat.test_engine import GREEDY, NEVER, make_adapter
@@ -70,7 +71,7 @@ def plain(loaded: LoadedModel, prompt: tuple[int, ...]) -> str:
     with torch.inference_mode():
         out = loaded.model.generate(
             input_ids=torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=int), pad_token_id=0,
-            do_sample=False, max_new_tokens=GREEDY.max_new_tokens, eos_token_id=None,
+            do_sample=False, max_new_tokens=GREEDY.max_new_tokens, eos_token_id=None, use_cache=False,
         )  # fmt: skip
     text = loaded.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True)
     return text.replace("\ufffd", "").strip()
@@ -101,7 +102,7 @@ def test_what_goes_on_exactly_is_reused_past_a_sliding_window(base: Path, monkey
 
     with torch.inference_mode():
         ids = list(range(100))
-        prefixes.keep("", ids, loaded.model(input_ids=torch.tensor([ids])).past_key_values)
+        prefixes.keep("", ids, getattr(loaded.model(input_ids=torch.tensor([ids])), caches.keyword()))
         assert prefixes.take("", ids[:99]) is None
         assert prefixes.take("", [*ids[:80], 5, 6]) is None
         assert prefixes.take("", [*ids, 5]).get_seq_length() == 100
@@ -140,15 +141,15 @@ def test_memory_is_bounded_and_the_oldest_goes_first(base: Path) -> None:
 
     loaded = random_model("llama", base)
     with torch.inference_mode():
-        caches = [loaded.model(input_ids=torch.tensor([[n] * 40])).past_key_values for n in range(4)]
-    one = sum(layer.keys.nbytes + layer.values.nbytes for layer in caches[0].layers)
+        read = [getattr(loaded.model(input_ids=torch.tensor([[n] * 40])), caches.keyword()) for n in range(4)]
+    one = sum(layer.keys.nbytes + layer.values.nbytes for layer in read[0].layers)
     prefixes = PrefixCache(most_bytes=3 * one)
-    for n, cache in enumerate(caches):
+    for n, cache in enumerate(read):
         prefixes.keep("", [n] * 40, cache)
     assert prefixes.take("", [0] * 41) is None
     assert all(prefixes.take("", [n] * 41) is not None for n in (1, 2, 3))
     tight = PrefixCache(most_bytes=one - 1)
-    tight.keep("", [0] * 40, caches[0])
+    tight.keep("", [0] * 40, read[0])
     assert tight.take("", [0] * 41) is None
 
 
@@ -157,7 +158,7 @@ def test_a_short_beginning_is_not_worth_the_search(base: Path) -> None:
 
     loaded, prefixes = random_model("llama", base), PrefixCache()
     with torch.inference_mode():
-        cache = loaded.model(input_ids=torch.tensor([[5] * 40])).past_key_values
+        cache = getattr(loaded.model(input_ids=torch.tensor([[5] * 40])), caches.keyword())
     prefixes.keep("", [5] * 40, cache)
     assert prefixes.take("", [5] * (LEAST_TOKENS - 1) + [6] * 30) is None
     assert prefixes.take("", [5] * LEAST_TOKENS + [6] * 30).get_seq_length() == LEAST_TOKENS

@@ -9,7 +9,8 @@ from core.train.config.train_config import RULES, TrainConfig
 
 WRONG = {
     "learning_rate": 0, "epochs": 0, "rank": 0, "alpha": -1, "dropout": 1.0, "target": "", "batch_size": 2.5,
-    "tokens_per_micro_batch": True, "max_length": 1, "warmup_ratio": float("nan"), "weight_decay": -0.1, "scheduler": "zigzag",
+    "tokens_per_micro_batch": True, "max_length": 1,
+    "warmup_ratio": float("nan"), "weight_decay": -0.1, "scheduler": "zigzag",
     "rslora": 1, "dora": "yes", "max_grad_norm": -1, "loraplus_ratio": 0.5, "neftune_alpha": -5,
     "seed": -1, "eval_every": -1, "save_every": "2",
     "loss_on": "nothing", "prompt_loss_weight": 0.8, "samples": -1,

@@ -66,8 +66,10 @@ def preamble_text(kind: PreambleKind, name: str, text: str = "", *, language: st
     `text` says who the persona is ("古代ギリシャの哲学者ソクラテス"); a whole sentence is taken as it stands.
     Without a `language` ("ja" or "en") the letters of the name or the text decide.
 
-    >>> preamble_text("address", "ソクラテス"), preamble_text("statement", "ソクラテス", "古代ギリシャの哲学者ソクラテス")
-    ('ソクラテスさん。', 'あなたは古代ギリシャの哲学者ソクラテスです。')
+    >>> preamble_text("address", "ソクラテス")
+    'ソクラテスさん。'
+    >>> preamble_text("statement", "ソクラテス", "古代ギリシャの哲学者ソクラテス")
+    'あなたは古代ギリシャの哲学者ソクラテスです。'
     """
     who = " ".join(text.split()) or name
     if kind == "none" or not who:

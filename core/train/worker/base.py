@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
+from core.models import caches
 from core.models.model_errors import cannot_load
 from core.models.precision import bfloat16_on_gpu, bitsandbytes_config, keep_unpacked, overflows_in_float16
 from core.models.sizing.dims import ModelDims
@@ -60,7 +61,7 @@ def load_base(spec: JobSpec) -> Base:
         if out_of_memory(error):
             raise
         raise cannot_load(spec.base, error, trust=spec.trust) from error
-    _attend_fast(model, spec.config, precision)
+    _attend_fast(caches.accept_cache_keyword(model), spec.config, precision)
     window = getattr(config.get_text_config(), "max_position_embeddings", None) or spec.config.max_length
     return Base(model, tokenizer, model.num_parameters(), window, precision, getattr(config, "_commit_hash", None))
 
@@ -80,7 +81,8 @@ def with_adapter(base: Base, config: TrainConfig, start: Path | None = None) -> 
     if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=config.gradient_checkpointing)
     elif config.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
+        # From 5.24 on it has another name, and the old one warns.
+        (getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable)()
         model.enable_input_require_grads()
     names = config.target.replace(" ", "").split(",")
     set_seed(config.seed)

@@ -182,7 +182,8 @@ def trainer_for(folder: RunFolder, work: TrainingSetup, stop: "Stop") -> "tuple[
             report, _samples(folder, work, args),
             *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else []),
         ],
-        "asked": stop.asked, "tokens_per_micro_batch": config.tokens_per_micro_batch, "loraplus_ratio": config.loraplus_ratio,
+        "asked": stop.asked, "tokens_per_micro_batch": config.tokens_per_micro_batch,
+        "loraplus_ratio": config.loraplus_ratio,
     }  # fmt: skip
     if work.pairs is None:
         return PersonaTrainer(work.model, args, **settings), report
