@@ -13,15 +13,15 @@ ENV PYTHONUNBUFFERED=1 \
 WORKDIR /app
 
 # torch alone first, because only it differs: PyPI's build for Linux brings CUDA along (several GB).
-COPY requirements.txt ./
+COPY requirements.txt constraints.txt ./
 RUN set -eu; \
     case "$DEVICE" in \
         cpu) where="--index-url https://download.pytorch.org/whl/cpu" ;; \
         cuda) where="" ;; \
         *) echo "DEVICE is cpu or cuda, not '$DEVICE'" >&2; exit 1 ;; \
     esac; \
-    pip install $where "$(grep '^torch==' requirements.txt)"; \
-    pip install -r requirements.txt
+    pip install --no-deps $where "$(grep '^torch==' requirements.txt)"; \
+    pip install -c constraints.txt -r requirements.txt
 
 COPY app.py LICENSE ./
 COPY core core

@@ -6,9 +6,11 @@ ARGS ?=
 PY := .venv/bin/python
 APP_READY := .venv/.app-ready
 DEV_READY := .venv/.dev-ready
+NEWEST := .venv-newest
+FROM ?= .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-heavy test-all lint format clean
+.PHONY: help run test test-heavy test-all test-newest lint format constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +27,16 @@ test-heavy: $(DEV_READY) ## Run the heavier tests, which `make test` leaves out
 test-all: $(DEV_READY) ## Run every test
 	@$(PY) -m pytest -m "" $(ARGS)
 
+# What the ranges of requirements*.txt give today, in an environment of its own.
+test-newest: ## Run the tests with the newest versions allowed, and say which they are
+	@$(call environment,$(NEWEST)); \
+	echo "Installing the newest versions into $(NEWEST) ..."; \
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--upgrade --upgrade-strategy eager -r requirements-dev.txt; \
+	$(NEWEST)/bin/python -m pytest $(ARGS) && result=0 || result=$$?; \
+	$(NEWEST)/bin/python .ci/constraints.py differ; \
+	exit $$result
+
 lint: $(DEV_READY) ## Check style
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -33,18 +45,21 @@ format: $(DEV_READY) ## Put the code in the project's format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-clean: ## Remove the environment and caches, never what you made (workspace/)
-	@rm -rf .venv .pytest_cache .ruff_cache
+constraints: ## Write the versions in .venv, or FROM=.venv-newest, into constraints.txt
+	@$(FROM)/bin/python .ci/constraints.py write $(ARGS)
+
+clean: ## Remove the environments and caches, never what you made (workspace/)
+	@rm -rf .venv $(NEWEST) .pytest_cache .ruff_cache
 
 # The stamps are touched last, so an install that was cut short is done again.
-$(DEV_READY): requirements-dev.txt requirements.txt
+$(DEV_READY): requirements-dev.txt requirements.txt constraints.txt
 	@$(call prepare,requirements-dev.txt)
 
-$(APP_READY): requirements.txt
+$(APP_READY): requirements.txt constraints.txt
 	@$(call prepare,requirements.txt)
 
-# On a terminal pip shows its progress; in a log it is quiet.
-define prepare
+# environment FOLDER: a Python with pip there; kept where it is whole.
+define environment
 command -v $(PYTHON) >/dev/null 2>&1 || \
 	{ echo "Omokage needs Python 3.10 or newer, and there is no '$(PYTHON)' here; name another with PYTHON=..." >&2; exit 1; }; \
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -52,9 +67,14 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	{ echo "This Python lacks venv or ensurepip: install the package python3-venv (on Debian and Ubuntu: sudo apt install python3-venv), then run make again." >&2; exit 1; }; \
 set -e; \
+$(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1)
+endef
+
+# prepare REQUIREMENTS: in .venv, in exactly the tested versions. On a terminal pip shows its progress; in a log it is quiet.
+define prepare
+$(call environment,.venv); \
 echo "Installing $(1) into .venv; the first time this takes some minutes and some gigabytes ..."; \
-$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv; \
 quiet=; [ -t 1 ] || quiet=--quiet; \
-$(PY) -m pip install $$quiet --disable-pip-version-check -r $(1); \
+$(PY) -m pip install $$quiet --disable-pip-version-check -c constraints.txt -r $(1); \
 touch $(APP_READY) $@
 endef
