@@ -51,9 +51,10 @@ def write_rows(path: Path, count: int) -> None:
 
 def measure(path: Path, folder: Path, how: str) -> dict[str, float]:
     """One process: `disk` makes the files or finds them, then reads 2,000 rows; `memory` holds all rows."""
+    from core.data.rows import read_turns
     from core.models.tokenizers.check import load_tokenizer
     from core.train.worker.encoded import encode_file
-    from core.train.worker.rows import RowEncoder, encode, read_turns
+    from core.train.worker.rows import RowEncoder, encode
 
     prompt_config = PromptConfig(
         persona="Mika", description="A calm friend who likes tea.", user="Ken", context_window=512

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.catalogue.bundled import FOLDER
+from core.data.rows import read_turns
 from core.messages import Turn, to_chat_messages
 from core.models.tokenizers.check import load_tokenizer
 from core.prompt.config import PromptConfig
@@ -27,7 +28,7 @@ from core.train.config.train_config import TrainConfig
 from core.train.events import Done, Step, read
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker.base import base_dims
-from core.train.worker.rows import encode, read_turns
+from core.train.worker.rows import encode
 from core.workspace import read_json
 
 RESULTS = Path(__file__).parent / "results" / "estimate.json"

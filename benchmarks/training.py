@@ -262,8 +262,8 @@ def _plain_loss(asked: Asked, rows: list[Example]) -> float:
     with torch.no_grad():
         for row in rows:
             ids, labels = torch.tensor([list(row.ids)]), torch.tensor([list(row.labels)])
-            total += model(input_ids=ids, labels=labels).loss.item() * row.learned
-    return total / sum(row.learned for row in rows)
+            total += model(input_ids=ids, labels=labels).loss.item() * row.loss_tokens
+    return total / sum(row.loss_tokens for row in rows)
 
 
 def _peak_resident() -> int:
@@ -285,7 +285,7 @@ def _ceiling(model: "torch.nn.Module", rows: list[Example], seconds: float) -> f
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     tied = model.get_input_embeddings().weight.data_ptr() == model.get_output_embeddings().weight.data_ptr()
     body = sum(p.numel() for p in model.parameters()) - trained - head * (1 if tied else 2)
-    tokens, learned = sum(len(row.ids) for row in rows), sum(row.learned for row in rows)
+    tokens, learned = sum(len(row.ids) for row in rows), sum(row.loss_tokens for row in rows)
     needed = 4 * body * tokens + 4 * head * learned + 6 * trained * tokens
     device = "cuda" if torch.cuda.is_available() else "cpu"
     size = 8192 if device == "cuda" else 2048

@@ -5,12 +5,12 @@ messages; people write several in a row (A A A B B A B), and a persona may too. 
 what the prompt is made from.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["user", "assistant"]  # "assistant" is the persona, as in every chat template
 
@@ -50,14 +50,14 @@ class Message:
 class Turn:
     """What one side said before the other spoke: one or more messages, never none.
 
-    `name` is set for people of a group, who share the role "user". `learned` is False for words of the
-    persona that a training row holds as context only.
+    `name` is set for people of a group, who share the role "user". `trained` is False for words of the
+    persona that a training row holds as context only: the one place that says so.
     """
 
     role: Role
     messages: tuple[str, ...]
     name: str | None = None
-    learned: bool = True
+    trained: bool = True
 
     def __post_init__(self) -> None:
         if not self.messages:
@@ -75,19 +75,31 @@ def to_chat_messages(turns: Iterable[Turn]) -> list[dict[str, str | int]]:
     return [
         {"role": turn.role, "content": text}
         | ({"name": turn.name} if turn.name else {})
-        | ({} if turn.learned else {"weight": 0})
+        | ({} if turn.trained else {"weight": 0})
         for turn in turns
         for text in turn.messages
     ]
 
 
-def from_chat_messages(messages: Iterable[dict[str, str | int]]) -> list[Turn]:
-    """The inverse of `to_chat_messages`: neighbours of one role, name and weight become one turn."""
+def from_chat_messages(messages: Iterable[Mapping[str, Any]]) -> list[Turn]:
+    """The inverse of `to_chat_messages`: neighbours of one role, name and weight become one turn.
+
+    Raises ValueError, KeyError or TypeError for what is not such messages.
+    """
     return [
-        Turn(role, tuple(message["content"] for message in run), name, learned)
-        for (role, name, learned), run in groupby(messages, key=_turn_of)
+        Turn(role, tuple(_content(message) for message in run), name, trained)
+        for (role, name, trained), run in groupby(messages, key=_turn_of)
     ]
 
 
-def _turn_of(message: dict[str, str | int]) -> tuple[str, str | None, bool]:
-    return message["role"], message.get("name"), message["role"] != "assistant" or message.get("weight") != 0
+def _turn_of(message: Mapping[str, Any]) -> tuple[Role, str | None, bool]:
+    role = message["role"]
+    if role not in ("user", "assistant"):
+        raise ValueError(f"a conversation has no role {role!r:.40}")
+    return role, message.get("name"), role != "assistant" or message.get("weight") != 0
+
+
+def _content(message: Mapping[str, Any]) -> str:
+    if not isinstance(message["content"], str):
+        raise TypeError(f"content has to be text, not {message['content']!r:.40}")
+    return message["content"]

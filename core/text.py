@@ -1,9 +1,9 @@
-"""Text as it is compared: the same for full and half width, upper and lower case, hiragana and katakana.
+"""Which language a text is in, and text as it is compared."""
 
-Only for matching; what is shown or learned is never folded.
-"""
-
+import re
 import unicodedata
+
+JAPANESE = re.compile("[ぁ-ヿ一-鿿々]")
 
 # Katakana to hiragana: the two blocks lie 0x60 apart. ヷ to ヺ have no hiragana; ー and the marks stay.
 _KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
@@ -11,7 +11,9 @@ _UNSEEN = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF,
 
 
 def normalize_for_match(text: str) -> str:
-    """`text` for comparing.
+    """`text` for comparing: one form for full and half width, upper and lower case, hiragana and katakana.
+
+    Only for matching; what is shown or trained on keeps its form.
 
     >>> normalize_for_match("ﾈｺ") == normalize_for_match("ねこ") == normalize_for_match("ネコ")
     True
@@ -19,3 +21,12 @@ def normalize_for_match(text: str) -> str:
     'cat'
     """
     return unicodedata.normalize("NFKC", text).translate(_UNSEEN).casefold().translate(_KANA)
+
+
+def is_japanese(text: str) -> bool:
+    """Whether `text` holds kana or kanji: how names and descriptions choose between the two languages.
+
+    >>> is_japanese("ソクラテス"), is_japanese("Socrates")
+    (True, False)
+    """
+    return bool(JAPANESE.search(text))

@@ -37,9 +37,9 @@ class Correction:
         return Pair(self.context, self.chosen, self.rejected, adapter=self.adapter, persona=persona)
 
     def row(self) -> Row:
-        """As a training row: only the corrected reply is learned."""
-        targets = (*(False for _ in self.context), True)
-        return Row(0, None, (*self.context, Turn("assistant", self.chosen)), targets=targets)
+        """As a training row: only the corrected reply is trained on."""
+        context = (replace(turn, trained=turn.role == "user") for turn in self.context)
+        return Row(0, None, (*context, Turn("assistant", self.chosen)))
 
 
 def corrections(conversations: Iterable[Conversation]) -> list[Correction]:

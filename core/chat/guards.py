@@ -9,6 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
+from core.text import is_japanese
+
 LONGEST_OVERLAP = 30  # characters of the persona's text that a reply may hold in a row
 
 # On text without white space, invisible characters, case and width. Each asks for what no small talk asks for.
@@ -34,7 +36,6 @@ INJECTIONS = re.compile(
 )
 INVISIBLE = re.compile(r"[\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 
-JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-鿿]")
 DEFLECTIONS = {
     "ja": (
         "うーん、その話はよく分からないな。それより、さっきの続きを聞かせて。",
@@ -61,7 +62,7 @@ def is_prompt_injection(text: str) -> bool:
 
 def deflection(lines: dict[str, tuple[str, ...]], asked: str, number: int) -> str:
     """One of the `lines`, in the language of what was `asked`, another one for the next `number`."""
-    fitting = lines["ja" if JAPANESE.search(asked) else "en"]
+    fitting = lines["ja" if is_japanese(asked) else "en"]
     return fitting[number % len(fitting)]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import get_args
 
 from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, PreambleKind, preamble_text, write_samples
-from core.data.io.store import FILES, INFO, info_of, write_set
+from core.data.io.store import FILES, INFO, info_of, prompt_config_for, write_set
 from core.data.ledger import LABELS
 from core.data.prepare import Prepared, prepare
 from core.data.privacy.replace import counts
@@ -127,10 +127,12 @@ def _prepared(log: Log, recipe: Recipe, options: argparse.Namespace) -> tuple[Pr
     """The rows, and the name of the model whose tokenizer measured them."""
     from core.catalogue.bundled import FOLDER, NAME
     from core.models.tokenizers.check import load_tokenizer
-    from core.prompt import PromptConfig, token_counter
+    from core.prompt import token_counter
 
     tokenizer = load_tokenizer(options.model or str(FOLDER))
-    prompt_config = PromptConfig(options.persona, options.description, context_window=options.budget)
+    prompt_config = prompt_config_for(
+        None, context_window=options.budget, persona=options.persona, description=options.description
+    )
     prepared = prepare(
         log, options.persona, meter=token_counter(prompt_config, tokenizer), budget=options.budget, recipe=recipe
     )  # fmt: skip

@@ -25,7 +25,7 @@ class TurnSlice:
     turn: Turn
     positions: tuple[int, ...]
     tokens: int
-    target: bool
+    trained: bool
 
     @property
     def own(self) -> bool:
@@ -67,28 +67,25 @@ class RowBuilder:
         return [self._row(session, piece) for piece in pieces]
 
     def _row(self, session: Session, piece: Sequence[TurnSlice]) -> Row:
-        targets = tuple(placed.target for placed in piece)
-        plain = all(placed.target == placed.own for placed in piece)
         return Row(
             session.number,
             self.messages[piece[0].positions[0]].time,
-            tuple(placed.turn for placed in piece),
+            tuple(replace(placed.turn, trained=placed.trained or not placed.own) for placed in piece),
             tuple(placed.positions for placed in piece),
             tuple(placed.tokens for placed in piece),
-            () if plain else targets,
         )
 
     def _turns(self, usable: Sequence[int]) -> Iterator[TurnSlice]:
         for sender, run in groupby(usable, key=lambda i: self.messages[i].sender):
             positions = tuple(run)
             if sender == self.persona:
-                yield self._own(positions, target=not self.frequent.issuperset(positions))
+                yield self._own(positions, trained=not self.frequent.issuperset(positions))
             else:
                 yield self._others(positions)
 
-    def _own(self, positions: tuple[int, ...], *, target: bool) -> TurnSlice:
+    def _own(self, positions: tuple[int, ...], *, trained: bool) -> TurnSlice:
         turn = Turn("assistant", self._burst(positions))
-        return TurnSlice(turn, positions, self.counter.turn(turn), target)
+        return TurnSlice(turn, positions, self.counter.turn(turn), trained)
 
     def _others(self, positions: tuple[int, ...]) -> TurnSlice:
         message = self.messages[positions[0]]
@@ -133,7 +130,7 @@ class RowBuilder:
 
     def _ended(self, piece: Sequence[TurnSlice], shown: int) -> Iterator[list[TurnSlice]]:
         """The piece up to the last turn that is learned; nothing when there is none."""
-        last = max((k for k, placed in enumerate(piece) if placed.target), default=-1)
+        last = max((k for k, placed in enumerate(piece) if placed.trained), default=-1)
         for placed in piece[max(last + 1, shown) :]:
             self._leave([placed], Outcome.FREQUENT if placed.own else Outcome.OUTSIDE)
         if last >= 0:
@@ -142,7 +139,7 @@ class RowBuilder:
     def _context(self, before: Sequence[TurnSlice], size: int) -> list[TurnSlice]:
         """The last turns of the row before, as context for a row whose first exchange takes `size` tokens."""
         wanted = before[-self.recipe.context :] if self.recipe.context else ()
-        return [replace(placed, target=False) for placed in _last_that_fit(wanted, self.room - size)]
+        return [replace(placed, trained=False) for placed in _last_that_fit(wanted, self.room - size)]
 
     def _windows(self, turns: Sequence[TurnSlice], *, pair: bool, each: bool) -> Iterator[list[TurnSlice]]:
         """A piece for each turn of the persona, or for each of its messages: it, and what was said before."""
@@ -164,20 +161,20 @@ class RowBuilder:
                 near = heard[-len(reach) :] if reach else []
                 self._leave(near[: max(len(near) + len(said) - len(fits), 0)], Outcome.TOO_LONG)
                 yield self._with_answered(fits, (), self.room)
-            past = [*past, *heard, replace(placed, target=False)][-self.recipe.most_turns :] if whole else []
+            past = [*past, *heard, replace(placed, trained=False)][-self.recipe.most_turns :] if whole else []
             heard = []
         self._leave(heard, Outcome.UNANSWERED)
 
     def _outcome_without_row(self, sample: TurnSlice) -> Outcome | None:
         if sample.tokens > self.room:
             return Outcome.TOO_LONG
-        return None if sample.target else Outcome.FREQUENT
+        return None if sample.trained else Outcome.FREQUENT
 
     def _samples(self, placed: TurnSlice) -> Iterator[list[TurnSlice]]:
         """Each message of a burst, behind those before it as one turn of context."""
         for k, position in enumerate(placed.positions):
-            said = [self._own(placed.positions[:k], target=False)] if k else []
-            yield [*said, self._own((position,), target=position not in self.frequent)]
+            said = [self._own(placed.positions[:k], trained=False)] if k else []
+            yield [*said, self._own((position,), trained=position not in self.frequent)]
 
     def _fitting(self, turns: Sequence[TurnSlice], room: int) -> list[TurnSlice]:
         """The last of `turns` that a row may have and that fit `room`."""

@@ -141,12 +141,12 @@ def _enter(book: LedgerBuilder, parts: Splits) -> None:
     for rows, fate in split:
         for row in rows:
             for k, positions in enumerate(row.positions):
-                if row.is_learned(k):
+                if row.is_trained(k):
                     book.enter(positions, fate)
     for rows, _ in split:
         for row in rows:
             for k, positions in enumerate(row.positions):
-                if not row.is_learned(k):
+                if not row.is_trained(k):
                     book.enter(filter(book.start, positions), Outcome.CONTEXT)
 
 

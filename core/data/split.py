@@ -46,8 +46,9 @@ def split_validation(rows: Sequence[Row], share: float = SHARE) -> tuple[tuple[R
     if not rows or share <= 0:
         return tuple(rows), ()
     by_session = _last_sessions(rows, share)
-    total = sum(row.learned for row in rows)
-    if by_session and sum(row.learned for row in rows[by_session:]) <= min(MOST * share, 1 - share / 2) * total:
+    total = sum(row.trained_messages for row in rows)
+    kept_aside = sum(row.trained_messages for row in rows[by_session:])
+    if by_session and kept_aside <= min(MOST * share, 1 - share / 2) * total:
         return tuple(rows[:by_session]), tuple(rows[by_session:])
     return _last_messages(rows, max(1, round(share * total)))
 
@@ -58,11 +59,11 @@ def _last_sessions(rows: Sequence[Row], share: float) -> int:
     for i, row in enumerate(rows):
         begins.setdefault(row.session, i)
     firsts = list(begins.values())
-    total = sum(row.learned for row in rows)
+    total = sum(row.trained_messages for row in rows)
     wanted = max(1, round(share * len(firsts)))
     while wanted < len(firsts):
         begin = firsts[-wanted]
-        if sum(row.learned for row in rows[begin:]) >= LEAST * share * total:
+        if sum(row.trained_messages for row in rows[begin:]) >= LEAST * share * total:
             return begin
         wanted += 1
     return 0
@@ -71,9 +72,9 @@ def _last_sessions(rows: Sequence[Row], share: float) -> int:
 def _last_messages(rows: Sequence[Row], wanted: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """The last rows with `wanted` messages of the persona; the first of them is divided to fit."""
     train, held = list(rows), []
-    while wanted > 0 and len(train) > 1 and train[-1].learned <= wanted:
+    while wanted > 0 and len(train) > 1 and train[-1].trained_messages <= wanted:
         held.append(train.pop())
-        wanted -= held[-1].learned
+        wanted -= held[-1].trained_messages
     turn = _divide(train[-1], wanted) if wanted > 0 else 0
     if turn:
         keep, give = train.pop().split(turn)
@@ -88,6 +89,6 @@ def _divide(row: Row, wanted: int) -> int:
     """The turn behind which the end of `row` holds `wanted` messages of the persona, as nearly as
     whole exchanges allow (but at least one exchange on each side); 0 when there is only one.
     """
-    borders = [k + 1 for k in range(len(row.turns) - 1) if row.is_learned(k)]
-    sizes = {k: row.learned_in(range(k, len(row.turns))) for k in borders}
+    borders = [k + 1 for k in range(len(row.turns) - 1) if row.is_trained(k)]
+    sizes = {k: row.trained_messages_in(range(k, len(row.turns))) for k in borders}
     return min(borders, key=lambda k: (abs(sizes[k] - wanted), -k), default=0)

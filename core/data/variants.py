@@ -162,7 +162,6 @@ def _lined(row: Row, line: str, meter: RowCounter) -> Row:
     said = Turn("user", (line,))
     return replace(
         row, turns=(said, *row.turns), positions=((), *row.positions), tokens=(meter.turn(said), *row.tokens),
-        targets=(False, *row.targets) if row.targets else (),
     )  # fmt: skip
 
 

@@ -10,10 +10,10 @@ from core.messages import Turn
 from core.models.sampling import Sampling
 from core.personas.lorebook import book_from, book_to_json
 from core.personas.persona import Persona
+from core.prompt.config import YOU
 from core.workspace import Workspace, read_json, safe_name, write_bytes, write_json
 
 BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
-YOU = {"ja": "あなた", "en": "You"}
 LONGEST_DESCRIPTION = 20_000  # characters; what fits the window is the prompt's business
 
 

@@ -4,7 +4,6 @@ Text is tokenised in stretches that end where a persona's words begin and end: w
 then, token for token, the beginning of what a row trains on.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,12 +14,12 @@ from core.prompt.config import PromptConfig
 from core.prompt.context import NO_CONTEXT, RetrievedContext
 from core.prompt.encoder import SegmentEncoder, encoder_for
 from core.prompt.segments import Part, Prompt, Segment
+from core.text import is_japanese
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 SPEECH = ("examples", "turns", "new")
-JAPANESE = re.compile("[ぁ-ヿ一-鿿]")
 HEADINGS: dict[str, tuple[str, str]] = {
     "knowledge": ("知っていること:", "What you know:"),
     "timeline": ("これまでの出来事:", "What happened so far:"),
@@ -55,7 +54,7 @@ def section(prompt_config: PromptConfig, part: str, lines: Sequence[str], layout
         return ""
     names = (prompt_config.persona, prompt_config.user)
     heading = HEADINGS[part][
-        0 if JAPANESE.search(prompt_config.description + prompt_config.persona + prompt_config.user) else 1
+        0 if is_japanese(prompt_config.description + prompt_config.persona + prompt_config.user) else 1
     ]
     return "\n".join((heading, *(f"- {layout.said(' '.join(line.split()), names)}" for line in lines)))
 
@@ -77,7 +76,7 @@ def render_segments(
     script.add("timeline", always, section(prompt_config, "timeline", told.timeline, layout))
     # Words of the persona that a row holds as context are shown like examples: without loss.
     spoken: list[tuple[Part, Turn]] = [("examples", turn) for turn in contents.examples]
-    spoken += [("turns" if turn.learned else "examples", turn) for turn in contents.turns]
+    spoken += [("turns" if turn.trained else "examples", turn) for turn in contents.turns]
     if reply and contents.turns and contents.turns[-1].role == "user":
         spoken[-1] = ("new", contents.turns[-1])
     for part, turn in spoken:

@@ -42,7 +42,7 @@ class Started:
     steps: int
     rows: int
     validation_rows: int
-    learned_tokens: int
+    loss_tokens: int
     """Tokens with loss in one epoch."""
     parameters: int
     trainable: int

@@ -1,7 +1,6 @@
 """What the Data tab shows of a log, as HTML: the file, and a row. Every text is escaped."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from html import escape
 from itertools import islice
@@ -11,7 +10,7 @@ from core.data.rows import Row
 from core.logs.detect import FORMATS
 from core.logs.log import Log, LogNote
 from core.models.loading import LoadedModel
-from core.prompt import render
+from core.train.worker.rows import encode
 from tabs.data.open_log import Added, OpenLog
 from tabs.data.rows import prompt_config_of
 from tabs.ui import html_parts
@@ -115,9 +114,10 @@ def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, 
     place = t(language, "data.place", n=f"{number:,}", all=f"{len(rows):,}")
     where = "　".join(filter(None, (_moment(chosen.start), t(language, "data.session", n=f"{chosen.session + 1:,}"))))
     head = f'<p class="row-head num"><b>{escape(place)}</b><span class="muted">{escape(where)}</span></p>'
+    partly = any(not turn.trained for turn in chosen.turns)
     legend = "".join(
         f'<span><span class="dot fate-{dot}"></span>{escape(t(language, f"data.legend_{name}"))}</span>'
-        for dot, name in ((css, css), ("you", "context"), *((("grey", "own_context"),) if chosen.targets else ()))
+        for dot, name in ((css, css), ("you", "context"), *((("grey", "own_context"),) if partly else ()))
     )
     figures = f"<span>{escape(_learned(opened, chosen, loaded, split, language))}</span>"
     return (
@@ -128,17 +128,16 @@ def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, 
 
 def _bubbles(chosen: Row, css: str) -> str:
     """The turns; what the persona said and is not learned looks like context."""
-    own = (css if chosen.is_learned(k) else "context" for k in range(len(chosen.turns)))
+    own = (css if chosen.is_trained(k) else "context" for k in range(len(chosen.turns)))
     return "".join(html_parts.bubbles((turn,), kind) for turn, kind in zip(chosen.turns, own, strict=True))
 
 
 def _learned(opened: OpenLog, chosen: Row, loaded: LoadedModel | None, split: Split, language: str) -> str:
     if loaded is None:
         return ""
-    turns = [replace(turn, learned=chosen.is_learned(k) or turn.role == "user") for k, turn in enumerate(chosen.turns)]
-    prompt = render(prompt_config_of(opened, loaded, language), turns, loaded.tokenizer, training=True)
+    found = encode([chosen.turns], prompt_config_of(opened, loaded), loaded.tokenizer, max_length=loaded.context)
     key = "data.tokens_learned" if split == "train" else "data.tokens_validation"
-    return t(language, key, n=f"{sum(prompt.loss_mask):,}", all=f"{len(prompt.ids):,}")
+    return t(language, key, n=f"{found.loss_tokens:,}", all=f"{sum(found.examples.lengths):,}")
 
 
 def _moment(start: datetime | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from core.data.io.export import PreambleKind, preamble_text
+from core.data.io.store import prompt_config_for
 from core.data.prepare import prepare
 from core.data.recipe import Recipe
 from core.data.rows import RowCounter
@@ -63,10 +64,10 @@ def open_log(
     return _with_rows(opened, loaded, language, report)
 
 
-def prompt_config_of(opened: OpenLog, loaded: LoadedModel, language: str) -> PromptConfig:
+def prompt_config_of(opened: OpenLog, loaded: LoadedModel) -> PromptConfig:
     """What the rows are rendered with, here as in training."""
-    return PromptConfig(
-        opened.persona, opened.description, user=t(language, "persona.you"), context_window=loaded.context
+    return prompt_config_for(
+        None, context_window=loaded.context, persona=opened.persona, description=opened.description
     )
 
 
@@ -125,7 +126,7 @@ class CountingProgress:
 def _with_rows(opened: OpenLog, loaded: LoadedModel, language: str, report: Callable[[str], None]) -> OpenLog:
     total = max(len(opened.log.messages), 1)
     try:
-        prompt_config = prompt_config_of(opened, loaded, language)
+        prompt_config = prompt_config_of(opened, loaded)
         counting = CountingProgress(
             token_counter(prompt_config, loaded.tokenizer), opened.sizes,
             lambda n: report(t(language, "data.making", percent=f"{n / total:.0%}")),

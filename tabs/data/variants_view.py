@@ -79,7 +79,7 @@ def _compared(
     opened: OpenLog, loaded: LoadedModel, language: str, report: Callable[[str], None]
 ) -> tuple[Compared, ...]:  # fmt: skip
     grid, made = VariantGrid(), []
-    measure = token_counter(prompt_config_of(opened, loaded, language), loaded.tokenizer)
+    measure = token_counter(prompt_config_of(opened, loaded), loaded.tokenizer)
     counting = CountingProgress(measure, opened.sizes, lambda _: None)
     described = opened.description if opened.persona in opened.choices.descriptions else ""
     for one in variants(

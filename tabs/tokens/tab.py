@@ -1,12 +1,15 @@
 """Tokens: how much fits, what becomes a token, and which tokens a row teaches."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import gradio as gr
 
+from core.data.io.store import prompt_config_for
+from core.data.rows import read_turns
 from core.errors import InputError
-from core.prompt import PromptConfig, render
-from core.prompt.token_text import count_tokens, spell, split
+from core.prompt.token_text import count_tokens, split
+from core.train.worker.rows import encode
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
@@ -54,20 +57,20 @@ class TokenHandlers:
     def row(
         self, key: str, dataset: str, number: float, ids: bool, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> tuple:
-        """A row of a data set as it is trained: (coloured tokens with the learned ones marked, figures, slider)."""
+        """A row of a data set as it is trained: (its tokens with those that carry loss marked, slider)."""
         visitor = self.services.visitor(key, request, token)
         if not dataset:
-            return self._no_rows(visitor), "", gr.Slider(visible=False)
+            return self._no_rows(visitor), gr.Slider(visible=False)
         loaded = self.services.models.current()
         saved = self.services.datasets.get(visitor.owner, dataset)
-        rows = self.services.datasets.read_rows(visitor.owner, dataset, "train")
-        at = max(0, min(int(number or 1), len(rows)) - 1)
-        prompt_config = PromptConfig(saved.info.persona, saved.info.description, context_window=loaded.context)
-        prompt = render(prompt_config, rows[at].turns, loaded.tokenizer, training=True)
-        shown = html_parts.tokens(spell(prompt.ids, loaded.tokenizer), learned=prompt.loss_mask, ids=ids)
-        learned = t(visitor.language, "tokens.learned", n=f"{sum(prompt.loss_mask):,}", all=f"{len(prompt.ids):,}")
-        slider = gr.Slider(minimum=1, maximum=max(len(rows), 2), value=at + 1, visible=len(rows) > 1)
-        return shown, f'<p class="muted num">{learned}</p>', slider
+        count = saved.info.train_rows
+        at = max(1, min(int(number or 1), count))
+        turns = next(islice(read_turns(saved.file("train")), at - 1, None))
+        prompt_config = prompt_config_for(saved.info, context_window=loaded.context)
+        found = encode([turns], prompt_config, loaded.tokenizer, max_length=loaded.context)
+        shown = "".join(prompt_html.example(row, loaded.tokenizer, visitor.language, ids=ids) for row in found.examples)
+        slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)
+        return shown, slider
 
     @shows_errors
     def datasets(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> gr.Dropdown:
@@ -118,14 +121,13 @@ def build(services: Services, shared: Shared) -> None:
                 dataset = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="tokens-dataset")
                 number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False)
                 row = gr.HTML(padding=False, elem_id="tokens-row")
-                row_figures = gr.HTML(padding=False)
         with gr.Column(scale=4, min_width=250), gr.Column(elem_classes="card"):
             gr.Markdown(t_client("tokens.figures"), elem_classes="title")
             figures = gr.HTML(padding=False, elem_id="tokens-figures")
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     typed = ([shared.key, text, ids], [shown, figures])
-    row_shown = ([shared.key, dataset, number, ids], [row, row_figures, number])
+    row_shown = ([shared.key, dataset, number, ids], [row, number])
     gr.on([text.change, ids.change], handlers.inspect, *typed, trigger_mode="always_last", **quiet)
     shared.arrived.then(handlers.inspect, *typed, **quiet)
     prompt.click(handlers.prompt, [shared.key, shared.conversation, ids], [shown, figures], **quiet)

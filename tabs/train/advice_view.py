@@ -6,15 +6,15 @@ from html import escape
 from itertools import islice
 
 from core.catalogue.catalogue import entry_of
-from core.data.io.store import SavedDataSet
+from core.data.io.store import SavedDataSet, prompt_config_for
+from core.data.rows import read_turns
 from core.errors import ModelError
 from core.models.sizing.dims import ModelDims
-from core.prompt import PromptConfig
 from core.train.config.advice import Recommendation, fit, recommend
 from core.train.config.estimate import FREE, GB, RowLengths, this_device, training_memory, training_seconds
 from core.train.config.train_config import TrainConfig
 from core.train.worker.base import base_dims
-from core.train.worker.rows import encode, read_turns
+from core.train.worker.rows import encode
 from tabs.train import settings
 from tabs.train.base import BaseModel
 from tabs.ui.services import Services
@@ -108,11 +108,13 @@ def _shape(base: BaseModel) -> ModelDims | None:
 
 
 def _sizes(services: Services, base: BaseModel, saved: SavedDataSet) -> RowLengths:
-    prompt_config = PromptConfig(saved.info.persona, saved.info.description)
     rows = islice(read_turns(saved.file("train")), LOOKED_AT)
     tokenizer = services.models.current().tokenizer
     length = max(16, min(base.window, TrainConfig().max_length))
-    return RowLengths.of(encode(rows, prompt_config, tokenizer, max_length=length).examples, saved.info.train_rows)
+    return RowLengths.of(
+        encode(rows, prompt_config_for(saved.info, context_window=length), tokenizer, max_length=length).examples,
+        saved.info.train_rows,
+    )
 
 
 def _muted(text: str) -> str:

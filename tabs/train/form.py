@@ -5,6 +5,7 @@ from html import escape
 
 import gradio as gr
 
+from core.data.io.store import prompt_config_for
 from core.errors import AppError, InputError, ModelError
 from core.train.config.run_file import going_on
 from tabs.train import files, settings
@@ -56,7 +57,7 @@ class FormHandlers:
             return ("",) * 4
         info = self.services.datasets.get(visitor.owner, dataset).info
         name = free_name(self.services, visitor.owner, dataset)
-        return name, info.persona, info.description, t(visitor.language, "persona.you")
+        return name, info.persona, info.description, prompt_config_for(info, context_window=1).user
 
     @shows_errors
     def advise(

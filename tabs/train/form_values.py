@@ -1,11 +1,11 @@
 """What stands in the form, as an order for a training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.adapters.store import Adapter
-from core.data.io.store import SavedDataSet
+from core.data.io.store import SavedDataSet, prompt_config_for
 from core.errors import InputError
 from core.personas import LONGEST_DESCRIPTION
 from core.prompt import PromptConfig
@@ -15,7 +15,6 @@ from core.workspace import check_name, safe_name
 from tabs.train import settings
 from tabs.train.base import BaseModel, find_base
 from tabs.ui.services import Services
-from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 
@@ -44,7 +43,7 @@ def request_of(services: Services, visitor: Visitor, asked: FormValues) -> RunRe
     adapter = services.adapters.get(visitor.owner, asked.start_from) if asked.start_from else None
     if adapter:
         config = going_on(config, adapter.folder, found.source)
-    prompt_config = prompt_config_of(asked, saved, found, visitor.language, adapter)
+    prompt_config = prompt_config_of(asked, saved, found, adapter)
     named = (asked.name or "").strip()
     name = check_name(named) if named else free_name(services, visitor.owner, saved.folder.name)
     spec = JobSpec(found.source, saved.folder, prompt_config, config, name, found.revision, trust=found.trust)
@@ -59,7 +58,7 @@ def chosen_dataset(services: Services, visitor: Visitor, asked: FormValues) -> S
 
 
 def prompt_config_of(
-    asked: FormValues, saved: SavedDataSet, base: BaseModel, language: str, adapter: Adapter | None = None
+    asked: FormValues, saved: SavedDataSet, base: BaseModel, adapter: Adapter | None = None
 ) -> PromptConfig:
     """The prompt config of the form, on that of the adapter that is gone on from."""
     if len(asked.description or "") > LONGEST_DESCRIPTION:
@@ -67,15 +66,11 @@ def prompt_config_of(
             f"The description has {len(asked.description)} characters; {LONGEST_DESCRIPTION} are allowed.",
             f"説明が {len(asked.description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
         )
-    plain = (adapter and adapter.prompt_config) or PromptConfig("")
-    return replace(
-        plain,
-        persona=(asked.persona or "").strip() or saved.info.persona,
-        description=(asked.description or "").strip(),
-        user=(asked.user or "").strip() or t(language, "persona.you"),
-        context_window=base.window,
-        reply_reserve=min(plain.reply_reserve, base.window // 2),
-    )
+    return prompt_config_for(
+        saved.info, context_window=base.window, persona=(asked.persona or "").strip(),
+        description=(asked.description or "").strip(), user=(asked.user or "").strip(),
+        like=adapter.prompt_config if adapter else None,
+    )  # fmt: skip
 
 
 def free_name(services: Services, owner: str, dataset: str) -> str:

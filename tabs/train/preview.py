@@ -6,12 +6,12 @@ from itertools import islice
 
 import gradio as gr
 
-from core.prompt.token_text import spell
-from core.train.worker.rows import IGNORED, Example, encode, read_turns
+from core.data.rows import read_turns
+from core.train.worker.rows import encode
 from tabs.train import settings
 from tabs.train.base import find_base
 from tabs.train.form_values import FormValues, chosen_dataset, prompt_config_of
-from tabs.ui import html_parts
+from tabs.ui import html_parts, prompt_html
 from tabs.ui.errors import shows_errors
 from tabs.ui.services import Services
 from tabs.ui.text import t, t_client
@@ -40,22 +40,15 @@ class PreviewHandlers:
         count = saved.info.train_rows
         at = max(1, min(int(number or 1), count))
         turns = next(islice(read_turns(saved.file("train")), at - 1, None))
-        prompt_config = prompt_config_of(filled, saved, base, language)
+        prompt_config = prompt_config_of(filled, saved, base)
         tokenizer = self.services.models.current().tokenizer
         found = encode(
             [turns], replace(prompt_config, template="auto"), tokenizer, max_length=min(config.max_length, base.window),
             loss_on=config.loss_on, context_weight=config.prompt_loss_weight,
         )  # fmt: skip
         slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)
-        blocks = [_block(example, tokenizer, language) for example in found.examples]
+        blocks = [prompt_html.example(row, tokenizer, language) for row in found.examples]
         return slider, "".join(blocks) or f'<p class="warn">{escape(t(language, "train.preview_nothing"))}</p>'
-
-
-def _block(example: Example, tokenizer: object, language: str) -> str:
-    learned = t(language, "tokens.learned", n=f"{example.learned:,}", all=f"{len(example.ids):,}")
-    weights = example.weights or [float(label != IGNORED) for label in example.labels]
-    drawn = html_parts.tokens(spell(example.ids, tokenizer), learned=list(weights), ids=False)
-    return f'<p class="muted num">{escape(learned)}</p>{drawn}'
 
 
 def build(services: Services, shared_key: gr.State, asked: list[gr.components.Component]) -> None:

@@ -1,4 +1,4 @@
-"""A prompt as HTML: the bar of its html_parts, and its exact text or tokens, part by part."""
+"""A prompt as HTML: the bar of its parts, and its exact text or tokens, part by part."""
 
 from html import escape
 from itertools import groupby
@@ -11,6 +11,8 @@ from tabs.ui.text import t
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from core.train.worker.rows import Example
 
 
 def budget(prompt: Prompt, language: str, *, over: bool = False) -> str:
@@ -33,6 +35,16 @@ def budget(prompt: Prompt, language: str, *, over: bool = False) -> str:
     lost = "".join(f'<p class="muted">{escape(note)}</p>' for note in notes)
     bar = f'<div class="bar" role="img" aria-label="{used}">{bits}</div>'
     return f'{bar}<p class="muted num">{used}</p>{html_parts.ledger(rows)}{lost}'
+
+
+def example(row: "Example", tokenizer: "PreTrainedTokenizerBase", language: str, *, ids: bool = False) -> str:
+    """A row as training reads it: how many of its tokens carry loss, and which."""
+    from core.train.worker.rows import IGNORED
+
+    counts = t(language, "tokens.learned", n=f"{row.loss_tokens:,}", all=f"{len(row.ids):,}")
+    weights = row.weights or [float(label != IGNORED) for label in row.labels]
+    drawn = html_parts.tokens(spell(row.ids, tokenizer), learned=list(weights), ids=ids)
+    return f'<p class="muted num">{escape(counts)}</p>{drawn}'
 
 
 def _next_out(prompt: Prompt, piece: Segment, language: str) -> str:

@@ -41,7 +41,7 @@ def test_a_rewritten_reply_is_preferred_to_what_it_was() -> None:
 def test_only_the_corrected_words_are_learned() -> None:
     (one,) = corrections([replies("a").edited(2, "b")])
     weights = [message.get("weight") for message in one.row().to_json()["messages"]]
-    assert weights == [0, None, None] and one.row().learned == 1
+    assert weights == [0, None, None] and one.row().trained_messages == 1
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,8 @@ def test_rewritten_replies_become_a_data_set_or_join_one(tmp_path: Path) -> None
     joined = add_rows(datasets, ME, lessons[:1], to=new.folder.name, persona="x", description="x")
     assert joined.folder.name != new.folder.name and joined.info.train_rows == 10
     rows = datasets.read_rows(ME, joined.folder.name, "train")
-    assert rows[-1].turns[-1] == Turn("assistant", ("b0",)) and rows[-1].targets == (False, False, True)
+    assert rows[-1].turns[-1] == Turn("assistant", ("b0",))
+    assert [turn.trained for turn in rows[-1].turns] == [False, True, True]
     assert len({row.session for row in rows}) == 10 and joined.info.persona == "Mika"
     with pytest.raises(InputError, match="No reply has been rewritten"):
         add_rows(datasets, ME, [], to="", persona="Mika", description="")

@@ -106,7 +106,7 @@ def test_a_frequent_reply_stays_in_the_talk_as_context():
     prepared = make(*said, shape="conversation")
     row = prepared.train[0]
     assert len(prepared.train) == 1 and len(row.turns) == len(said)
-    assert row.learned == ALWAYS + 1 and prepared.ledger.counts[Outcome.CONTEXT] == 61 + 60 - ALWAYS
+    assert row.trained_messages == ALWAYS + 1 and prepared.ledger.counts[Outcome.CONTEXT] == 61 + 60 - ALWAYS
     entries = [m for m in row.to_json()["messages"] if m["role"] == "assistant"]
     assert sum(m.get("weight") == 0 for m in entries) == 60 - ALWAYS
 
@@ -114,7 +114,7 @@ def test_a_frequent_reply_stays_in_the_talk_as_context():
 def test_a_row_does_not_end_with_what_is_only_context():
     said = [*talk("AP"), *[m for _ in range(60) for m in (say("A", "ね"), say("P", "うん"))]]
     prepared = make(*said, shape="conversation")
-    assert prepared.train[0].is_learned(len(prepared.train[0].turns) - 1)
+    assert prepared.train[0].is_trained(len(prepared.train[0].turns) - 1)
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,10 @@ def test_every_message_has_one_fate_and_the_rows_agree(messages, recipe, budget)
     shown = {i for row in every_row(prepared) for positions in row.positions for i in positions}
     assert shown - learned(prepared).keys() == {i for i, fate in enumerate(ledger.outcomes) if fate is Outcome.CONTEXT}
     for row in every_row(prepared):
-        assert row.learned and row.is_learned(len(row.turns) - 1)
+        assert row.trained_messages and row.is_trained(len(row.turns) - 1)
         assert sum(row.tokens) + Letters.prefix_tokens <= budget
         assert len({messages[i].part for positions in row.positions for i in positions}) == 1
-        assert all(messages[i].sender == "P" for k, at in enumerate(row.positions) if row.is_learned(k) for i in at)
+        assert all(messages[i].sender == "P" for k, at in enumerate(row.positions) if row.is_trained(k) for i in at)
 
 
 SPLITS = (Outcome.LEARNED, Outcome.VALIDATION, Outcome.TEST)
@@ -77,7 +77,7 @@ def learned(prepared: Prepared) -> dict[int, Outcome]:
     for rows, fate in zip((prepared.train, prepared.validation, prepared.test), SPLITS, strict=True):
         for row in rows:
             for k, positions in enumerate(row.positions):
-                for i in positions if row.is_learned(k) else ():
+                for i in positions if row.is_trained(k) else ():
                     assert i not in found
                     found[i] = fate
     return found

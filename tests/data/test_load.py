@@ -85,7 +85,7 @@ def test_words_that_are_only_context_stay_so(tmp_path):
     rows = make(shape="window").train
     write_samples(tmp_path / "rows.jsonl", rows, Export("messages"))
     loaded = load_set(tmp_path / "rows.jsonl")
-    assert [row.learned for row in loaded.rows["train"]] == [1] * len(loaded.rows["train"])
+    assert [row.trained_messages for row in loaded.rows["train"]] == [1] * len(loaded.rows["train"])
 
 
 def test_what_was_pushed_is_pulled(shelf, saved, fake):

@@ -26,7 +26,7 @@ def make(*messages: Message, budget: int = 1000, **choices: object) -> Prepared:
 def text(row: Row) -> str:
     """Turns as text: messages joined by /, the learned turns in brackets."""
     said = ["/".join(turn.messages) for turn in row.turns]
-    return " ".join(f"[{words}]" if row.is_learned(k) else words for k, words in enumerate(said))
+    return " ".join(f"[{words}]" if row.is_trained(k) else words for k, words in enumerate(said))
 
 
 def texts(prepared: Prepared) -> list[str]:
@@ -103,7 +103,8 @@ def test_each_message_of_a_burst_can_be_a_row_of_its_own():
 def test_a_burst_can_be_written_as_one_message():
     prepared = make(*talk("AAPPP"), burst="separator", separator=" ／ ")
     assert [turn.messages for turn in prepared.train[0].turns] == [("A0 ／ A1",), ("P2 ／ P3 ／ P4",)]
-    assert prepared.ledger.counts == {Outcome.LEARNED: 3, Outcome.CONTEXT: 2} and prepared.train[0].learned == 3
+    assert prepared.ledger.counts == {Outcome.LEARNED: 3, Outcome.CONTEXT: 2}
+    assert prepared.train[0].trained_messages == 3
 
 
 def test_train_dev_and_test_follow_each_other_in_time():

@@ -51,7 +51,7 @@ def check(prepared: Prepared, messages: tuple[Message, ...]) -> None:
     ledger = prepared.ledger
     assert ledger.missing == 0 and len(ledger.outcomes) == len(messages) == sum(ledger.counts.values())
     for rows, fate in ((prepared.train, Outcome.LEARNED), (prepared.validation, Outcome.VALIDATION)):
-        assert sum(row.learned for row in rows) == ledger.counts.get(fate, 0)
+        assert sum(row.trained_messages for row in rows) == ledger.counts.get(fate, 0)
     rows = prepared.train + prepared.validation
     context = sum(len(turn.messages) for row in rows for turn in row.turns if turn.role == "user")
     assert context == ledger.counts.get(Outcome.CONTEXT, 0)

@@ -89,7 +89,8 @@ def test_a_row_that_the_persona_opens_gets_the_line_before_it():
     )
     rows = with_preamble(made.prepared, made.preamble, Letters()).train
     assert [row.turns[0].messages for row in rows] == [("P,",)] * 3  # no language: the name's letters decide
-    assert [row.learned for row in rows] == [1, 1, 1] and all(row.is_learned(len(row.turns) - 1) for row in rows)
+    assert [row.trained_messages for row in rows] == [1, 1, 1]
+    assert all(row.is_trained(len(row.turns) - 1) for row in rows)
 
 
 def test_a_grid_without_a_variant_is_told():

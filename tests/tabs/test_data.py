@@ -175,7 +175,7 @@ def test_every_message_has_one_fate_and_none_is_missing(tab: Tab) -> None:
     figures = {label: int(n.replace(",", "")) for label, n in cells}
     assert figures.pop("行方不明") == 0
     assert figures.pop("合計") == sum(figures.values()) == 1522
-    assert figures["学ぶ"] == sum(row.learned for row in tab.opened.prepared.train)
+    assert figures["学ぶ"] == sum(row.trained_messages for row in tab.opened.prepared.train)
 
 
 def test_an_upload_leaves_the_cache_at_once_and_clears_its_field(tab: Tab) -> None:
@@ -399,7 +399,7 @@ def test_a_row_tells_what_the_prompt_of_training_masks(tab: Tab) -> None:
     tab.upload(CHAT)
     loaded = tab.services.models.current()
     turns = tab.opened.prepared.train[0].turns
-    prompt = render(prompt_config_of(tab.opened, loaded, "ja"), turns, loaded.tokenizer, training=True)
+    prompt = render(prompt_config_of(tab.opened, loaded), turns, loaded.tokenizer, training=True)
     assert f"{len(prompt.ids)} トークン中 {sum(prompt.loss_mask)} を学ぶ" in tab.shown["row"]
     assert 0 < sum(prompt.loss_mask) < len(prompt.ids) <= tab.opened.budget
 

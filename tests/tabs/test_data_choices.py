@@ -110,7 +110,9 @@ def test_each_shape_changes_the_rows_and_keeps_every_message(tab: Tab) -> None:
 def test_what_the_persona_said_before_is_shown_as_context(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(gap=1440, shape="window")
-    number = next(n for n, row in enumerate(tab.opened.prepared.train, 1) if row.targets)
+    number = next(
+        n for n, row in enumerate(tab.opened.prepared.train, 1) if any(not turn.trained for turn in row.turns)
+    )
     html = tab.rows.row(KEY, tab.log, "train", number, tab.request)[1]
     assert "said context" in html and "said learned" in html and "この人の発言（文脈だけ）" in html
 

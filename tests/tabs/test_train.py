@@ -124,7 +124,7 @@ def test_the_form_is_filled_from_the_data_set(services: Services) -> None:
     keep_dataset(services, "new")
     picker, hint = form.datasets(KEY, "old", visit())
     assert picker.value == "old" and {value for _, value in picker.choices} == {"old", "new"} and not hint.visible
-    assert form.persona(KEY, "old", visit()) == ("old-01", "Mika", "You are Mika.", "あなた")
+    assert form.persona(KEY, "old", visit()) == ("old-01", "Mika", "You are Mika.", "You")
     with pytest.raises(gr.Error, match="no data set"):
         form.persona(OTHER, "old", visit())
 

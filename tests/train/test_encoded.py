@@ -32,7 +32,7 @@ def test_the_rows_are_those_in_memory(tmp_path: Path, tokenizer, how: dict[str, 
     expected = encode(rows, PROMPT_CONFIG, tokenizer, max_length=60, **how)
     found = encode_file(path, RowEncoder(PROMPT_CONFIG, tokenizer, max_length=60, **how), tmp_path / "e", silent)
     assert (found.truncated, found.too_long) == (expected.truncated, expected.too_long) and found.truncated
-    assert found.learned == expected.learned and found.examples.lengths == expected.examples.lengths
+    assert found.loss_tokens == expected.loss_tokens and found.examples.lengths == expected.examples.lengths
     for one, other in zip(found.examples, expected.examples, strict=True):
         assert (one.ids, one.labels, one.words) == (other.ids, other.labels, other.words)
         assert (one.weights is None) == (other.weights is None) and list(one.weights or ()) == list(other.weights or ())
@@ -70,4 +70,4 @@ def test_no_file_and_no_rows_are_no_examples(tmp_path: Path, tokenizer) -> None:
     found = encode_file(
         tmp_path / "absent.jsonl", RowEncoder(PROMPT_CONFIG, tokenizer, max_length=99), tmp_path / "e", silent
     )
-    assert len(found.examples) == 0 and found.learned == 0 and found.examples.lengths == [] and not found.examples
+    assert len(found.examples) == 0 and found.loss_tokens == 0 and found.examples.lengths == [] and not found.examples

@@ -39,7 +39,7 @@ from core.train.spec import JobSpec, RunFolder
 from core.workspace import Workspace, read_json
 
 SLEEPER = "import time; time.sleep(60)"
-STARTED = Started(0, 10, rows=4, validation_rows=2, learned_tokens=9, parameters=99, trainable=9, device="cpu",
+STARTED = Started(0, 10, rows=4, validation_rows=2, loss_tokens=9, parameters=99, trainable=9, device="cpu",
                   precision="fp32")  # fmt: skip
 
 

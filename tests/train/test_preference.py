@@ -147,7 +147,7 @@ def test_loss_and_gradients_are_trls(base: Path, tokenizer, tmp_path: Path) -> N
 
 def test_places_are_where_the_persona_answers_the_user_each_once() -> None:
     rows = [[Turn("assistant", ("opens",)), *CONTEXT, Turn("assistant", ("a",))], [*CONTEXT, Turn("assistant", ("a",))],
-            [Turn("user", ("hi",)), Turn("assistant", ("old",), learned=False)]]  # fmt: skip
+            [Turn("user", ("hi",)), Turn("assistant", ("old",), trained=False)]]  # fmt: skip
     found = places(rows, most=10, seed=0)
     assert {place.reply for place in found} == {("うん",), ("a",)} and len(found) == 2
     assert all(place.context[-1].role == "user" for place in found)

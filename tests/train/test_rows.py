@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from core.data.rows import read_turns
 from core.errors import InputError
 from core.messages import Turn, from_chat_messages, to_chat_messages
-from core.train.worker.rows import IGNORED, EncodedRows, encode, read_turns
+from core.train.worker.rows import IGNORED, EncodedRows, encode
 from tests.helpers.train_tiny import PROMPT_CONFIG, talks, tiny_base, write_dataset
 
 
@@ -46,7 +47,7 @@ def test_bytes_are_those_of_the_words_without_end_marks(tokenizer) -> None:
     row = [Turn("user", ("hi",)), Turn("assistant", ("うん", "ok"))]
     (example,) = encode([row], PROMPT_CONFIG, tokenizer, max_length=256).examples
     assert example.words == len("うん\nok".encode())
-    assert example.learned == sum(label != IGNORED for label in example.labels)
+    assert example.loss_tokens == sum(label != IGNORED for label in example.labels)
 
 
 def test_example_exchanges_are_context_only(tokenizer) -> None:
@@ -98,7 +99,7 @@ def test_rows_without_the_persona_teach_nothing(tokenizer) -> None:
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     rows = talks(4)
     write_dataset(tmp_path, rows, [])
-    assert list(read_turns(tmp_path / "train.jsonl")) == rows
+    assert list(read_turns(tmp_path / "train.jsonl")) == [tuple(row) for row in rows]
     assert list(read_turns(tmp_path / "validation.jsonl")) == list(read_turns(tmp_path / "absent.jsonl")) == []
 
 
@@ -115,7 +116,7 @@ def test_words_that_are_context_only_are_read_but_not_learned(tokenizer) -> None
     """A row whose messages have a weight of 0, as windows and capped replies have."""
     said = [("user", "one?", True), ("assistant", "old words", False), ("assistant", "part two", True),
             ("user", "two?", True), ("assistant", "new", True)]  # fmt: skip
-    turns = [Turn(role, (text,), learned=learned) for role, text, learned in said]
+    turns = [Turn(role, (text,), trained=learned) for role, text, learned in said]
     assert from_chat_messages(to_chat_messages(turns)) == turns
     part = encode([turns], PROMPT_CONFIG, tokenizer, max_length=256)
     assert learned_texts(part, tokenizer) == ["part two<|im_end|>", "new<|im_end|>"]
@@ -138,7 +139,7 @@ def test_the_last_reply_alone_is_learned_where_that_is_asked_for(tokenizer) -> N
 def test_the_context_counts_less_than_the_personas_words_and_the_rest_nothing(tokenizer, loss_on: str) -> None:
     (plain,) = encode([talk()], PROMPT_CONFIG, tokenizer, max_length=256, loss_on=loss_on).examples
     (found,) = encode([talk()], PROMPT_CONFIG, tokenizer, max_length=256, loss_on=loss_on, context_weight=0.2).examples
-    assert (found.learned, found.words) == (plain.learned, plain.words)
+    assert (found.loss_tokens, found.words) == (plain.loss_tokens, plain.words)
     full = [token for token, weight in zip(found.ids, found.weights, strict=True) if weight == 1]
     assert full == [label for label in plain.labels if label != IGNORED]
     part = [token for token, weight in zip(found.ids, found.weights, strict=True) if 0 < weight < 0.5]

@@ -42,7 +42,7 @@ def test_openings_are_spread_over_the_rows_and_none_comes_twice(tokenizer) -> No
 
 
 def test_an_opening_is_asked_as_the_chat_asks(tokenizer) -> None:
-    turns = [Turn("assistant", ("earlier",), learned=False), *row("and now?", "now")]
+    turns = [Turn("assistant", ("earlier",), trained=False), *row("and now?", "now")]
     (found,) = openings([turns], PROMPT_CONFIG, tokenizer, count=1)
     assert found.prompt == render(replace(PROMPT_CONFIG, reply_reserve=LONGEST), turns[:2], tokenizer).ids
     assert (found.asked, found.real) == ("and now?", "now")

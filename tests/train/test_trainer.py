@@ -53,11 +53,11 @@ def test_loss_at_learned_positions_is_the_plain_loss_of_single_rows(kind: str) -
     plain = 0.0
     for row in rows:
         ids, labels = torch.tensor([list(row.ids)]), torch.tensor([list(row.labels)])
-        plain += one(input_ids=ids, labels=labels).loss.item() * row.learned
+        plain += one(input_ids=ids, labels=labels).loss.item() * row.loss_tokens
     together = SummedLoss(one)(one, Collate(pad=0)(rows))
     assert together.item() == pytest.approx(plain, rel=1e-5)
     found = measure(one, rows, Collate(pad=0), tokens=20, device=torch.device("cpu"))
-    assert found.loss == pytest.approx(plain / sum(row.learned for row in rows), rel=1e-5)
+    assert found.loss == pytest.approx(plain / sum(row.loss_tokens for row in rows), rel=1e-5)
     assert found.bpb == pytest.approx(plain / sum(row.words for row in rows) / math.log(2), rel=1e-5)
 
 
@@ -68,7 +68,7 @@ def test_gradients_are_those_of_the_plain_loss() -> None:
     batch = Collate(pad=0)(rows)
     weights = one.model.layers[0].mlp.up_proj.weight
     (ours,) = torch.autograd.grad(SummedLoss(one)(one, batch), weights)
-    (plain,) = torch.autograd.grad(one(**batch).loss * rows[0].learned, weights)
+    (plain,) = torch.autograd.grad(one(**batch).loss * rows[0].loss_tokens, weights)
     assert torch.allclose(ours, plain, atol=1e-6) and plain.abs().max() > 1e-4
 
 

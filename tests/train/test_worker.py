@@ -102,7 +102,7 @@ def test_a_run_lowers_validation_loss_and_leaves_a_whole_adapter(place: Place) -
     assert done.metrics["validation_bpb_after"] < done.metrics["validation_bpb_before"] - 0.05
     assert done.metrics["validation_loss_after"] < done.metrics["validation_loss_before"]
     assert done.metrics["steps"] == QUICK_STEPS == len(events(folder, Step))
-    assert done.metrics["tokens"] == events(folder, Step)[-1].tokens > events(folder, Started)[0].learned_tokens
+    assert done.metrics["tokens"] == events(folder, Step)[-1].tokens > events(folder, Started)[0].loss_tokens
     names = {path.name for path in folder.adapter.iterdir()}
     assert names == {
         "adapter_config.json",

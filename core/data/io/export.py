@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Turn
+from core.text import is_japanese
 
 ExportFormat = Literal["instruction", "instruction_input", "alpaca", "sharegpt", "messages"]
 FileType = Literal["jsonl", "json", "parquet"]
@@ -24,7 +25,6 @@ TextSample = dict[str, str | list[list[str]] | list[dict[str, str | int]]]
 
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 FILE_TYPES: tuple[FileType, ...] = get_args(FileType)
-JAPANESE = re.compile(r"[ぁ-んァ-ヴ一-龯々]")
 SENTENCE_END = re.compile(r"[。．.!！?？」』）)]\s*\Z")
 PARQUET_ROWS = 4096  # rows written at a time
 
@@ -82,12 +82,12 @@ def preamble_text(kind: PreambleKind, name: str, text: str = "", *, language: st
 
 
 def _is_japanese(text: str, language: str | None) -> bool:
-    return bool(JAPANESE.search(text)) if language is None else language == "ja"
+    return is_japanese(text) if language is None else language == "ja"
 
 
 def samples(rows: Sequence[Row], export: Export) -> Iterator[TextSample]:
     """Each row as one sample of the layout; all of them have the same fields."""
-    weighted = any(row.targets for row in rows)
+    weighted = any(not turn.trained for row in rows for turn in row.turns)
     return (sample_of(row, export, weighted=weighted) for row in rows)
 
 
@@ -125,11 +125,11 @@ def exchanges(row: Row, export: Export) -> list[Exchange]:
         text = _words(turn, export.separator)
         if turn.role == "user":
             asked.append(text)
-        elif not asked and said and row.is_learned(k) == said[-1].learned:  # a burst of which a part is a row's end
+        elif not asked and said and row.is_trained(k) == said[-1].learned:  # a burst of which a part is a row's end
             before = said.pop()
             said.append(Exchange(before.asked, f"{before.answer}{export.separator}{text}", before.learned))
         else:
-            said.append(Exchange(export.separator.join(asked), text, row.is_learned(k)))
+            said.append(Exchange(export.separator.join(asked), text, row.is_trained(k)))
             asked = []
     return said
 
@@ -141,7 +141,7 @@ def _words(turn: Turn, separator: str) -> str:
 
 def _begun(line: str, asked: str) -> str:
     """The persona's line and what is asked. Japanese needs no space between them."""
-    space = "" if not line or not asked or JAPANESE.search(line) else " "
+    space = "" if not line or not asked or is_japanese(line) else " "
     return f"{line}{space}{asked}"
 
 

@@ -247,7 +247,7 @@ def row_of(record: Mapping[str, object], number: int) -> Row | None:
     session = record.get("session")
     row = {"session": number if session is None else session, "start": start, "messages": kept}
     made = Row.from_json(row) if any(m["role"] == "assistant" for m in kept) else None
-    return made if made and made.learned else None
+    return made if made and made.trained_messages else None
 
 
 def _message(one: Mapping[str, object]) -> dict[str, object] | None:

@@ -5,7 +5,6 @@ then renamed, so there is a whole one or none.
 """
 
 import errno
-import json
 import os
 import shutil
 import uuid
@@ -17,8 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from core.data.prepare import Prepared
-from core.data.rows import Row
+from core.data.rows import Row, read_rows, to_jsonl
 from core.errors import InputError
+from core.prompt import PromptConfig
+from core.prompt.config import user_name
 from core.workspace import Workspace, read_json, write_json
 
 Split = Literal["train", "validation", "test"]
@@ -55,6 +56,8 @@ class DataSetInfo:
     test_rows: int = 0
     recipe: Mapping[str, object] = field(default_factory=dict)
     """How the rows were made (`core.data.recipe`); empty where that is not known."""
+    user: str = ""
+    """What the other side is called in prompts; "" for the word of the persona's language."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> "DataSetInfo":
@@ -159,6 +162,36 @@ class DataSets:
             return None
 
 
+def read_info(folder: Path) -> DataSetInfo | None:
+    """What `dataset.json` in a folder says, written here or elsewhere; None where there is none that can be read."""
+    unknown = DataSetInfo(folder.name, "", "", "", "", {}, 0, 0, 0, 0, 0.0, 0, "", "")
+    try:
+        return DataSetInfo.from_json(asdict(unknown) | read_json(folder / INFO))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def prompt_config_for(
+    info: DataSetInfo | None, *, context_window: int, persona: str = "", description: str | None = None, user: str = "",
+    like: PromptConfig | None = None,
+) -> PromptConfig:  # fmt: skip
+    """The prompt config that the rows of a data set are rendered with: in training, and wherever the page shows them.
+
+    What is given counts more than what `info` says (`dataset.json`; None where there is none), and the rest is that of
+    `like`, the prompt config of an adapter that is trained further. Without a name for the other side it is the word
+    of the language of persona and description.
+    """
+    plain = like or PromptConfig("")
+    persona = persona or (info.persona if info else "") or "Persona"
+    if description is None:
+        description = info.description if info else ""
+    return replace(
+        plain, persona=persona, description=description, context_window=context_window,
+        user=user or (info.user if info else "") or user_name(persona + description),
+        reply_reserve=min(plain.reply_reserve, context_window // 2),
+    )  # fmt: skip
+
+
 def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> DataSetInfo:
     """What there is to say of prepared rows. `model` is the one whose tokenizer measured them."""
     return DataSetInfo(
@@ -177,6 +210,7 @@ def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> D
         model=model,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         test_rows=len(prepared.test),
+        user=user_name(prepared.persona + description),
         recipe=prepared.recipe.to_json() | {"names": []},  # the names are what was to be kept out
     )
 
@@ -189,32 +223,11 @@ def write_set(folder: Path, info: DataSetInfo, rows: Mapping[Split, Sequence[Row
     write_json(folder / INFO, asdict(info))
 
 
-def to_jsonl(rows: Iterable[Row]) -> Iterator[str]:
-    """The rows as lines of a file, line ends included."""
-    for row in rows:
-        yield json.dumps(row.to_json(), ensure_ascii=False) + "\n"
-
-
 def _write_rows(path: Path, rows: Iterable[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(to_jsonl(rows))
         file.flush()
         os.fsync(file.fileno())
-
-
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a JSONL file; none when there is no such file. Raises InputError with the line that is no row."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield Row.from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise InputError(
-                    f"Line {number} of {path.name} is not a row of a data set: {line.strip()[:80]}",
-                    f"{path.name} の {number} 行目はデータセットの行ではありません: {line.strip()[:80]}",
-                ) from error
 
 
 @contextmanager

@@ -74,7 +74,7 @@ class RowLengths:
     def of(cls, examples: Sequence[Example], count: int) -> "RowLengths":
         """Of a data set of `count` rows, by some of them."""
         lengths = [len(example.ids) for example in examples] or [1]
-        learned = sum(example.learned for example in examples)
+        learned = sum(example.loss_tokens for example in examples)
         return cls(count, sum(lengths) / len(lengths), max(lengths), learned / len(lengths))
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from core.catalogue.bundled import FOLDER
 from core.catalogue.bundled import NAME as EMBEDDED
+from core.data.io.store import prompt_config_for, read_info
 from core.errors import InputError
-from core.prompt.config import PromptConfig
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec
 from core.workspace import read_json
@@ -54,17 +54,13 @@ def run_request(value: Mapping[str, object], here: Path) -> RunRequest:
         raise InputError(f"There is no train.jsonl in {dataset}.", f"{dataset} に train.jsonl がありません。")
     start = _path(value["start_from"], here) if value.get("start_from") else None
     base, revision = _base(value, here), str(value["revision"]) if value.get("revision") else None
-    about = read_json(dataset / "dataset.json") if (dataset / "dataset.json").is_file() else {}
     config = with_advice(base, dataset, checked_settings(value.get("settings") or {}))
     window = int(value.get("window") or config.max_length)
-    plain = PromptConfig("")
-    prompt_config = PromptConfig(
-        persona=str(value.get("persona") or about.get("persona") or "Persona"),
-        description=str(value.get("description", about.get("description", ""))),
-        user=str(value.get("user") or "User"),
-        context_window=window,
-        reply_reserve=min(plain.reply_reserve, window // 2),
-    )
+    prompt_config = prompt_config_for(
+        read_info(dataset), context_window=window, persona=str(value.get("persona") or ""),
+        description=None if value.get("description") is None else str(value["description"]),
+        user=str(value.get("user") or ""),
+    )  # fmt: skip
     if start is not None:
         config = going_on(config, start, base)
     return RunRequest(JobSpec(base, dataset, prompt_config, config, output.name, revision), output, start)

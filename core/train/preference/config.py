@@ -92,9 +92,9 @@ class PairExample:
         return max(len(self.chosen.ids), len(self.rejected.ids))
 
     @property
-    def learned(self) -> int:
+    def loss_tokens(self) -> int:
         """Tokens whose probability is moved."""
-        return self.chosen.learned + self.rejected.learned
+        return self.chosen.loss_tokens + self.rejected.loss_tokens
 
 
 def encode_pairs(
@@ -117,7 +117,7 @@ def encode_pairs(
 
 def _example(pair: Pair, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> PairExample:
     """Raises InputError when a reply does not fit."""
-    context = tuple(replace(turn, learned=False) for turn in pair.context)
+    context = tuple(replace(turn, trained=False) for turn in pair.context)
     while True:
         both = [
             render(prompt_config, (*context, Turn("assistant", reply)), tokenizer, training=True)
@@ -153,7 +153,7 @@ def places(rows: Iterable[Sequence[Turn]], *, most: int, seed: int) -> list[Pref
     found: dict[tuple[str, str], PreferencePlace] = {}
     for turns in rows:
         for number, turn in enumerate(turns):
-            answers = turn.role == "assistant" and turn.learned and number and turns[number - 1].role == "user"
+            answers = turn.role == "assistant" and turn.trained and number and turns[number - 1].role == "user"
             if answers and words(turn.messages):
                 asked = words(turns[number - 1].messages)
                 found.setdefault((asked, words(turn.messages)), PreferencePlace(tuple(turns[:number]), turn.messages))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from core.data.preferences import Pair, read_pairs
+from core.data.rows import read_turns
 from core.errors import InputError
 from core.prompt import render
 from core.prompt.config import PromptConfig
@@ -20,7 +21,6 @@ from core.train.config.train_config import TrainConfig
 from core.train.events import Generating, Notice, append
 from core.train.preference.config import PairExample, PreferenceConfig, PreferencePlace, encode_pairs, pair_of, places
 from core.train.spec import RunFolder
-from core.train.worker.rows import read_turns
 from core.train.worker.samples import Opening, answers
 from core.train.worker.trainer import StopRequested
 

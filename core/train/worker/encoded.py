@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.train.worker.rows import IGNORED, EncodedRows, Example, RowEncoder, read_turns
+from core.data.rows import read_turns
+from core.train.worker.rows import IGNORED, EncodedRows, Example, RowEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -45,7 +46,7 @@ class StoredExamples(Sequence[Example]):
         return np.diff(self.starts).tolist()
 
     @property
-    def learned(self) -> int:
+    def loss_tokens(self) -> int:
         """As the sum of every Example's."""
         return int((self.kinds == 1).sum() - (self.kinds[self.starts[:-1]] == 1).sum())
 

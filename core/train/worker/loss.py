@@ -174,7 +174,7 @@ def measure(
             batch = [examples[row] for row in order[at]]
             inputs = {name: tensor.to(device) for name, tensor in collate(batch).items()}
             total += loss(model, inputs).item()
-            learned += sum(example.learned for example in batch)
+            learned += sum(example.loss_tokens for example in batch)
             words += sum(example.words for example in batch)
     finally:
         model.train(training)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.data.rows import read_turns
 from core.errors import InputError
 from core.prompt import PromptConfig
 from core.prompt.chat_template import resolve_template
@@ -13,7 +14,7 @@ from core.train.config.train_config import Scheduler
 from core.train.events import Encoding, Notice, append
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker.encoded import encode_file
-from core.train.worker.rows import EncodedRows, Examples, RowEncoder, read_turns
+from core.train.worker.rows import EncodedRows, Examples, RowEncoder
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -51,9 +52,9 @@ class TrainingSetup:
         return self.pairs.train if self.pairs else self.rows.examples
 
     @property
-    def learned(self) -> int:
+    def loss_tokens(self) -> int:
         """Tokens with loss in one epoch."""
-        return sum(pair.learned for pair in self.pairs.train) if self.pairs else self.rows.learned
+        return sum(pair.loss_tokens for pair in self.pairs.train) if self.pairs else self.rows.loss_tokens
 
     @property
     def tokens(self) -> int:
@@ -137,7 +138,7 @@ def encode_dataset(folder: RunFolder, spec: JobSpec) -> Path:
 
 
 def _tell_rows(folder: RunFolder, rows: EncodedRows, window: int) -> None:
-    if not rows.learned:
+    if not rows.loss_tokens:
         raise InputError(
             "There is nothing to learn: no row of the data set holds words of the persona that fit in "
             f"{window} tokens. Choose who the persona is again in the Data tab, or raise the maximum length.",
@@ -235,7 +236,7 @@ def _arguments(folder: RunFolder, work: TrainingSetup) -> "TrainingArguments":
 
     config, steps, gpu = work.spec.config, work.steps, torch.cuda.is_available()
     eval_every = config.eval_every or max(1, steps // _measures(work))
-    measured = bool(work.validation.learned)
+    measured = bool(work.validation.loss_tokens)
     warm = round(config.warmup_ratio * steps)
     return TrainingArguments(
         output_dir=str(folder.checkpoints),

@@ -5,15 +5,13 @@ the row is cut again by whole turns, so that every word of the persona is still 
 fit no window at all are counted and told.
 """
 
-import json
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from core.messages import Turn, from_chat_messages
+from core.messages import Turn
 from core.prompt import Prompt, PromptConfig, TokenCounter, render, token_counter
 from core.train.config.train_config import LossOn
 
@@ -39,7 +37,7 @@ class Example:
     """What the loss of each token counts, 32-bit floats; None where it is 1 for every label."""
 
     @property
-    def learned(self) -> int:
+    def loss_tokens(self) -> int:
         """How many tokens are learned in full. The first token of a row never is: nothing comes before it."""
         if self.weights is not None:
             return sum(weight == 1 for weight in self.weights[1:])
@@ -55,8 +53,8 @@ class Examples(tuple[Example, ...]):
         return [len(example.ids) for example in self]
 
     @property
-    def learned(self) -> int:
-        return sum(example.learned for example in self)
+    def loss_tokens(self) -> int:
+        return sum(example.loss_tokens for example in self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +68,8 @@ class EncodedRows:
     """Turns of the persona that fit no window and are not learned."""
 
     @property
-    def learned(self) -> int:
-        return self.examples.learned
-
-
-def read_turns(path: Path) -> Iterator[list[Turn]]:
-    """The conversations of a JSONL file; none when there is no such file.
-
-    Raises InputError with the line's number when a line is not a row.
-    """
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield from_chat_messages(json.loads(line)["messages"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise InputError(
-                    f"Line {number} of {path.name} is not a row of a data set: {line.strip()[:80]}. "
-                    "Make the data set again.",
-                    f"{path.name} の {number} 行目はデータセットの行ではありません: {line.strip()[:80]}。"
-                    "データセットを作り直してください。",
-                ) from error
+    def loss_tokens(self) -> int:
+        return self.examples.loss_tokens
 
 
 class RowEncoder:
@@ -117,7 +93,7 @@ class RowEncoder:
         self.cut += len(prompts) > 1
         self.too_long += lost
         found = (example(prompt, self.loss_on, self.context_weight) for prompt in prompts)
-        return [one for one in found if one.learned]
+        return [one for one in found if one.loss_tokens]
 
 
 def encode(

@@ -140,7 +140,7 @@ def _tell_start(folder: RunFolder, work: TrainingSetup, trainer: "PersonaTrainer
         steps=work.steps,
         rows=len(work.examples),
         validation_rows=len(work.validation.examples),
-        learned_tokens=work.learned,
+        loss_tokens=work.loss_tokens,
         parameters=work.base.parameters,
         trainable=trainer.model.num_parameters(only_trainable=True),
         device=str(trainer.args.device),

@@ -61,7 +61,7 @@ def openings(
 
 
 def _answers(turn: Turn) -> bool:
-    return turn.role == "assistant" and turn.learned
+    return turn.role == "assistant" and turn.trained
 
 
 @torch.no_grad()
