@@ -22,6 +22,8 @@ SCRATCH = Path(tempfile.mkdtemp(prefix="omokage-tests-"))
 FROM_THE_MACHINE = ("HF_", "HUGGING_FACE_", "TRANSFORMERS_", "OMOKAGE_", "SPACE_", "OAUTH_", "GRADIO_")  # prefixes
 FOR_THE_TESTS = "OMOKAGE_SHARED"  # the one variable of that name that tests read, and the app never
 LONGEST_FILES = ("test_train_page.py", "test_whole_path.py")
+QUICK = ("tests/test_layers.py", "tests/prompt/", "tests/data/", "tests/train/test_trainer.py")
+QUICK_IN_THE_BROWSER = "test_a_log_becomes_a_persona_without_training"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
@@ -41,13 +43,16 @@ pin_environment(SCRATCH / "home")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the browser, so that `-m "not browser"` leaves it out; the longest files come first.
+    """Mark what uses the browser, so that `-m "not browser"` leaves it out, and what is quick; the longest files first.
 
     Several processes take whole files in this order: the long ones are shared out before the many short ones.
     """
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+        slow = item.get_closest_marker("slow")
+        if not slow and (item.nodeid.startswith(QUICK) or item.name == QUICK_IN_THE_BROWSER):
+            item.add_marker(pytest.mark.quick)
     items.sort(key=lambda item: (item.path.name not in LONGEST_FILES, item.get_closest_marker("browser") is None))
 
 
