@@ -8,9 +8,12 @@ APP_READY := .venv/.app-ready
 DEV_READY := .venv/.dev-ready
 NEWEST := .venv-newest
 FROM ?= .venv
+# By file over several processes, each with one server and one browser: about 2 GB of memory a process.
+# The files keep the order of tests/conftest.py, the longest first. ARGS="-n 0" runs all in one process.
+SHARED_OUT := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-heavy test-all test-newest lint format constraints clean
+.PHONY: help run test test-quick test-heavy test-all test-newest lint format constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -18,14 +21,17 @@ help: ## Show this list
 run: $(APP_READY) ## Install what is missing and start http://127.0.0.1:7860
 	@exec $(PY) app.py $(ARGS)
 
-test: $(DEV_READY) ## Run the tests (15 minutes on 2 cores)
-	@$(PY) -m pytest $(ARGS)
+test: $(DEV_READY) ## Run the tests on all cores
+	@$(PY) -m pytest $(SHARED_OUT) $(ARGS)
+
+test-quick: $(DEV_READY) ## Run the heart of them in two minutes
+	@$(PY) -m pytest $(SHARED_OUT) -m quick $(ARGS)
 
 test-heavy: $(DEV_READY) ## Run the heavier tests, which `make test` leaves out
-	@$(PY) -m pytest -m slow $(ARGS)
+	@$(PY) -m pytest $(SHARED_OUT) -m slow $(ARGS)
 
 test-all: $(DEV_READY) ## Run every test
-	@$(PY) -m pytest -m "" $(ARGS)
+	@$(PY) -m pytest $(SHARED_OUT) -m "" $(ARGS)
 
 # What the ranges of requirements*.txt give today, in an environment of its own.
 test-newest: ## Run the tests with the newest versions allowed, and say which they are
@@ -33,7 +39,7 @@ test-newest: ## Run the tests with the newest versions allowed, and say which th
 	echo "Installing the newest versions into $(NEWEST) ..."; \
 	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--upgrade --upgrade-strategy eager -r requirements-dev.txt; \
-	$(NEWEST)/bin/python -m pytest $(ARGS) && result=0 || result=$$?; \
+	$(NEWEST)/bin/python -m pytest $(SHARED_OUT) $(ARGS) && result=0 || result=$$?; \
 	$(NEWEST)/bin/python .ci/constraints.py differ; \
 	exit $$result
 

@@ -19,17 +19,16 @@ from core.settings import pin_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="omokage-tests-"))
-FROM_THE_MACHINE = (
-    "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "HF_HUB_CACHE", "TRANSFORMERS_OFFLINE",
-    "OMOKAGE_MODEL", "OMOKAGE_LOCK_MODEL", "OMOKAGE_MAX_UPLOAD_MB", "OMOKAGE_MAX_MESSAGE",
-    "OMOKAGE_REPLIES_PER_MINUTE", "SPACE_ID",
-    "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT",
-)  # fmt: skip
+FROM_THE_MACHINE = ("HF_", "HUGGING_FACE_", "TRANSFORMERS_", "OMOKAGE_", "SPACE_", "OAUTH_", "GRADIO_")  # prefixes
+FOR_THE_TESTS = "OMOKAGE_SHARED"  # the one variable of that name that tests read, and the app never
+LONGEST_FILES = ("test_train_page.py", "test_whole_path.py")
+QUICK = ("tests/test_layers.py", "tests/prompt/", "tests/data/", "tests/train/test_trainer.py")
+QUICK_IN_THE_BROWSER = "test_a_log_becomes_a_persona_without_training"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
-for _name in FROM_THE_MACHINE:
-    os.environ.pop(_name, None)
+for _name in [name for name in os.environ if name.startswith(FROM_THE_MACHINE) and name != FOR_THE_TESTS]:
+    del os.environ[_name]
 os.environ.update(
     OMOKAGE_HOME=str(SCRATCH / "home"),
     HF_HOME=str(SCRATCH / "huggingface"),
@@ -44,10 +43,17 @@ pin_environment(SCRATCH / "home")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the browser, so that `-m "not browser"` leaves it out."""
+    """Mark what uses the browser, so that `-m "not browser"` leaves it out, and what is quick; the longest files first.
+
+    Several processes take whole files in this order: the long ones are shared out before the many short ones.
+    """
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+        slow = item.get_closest_marker("slow")
+        if not slow and (item.nodeid.startswith(QUICK) or item.name == QUICK_IN_THE_BROWSER):
+            item.add_marker(pytest.mark.quick)
+    items.sort(key=lambda item: (item.path.name not in LONGEST_FILES, item.get_closest_marker("browser") is None))
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +99,7 @@ def hub_online(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real exports and texts beside the repository; OMOKAGE_SHARED may name another."""
-    folder = Path(os.environ.get("OMOKAGE_SHARED") or ROOT.parent / "shared")
+    folder = Path(os.environ.get(FOR_THE_TESTS) or ROOT.parent / "shared")
     if not (folder / "samples").is_dir():
         _missing(f"no samples at {folder}; OMOKAGE_SHARED can name their folder")
     return folder

@@ -20,6 +20,14 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 450
 LATE = ("torch", "transformers", "peft", "datasets", "accelerate", "bitsandbytes")
 Tree = dict[str, str]
+# A package of core imports from the lines above its own alone.
+ORDER = (
+    ("errors",), ("settings", "messages", "text", "files"), ("workspace", "owners"), ("hub",), ("catalogue",),
+    ("prompt",), ("models",), ("adapters",), ("logs",), ("data",), ("personas",), ("cards",), ("train", "memory"),
+    ("export", "chat"),
+)  # fmt: skip
+RANK = {package: rank for rank, line in enumerate(ORDER) for package in line}
+SHADOWING = ("list", "open", "zip", "round", "format")
 
 
 def project() -> Tree:
@@ -47,6 +55,82 @@ def core_imports_upwards(tree: Tree) -> list[str]:
         if path.startswith("core/")
         for name in imports(path, source)
         if name.split(".")[0] in ("gradio", "tabs", "app")
+    ]
+
+
+def core_packages(tree: Tree) -> set[str]:
+    """Modules and packages that lie in core/ itself."""
+    return {path.split("/")[1].removesuffix(".py") for path in tree if path.startswith("core/")} - {"__init__"}
+
+
+def imports_between_packages(tree: Tree) -> Iterator[tuple[str, str, str]]:
+    """(path, its package, another package of core that it imports)."""
+    packages = core_packages(tree)
+    for path, source in tree.items():
+        own = path.split("/")[1].removesuffix(".py") if path.startswith("core/") else ""
+        for name in imports(path, source) if own else ():
+            top, _, rest = name.partition(".")
+            imported = rest.split(".")[0]
+            if top == "core" and imported in packages - {own}:
+                yield path, own, imported
+
+
+def core_packages_out_of_order(tree: Tree) -> list[str]:
+    offences = [f"core/{package} has no place in ORDER" for package in sorted(core_packages(tree) - RANK.keys())]
+    return offences + [
+        f"{path} imports core.{imported}, which does not come before core.{own}"
+        for path, own, imported in imports_between_packages(tree)
+        if RANK.get(imported, -1) >= RANK.get(own, len(ORDER))
+    ]
+
+
+def core_packages_in_a_circle(tree: Tree) -> list[str]:
+    """Packages that import each other, directly or through others, whatever ORDER says."""
+    below: dict[str, set[str]] = {}
+    for _, own, imported in imports_between_packages(tree):
+        below.setdefault(own, set()).add(imported)
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = below.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        return found
+
+    return [f"core.{package} imports itself through others" for package in sorted(below) if package in reached(package)]
+
+
+def names_for_two_things(tree: Tree) -> list[str]:
+    """Classes and type aliases that are defined more than once over core/ and tabs/."""
+    places: dict[str, list[str]] = {}
+    for path, source in tree.items():
+        module = ast.parse(source)
+        classes = [node.name for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
+        aliases = [name for node in module.body for name in _alias(node)]
+        for name in classes + aliases:
+            places.setdefault(name, []).append(path)
+    return [f"{name} is defined in {', '.join(paths)}" for name, paths in places.items() if len(paths) > 1]
+
+
+def _alias(node: ast.stmt) -> Iterator[str]:
+    """The name of a type alias at the top of a module: CamelCase, where constants are UPPER_CASE."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    for target in targets:
+        if isinstance(target, ast.Name) and target.id.lstrip("_")[:1].isupper() and not target.id.isupper():
+            yield target.id
+
+
+def methods_that_shadow_a_builtin(tree: Tree) -> list[str]:
+    """`list` as a method takes `list[int]` from every annotation behind it in the class."""
+    return [
+        f"{path}:{method.lineno} {node.name}.{method.name}"
+        for path, source in tree.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef)
+        for method in node.body
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.name in SHADOWING
     ]
 
 
@@ -99,6 +183,44 @@ RULES: list[tuple[Callable[[Tree], list[str]], list[Tree]]] = [
         ],
     ),
     (
+        core_packages_out_of_order,
+        [
+            {"core/hub/client.py": "from core.models.loading import ModelStore\n", "core/models/loading.py": ""},
+            {"core/train/spec.py": "def f():\n    from core.memory import notes\n", "core/memory/notes.py": ""},
+            {"core/errors.py": "from . import settings\n", "core/settings.py": ""},
+            {"core/hub/a.py": "from ..models import loading\n", "core/models/loading.py": ""},
+            {"core/quantum/a.py": ""},
+        ],
+    ),
+    (
+        core_packages_in_a_circle,
+        [
+            {"core/hub/a.py": "import core.data.b\n", "core/data/b.py": "from core.hub.a import x\n"},
+            {
+                "core/hub/a.py": "from core import data\n",
+                "core/data/b.py": "from core.logs import c\n",
+                "core/logs/c.py": "def f():\n    from core.hub.d import x\n",
+            },
+        ],
+    ),
+    (
+        names_for_two_things,
+        [
+            {"core/a.py": "class Row: ...\n", "tabs/b.py": "class Row: ...\n"},
+            {"core/a.py": "Way = Literal['up']\n", "core/b.py": "Way = str\n"},
+            {"core/a.py": "class Way: ...\n", "core/b.py": "Way: TypeAlias = str\n"},
+            {"core/a.py": "class A:\n    class Row: ...\n", "core/b.py": "def f():\n    class Row: ...\n"},
+        ],
+    ),
+    (
+        methods_that_shadow_a_builtin,
+        [
+            {"core/a.py": "class A:\n    def list(self): ...\n"},
+            {"tabs/a.py": "class A:\n    @property\n    def format(self): ...\n"},
+            {"core/a.py": "class A:\n    async def open(self): ...\n"},
+        ],
+    ),
+    (
         tabs_import_each_other,
         [
             {"tabs/data.py": "from tabs import chat\n"},
@@ -127,6 +249,7 @@ RULES: list[tuple[Callable[[Tree], list[str]], list[Tree]]] = [
 def test_project_keeps_the_rule(rule: Callable[[Tree], list[str]]) -> None:
     tree = project()
     assert {"core/settings.py", "tabs/__init__.py"} <= tree.keys()
+    assert core_packages(tree) >= {"hub", "prompt", "models", "data", "train", "chat"}
     assert rule(tree) == []
 
 
@@ -139,7 +262,10 @@ def test_rules_allow_what_is_meant() -> None:
     tree = {
         "app.py": '"""App."""\nfrom tabs import chat, data\n',
         "core/settings.py": '"""Settings."""\nimport os\nhome = os.environ["HOME"]\n',
-        "core/a.py": '"""A."""\nimport os\nfrom core.errors import AppError\nos.replace("a", "b")\n',
+        "core/errors.py": '"""Errors."""\nclass AppError(Exception): ...\n',
+        "core/hub/a.py": '"""A."""\nimport os\nfrom core.errors import AppError\nos.replace("a", "b")\nMOST = 3\n',
+        "core/data/b.py": '"""B."""\nfrom core.data.c import x\nfrom core.hub.a import x\ndef open(): ...\nMOST = 4\n',
+        "core/data/c.py": '"""C."""\nfrom core.hub import a\nRow = dict[str, str]\n',
         "tabs/chat.py": '"""Chat."""\nimport gradio as gr\nfrom tabs.ui import errors, services\n',
         "tabs/data/tab.py": '"""Data."""\nfrom tabs.data import rows\nfrom tabs.ui.text import say\n',
         "tabs/__init__.py": "",

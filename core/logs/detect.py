@@ -167,13 +167,13 @@ def _read_archive(archive: Archive, hints: Hints, format: str | None) -> Log:
         raise no_logs()
     one = chosen_log(names)
     if one:
-        return _read_file(lambda: archive.open(one), _named(hints, one), format)
+        return _read_file(lambda: archive.open_file(one), _named(hints, one), format)
     logs: dict[str, Log] = {}
     failed: dict[str, InputError] = {}
     for name in names:
         try:
             logs[name] = _read_file(
-                partial(archive.open, name), replace(_named(hints, name), conversations=None), format
+                partial(archive.open_file, name), replace(_named(hints, name), conversations=None), format
             )
         except InputError as error:
             failed[name] = error

@@ -126,15 +126,18 @@ class TalkHandlers:
         self.replies.stop(self.services.visitor(key, request, token), conversation)
 
     @shows_errors
+    def pause(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+        """The person has stopped writing, so the reply is shown."""
+        self.replies.pause(self.services.visitor(key, request, token), conversation)
+
+    @shows_errors
     def preview(
         self, key: str, conversation: str, text: str, request: gr.Request, token: gr.OAuthToken | None = None
     ) -> str:
-        """What the model would see if this were sent; and a sign that the person is still writing."""
+        """What the model would see if this were sent."""
         visitor = self.services.visitor(key, request, token)
         if not conversation:  # the page has not arrived yet
             return gr.skip()
-        if text:
-            self.replies.typed(visitor, conversation)
         return seen_of(self.services, visitor, stored(self.services, visitor, conversation), text)
 
     @shows_errors

@@ -19,8 +19,7 @@ from tabs.ui.services import Services
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
-PAUSE = 1.2  # seconds without a new message or a keystroke after which a person has finished
-LONGEST_WAIT = 20.0  # seconds: words left standing in the box hold nothing for ever
+LONGEST_WAIT = 30.0  # seconds until a reply is shown though the page never reported a pause: it may be gone
 STORED_WITHIN = 10.0  # seconds that a stopped reply gets to end: a token of a large model on a CPU takes one
 REDRAW = 0.05  # seconds between two views of a growing reply: 20 a second look steady and cost little
 
@@ -30,15 +29,15 @@ class Writing:
     """A reply under way. Another one in its place makes it the older one, which then gives up."""
 
     began: float = field(default_factory=time.monotonic)
-    quiet_since: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
+    paused: bool = False
+    """Whether the person has stopped writing, as their page reports."""
     given_up: bool = False
     stored: threading.Event = field(default_factory=threading.Event)
 
     def held(self, wait: bool) -> bool:
         """Whether the person may still be writing."""
-        now = time.monotonic()
-        return wait and now < min(self.quiet_since + PAUSE, self.began + LONGEST_WAIT)
+        return wait and not self.paused and time.monotonic() < self.began + LONGEST_WAIT
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,10 @@ class Replies:
         """Held while words are added, so that two sends in one moment do not lose each other's."""
         return self._locks[hash(_place(visitor, conversation)) % len(self._locks)]
 
-    def typed(self, visitor: Visitor, conversation: str) -> None:
-        """The person pressed a key: what has not been shown yet waits a little longer."""
+    def pause(self, visitor: Visitor, conversation: str) -> None:
+        """The person has stopped writing: what was held is shown."""
         if writing := self.writing.get(_place(visitor, conversation)):
-            writing.quiet_since = time.monotonic()
+            writing.paused = True
 
     def stop(self, visitor: Visitor, conversation: str) -> None:
         """End the reply; what is to be seen of it stays."""

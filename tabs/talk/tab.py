@@ -12,6 +12,8 @@ from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+COUNT_SENT = "(messages) => String((messages ?? []).filter((message) => message.role === 'user').length)"
+EXPECT_PAUSE = "() => document.dispatchEvent(new Event('message-drawn'))"
 
 
 def build(services: Services, shared: Shared) -> None:
@@ -72,6 +74,8 @@ def _chat() -> dict[str, gr.components.Component]:
         page["stop"] = gr.Button(t_client("talk.stop"), variant="stop", visible=False, elem_id="talk-stop", **wide)
         page["send"] = gr.Button(t_client("talk.send"), variant="primary", elem_id="talk-send", **wide)
     page["leaving"] = gr.Textbox(visible="hidden", show_label=False)
+    page["drawn"] = gr.Textbox(visible="hidden", show_label=False)
+    page["paused"] = gr.Button(visible="hidden", elem_id="talk-paused")
     page["human"] = gr.Checkbox(True, label=t_client("talk.human"), container=False, elem_id="talk-human")
     return page | {"chat": chat, "chosen": gr.State(NOTHING_CHOSEN)}
 
@@ -97,6 +101,10 @@ def _wire_chat(
     chat.edit(handlers.edit, [*where, human], **streaming)
     chat.undo(handlers.undo, where, outputs, **QUIET)
     page["stop"].click(handlers.stop, where, None, queue=False, **QUIET)
+    # The page knows of a key at once, the server only when a busy page gets round to it: so the page finds the pause.
+    chat.change(None, chat, page["drawn"], js=COUNT_SENT, **QUIET)
+    page["drawn"].change(None, js=EXPECT_PAUSE, **QUIET)
+    page["paused"].click(handlers.pause, where, None, queue=False, trigger_mode="multiple", **QUIET)
     box.change(handlers.preview, [*where, box], page["seen"], trigger_mode="always_last", **QUIET)
 
     about = [*where, chosen]

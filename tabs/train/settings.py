@@ -5,6 +5,7 @@ from typing import get_args
 
 import gradio as gr
 
+from core.models.options import Quantization
 from core.train.config import train_config
 from core.train.config.train_config import TrainConfig
 from tabs.ui.text import t, t_client
@@ -59,7 +60,7 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
     },
     "memory": {
         "precision": _choice(train_config.Precision),
-        "quantization": _choice(train_config.Quantization),
+        "quantization": _choice(Quantization),
         "gradient_checkpointing": _switch,
         "tokens_per_micro_batch": _number(step=1024),
     },

@@ -10,4 +10,25 @@
     const button = document.querySelector(buttons[event.key]);
     if (button && button.offsetParent) button.click();
   });
+
+  // A person has paused when nothing was typed for 1.2 seconds after their message was drawn. The pause is counted in
+  // short steps, so that a busy page, where keys arrive late, waits longer.
+  const STEP = 100, STEPS = 12;  // milliseconds
+  let left = 0, timer = null;
+  const count = () => {
+    left -= 1;
+    if (left > 0) timer = setTimeout(count, STEP);
+    else document.querySelector("#talk-paused")?.click();
+  };
+  const restart = () => {
+    clearTimeout(timer);
+    left = STEPS;
+    timer = setTimeout(count, STEP);
+  };
+  document.addEventListener("message-drawn", restart);
+  for (const kind of ["keydown", "input", "compositionupdate"]) {
+    document.addEventListener(kind, (event) => {
+      if (left > 0 && event.target.closest?.("#talk-box")) restart();
+    }, true);
+  }
 }

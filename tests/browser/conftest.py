@@ -1,4 +1,4 @@
-"""Browsers for the tests in this folder, and a server for each file of them."""
+"""Browsers for the tests in this folder, and one server for all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.helpers.served import Server, Visit, wait_until_ready
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync")  # fmt: skip
-SLOWEST = 60_000  # ms: importing torch on two busy cores takes its time
+SLOWEST = 90_000  # ms: importing torch on two busy cores takes its time
 
 expect.set_options(timeout=SLOWEST)
 
@@ -23,9 +23,9 @@ def browser(chromium: Path) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the tests of a file; every page of `visit` is a visitor of its own."""
+    """One server for all tests of a process; every page of `visit` is a visitor with an owner of its own."""
     server = Server(tmp_path_factory.mktemp("served") / "home").start()
     yield server
     server.close()

@@ -5,28 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.helpers.served import Server, Visit, open_tab, wait_until_ready
-
-
-def send(page: Page, text: str) -> None:
-    """Say something; it has arrived when its bubble is there."""
-    mine = page.locator("#chat .message.user")
-    before = mine.count()
-    page.locator("#talk-box textarea").fill(text)
-    page.locator("#talk-box textarea").press("Enter")
-    expect(page.locator("#talk-box textarea")).to_have_value("")
-    expect(mine).to_have_count(before + 1)
-
-
-def settled(page: Page) -> None:
-    """The persona has answered, and is done: its words stand last, and the stop button is gone again."""
-    last = page.locator("#chat .message.bot, #chat .message.user").last
-    expect(last).to_have_class(re.compile(r"\bbot\b"))
-    expect(last).not_to_have_text("…")
-    expect(page.locator("#talk-stop")).to_be_hidden()
-
-
-def words_of(page: Page, who: str) -> list[str]:
-    return [text.strip() for text in page.locator(f"#chat .message.{who}").all_inner_texts()]
+from tests.helpers.talk_page import send, settled, words_of
 
 
 def test_socrates_speaks_first_and_answers(server: Server, visit: Visit) -> None:
@@ -62,15 +41,6 @@ def test_a_long_reply_can_be_stopped_with_escape(server: Server, visit: Visit) -
     expect(page.locator("#talk-stop")).to_be_hidden()
 
 
-def test_undo_gives_the_words_back(server: Server, visit: Visit) -> None:
-    page = visit(server)
-    send(page, "やっぱりなし")
-    settled(page)
-    page.get_by_label("Undo").last.click()
-    expect(page.locator("#talk-box textarea")).to_have_value("やっぱりなし")
-    expect(page.locator("#chat .message.user")).to_have_count(0)
-
-
 def type_on(page: Page, text: str) -> None:
     """Words in the box that are not sent yet."""
     page.locator("#talk-box textarea").press_sequentially(text, delay=60)
@@ -87,74 +57,6 @@ def test_several_messages_in_a_row_get_one_answer(server: Server, visit: Visit) 
     rows = [row.get_attribute("class") for row in page.locator("#chat .message-row").all()]
     who = ["user" if "user-row" in row else "bot" for row in rows]
     assert who[: greetings + 2] == ["bot"] * greetings + ["user"] * 2 and set(who[greetings + 2 :]) == {"bot"}
-
-
-def test_replies_have_versions_that_the_arrow_keys_turn(server: Server, visit: Visit) -> None:
-    page = visit(server)
-    send(page, "散歩は好き？")
-    settled(page)
-    first = words_of(page, "bot")
-    page.locator("#talk-again").click()
-    expect(page.locator("#talk-versions")).to_contain_text("2 / 2")
-    settled(page)
-    page.locator("#chat").get_by_label("いいね", exact=True).last.click()
-    expect(page.locator("#talk-box textarea")).to_be_editable()
-    page.locator("#brand").click()  # out of the box: arrows belong to the text there
-    page.keyboard.press("ArrowLeft")
-    expect(page.locator("#talk-versions")).to_contain_text("1 / 2")
-    assert words_of(page, "bot") == first
-    page.locator("#talk-box textarea").fill("ab")
-    page.locator("#talk-box textarea").press("ArrowRight")
-    page.wait_for_timeout(500)
-    expect(page.locator("#talk-versions")).to_contain_text("1 / 2")
-
-
-def test_a_reply_is_corrected_and_waits_to_be_learned(server: Server, visit: Visit) -> None:
-    page = visit(server)
-    send(page, "海は好き？")
-    settled(page)
-    page.locator("#chat").get_by_label("編集").last.click()
-    page.locator("#chat textarea").last.fill("海か。潮の匂いがすると眠くなる。")
-    page.locator("#chat").get_by_label("送信").click()
-    expect(page.locator("#talk-versions")).to_contain_text("直した返事")
-    expect(page.locator("#chat .message.bot").last).to_have_text("海か。潮の匂いがすると眠くなる。")
-    open_tab(page, "記録")
-    expect(page.locator("#corrections .learned").last).to_have_text("海か。潮の匂いがすると眠くなる。")
-    page.locator("#corrections summary").first.click()
-    expect(page.locator("#corrections pre").first).to_contain_text("海は好き？")
-    page.locator("#corrections-add").click()
-    expect(page.locator("#data-saved")).to_contain_text("corrections")
-
-
-def test_ones_own_words_are_edited_and_the_old_ones_stay_a_version(server: Server, visit: Visit) -> None:
-    page = visit(server)
-    send(page, "犬は好き？")
-    settled(page)
-    page.locator("#chat").get_by_label("編集").nth(1).click()  # behind the greeting
-    page.locator("#chat textarea").last.fill("猫は好き？")
-    page.locator("#chat").get_by_label("送信").click()
-    expect(page.locator("#chat .message.user")).to_have_text("猫は好き？")
-    settled(page)
-    page.locator("#chat .message.user").click()
-    expect(page.locator("#talk-versions")).to_contain_text("2 / 2")
-    expect(page.locator("#talk-versions")).to_contain_text("猫は好き？")
-    page.locator("#talk-older").click()
-    expect(page.locator("#chat .message.user")).to_have_text("犬は好き？")
-
-
-def test_a_branch_leaves_the_old_talk_in_the_list(server: Server, visit: Visit) -> None:
-    page = visit(server)
-    send(page, "最初の話")
-    settled(page)
-    send(page, "次の話")
-    settled(page)
-    page.locator("#chat .message.user").first.click()
-    expect(page.locator("#talk-versions")).to_contain_text("最初の話")
-    page.locator("#talk-branch").click()
-    expect(page.locator("#chat .message.user")).to_have_count(1)
-    expect(page.locator("#talks label")).to_have_count(2)
-    page.locator("#talks label").last.click()
-    expect(page.locator("#chat .message.user")).to_have_count(2)
 
 
 def test_a_talk_survives_a_reload(server: Server, visit: Visit) -> None:

@@ -51,7 +51,7 @@ def services_on(home: Path, base: Path, tokenizer: object, *, start: bool = Fals
     """Services over `home` whose queue stands still unless `start`."""
     made = make_services(Settings(home=home, **settings))
     made.jobs.close()
-    return replace(made, models=Models(base, tokenizer), jobs=Jobs(made.workspace, start=start))
+    return replace(made, models=Models(base, tokenizer), jobs=Jobs(made.workspace, start=start, tick=0.05))
 
 
 def owner(services: Services, key: str = KEY) -> str:

@@ -160,8 +160,23 @@ def test_the_plain_form_of_another_program_is_read() -> None:
         png(chara=V2)[:-40],
         b'{"data": {"name": ""}}',
     ],
+    ids=[
+        "empty",
+        "text",
+        "list",
+        "no fields",
+        "name is a number",
+        "picture alone",
+        "card is a list",
+        "half a PNG",
+        "half a zip",
+        "half a charx",
+        "braces",
+        "cut PNG",
+        "no name",
+    ],
 )
-def test_what_is_no_card_is_told(data: bytes) -> None:
+def test_what_is_not_a_card_is_refused(data: bytes) -> None:
     try:
         persona = read_card(data).persona
     except InputError as error:

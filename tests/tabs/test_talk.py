@@ -72,6 +72,7 @@ class Page:
     services: Services
     conversation: str
     key: str = KEY
+    pauses: bool = True
     seen: list[dict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,6 +83,8 @@ class Page:
         """The texts of the bubbles at each view of a stream."""
         views = []
         for values in stream:
+            if not views and self.pauses:
+                self.act("pause")  # as the page does when nothing is typed any more
             shown = dict(zip(OUTPUTS, values, strict=True))
             if isinstance(shown["chat"], gr.Chatbot):
                 views.append([part["text"] for message in shown["chat"].value for part in message["content"]])
@@ -134,8 +137,8 @@ def test_a_reply_streams_and_is_kept_with_all_that_made_it(page: Page) -> None:
     assert "行こう" in str(kept) and page.services.chat.asked[0]
 
 
-def test_several_messages_in_a_row_get_one_reply(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replies_module, "PAUSE", 0.6)
+def test_several_messages_in_a_row_get_one_reply(page: Page) -> None:
+    page.pauses = False
     page.services.chat.script[:] = ["one", "two", "three"]
     seen: list[list[list[str]]] = [[], [], []]
 
@@ -146,6 +149,8 @@ def test_several_messages_in_a_row_get_one_reply(page: Page, monkeypatch: pytest
     for n in range(3):
         threads.append(in_thread(send, n))
         until(lambda n=n: len(page.words()) == n + 1)
+    until(lambda: not page.services.chat.script)
+    page.act("pause")
     for thread in threads:
         thread.join(20)
     assert page.words() == ["m0", "m1", "m2", "three"]
@@ -153,18 +158,27 @@ def test_several_messages_in_a_row_get_one_reply(page: Page, monkeypatch: pytest
     assert [turn.role for turn in page.talk.turns] == ["user", "assistant"]
 
 
-def test_a_keystroke_holds_the_reply_a_little_longer(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replies_module, "PAUSE", 0.5)
+def test_a_reply_is_held_until_the_page_reports_a_pause(page: Page) -> None:
+    page.pauses = False
     page.services.chat.script[:] = ["answer"]
-    began = time.monotonic()
-    thread = in_thread(page.send, "hi", True)
-    for _ in range(8):
-        time.sleep(0.15)
-        page.act("preview", "more to co")
-        page.act("preview", "")  # an empty box is no keystroke
-        assert page.words() in ([], ["hi"])
+    views: list[list[list[str]]] = []
+    thread = in_thread(lambda: views.append(page.send("hi", True)))
+    until(lambda: page.services.chat.asked)
+    page.act("preview", "more to co")
+    assert page.words() == ["hi"] and thread.is_alive()
+    page.act("pause")
     thread.join(20)
-    assert page.words() == ["hi", "answer"] and time.monotonic() - began > 1.2
+    assert page.words() == ["hi", "answer"] and views[0][0] == ["hi", TYPING]
+
+
+def test_a_page_that_never_reports_a_pause_gets_the_reply_in_the_end(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.pauses = False
+    monkeypatch.setattr(replies_module, "LONGEST_WAIT", 0.3)
+    page.services.chat.script[:] = ["answer"]
+    page.send("hi", human=True)
+    assert page.words() == ["hi", "answer"]
 
 
 def test_who_goes_on_keeps_whole_messages_and_drops_the_half(page: Page) -> None:
@@ -189,7 +203,6 @@ def test_stop_keeps_what_is_to_be_seen(page: Page) -> None:
 
 
 def test_messages_of_a_reply_come_one_after_another(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replies_module, "PAUSE", 0.0)
     monkeypatch.setattr(replies_module, "REDRAW", 0.01)
     page.services.chat.script[:] = ["a\nb"] * 2
     began = time.monotonic()

@@ -38,6 +38,7 @@ from core.train.queue.process import Process
 from core.train.spec import JobSpec, RunFolder
 from core.workspace import Workspace, read_json
 
+TICK = 0.05
 SLEEPER = "import time; time.sleep(60)"
 STARTED = Started(0, 10, rows=4, validation_rows=2, loss_tokens=9, parameters=99, trainable=9, device="cpu",
                   precision="fp32")  # fmt: skip
@@ -86,7 +87,7 @@ def still(workspace: Workspace) -> Jobs:
 
 @pytest.fixture
 def server(workspace: Workspace, sleepers: dict) -> Iterator[Jobs]:
-    jobs = Jobs(workspace, grace=0.5, devices=lambda: ("cpu",))
+    jobs = Jobs(workspace, grace=0.5, devices=lambda: ("cpu",), tick=TICK)
     yield jobs
     jobs.close()
 
@@ -96,7 +97,7 @@ def until(true: Callable[[], object], seconds: float = 15) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 def state(jobs: Jobs, job: Job) -> str:
@@ -148,7 +149,6 @@ def test_a_full_disk_loses_neither_the_queue_nor_a_process(
         real(path, value)
 
     monkeypatch.setattr(runs, "write_json", write)
-    monkeypatch.setattr(dispatch, "TICK", 0.05)
     waiting = server.submit("key-a", spec)
     until(lambda: state(server, waiting) == "running")
     full.set()
@@ -183,7 +183,7 @@ def test_the_queue_is_first_come_first_served_over_all_owners(still: Jobs, spec:
 def test_one_run_at_a_time(server: Jobs, spec: JobSpec, sleepers: dict) -> None:
     one, two = server.submit("key-a", spec), server.submit("key-b", spec)
     until(lambda: state(server, one) == "running")
-    time.sleep(1.2)
+    server.look()
     assert state(server, two) == "queued" and ahead(server, "key-b", two.id) == 1
     append(one.folder.events, Done({"steps": 10}))
     assert state(server, one) == "done"
@@ -193,11 +193,11 @@ def test_one_run_at_a_time(server: Jobs, spec: JobSpec, sleepers: dict) -> None:
 
 
 def test_a_computer_with_two_gpus_runs_two(workspace: Workspace, spec: JobSpec, sleepers: dict) -> None:
-    server = Jobs(workspace, devices=lambda: ("0", "GPU-b"))
+    server = Jobs(workspace, devices=lambda: ("0", "GPU-b"), tick=TICK)
     try:
         jobs = [server.submit("key-a", spec) for _ in range(4)]
         until(lambda: len(sleepers) == 2)
-        time.sleep(1.2)
+        server.look()
         assert [state(server, job) for job in jobs] == ["running", "running", "queued", "queued"]
         assert [ahead(server, "key-a", job.id) for job in jobs[2:]] == [1, 2]
         sleepers[jobs[1].id][0].kill()
@@ -234,11 +234,11 @@ def test_an_owner_reorders_among_the_own_places_alone(still: Jobs, spec: JobSpec
 def test_two_servers_on_one_home_start_a_run_once(
     server: Jobs, workspace: Workspace, spec: JobSpec, sleepers: dict
 ) -> None:
-    other = Jobs(workspace, devices=lambda: ("cpu",))
+    other = Jobs(workspace, devices=lambda: ("cpu",), tick=TICK)
     try:
         jobs = [other.submit("key-a", spec) for _ in range(2)]
         until(lambda: "running" in (state(server, jobs[0]), state(server, jobs[1])))
-        time.sleep(1.2)
+        server.look()
         assert sum(map(len, sleepers.values())) == 1
         server.close()
         sleepers[jobs[0].id][0].kill()
@@ -254,7 +254,7 @@ def test_a_run_that_does_not_stop_is_killed(server: Jobs, spec: JobSpec, sleeper
     server.stop("key-a", job.id)
     assert state(server, job) in ("stopping", "stopped") and job.folder.stop.exists()
     until(lambda: not sleepers[job.id][0].alive())
-    time.sleep(1.2)
+    server.look()
     assert state(server, job) == "stopped" and len(sleepers[job.id]) == 1  # and is not started again
 
 
@@ -265,7 +265,7 @@ def test_a_lost_run_goes_on_by_itself_three_times(server: Jobs, spec: JobSpec, s
         until(lambda: state(server, job) == "running")
         sleepers[job.id][-1].kill()
     until(lambda: state(server, job) == "killed")
-    time.sleep(1.2)
+    server.look()
     assert state(server, job) == "killed" and len(sleepers[job.id]) == TRIES + 1
     events = read(job.folder.events)[0]
     assert [event.tries for event in events if isinstance(event, Launched)] == [0, 1, 2, 3]
@@ -285,13 +285,13 @@ def test_a_lost_run_that_moved_on_gets_new_tries(server: Jobs, spec: JobSpec, sl
 
 
 def test_a_restarted_server_finds_the_run_that_goes_on(workspace: Workspace, spec: JobSpec, sleepers: dict) -> None:
-    first = Jobs(workspace, devices=lambda: ("cpu",))
+    first = Jobs(workspace, devices=lambda: ("cpu",), tick=TICK)
     job = first.submit("key-a", spec)
     until(lambda: state(first, job) == "running")
     first.close()
-    second = Jobs(workspace, devices=lambda: ("cpu",))
+    second = Jobs(workspace, devices=lambda: ("cpu",), tick=TICK)
     try:
-        time.sleep(1.2)
+        second.look()
         assert state(second, job) == "running" and len(sleepers[job.id]) == 1
     finally:
         second.close()

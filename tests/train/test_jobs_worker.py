@@ -51,7 +51,7 @@ def nothing_left_running(workspace: Workspace) -> Iterator[None]:
 
 @pytest.fixture
 def jobs(workspace: Workspace) -> Iterator[Jobs]:
-    server = Jobs(workspace)
+    server = Jobs(workspace, tick=0.05)
     yield server
     server.close()
 

@@ -62,19 +62,19 @@ class Archive:
         """Files that may be chat logs, by their suffix."""
         return [name for name in self.names if name.lower().endswith(LOG_SUFFIXES)]
 
-    def open(self, name: str) -> BinaryIO:
+    def open_file(self, name: str) -> BinaryIO:
         """The bytes of a file, counted as they are read."""
         with opening_errors():
             return io.BufferedReader(_Counted(self, name, self._files[name]))
 
     def read(self, name: str) -> bytes:
         """A whole file."""
-        with self.open(name) as file:
+        with self.open_file(name) as file:
             return file.read()
 
     def json(self, name: str) -> JsonSource:
         """A file to be streamed."""
-        return JsonSource(lambda: self.open(name), name)
+        return JsonSource(lambda: self.open_file(name), name)
 
     def spend(self, name: str, size: int, total: int, packed: int) -> None:
         """Count `size` bytes more of a file of which `total` were read. Raises InputError above a limit."""

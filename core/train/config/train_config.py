@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
 
 from core.errors import InputError
+from core.models.options import Quantization
 
 Precision = Literal["auto", "bf16", "fp32", "fp16"]
-Quantization = Literal["none", "4bit", "8bit"]
 LossOn = Literal["every_reply", "last_reply"]
 Scheduler = Literal["linear", "cosine", "cosine_with_min_lr", "warmup_stable_decay", "constant"]
 

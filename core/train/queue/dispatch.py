@@ -19,14 +19,20 @@ from core.train.queue.runs import Meta, Runs
 log = logging.getLogger(__name__)
 
 TRIES = 3  # starts by the app itself that may fail in a row before a person has to look
-TICK = 0.5  # seconds between two looks at the queue
+TICK = 0.5  # seconds between two looks at the queue, unless another is given
 
 
 class Dispatcher:
     """Runs in a thread between `start` and `close`; what it started goes on after that."""
 
     def __init__(
-        self, runs: Runs, devices: Callable[[], Sequence[str]], *, grace: float, monitors: Sequence[str]
+        self,
+        runs: Runs,
+        devices: Callable[[], Sequence[str]],
+        *,
+        grace: float,
+        monitors: Sequence[str],
+        tick: float = TICK,
     ) -> None:
         self._runs = runs
         self._find_devices = devices
@@ -34,6 +40,7 @@ class Dispatcher:
         """One is assumed until the first run waits: finding them takes the import of torch."""
         self._grace = grace
         self._monitors = monitors
+        self._tick = tick
         self._wake, self._closed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._go, name="training queue", daemon=True)
 
@@ -50,22 +57,8 @@ class Dispatcher:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _go(self) -> None:
-        lock = FileLock(self._runs.home / ".queue.lock", thread_local=False)
-        while not self._closed.is_set():
-            try:
-                with lock.acquire(timeout=0):
-                    while not self._closed.is_set():
-                        self._tick()
-                        self._wake.wait(TICK)
-                        self._wake.clear()
-            except Timeout:  # another server on this home does it; take over when it is gone
-                self._closed.wait(2 * TICK)
-            except (OSError, AppError):  # a full disk is an AppError
-                log.exception("the training queue cannot be read or written")
-                self._closed.wait(10 * TICK)
-
-    def _tick(self) -> None:
+    def look(self) -> None:
+        """Go over the queue once: kill what is overdue, take up what was lost, start what there is a device for."""
         with self._runs.lock:
             for meta in self._runs.all():
                 self._end_if_overdue(meta)
@@ -79,6 +72,21 @@ class Dispatcher:
             free = [device for device in self.devices if device not in busy]
             for meta, device in zip(self._runs.waiting(), free, strict=False):
                 self._start(meta, device)
+
+    def _go(self) -> None:
+        lock = FileLock(self._runs.home / ".queue.lock", thread_local=False)
+        while not self._closed.is_set():
+            try:
+                with lock.acquire(timeout=0):
+                    while not self._closed.is_set():
+                        self.look()
+                        self._wake.wait(self._tick)
+                        self._wake.clear()
+            except Timeout:  # another server on this home does it; take over when it is gone
+                self._closed.wait(2 * self._tick)
+            except (OSError, AppError):  # a full disk is an AppError
+                log.exception("the training queue cannot be read or written")
+                self._closed.wait(10 * self._tick)
 
     def _start(self, meta: Meta, device: str) -> None:
         folder = self._runs.folder(meta.id)

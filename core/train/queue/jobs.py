@@ -14,7 +14,7 @@ from typing import Literal
 from core.data.preferences import Pair, write_pairs
 from core.errors import InputError, JobError, NotAllowedError
 from core.train.queue import devices as machine
-from core.train.queue.dispatch import Dispatcher
+from core.train.queue.dispatch import TICK, Dispatcher
 from core.train.queue.progress import Progress
 from core.train.queue.runs import Meta, Runs
 from core.train.spec import JobSpec, RunFolder
@@ -47,8 +47,8 @@ class Jobs:
     """All training runs under a workspace. Every method that names a run checks its owner.
 
     With `start`, a thread starts queued runs; `close` ends it (the runs go on). A run that was asked to
-    stop and does not is killed `grace` seconds later, or three steps later if that is longer. What happens is
-    told to the `monitors`, too.
+    stop and does not is killed `grace` seconds later, or three steps later if that is longer. The thread looks at
+    the queue every `tick` seconds, and at once when something changes. What happens is told to the `monitors`, too.
     """
 
     def __init__(
@@ -59,15 +59,20 @@ class Jobs:
         grace: float = 90.0,
         devices: Callable[[], Sequence[str]] = machine.devices,
         monitors: Sequence[str] = (),
+        tick: float = TICK,
     ) -> None:
         self._runs = Runs(workspace.jobs())
-        self._dispatcher = Dispatcher(self._runs, devices, grace=grace, monitors=monitors)
+        self._dispatcher = Dispatcher(self._runs, devices, grace=grace, monitors=monitors, tick=tick)
         if start:
             self._dispatcher.start()
 
     def close(self) -> None:
         """Start no more runs. Those that run go on, and are found again by the next server."""
         self._dispatcher.close()
+
+    def look(self) -> None:
+        """Do once, in this thread, what the queue's thread does at every tick."""
+        self._dispatcher.look()
 
     def submit(self, owner: str, spec: JobSpec, *, start: Path | None = None, pairs: Sequence[Pair] = ()) -> Job:
         """Put a new run at the end of the queue. Raises InputError when its data set is not there.

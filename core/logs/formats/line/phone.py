@@ -47,7 +47,7 @@ def read(text: str, hints: Hints) -> Log:
         text, records = _one_line_end(text)
     else:
         records = None
-    reading = _MixedReading(records, hints) if records else _Reading(text, hints)
+    reading = _MixedEndingsReader(records, hints) if records else _PhoneReader(text, hints)
     found = reading.read()
     count = LineCount(total, reading.used, reading.marks, reading.blank, reading.unread)
     return Log(FORMAT, found, count, _guesses(reading.headers), partner=partner_of(top, hints.file_name))
@@ -63,7 +63,7 @@ def _one_line_end(text: str) -> tuple[str, Records | None]:
     return (text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")), None
 
 
-class _Reading:
+class _PhoneReader:
     """Goes once through a text whose records are lines. The slow steps find their place by searching for the line."""
 
     def __init__(self, text: str, hints: Hints) -> None:
@@ -209,7 +209,7 @@ class _Reading:
         return (body, 0) if words is None else (words, words.count("\n"))
 
 
-class _MixedReading(_Reading):
+class _MixedEndingsReader(_PhoneReader):
     """Goes through records that end with CRLF and may hold line feeds."""
 
     def __init__(self, records: Records, hints: Hints) -> None:

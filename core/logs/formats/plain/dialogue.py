@@ -51,13 +51,13 @@ def read(text: str, hints: Hints) -> Log:
         heard = {head.name for head in spoken.values()}
         names = tuple(name for name in names if name in heard)
     times = clocks((head.stamp for _, head in sorted(spoken.items()) if head.stamp), hints.date_order)
-    found = _Reading(records, spoken, times, form).collect(end)
+    found = _DialogueReader(records, spoken, times, form).collect(end)
     guess = Guess("names", names, _choices(names, heads), not guessed, _note(names))
     guesses = (guess, times.guess) if times.guess else (guess,)
     return Log(FORMAT, tuple(found.messages), found.finish(records), guesses)
 
 
-class _Reading:
+class _DialogueReader:
     """Goes through the records once, from head to head."""
 
     def __init__(self, records: Records, spoken: dict[int, Head], times: Clocks, form: DialogueForm) -> None:

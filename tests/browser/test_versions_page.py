@@ -1,0 +1,83 @@
+"""Replies in a browser: taken back, made anew, corrected, edited and branched."""
+
+from playwright.sync_api import expect
+
+from tests.helpers.served import Server, Visit, open_tab
+from tests.helpers.talk_page import send, settled, words_of
+
+
+def test_undo_gives_the_words_back(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "やっぱりなし")
+    settled(page)
+    page.get_by_label("Undo").last.click()
+    expect(page.locator("#talk-box textarea")).to_have_value("やっぱりなし")
+    expect(page.locator("#chat .message.user")).to_have_count(0)
+
+
+def test_replies_have_versions_that_the_arrow_keys_turn(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "散歩は好き？")
+    settled(page)
+    first = words_of(page, "bot")
+    page.locator("#talk-again").click()
+    expect(page.locator("#talk-versions")).to_contain_text("2 / 2")
+    settled(page)
+    page.locator("#chat").get_by_label("いいね", exact=True).last.click()
+    expect(page.locator("#talk-box textarea")).to_be_editable()
+    page.locator("#brand").click()  # out of the box: arrows belong to the text there
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#talk-versions")).to_contain_text("1 / 2")
+    assert words_of(page, "bot") == first
+    page.locator("#talk-box textarea").fill("ab")
+    page.locator("#talk-box textarea").press("ArrowRight")
+    page.wait_for_timeout(500)
+    expect(page.locator("#talk-versions")).to_contain_text("1 / 2")
+
+
+def test_a_reply_is_corrected_and_waits_to_be_learned(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "海は好き？")
+    settled(page)
+    page.locator("#chat").get_by_label("編集").last.click()
+    page.locator("#chat textarea").last.fill("海か。潮の匂いがすると眠くなる。")
+    page.locator("#chat").get_by_label("送信").click()
+    expect(page.locator("#talk-versions")).to_contain_text("直した返事")
+    expect(page.locator("#chat .message.bot").last).to_have_text("海か。潮の匂いがすると眠くなる。")
+    open_tab(page, "記録")
+    expect(page.locator("#corrections .learned").last).to_have_text("海か。潮の匂いがすると眠くなる。")
+    page.locator("#corrections summary").first.click()
+    expect(page.locator("#corrections pre").first).to_contain_text("海は好き？")
+    page.locator("#corrections-add").click()
+    expect(page.locator("#data-saved")).to_contain_text("corrections")
+
+
+def test_ones_own_words_are_edited_and_the_old_ones_stay_a_version(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "犬は好き？")
+    settled(page)
+    page.locator("#chat").get_by_label("編集").nth(1).click()  # behind the greeting
+    page.locator("#chat textarea").last.fill("猫は好き？")
+    page.locator("#chat").get_by_label("送信").click()
+    expect(page.locator("#chat .message.user")).to_have_text("猫は好き？")
+    settled(page)
+    page.locator("#chat .message.user").click()
+    expect(page.locator("#talk-versions")).to_contain_text("2 / 2")
+    expect(page.locator("#talk-versions")).to_contain_text("猫は好き？")
+    page.locator("#talk-older").click()
+    expect(page.locator("#chat .message.user")).to_have_text("犬は好き？")
+
+
+def test_a_branch_leaves_the_old_talk_in_the_list(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "最初の話")
+    settled(page)
+    send(page, "次の話")
+    settled(page)
+    page.locator("#chat .message.user").first.click()
+    expect(page.locator("#talk-versions")).to_contain_text("最初の話")
+    page.locator("#talk-branch").click()
+    expect(page.locator("#chat .message.user")).to_have_count(1)
+    expect(page.locator("#talks label")).to_have_count(2)
+    page.locator("#talks label").last.click()
+    expect(page.locator("#chat .message.user")).to_have_count(2)
