@@ -29,7 +29,7 @@ def build_app(services: "Services") -> "gr.Blocks":
     from tabs import data, memory, talk, train
     from tabs.tokens import tab
     from tabs.ui import status_bar
-    from tabs.ui.page_load import PageLoad
+    from tabs.ui.page_load import PageLoad, browser_key
     from tabs.ui.shared import Shared
     from tabs.ui.text import t_client
 
@@ -40,8 +40,8 @@ def build_app(services: "Services") -> "gr.Blocks":
         conversation, dataset = gr.State(""), gr.State("")
         arrival = PageLoad(services)
         # Queued, as all that sets a State must be: its change event only fires for queued events.
-        arrived = page.load(arrival.arrive, [key], [key, conversation], js=ARRIVE, show_progress="hidden",
-                            api_visibility="private")  # fmt: skip
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        arrived = page.load(browser_key, key, key, js=ARRIVE, **quiet).then(arrival.arrive, key, conversation, **quiet)
         chips = status_bar.build(services)
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived)

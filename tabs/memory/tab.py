@@ -12,7 +12,7 @@ from core.memory.turns import Turns
 from tabs.memory import view
 from tabs.memory.notes import NONE, NoteHandlers
 from tabs.memory.sources import SourceHandlers
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -28,12 +28,9 @@ class MemoryHandlers:
 
     services: Services
 
-    @shows_errors
-    def follow(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> gr.Dropdown:
+    @handler
+    def follow(self, visitor: Visitor, conversation: str) -> gr.Dropdown:
         """The picker, standing on whom the conversation on the page is held with."""
-        visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
         personas = self.services.personas.list_all(visitor.owner, visitor.language)
         choices = [(persona.name, persona.id) for persona in personas]
@@ -45,14 +42,12 @@ class MemoryHandlers:
         wanted = remembered_as(talk) if talk else ""
         return gr.Dropdown(choices=choices, value=wanted if wanted in known else known[0])
 
-    @shows_errors
+    @handler
     def refresh(
-        self, key: str, persona: str | None, words: str | None, forgotten: bool, chosen: str, shown: tuple,
-        request: gr.Request, token: gr.OAuthToken | None = None,
-    ) -> tuple:  # fmt: skip
+        self, visitor: Visitor, persona: str | None, words: str | None, forgotten: bool, chosen: str, shown: tuple
+    ) -> tuple:
         """(list of notes, what stands in its place, figures, taking, rounds, diary, its button, documents, shown),
         or nothing when all is as it was shown."""
-        visitor = self.services.visitor(key, request, token)
         store, status = self.services.memory.store(visitor.owner), self.services.models.status
         written = [path.stat().st_mtime_ns for path in store.path.parent.glob(f"{store.path.name}*")]
         words = words or ""  # a box that nobody has typed into yet

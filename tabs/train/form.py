@@ -11,7 +11,7 @@ from tabs.train import files, settings
 from tabs.train.advice_view import Advice, advice_for, advised
 from tabs.train.base import BaseModel, find_base
 from tabs.train.form_values import FormValues, free_name, request_of
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -35,35 +35,26 @@ class FormHandlers:
 
     services: Services
 
-    @shows_errors
-    def datasets(
-        self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.Dropdown, gr.Column]:
+    @handler
+    def datasets(self, visitor: Visitor, chosen: str) -> tuple[gr.Dropdown, gr.Column]:
         """(picker of the owner's data sets, standing on `chosen` or the newest; the hint while there are none)."""
-        visitor = self.services.visitor(key, request, token)
         choices = dataset_choices(self.services, visitor)
         names = [name for _, name in choices]
         value = chosen if chosen in names else (names[0] if names else None)
         return gr.Dropdown(choices=choices, value=value), gr.Column(visible=not names)
 
-    @shows_errors
-    def persona(
-        self, key: str, dataset: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, str, str, str]:
+    @handler
+    def persona(self, visitor: Visitor, dataset: str | None) -> tuple[str, str, str, str]:
         """(adapter's name, persona's name, description, the other side's name) for a data set."""
-        visitor = self.services.visitor(key, request, token)
         if not dataset:
             return ("",) * 4
         info = self.services.datasets.get(visitor.owner, dataset).info
         name = free_name(self.services, visitor.owner, dataset)
         return name, info.persona, info.description, t(visitor.language, "persona.you")
 
-    @shows_errors
-    def advise(
-        self, key: str, dataset: str | None, base: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def advise(self, visitor: Visitor, dataset: str | None, base: str) -> tuple:
         """For a data set on a base: (line on the base, advice as HTML, the Advice, start button, *values)."""
-        visitor = self.services.visitor(key, request, token)
         language, nothing = visitor.language, (None, _start(False), *(gr.skip(),) * len(settings.CONTROLS))
         try:
             found = find_base(self.services, base)
@@ -78,17 +69,9 @@ class FormHandlers:
         shown = advised(advice, config, language)
         return _base_line(found, language), shown, advice, _start(True), *settings.values_of(config)
 
-    @shows_errors
-    def review(
-        self,
-        key: str,
-        advice: Advice | None,
-        request: gr.Request,
-        token: gr.OAuthToken | None,
-        *values: settings.SettingValue,
-    ) -> str:
+    @handler
+    def review(self, visitor: Visitor, advice: Advice | None, *values: settings.SettingValue) -> str:
         """The advice again, after a person changed a setting."""
-        visitor = self.services.visitor(key, request, token)
         if advice is None:
             return _muted(t(visitor.language, "train.advice_first"))
         try:
@@ -96,23 +79,16 @@ class FormHandlers:
         except InputError as error:
             return f'<p class="warn">{escape(error.text(visitor.language))}</p>'
 
-    @shows_errors
-    def adapters(
-        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> gr.Dropdown:
+    @handler
+    def adapters(self, visitor: Visitor, chosen: str | None) -> gr.Dropdown:
         """The owner's adapters, to go on from one."""
-        visitor = self.services.visitor(key, request, token)
         names = [adapter.name for adapter in self.services.adapters.list_all(visitor.owner)]
         choices = [(t(visitor.language, "train.start_fresh"), ""), *((name, name) for name in names)]
         return gr.Dropdown(choices=choices, value=chosen if chosen in names else "")
 
-    @shows_errors
-    def going_on(
-        self, key: str, start_from: str | None, base: str, request: gr.Request, token: gr.OAuthToken | None,
-        *values: settings.SettingValue,
-    ) -> tuple:  # fmt: skip
+    @handler
+    def going_on(self, visitor: Visitor, start_from: str | None, base: str, *values: settings.SettingValue) -> tuple:
         """An adapter's own shape and names in the form: (persona, description, other side's name, *values)."""
-        visitor = self.services.visitor(key, request, token)
         if not start_from:
             return (gr.skip(),) * (3 + len(values))
         adapter = self.services.adapters.get(visitor.owner, start_from)
@@ -121,12 +97,9 @@ class FormHandlers:
         names = (held.persona, held.description, held.user) if held else (gr.skip(),) * 3
         return *names, *settings.values_of(config)
 
-    @shows_errors
-    def start(
-        self, key: str, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.SettingValue
-    ) -> tuple[str, str]:
+    @handler
+    def start(self, visitor: Visitor, *asked: settings.SettingValue) -> tuple[str, str]:
         """Put a training in the queue: (its id, a name for the next one)."""
-        visitor = self.services.visitor(key, request, token)
         order = request_of(self.services, visitor, FormValues.of(asked))
         job = self.services.jobs.submit(visitor.owner, order.spec, start=order.start)
         return job.id, free_name(self.services, visitor.owner, order.spec.dataset.name)

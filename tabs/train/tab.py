@@ -15,10 +15,11 @@ from core.train.queue.progress import Progress
 from tabs.train import adapters, export_merge, form, preference, preview, queue, run, samples
 from tabs.ui import publish
 from tabs.ui.adapters import begin_talk, kept
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
@@ -31,12 +32,9 @@ class RunHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh(
-        self, key: str, chosen: str, shown: tuple, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def refresh(self, visitor: Visitor, chosen: str, shown: tuple) -> tuple:
         """(chosen id, list, its card, picture, buttons, result, loaded model, what is shown); nothing if unchanged."""
-        visitor = self.services.visitor(key, request, token)
         jobs = sorted(self.services.jobs.list_all(visitor.owner), key=lambda job: job.created, reverse=True)[:MOST]
         standing = {job.id: self.services.jobs.progress(visitor.owner, job.id) for job in jobs}
         job = next((j for j in jobs if j.id == chosen), None) or _foremost(jobs, standing)
@@ -67,37 +65,31 @@ class RunHandlers:
             state,
         )
 
-    @shows_errors
-    def stop(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def stop(self, visitor: Visitor, chosen: str) -> None:
         """End after the step at hand; the adapter so far is kept."""
-        self.services.jobs.stop(self.services.visitor(key, request, token).owner, chosen)
+        self.services.jobs.stop(visitor.owner, chosen)
 
-    @shows_errors
-    def resume(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def resume(self, visitor: Visitor, chosen: str) -> None:
         """Go on from the last checkpoint, behind what waits already."""
-        self.services.jobs.resume(self.services.visitor(key, request, token).owner, chosen)
+        self.services.jobs.resume(visitor.owner, chosen)
 
-    @shows_errors
-    def delete(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def delete(self, visitor: Visitor, chosen: str) -> str:
         """Remove the training for good; what was kept on the shelf stays."""
-        self.services.jobs.delete(self.services.visitor(key, request, token).owner, chosen)
+        self.services.jobs.delete(visitor.owner, chosen)
         return ""
 
-    @shows_errors
-    def talk(
-        self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, gr.Tabs]:
+    @handler
+    def talk(self, visitor: Visitor, chosen: str) -> tuple[str, gr.Tabs]:
         """A conversation with what was trained: (its id, the way to it). Loads the adapter's base where needed."""
-        visitor = self.services.visitor(key, request, token)
         adapter = kept(self.services, visitor.owner, chosen)
         return begin_talk(self.services, visitor, adapter), gr.Tabs(selected="talk")
 
-    @shows_errors
-    def download_zip(
-        self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> Iterator[tuple[str, str]]:
+    @handler
+    def download_zip(self, visitor: Visitor, chosen: str) -> Iterator[tuple[str, str]]:
         """The adapter as a file to download: (its path, what to do next). Gradio copies it before this goes on."""
-        visitor = self.services.visitor(key, request, token)
         adapter = kept(self.services, visitor.owner, chosen)
         with tempfile.TemporaryDirectory(dir=self.services.workspace.cache()) as folder:
             file = self.services.adapters.zip_file(visitor.owner, adapter.name, Path(folder))

@@ -6,10 +6,11 @@ import gradio as gr
 
 from core.models.loading import ModelStatus
 from core.train.queue.progress import Progress
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t
+from tabs.ui.visitor import Visitor
 
 EVERY = 2.0  # seconds
 
@@ -47,12 +48,9 @@ class StatusBarHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh(
-        self, key: str, conversation: str, shown: list, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def refresh(self, visitor: Visitor, conversation: str, shown: list) -> tuple:
         """The four chips, or nothing when they are as shown."""
-        visitor = self.services.visitor(key, request, token)
         status = self.services.models.status
         talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
         persona = ""
