@@ -18,7 +18,6 @@ from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
-EVERY = 1.5  # seconds between two looks at the memory: notes come while nobody presses anything
 DRAWN = 9
 
 
@@ -177,7 +176,7 @@ def build(services: Services, shared: Shared) -> None:
                   "queue": False, **quiet}  # fmt: skip
     editor = [form, text, weight, save, pin, forget, restore, delete]
     chosen_ones = [remembers, taking, samples, at_once]
-    gr.Timer(EVERY).tick(**refreshing)
+    shared.changed["memory"].click(**refreshing, trigger_mode="always_last")
     shared.arrived.then(handlers.follow, [shared.key, shared.conversation], who, **quiet)
     shared.conversation.change(handlers.follow, [shared.key, shared.conversation], who, **quiet)
     who.change(sources.choices, where, chosen_ones, **quiet).then(lambda: NONE, None, chosen, **quiet)

@@ -15,8 +15,6 @@ from tabs.ui.status_bar import duration, model_text
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
-EVERY = 0.7  # seconds between looks at the model's state
-
 
 def describe(status: ModelStatus, language: str) -> str:
     """The state as HTML: figures of a model that is ready, a bar while it comes, a sentence when it failed."""
@@ -86,5 +84,8 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
         load, cancel = model_choice.build(services, shared)
     shown = gr.State("")
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    gr.Timer(EVERY).tick(handlers.refresh, [shared.key, shown], [state, cancel, load, shown], queue=False, **quiet)
+    shared.changed["model"].click(
+        handlers.refresh, [shared.key, shown], [state, cancel, load, shown], queue=False, trigger_mode="always_last",
+        **quiet,
+    )  # fmt: skip
     return adapter, state

@@ -13,8 +13,6 @@ from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
-EVERY = 1.0  # seconds between two looks at the line
-
 
 @dataclass(frozen=True)
 class QueueHandlers:
@@ -73,6 +71,6 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
     where = [shared.key, chosen]
     drawn = [card, places, up, down, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, **quiet}
-    gr.Timer(EVERY).tick(**refreshing)
+    gr.on([shared.changed["queue"].click, chosen.change], **refreshing, trigger_mode="always_last")
     up.click(handlers.up, where, None, **quiet).then(**refreshing)
     down.click(handlers.down, where, None, **quiet).then(**refreshing)

@@ -78,7 +78,7 @@ def _talk(first: Sample | None, now: Sample, learned: bool, language: str) -> st
     return f'<section class="row-view"><div class="said user">{escape(now.asked)}</div>{lines}</section>'
 
 
-def build(services: Services, shared: Shared, chosen: gr.Textbox, timer: gr.Timer) -> None:
+def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
     """The card beside the curve; it appears with the first reply."""
     handlers = SampleHandlers(services)
     with gr.Column(elem_classes="card", visible=False, elem_id="train-samples") as card:
@@ -87,5 +87,8 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox, timer: gr.Time
         drawn = gr.HTML(padding=False, elem_id="train-replies")
     shown = gr.State(())
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    timer.tick(handlers.refresh, [shared.key, chosen, at, shown], [card, at, drawn, shown], **quiet)
+    gr.on(
+        [shared.changed["samples"].click, chosen.change], handlers.refresh, [shared.key, chosen, at, shown],
+        [card, at, drawn, shown], trigger_mode="always_last", **quiet,
+    )  # fmt: skip
     at.input(handlers.look, [shared.key, chosen, at], drawn, trigger_mode="always_last", **quiet)

@@ -1,6 +1,6 @@
 """Train: is it getting better, when is it done?
 
-Everything shown is read from the trainings' own files on a timer, so a reload or a restart changes nothing.
+Everything shown is read from the trainings' own files, so a reload or a restart changes nothing.
 """
 
 import tempfile
@@ -16,12 +16,12 @@ from tabs.train import adapters, export_merge, form, preference, preview, queue,
 from tabs.ui import publish
 from tabs.ui.adapters import begin_talk, kept
 from tabs.ui.handler import handler
+from tabs.ui.heartbeat import progress_mark
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
-EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
 CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#train-zip')?.click(), 150)"
 
@@ -41,7 +41,7 @@ class RunHandlers:
         status = self.services.models.status
         model = f"{status.name} {status.parameters}" if status.state == "ready" else ""
         lines = [(f"{j.name}　{run.state_words(standing[j.id], visitor.language)}", j.id) for j in jobs]
-        state = (tuple(lines), job.id if job else "", _mark(standing[job.id]) if job else (), model)
+        state = (tuple(lines), job.id if job else "", progress_mark(standing[job.id]) if job else (), model)
         if state == shown:
             return (gr.skip(),) * 11
         if job is None:
@@ -102,23 +102,6 @@ def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
     return next(running, jobs[0] if jobs else None)
 
 
-def _mark(progress: Progress) -> tuple:
-    """What is different when there is something new to draw."""
-    return (
-        progress.state,
-        progress.step,
-        progress.steps,
-        progress.ahead,
-        len(progress.losses),
-        len(progress.validation),
-        len(progress.notes),
-        len(progress.preference_eval),
-        progress.generating,
-        progress.error,
-        progress.seconds_left,
-    )
-
-
 def build(services: Services, shared: Shared) -> None:
     """Left what to learn, right how it goes."""
     handlers = RunHandlers(services)
@@ -146,8 +129,7 @@ def build(services: Services, shared: Shared) -> None:
                         yes = gr.Button(t_client("train.delete_yes"), variant="stop", size="sm", elem_id="delete-yes")
                         no = gr.Button(t_client("train.delete_no"), size="sm")
             preview.build(services, shared.key, made.asked)
-            timer = gr.Timer(EVERY)
-            samples.build(services, shared, chosen, timer)
+            samples.build(services, shared, chosen)
             with gr.Column(visible=False, elem_classes="card") as result:
                 gr.Markdown(t_client("publish.keep"), elem_classes="title")
                 with gr.Row(elem_classes="actions"):
@@ -165,7 +147,7 @@ def build(services: Services, shared: Shared) -> None:
     where = [shared.key, chosen]
     drawn = [chosen, runs, history, picture, stop, resume, delete, talk, result, made.model, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **quiet}
-    timer.tick(**refreshing)
+    shared.changed["runs"].click(**refreshing, trigger_mode="always_last")
     shared.arrived.then(**refreshing)
     runs.input(None, runs, chosen, js="(id) => id", **quiet).then(**refreshing)
     made.started.then(**refreshing)

@@ -12,8 +12,6 @@ from tabs.ui.shared import Shared
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
-EVERY = 2.0  # seconds
-
 
 def model_text(status: ModelStatus, language: str) -> str:
     """The model's state in a few words."""
@@ -107,8 +105,15 @@ def connect(services: Services, shared: Shared, chips: list[gr.Button]) -> None:
     handlers = StatusBarHandlers(services)
     shown = gr.State([])
     inputs, outputs = [shared.key, shared.conversation, shown], [*chips, shown]
-    timer = gr.Timer(EVERY)
-    for event in (timer.tick, shared.conversation.change):
-        event(handlers.refresh, inputs, outputs, queue=False, show_progress="hidden", api_visibility="private")
+    for event in (shared.changed["status"].click, shared.conversation.change):
+        event(
+            handlers.refresh,
+            inputs,
+            outputs,
+            queue=False,
+            trigger_mode="always_last",
+            show_progress="hidden",
+            api_visibility="private",
+        )
     for chip, tab in zip(chips, ("talk", "talk", "train", "talk"), strict=True):
         chip.click(lambda tab=tab: gr.Tabs(selected=tab), None, shared.tabs, queue=False, api_visibility="private")
