@@ -12,7 +12,7 @@ from core.memory.turns import Turns
 from tabs.memory import view
 from tabs.memory.notes import NONE, NoteHandlers
 from tabs.memory.sources import SourceHandlers
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -169,38 +169,37 @@ def build(services: Services, shared: Shared) -> None:
                 rounds = gr.HTML(padding=False, elem_id="memory-rounds")
     chosen, shown = gr.State(NONE), gr.State(())
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     where = [shared.key, who]
     drawn = [notes, empty, figures, meaning, rounds, days, days_more, files, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*where, words, forgotten, chosen, shown], "outputs": drawn,
-                  "queue": False, **quiet}  # fmt: skip
+                  "queue": False, **EVENT}  # fmt: skip
     editor = [form, text, weight, save, pin, forget, restore, delete]
     chosen_ones = [remembers, taking, samples, at_once]
     shared.changed["memory"].click(**refreshing, trigger_mode="always_last")
-    shared.arrived.then(handlers.follow, [shared.key, shared.conversation], who, **quiet)
-    shared.conversation.change(handlers.follow, [shared.key, shared.conversation], who, **quiet)
-    who.change(sources.choices, where, chosen_ones, **quiet).then(lambda: NONE, None, chosen, **quiet)
+    shared.arrived.then(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
+    shared.conversation.change(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
+    who.change(sources.choices, where, chosen_ones, **EVENT).then(lambda: NONE, None, chosen, **EVENT)
     who.change(**refreshing)
     gr.on([words.change, forgotten.change], **refreshing)
-    notes.input(lambda value: value or NONE, notes, chosen, **quiet)
-    forgotten.change(lambda: NONE, None, chosen, **quiet)
-    chosen.change(noting.pick, [*where, chosen], editor, **quiet)
-    gr.on([add.click, fresh.submit], noting.add, [*where, fresh], [fresh, words], **quiet).then(**refreshing)
+    notes.input(lambda value: value or NONE, notes, chosen, **EVENT)
+    forgotten.change(lambda: NONE, None, chosen, **EVENT)
+    chosen.change(noting.pick, [*where, chosen], editor, **EVENT)
+    gr.on([add.click, fresh.submit], noting.add, [*where, fresh], [fresh, words], **EVENT).then(**refreshing)
     note = [*where, chosen]
-    save.click(noting.save, [*note, text, weight], None, **quiet).then(**refreshing)
-    pin.click(noting.pin, note, None, **quiet).then(noting.pick, note, editor, **quiet).then(**refreshing)
+    save.click(noting.save, [*note, text, weight], None, **EVENT).then(**refreshing)
+    pin.click(noting.pin, note, None, **EVENT).then(noting.pick, note, editor, **EVENT).then(**refreshing)
     for button, done in ((forget, noting.forget), (restore, noting.restore), (delete, noting.delete)):
-        button.click(done, note, chosen, **quiet).then(**refreshing)
+        button.click(done, note, chosen, **EVENT).then(**refreshing)
     for choice in (remembers.input, taking.input, samples.release, at_once.input):
-        choice(sources.choose, [*where, *chosen_ones], meaning, **quiet).then(
-            sources.choices, where, chosen_ones, **quiet
+        choice(sources.choose, [*where, *chosen_ones], meaning, **EVENT).then(
+            sources.choices, where, chosen_ones, **EVENT
         )
-    drop.upload(sources.add_documents, [*where, drop], None, **quiet).then(lambda: None, None, drop, **quiet).then(
+    drop.upload(sources.add_documents, [*where, drop], None, **EVENT).then(lambda: None, None, drop, **EVENT).then(
         **refreshing
     )
-    files.change(lambda value: gr.Button(visible=bool(value)), files, remove, queue=False, **quiet)
-    remove.click(sources.delete_document, [*where, files], None, **quiet).then(**refreshing)
-    day_delete.click(sources.delete_entry, [*where, days], None, **quiet).then(**refreshing)
-    every.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)
-    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
-    yes.click(sources.forget_all, where, sure, **quiet).then(lambda: NONE, None, chosen, **quiet).then(**refreshing)
+    files.change(lambda value: gr.Button(visible=bool(value)), files, remove, queue=False, **EVENT)
+    remove.click(sources.delete_document, [*where, files], None, **EVENT).then(**refreshing)
+    day_delete.click(sources.delete_entry, [*where, days], None, **EVENT).then(**refreshing)
+    every.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)
+    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
+    yes.click(sources.forget_all, where, sure, **EVENT).then(lambda: NONE, None, chosen, **EVENT).then(**refreshing)

@@ -8,7 +8,7 @@ from core.catalogue.bundled import NAME as EMBEDDED
 from core.models.loading import ModelStatus
 from tabs.talk import model_choice
 from tabs.ui import html_parts
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.status_bar import duration, model_text
@@ -83,9 +83,8 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
         adapter = gr.Dropdown(choices=[("—", "")], value="", label=t_client("model.adapter"), elem_id="adapter")
         load, cancel = model_choice.build(services, shared)
     shown = gr.State("")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shared.changed["model"].click(
         handlers.refresh, [shared.key, shown], [state, cancel, load, shown], queue=False, trigger_mode="always_last",
-        **quiet,
+        **EVENT,
     )  # fmt: skip
     return adapter, state

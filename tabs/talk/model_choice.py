@@ -21,7 +21,7 @@ from core.models.loading import HUB_ID
 from core.models.options import LoadOptions, Trust
 from core.models.sizing.requirements import QUANTIZATIONS, ModelRequirements, inspect_model, ratings_of
 from tabs.ui import html_parts
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -180,15 +180,14 @@ def build(services: Services, shared: Shared) -> tuple[gr.Button, gr.Button]:
         with gr.Row():
             load = gr.Button(t_client("model.load"), size="sm", variant="primary", elem_id="model-load")
             cancel = gr.Button(t_client("model.cancel"), size="sm", visible=False, elem_id="model-cancel")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [about, bits]
-    shared.arrived.then(handlers.fill, shared.key, [few, every], **quiet)
-    few.input(lambda chosen: (chosen, None), few, [name, every], queue=False, **quiet)
-    every.input(lambda chosen: (chosen, None), every, [name, few], queue=False, **quiet)
+    shared.arrived.then(handlers.fill, shared.key, [few, every], **EVENT)
+    few.input(lambda chosen: (chosen, None), few, [name, every], queue=False, **EVENT)
+    every.input(lambda chosen: (chosen, None), every, [name, few], queue=False, **EVENT)
     no, yes = gr.State(False), gr.State(True)
-    name.change(handlers.look, [shared.key, name, no], shown, trigger_mode="always_last", **quiet)
+    name.change(handlers.look, [shared.key, name, no], shown, trigger_mode="always_last", **EVENT)
     gr.on([name.submit, name.blur], handlers.look, [shared.key, name, yes], shown, api_visibility="private",
           show_progress="minimal")  # fmt: skip
-    load.click(handlers.load, [shared.key, name, bits, pickles, code], None, queue=False, **quiet)
-    cancel.click(handlers.cancel, shared.key, None, queue=False, **quiet)
+    load.click(handlers.load, [shared.key, name, bits, pickles, code], None, queue=False, **EVENT)
+    cancel.click(handlers.cancel, shared.key, None, queue=False, **EVENT)
     return load, cancel

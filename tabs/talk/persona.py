@@ -8,7 +8,7 @@ from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
 from core.personas.lorebook import edited, format_book
 from tabs.talk import persona_card, sampling
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client, texts
@@ -142,15 +142,14 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
             make = gr.Button(t_client("persona.make"), size="sm", elem_id="persona-make")
 
     where = [shared.key, shared.conversation]
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     card = [who, face, *form, *drawing, delete]
-    shared.conversation.change(handlers.show, where, card, **quiet)
-    save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **quiet).then(
-        handlers.show, where, card, **quiet
+    shared.conversation.change(handlers.show, where, card, **EVENT)
+    save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **EVENT).then(
+        handlers.show, where, card, **EVENT
     )
-    persona_card.wire(services, shared, card_parts).then(handlers.show, where, card, **quiet)
-    make.click(handlers.make, [shared.key, kind], shared.conversation, **quiet)
-    delete.click(handlers.delete, where, shared.conversation, **quiet)
+    persona_card.wire(services, shared, card_parts).then(handlers.show, where, card, **EVENT)
+    make.click(handlers.make, [shared.key, kind], shared.conversation, **EVENT)
+    delete.click(handlers.delete, where, shared.conversation, **EVENT)
     return who
 
 

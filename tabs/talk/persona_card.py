@@ -14,7 +14,7 @@ from core.personas import Persona
 from core.personas.card import card_json, card_png, read_card
 from core.personas.picture import drawn, portrait
 from core.workspace import safe_name
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -140,11 +140,11 @@ def build() -> CardParts:
 
 def wire(services: Services, shared: Shared, parts: CardParts) -> gr.events.Dependency:
     """The events; returns the one after which the picture is another."""
-    handlers, quiet = CardHandlers(services), {"show_progress": "hidden", "api_visibility": "private"}
+    handlers = CardHandlers(services)
     where = [shared.key, shared.conversation]
     opened = [parts.open, shared.conversation]
-    parts.open.upload(handlers.open_card, [shared.key, parts.open], opened, **quiet)
+    parts.open.upload(handlers.open_card, [shared.key, parts.open], opened, **EVENT)
     for press, save in ((parts.png, handlers.save_png), (parts.json, handlers.save_json)):
-        press.click(save, where, parts.file, **quiet).success(None, js=CLICK, api_visibility="private")
+        press.click(save, where, parts.file, **EVENT).success(None, js=CLICK, api_visibility="private")
     changed = [parts.picture, shared.conversation]
-    return parts.picture.upload(handlers.change_picture, [*where, parts.picture], changed, **quiet)
+    return parts.picture.upload(handlers.change_picture, [*where, parts.picture], changed, **EVENT)

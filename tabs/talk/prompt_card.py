@@ -13,7 +13,7 @@ from core.chat.conversation import Conversation
 from core.errors import AppError, InputError
 from core.prompt import Prompt
 from tabs.ui import prompt_html
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -80,8 +80,7 @@ def build(services: Services, shared: Shared, box: gr.Textbox, chosen: gr.State)
             exact = gr.HTML(padding=False, elem_id="seen-exact", elem_classes="exact")
     opened = gr.State(False)
     shown = ([shared.key, shared.conversation, box, chosen, view, opened], exact)
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    fold.expand(lambda: True, None, opened, **quiet).then(handlers.exact, *shown, **quiet)
-    fold.collapse(lambda: False, None, opened, **quiet)
-    gr.on([seen.change, view.change, chosen.change], handlers.exact, *shown, trigger_mode="always_last", **quiet)
+    fold.expand(lambda: True, None, opened, **EVENT).then(handlers.exact, *shown, **EVENT)
+    fold.collapse(lambda: False, None, opened, **EVENT)
+    gr.on([seen.change, view.change, chosen.change], handlers.exact, *shown, trigger_mode="always_last", **EVENT)
     return seen

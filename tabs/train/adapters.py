@@ -16,7 +16,7 @@ from core.hub.client import check_repo, login_token
 from core.workspace import safe_name
 from tabs.train import export_merge
 from tabs.ui.adapters import begin_talk
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -121,12 +121,11 @@ def build(services: Services, shared: Shared) -> None:
         state = gr.HTML(padding=False, elem_id="pull-state")
         combined = export_merge.build_combine(services, shared)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     picked = [shared.key, shelf]
-    gr.on([fold.expand, shared.conversation.change], handlers.refresh_list, picked, [shelf, buttons], **quiet)
-    shared.arrived.then(handlers.refresh_list, picked, [shelf, buttons], **quiet)
-    combined.then(handlers.refresh_list, picked, [shelf, buttons], **quiet)
-    pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, shelf, buttons], **quiet}
+    gr.on([fold.expand, shared.conversation.change], handlers.refresh_list, picked, [shelf, buttons], **EVENT)
+    shared.arrived.then(handlers.refresh_list, picked, [shelf, buttons], **EVENT)
+    combined.then(handlers.refresh_list, picked, [shelf, buttons], **EVENT)
+    pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, shelf, buttons], **EVENT}
     gr.on([pull.click, repo.submit], handlers.pull, **pulling)
-    talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **quiet)
-    delete.click(handlers.delete, picked, [shelf, buttons], **quiet)
+    talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **EVENT)
+    delete.click(handlers.delete, picked, [shelf, buttons], **EVENT)

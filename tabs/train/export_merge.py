@@ -15,7 +15,7 @@ from core.adapters.store import Adapter
 from core.errors import AppError, InputError
 from core.export.run import export_in_process, zipped
 from tabs.ui.adapters import kept
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -125,11 +125,10 @@ def build_export(services: Services, shared: Shared, chosen: gr.Textbox) -> None
             stop = gr.Button(t_client("after.export_stop"), size="sm", visible=False, elem_id="export-stop")
             file = gr.DownloadButton("zip", elem_id="export-zip", elem_classes="unseen")
         state = gr.HTML(padding=False, elem_id="export-state")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    going = go.click(handlers.export, [shared.key, chosen], [file, state, stop], **quiet)
-    going.success(None, js=CLICK_EXPORT, **quiet)
-    stop.click(lambda: ("", gr.Button(visible=False)), None, [state, stop], cancels=[going], **quiet)
-    chosen.change(lambda: "", None, state, queue=False, **quiet)
+    going = go.click(handlers.export, [shared.key, chosen], [file, state, stop], **EVENT)
+    going.success(None, js=CLICK_EXPORT, **EVENT)
+    stop.click(lambda: ("", gr.Button(visible=False)), None, [state, stop], cancels=[going], **EVENT)
+    chosen.change(lambda: "", None, state, queue=False, **EVENT)
 
 
 def build_combine(services: Services, shared: Shared) -> gr.events.Dependency:
@@ -149,8 +148,7 @@ def build_combine(services: Services, shared: Shared) -> gr.events.Dependency:
             name = gr.Textbox(label=t_client("after.combine_name"), max_lines=1, max_length=64, elem_id="combine-name")
             go = gr.Button(t_client("after.combine_go"), size="sm", elem_id="combine-go")
         state = gr.HTML(padding=False, elem_id="combine-state")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    fold.expand(handlers.shelf, [shared.key, which], [which, form, empty], **quiet)
-    method.change(lambda kind: gr.Slider(visible=kind != "linear"), method, density, queue=False, **quiet)
+    fold.expand(handlers.shelf, [shared.key, which], [which, form, empty], **EVENT)
+    method.change(lambda kind: gr.Slider(visible=kind != "linear"), method, density, queue=False, **EVENT)
     asked = [shared.key, which, weights, method, density, name]
-    return go.click(handlers.combine, asked, state, **quiet)
+    return go.click(handlers.combine, asked, state, **EVENT)

@@ -12,7 +12,7 @@ from core.train.config.train_config import TrainConfig
 from tabs.train import settings
 from tabs.train.advice_view import Advice
 from tabs.train.form_values import FormValues, request_of
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.text import t_client
 from tabs.ui.visitor import Visitor
@@ -78,9 +78,8 @@ def build(
         text = gr.Code(language="yaml", show_label=False, interactive=False, max_lines=12, elem_id="train-yaml")
         upload = gr.UploadButton(t_client("train.files_read"), file_types=[".yaml", ".yml"], size="sm",
                                  elem_id="train-upload")  # fmt: skip
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    writing = {"fn": handlers.write, "inputs": [key, advice, *asked], "outputs": [command, text], **quiet}
+    writing = {"fn": handlers.write, "inputs": [key, advice, *asked], "outputs": [command, text], **EVENT}
     gr.on([fold.expand, *(value.input for value in values)], trigger_mode="always_last", **writing)
-    read = upload.upload(handlers.read, [key, upload, *values], values, **quiet)
+    read = upload.upload(handlers.read, [key, upload, *values], values, **EVENT)
     read.then(**writing)
     return read

@@ -11,7 +11,7 @@ from tabs.train import files, settings
 from tabs.train.advice_view import Advice, advice_for, advised
 from tabs.train.base import BaseModel, find_base
 from tabs.train.form_values import FormValues, free_name, request_of
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -177,27 +177,26 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> TrainForm:
     start = gr.Button(t_client("train.start"), variant="primary", interactive=False, elem_id="train-start")
     model = gr.Textbox(elem_id="train-model", elem_classes="unseen")
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     picked = [shared.key, dataset]
-    filling = {"fn": handlers.datasets, "inputs": [shared.key, shared.dataset], "outputs": [dataset, none_yet], **quiet}
+    filling = {"fn": handlers.datasets, "inputs": [shared.key, shared.dataset], "outputs": [dataset, none_yet], **EVENT}
     advising = ([*picked, base], [base_line, shown, advice, start, *values])
     shared.arrived.then(**filling)
     shared.dataset.change(**filling)
-    dataset.change(handlers.persona, picked, named, **quiet)
+    dataset.change(handlers.persona, picked, named, **EVENT)
     gr.on(
         [dataset.change, base.input, model.change, again.click],
         handlers.advise,
         *advising,
         trigger_mode="always_last",
-        **quiet,
+        **EVENT,
     )
-    reviewing = {"trigger_mode": "always_last", **quiet}
+    reviewing = {"trigger_mode": "always_last", **EVENT}
     review = {"fn": handlers.review, "inputs": [shared.key, advice, *values], "outputs": shown, **reviewing}
     gr.on([v.input for v in values], **review)
     read.then(**review)
-    go_on.expand(handlers.adapters, [shared.key, start_from], start_from, **quiet)
+    go_on.expand(handlers.adapters, [shared.key, start_from], start_from, **EVENT)
     taking = ([shared.key, start_from, base, *values], [*named[1:], *values])
-    start_from.input(handlers.going_on, *taking, **quiet).then(**review)
+    start_from.input(handlers.going_on, *taking, **EVENT).then(**review)
     to_data.click(lambda: gr.Tabs(selected="data"), None, shared.tabs, queue=False, api_visibility="private")
-    started = start.click(handlers.start, [shared.key, *asked], [chosen, named[0]], **quiet)
+    started = start.click(handlers.start, [shared.key, *asked], [chosen, named[0]], **EVENT)
     return TrainForm(model, started, asked)

@@ -10,7 +10,7 @@ from core.train.preference.config import PreferenceConfig, settings_after
 from core.train.queue.progress import Progress
 from tabs.train.curve import ticks
 from tabs.ui.adapters import kept, on_shelf
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -119,7 +119,6 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
                              elem_id="prefer-rate")  # fmt: skip
         begin = gr.Button(t_client("after.prefer_go"), variant="primary", size="sm", elem_id="prefer-go")
         state = gr.HTML(padding=False, elem_id="prefer-state")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    fold.expand(handlers.look, [shared.key, chosen], [found, rate], **quiet)
-    begin.click(handlers.begin, [shared.key, chosen, own, beta, rate], [chosen, state], **quiet)
-    chosen.change(lambda: "", None, state, queue=False, **quiet)
+    fold.expand(handlers.look, [shared.key, chosen], [found, rate], **EVENT)
+    begin.click(handlers.begin, [shared.key, chosen, own, beta, rate], [chosen, state], **EVENT)
+    chosen.change(lambda: "", None, state, queue=False, **EVENT)

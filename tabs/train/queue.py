@@ -7,7 +7,7 @@ from html import escape
 import gradio as gr
 
 from core.train.queue.jobs import Job
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -67,7 +67,7 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
             up = gr.Button(t_client("train.queue_up"), size="sm", elem_id="queue-up")
             down = gr.Button(t_client("train.queue_down"), size="sm", elem_id="queue-down")
     shown = gr.State(())
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    quiet = {"queue": False, **EVENT}
     where = [shared.key, chosen]
     drawn = [card, places, up, down, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, **quiet}

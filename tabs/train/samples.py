@@ -8,7 +8,7 @@ import gradio as gr
 from core.errors import NotAllowedError
 from core.train.events import Sample
 from core.train.queue.progress import Progress
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -86,7 +86,7 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
         at = gr.Slider(1, 2, 1, step=1, label=t_client("train.samples_slider"), visible=False, elem_id="train-look")
         drawn = gr.HTML(padding=False, elem_id="train-replies")
     shown = gr.State(())
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    quiet = {"queue": False, **EVENT}
     gr.on(
         [shared.changed["samples"].click, chosen.change], handlers.refresh, [shared.key, chosen, at, shown],
         [card, at, drawn, shown], trigger_mode="always_last", **quiet,

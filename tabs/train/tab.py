@@ -15,7 +15,7 @@ from core.train.queue.progress import Progress
 from tabs.train import adapters, export_merge, form, preference, preview, queue, run, samples
 from tabs.ui import publish
 from tabs.ui.adapters import begin_talk, kept
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.heartbeat import progress_mark
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -143,19 +143,18 @@ def build(services: Services, shared: Shared) -> None:
                 publish.build_publish(services, shared, what="adapter", chosen=chosen)
     shown = gr.State(())
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     where = [shared.key, chosen]
     drawn = [chosen, runs, history, picture, stop, resume, delete, talk, result, made.model, shown]
-    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **quiet}
+    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **EVENT}
     shared.changed["runs"].click(**refreshing, trigger_mode="always_last")
     shared.arrived.then(**refreshing)
-    runs.input(None, runs, chosen, js="(id) => id", **quiet).then(**refreshing)
+    runs.input(None, runs, chosen, js="(id) => id", **EVENT).then(**refreshing)
     made.started.then(**refreshing)
-    stop.click(handlers.stop, where, None, queue=False, **quiet).then(**refreshing)
-    resume.click(handlers.resume, where, None, queue=False, **quiet).then(**refreshing)
-    delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)
-    chosen.change(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
-    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
-    yes.click(handlers.delete, where, chosen, queue=False, **quiet).then(**refreshing)
-    talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **quiet)
-    download.click(handlers.download_zip, where, [zipped, zip_state], **quiet).then(None, js=CLICK_DOWNLOAD, **quiet)
+    stop.click(handlers.stop, where, None, queue=False, **EVENT).then(**refreshing)
+    resume.click(handlers.resume, where, None, queue=False, **EVENT).then(**refreshing)
+    delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)
+    chosen.change(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
+    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
+    yes.click(handlers.delete, where, chosen, queue=False, **EVENT).then(**refreshing)
+    talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **EVENT)
+    download.click(handlers.download_zip, where, [zipped, zip_state], **EVENT).then(None, js=CLICK_DOWNLOAD, **EVENT)

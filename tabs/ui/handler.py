@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+EVENT = {"show_progress": "hidden", "api_visibility": "private"}
+"""What nearly every event of the page is given: nothing covers what is on its way, and none is an API."""
+
 
 class HasServices(Protocol):
     """A class of handlers."""

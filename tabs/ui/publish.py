@@ -24,7 +24,7 @@ from core.hub.errors import TOKENS_PAGE
 from core.hub.redact import without_local_traces
 from core.prompt.chat_template import resolve_template
 from tabs.ui.adapters import kept
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -294,10 +294,9 @@ def build_publish(services: Services, shared: Shared, *, what: What, chosen: gr.
         state = gr.HTML(padding=False, elem_id=f"publish-{what}-state")
     parcel = gr.State(None)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     emptied = [parcel, listing, card, panel, state]
-    chosen.change(handlers.suggest, [shared.key, chosen], [repo, *emptied], **quiet)
-    gr.on([repo.input, private.input], nothing_shown, None, emptied, **quiet)
+    chosen.change(handlers.suggest, [shared.key, chosen], [repo, *emptied], **EVENT)
+    gr.on([repo.input, private.input], nothing_shown, None, emptied, **EVENT)
     showing = [shared.key, chosen, repo, private, typed]
-    show.click(handlers.show, showing, [repo, parcel, listing, card, panel], **quiet)
-    send.click(handlers.send, [shared.key, parcel, typed], [state, typed, send], **quiet)
+    show.click(handlers.show, showing, [repo, parcel, listing, card, panel], **EVENT)
+    send.click(handlers.send, [shared.key, parcel, typed], [state, typed, send], **EVENT)
