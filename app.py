@@ -28,8 +28,8 @@ def build_app(services: "Services") -> "gr.Blocks":
 
     from tabs import data, memory, talk, train
     from tabs.tokens import tab
-    from tabs.ui import status_bar
-    from tabs.ui.page_load import PageLoad
+    from tabs.ui import heartbeat, status_bar
+    from tabs.ui.page_load import PageLoad, browser_key
     from tabs.ui.shared import Shared
     from tabs.ui.text import t_client
 
@@ -40,17 +40,18 @@ def build_app(services: "Services") -> "gr.Blocks":
         conversation, dataset = gr.State(""), gr.State("")
         arrival = PageLoad(services)
         # Queued, as all that sets a State must be: its change event only fires for queued events.
-        arrived = page.load(arrival.arrive, [key], [key, conversation], js=ARRIVE, show_progress="hidden",
-                            api_visibility="private")  # fmt: skip
-        chips = status_bar.build(services)
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        arrived = page.load(browser_key, key, key, js=ARRIVE, **quiet).then(arrival.arrive, key, conversation, **quiet)
+        chips, changed = status_bar.build(services), heartbeat.build()
         with gr.Tabs(selected="talk") as tabs:
-            shared = Shared(key, conversation, dataset, tabs, arrived)
+            shared = Shared(key, conversation, dataset, tabs, arrived, changed)
             pages = {"talk": talk, "memory": memory, "tokens": tab, "data": data, "train": train}
             for name, module in pages.items():
                 with gr.Tab(t_client(f"{name}.tab"), id=name):
                     module.build(services, shared)
         arrival.build(shared)
         status_bar.connect(services, shared, chips)
+        heartbeat.start(shared)
     return page
 
 
@@ -90,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home)
 
+    from tabs.ui import heartbeat
     from tabs.ui.services import make_services
     from tabs.ui.text import translations
     from tabs.ui.theme import SCRIPT, STYLE, theme
@@ -104,10 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         auth=tuple(options.auth.split(":", 1)) if options.auth else None,
         max_file_size=f"{settings.max_upload_mb}mb",
         i18n=translations(), theme=theme(), css_paths=[STYLE], js=SCRIPT.read_text(encoding="utf-8"),
+        head=heartbeat.script(),
         run_history=False, enable_monitoring=False, ssr_mode=False, mcp_server=False, show_error=False,
         footer_links=[], prevent_thread_lock=True, quiet=True,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )  # fmt: skip
+    heartbeat.add_route(page.app, services)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     services.models.start()  # torch is first imported here, behind a page that is already served
     page.block_thread()

@@ -73,9 +73,8 @@ def test_every_event_that_touches_a_visitors_things_knows_the_visitor(services: 
     for handler in bound:
         parameters = inspect.signature(handler).parameters
         assert "request" in parameters, handler.__qualname__
-        if "key" in parameters:
-            assert next(iter(parameters)) == "key", handler.__qualname__
-            assert "token" in parameters, handler.__qualname__
+        assert next(iter(parameters)) == "key", handler.__qualname__
+        assert "token" in parameters, handler.__qualname__
 
 
 def test_every_text_is_there_in_both_languages() -> None:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from core.errors import InputError
 from core.memory.notes import MemoryNote, Notes
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
@@ -20,21 +20,15 @@ class NoteHandlers:
 
     services: Services
 
-    @shows_errors
-    def add(
-        self, key: str, persona: str, text: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, str]:
+    @handler
+    def add(self, visitor: Visitor, persona: str, text: str) -> tuple[str, str]:
         """Remember a sentence: (the emptied box, the emptied search)."""
-        visitor = self.services.visitor(key, request, token)
         self._notes(visitor, persona).add(text, now=self._now())
         return "", ""
 
-    @shows_errors
-    def pick(
-        self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def pick(self, visitor: Visitor, persona: str, chosen: str) -> tuple:
         """(form, text, importance, save, pin, forget, restore, delete) for the chosen note; no form for none."""
-        visitor = self.services.visitor(key, request, token)
         if chosen in ("", NONE, None):
             return gr.Column(visible=False), *(gr.skip(),) * 7
         note = self._chosen(visitor, persona, chosen)
@@ -44,50 +38,36 @@ class NoteHandlers:
                 gr.Button(visible=live), gr.Button(pin, visible=live), gr.Button(visible=live),
                 gr.Button(visible=not live), gr.Button(visible=not live))  # fmt: skip
 
-    @shows_errors
-    def save(
-        self, key: str, persona: str, chosen: str, text: str, importance: float, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> None:  # fmt: skip
+    @handler
+    def save(self, visitor: Visitor, persona: str, chosen: str, text: str, importance: float) -> None:
         """Change the chosen note's words and weight."""
-        visitor = self.services.visitor(key, request, token)
         notes, note = self._notes(visitor, persona), self._chosen(visitor, persona, chosen)
         notes.change(note.id, text)
         notes.weigh(note.id, int(importance))
         gr.Info(t(visitor.language, "memory.saved"))
 
-    @shows_errors
-    def pin(self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def pin(self, visitor: Visitor, persona: str, chosen: str) -> None:
         """Pin the chosen note, or unpin it."""
-        visitor = self.services.visitor(key, request, token)
         note = self._chosen(visitor, persona, chosen)
         self._notes(visitor, persona).pin(note.id, not note.pinned)
 
-    @shows_errors
-    def forget(
-        self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    @handler
+    def forget(self, visitor: Visitor, persona: str, chosen: str) -> str:
         """Use the chosen note no more; it can be brought back. Returns that none is chosen."""
-        visitor = self.services.visitor(key, request, token)
         self._notes(visitor, persona).forget(self._chosen(visitor, persona, chosen).id, now=self._now())
         gr.Info(t(visitor.language, "memory.forgot"))
         return NONE
 
-    @shows_errors
-    def restore(
-        self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    @handler
+    def restore(self, visitor: Visitor, persona: str, chosen: str) -> str:
         """Use a forgotten note again."""
-        visitor = self.services.visitor(key, request, token)
         self._notes(visitor, persona).restore(self._chosen(visitor, persona, chosen).id)
         return NONE
 
-    @shows_errors
-    def delete(
-        self, key: str, persona: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    @handler
+    def delete(self, visitor: Visitor, persona: str, chosen: str) -> str:
         """Remove a forgotten note for good."""
-        visitor = self.services.visitor(key, request, token)
         self._notes(visitor, persona).delete(self._chosen(visitor, persona, chosen).id)
         gr.Info(t(visitor.language, "memory.deleted"))
         return NONE

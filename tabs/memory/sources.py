@@ -11,9 +11,10 @@ from core.memory.diary import Diary
 from core.memory.documents import Documents
 from core.memory.options import MemoryOptions
 from tabs.memory import view
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
+from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
@@ -22,20 +23,15 @@ class SourceHandlers:
 
     services: Services
 
-    @shows_errors
-    def choices(self, key: str, persona: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+    @handler
+    def choices(self, visitor: Visitor, persona: str) -> tuple:
         """(remembers, taking of notes, how often to ask, at once): what was chosen for this persona."""
-        visitor = self.services.visitor(key, request, token)
         chosen = self.services.memory.options(visitor.owner, persona)
         return chosen.remembers, chosen.notes, chosen.samples, chosen.single_pass
 
-    @shows_errors
-    def choose(
-        self, key: str, persona: str, remembers: bool, notes: str, samples: float, at_once: bool, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> str:  # fmt: skip
+    @handler
+    def choose(self, visitor: Visitor, persona: str, remembers: bool, notes: str, samples: float, at_once: bool) -> str:
         """Keep the choice: what it means now, in a sentence."""
-        visitor = self.services.visitor(key, request, token)
         if notes not in ("auto", "on", "off"):
             raise InputError(f"“{notes}” is no way to take notes.", f"「{notes}」というメモの取り方はありません。")
         chosen = MemoryOptions(bool(remembers), notes, min(max(int(samples), 1), 5), bool(at_once))
@@ -44,12 +40,9 @@ class SourceHandlers:
         self.services.memory.set_options(visitor.owner, persona, chosen)
         return view.taking(chosen, self.services.models.status, visitor.language)
 
-    @shows_errors
-    def add_documents(
-        self, key: str, persona: str, files: list[str] | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> None:
+    @handler
+    def add_documents(self, visitor: Visitor, persona: str, files: list[str] | None) -> None:
         """Read the dropped files, one after the other; the first that cannot be read is told, the others stay."""
-        visitor = self.services.visitor(key, request, token)
         documents = Documents(self.services.memory.store(visitor.owner), persona)
         for cached in files or ():
             path = self.services.take_upload(visitor.owner, cached)
@@ -59,33 +52,26 @@ class SourceHandlers:
                 path.unlink(missing_ok=True)
             gr.Info(t(visitor.language, "memory.document_added", name=added.name))
 
-    @shows_errors
-    def delete_document(
-        self, key: str, persona: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> None:
+    @handler
+    def delete_document(self, visitor: Visitor, persona: str, chosen: str | None) -> None:
         """Quote a document no more."""
-        visitor = self.services.visitor(key, request, token)
         if not str(chosen).isdecimal():
             raise InputError("Choose a document in the list first.", "先に、一覧から資料を選んでください。")
         Documents(self.services.memory.store(visitor.owner), persona).delete(int(chosen))
         gr.Info(t(visitor.language, "memory.deleted"))
 
-    @shows_errors
-    def delete_entry(
-        self, key: str, persona: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> None:
+    @handler
+    def delete_entry(self, visitor: Visitor, persona: str, chosen: str | None) -> None:
         """Take a line out of the diary."""
-        visitor = self.services.visitor(key, request, token)
         level, _, start = (chosen or "").partition(" ")
         if level not in ("day", "week"):
             raise InputError("Choose a line of the diary first.", "先に、日記の行を選んでください。")
         Diary(self.services.memory.store(visitor.owner), persona).delete(level, date.fromisoformat(start))
         gr.Info(t(visitor.language, "memory.deleted"))
 
-    @shows_errors
-    def forget_all(self, key: str, persona: str, request: gr.Request, token: gr.OAuthToken | None = None) -> gr.Column:
+    @handler
+    def forget_all(self, visitor: Visitor, persona: str) -> gr.Column:
         """Remove everything with this persona for good: the question goes away."""
-        visitor = self.services.visitor(key, request, token)
         self.services.memory.forget_persona(visitor.owner, persona)
         gr.Info(t(visitor.language, "memory.all_done"))
         return gr.Column(visible=False)

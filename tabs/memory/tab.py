@@ -12,13 +12,12 @@ from core.memory.turns import Turns
 from tabs.memory import view
 from tabs.memory.notes import NONE, NoteHandlers
 from tabs.memory.sources import SourceHandlers
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
-EVERY = 1.5  # seconds between two looks at the memory: notes come while nobody presses anything
 DRAWN = 9
 
 
@@ -28,12 +27,9 @@ class MemoryHandlers:
 
     services: Services
 
-    @shows_errors
-    def follow(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> gr.Dropdown:
+    @handler
+    def follow(self, visitor: Visitor, conversation: str) -> gr.Dropdown:
         """The picker, standing on whom the conversation on the page is held with."""
-        visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
         personas = self.services.personas.list_all(visitor.owner, visitor.language)
         choices = [(persona.name, persona.id) for persona in personas]
@@ -45,14 +41,12 @@ class MemoryHandlers:
         wanted = remembered_as(talk) if talk else ""
         return gr.Dropdown(choices=choices, value=wanted if wanted in known else known[0])
 
-    @shows_errors
+    @handler
     def refresh(
-        self, key: str, persona: str | None, words: str | None, forgotten: bool, chosen: str, shown: tuple,
-        request: gr.Request, token: gr.OAuthToken | None = None,
-    ) -> tuple:  # fmt: skip
+        self, visitor: Visitor, persona: str | None, words: str | None, forgotten: bool, chosen: str, shown: tuple
+    ) -> tuple:
         """(list of notes, what stands in its place, figures, taking, rounds, diary, its button, documents, shown),
         or nothing when all is as it was shown."""
-        visitor = self.services.visitor(key, request, token)
         store, status = self.services.memory.store(visitor.owner), self.services.models.status
         written = [path.stat().st_mtime_ns for path in store.path.parent.glob(f"{store.path.name}*")]
         words = words or ""  # a box that nobody has typed into yet
@@ -175,38 +169,37 @@ def build(services: Services, shared: Shared) -> None:
                 rounds = gr.HTML(padding=False, elem_id="memory-rounds")
     chosen, shown = gr.State(NONE), gr.State(())
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     where = [shared.key, who]
     drawn = [notes, empty, figures, meaning, rounds, days, days_more, files, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*where, words, forgotten, chosen, shown], "outputs": drawn,
-                  "queue": False, **quiet}  # fmt: skip
+                  "queue": False, **EVENT}  # fmt: skip
     editor = [form, text, weight, save, pin, forget, restore, delete]
     chosen_ones = [remembers, taking, samples, at_once]
-    gr.Timer(EVERY).tick(**refreshing)
-    shared.arrived.then(handlers.follow, [shared.key, shared.conversation], who, **quiet)
-    shared.conversation.change(handlers.follow, [shared.key, shared.conversation], who, **quiet)
-    who.change(sources.choices, where, chosen_ones, **quiet).then(lambda: NONE, None, chosen, **quiet)
+    shared.changed["memory"].click(**refreshing, trigger_mode="always_last")
+    shared.arrived.then(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
+    shared.conversation.change(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
+    who.change(sources.choices, where, chosen_ones, **EVENT).then(lambda: NONE, None, chosen, **EVENT)
     who.change(**refreshing)
     gr.on([words.change, forgotten.change], **refreshing)
-    notes.input(lambda value: value or NONE, notes, chosen, **quiet)
-    forgotten.change(lambda: NONE, None, chosen, **quiet)
-    chosen.change(noting.pick, [*where, chosen], editor, **quiet)
-    gr.on([add.click, fresh.submit], noting.add, [*where, fresh], [fresh, words], **quiet).then(**refreshing)
+    notes.input(lambda value: value or NONE, notes, chosen, **EVENT)
+    forgotten.change(lambda: NONE, None, chosen, **EVENT)
+    chosen.change(noting.pick, [*where, chosen], editor, **EVENT)
+    gr.on([add.click, fresh.submit], noting.add, [*where, fresh], [fresh, words], **EVENT).then(**refreshing)
     note = [*where, chosen]
-    save.click(noting.save, [*note, text, weight], None, **quiet).then(**refreshing)
-    pin.click(noting.pin, note, None, **quiet).then(noting.pick, note, editor, **quiet).then(**refreshing)
+    save.click(noting.save, [*note, text, weight], None, **EVENT).then(**refreshing)
+    pin.click(noting.pin, note, None, **EVENT).then(noting.pick, note, editor, **EVENT).then(**refreshing)
     for button, done in ((forget, noting.forget), (restore, noting.restore), (delete, noting.delete)):
-        button.click(done, note, chosen, **quiet).then(**refreshing)
+        button.click(done, note, chosen, **EVENT).then(**refreshing)
     for choice in (remembers.input, taking.input, samples.release, at_once.input):
-        choice(sources.choose, [*where, *chosen_ones], meaning, **quiet).then(
-            sources.choices, where, chosen_ones, **quiet
+        choice(sources.choose, [*where, *chosen_ones], meaning, **EVENT).then(
+            sources.choices, where, chosen_ones, **EVENT
         )
-    drop.upload(sources.add_documents, [*where, drop], None, **quiet).then(lambda: None, None, drop, **quiet).then(
+    drop.upload(sources.add_documents, [*where, drop], None, **EVENT).then(lambda: None, None, drop, **EVENT).then(
         **refreshing
     )
-    files.change(lambda value: gr.Button(visible=bool(value)), files, remove, queue=False, **quiet)
-    remove.click(sources.delete_document, [*where, files], None, **quiet).then(**refreshing)
-    day_delete.click(sources.delete_entry, [*where, days], None, **quiet).then(**refreshing)
-    every.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)
-    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
-    yes.click(sources.forget_all, where, sure, **quiet).then(lambda: NONE, None, chosen, **quiet).then(**refreshing)
+    files.change(lambda value: gr.Button(visible=bool(value)), files, remove, queue=False, **EVENT)
+    remove.click(sources.delete_document, [*where, files], None, **EVENT).then(**refreshing)
+    day_delete.click(sources.delete_entry, [*where, days], None, **EVENT).then(**refreshing)
+    every.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)
+    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
+    yes.click(sources.forget_all, where, sure, **EVENT).then(lambda: NONE, None, chosen, **EVENT).then(**refreshing)

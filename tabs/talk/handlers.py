@@ -9,7 +9,7 @@ from core.chat.conversation import Conversation
 from core.errors import InputError
 from tabs.talk.replies import Replies, seen_of
 from tabs.talk.view import JOINER, NOTHING_CHOSEN, drawn, shown, versions
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
@@ -33,20 +33,15 @@ class TalkHandlers:
     services: Services
     replies: Replies
 
-    @shows_errors
-    def open_talk(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+    @handler
+    def open_talk(self, visitor: Visitor, conversation: str) -> tuple:
         """Draw a conversation: (list of talks, adapter choice, *OUTPUTS)."""
-        visitor = self.services.visitor(key, request, token)
         talk = stored(self.services, visitor, conversation)
         return self.titles(visitor, talk), self._adapters(visitor, talk), *self._whole(visitor, talk)
 
-    @shows_errors
-    def send(
-        self, key: str, conversation: str, text: str, human: bool, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> Iterator[tuple]:  # fmt: skip
+    @handler
+    def send(self, visitor: Visitor, conversation: str, text: str, human: bool) -> Iterator[tuple]:
         """Say something and stream the answer, once the person has paused. Nothing said: the persona speaks first."""
-        visitor = self.services.visitor(key, request, token)
         words = self.services.chat.rate_limiter.check(text)
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation)
@@ -60,24 +55,18 @@ class TalkHandlers:
             writing = self.replies.begin(visitor, talk)
         yield from self.replies.stream(visitor, talk, writing, human=human and bool(words))
 
-    @shows_errors
-    def retry(
-        self, key: str, conversation: str, human: bool, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> Iterator[tuple]:
+    @handler
+    def retry(self, visitor: Visitor, conversation: str, human: bool) -> Iterator[tuple]:
         """Another version of the last reply; the one that was there stays beside it."""
-        visitor = self.services.visitor(key, request, token)
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation).without_reply()
             self.services.chat.rate_limiter.acquire(visitor.owner)
             writing = self.replies.begin(visitor, talk)
         yield from self.replies.stream(visitor, talk, writing, human=False)
 
-    @shows_errors
-    def continue_(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> Iterator[tuple]:
+    @handler
+    def continue_(self, visitor: Visitor, conversation: str) -> Iterator[tuple]:
         """Let the persona say more: its last reply grows."""
-        visitor = self.services.visitor(key, request, token)
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation)
             self.services.chat.rate_limiter.acquire(visitor.owner)
@@ -85,10 +74,9 @@ class TalkHandlers:
         answered = bool(talk.path) and talk.path[-1].role == "assistant"
         yield from self.replies.stream(visitor, talk, writing, human=False, go_on=answered)
 
-    @shows_errors
-    def undo(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+    @handler
+    def undo(self, visitor: Visitor, conversation: str) -> tuple:
         """Take the last exchange back; the words return to the message box."""
-        visitor = self.services.visitor(key, request, token)
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation)
             asked = talk.without_reply()
@@ -96,13 +84,9 @@ class TalkHandlers:
             talk = self.services.conversations.save(visitor.owner, talk.without_exchange())
         return self._whole(visitor, talk, box=words)
 
-    @shows_errors
-    def edit(
-        self, key: str, conversation: str, human: bool, event: gr.EditData, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> Iterator[tuple]:  # fmt: skip
+    @handler
+    def edit(self, visitor: Visitor, conversation: str, human: bool, event: gr.EditData) -> Iterator[tuple]:
         """Change a message. After one's own the persona answers anew; the persona's is a correction to learn from."""
-        visitor = self.services.visitor(key, request, token)
         index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
         words = self.services.chat.rate_limiter.check(str(event.value).replace(JOINER, ""))
         if not words:
@@ -120,43 +104,34 @@ class TalkHandlers:
         else:
             yield self._whole(visitor, talk)
 
-    @shows_errors
-    def stop(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def stop(self, visitor: Visitor, conversation: str) -> None:
         """End the reply that is being written; what is there stays."""
-        self.replies.stop(self.services.visitor(key, request, token), conversation)
+        self.replies.stop(visitor, conversation)
 
-    @shows_errors
-    def pause(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def pause(self, visitor: Visitor, conversation: str) -> None:
         """The person has stopped writing, so the reply is shown."""
-        self.replies.pause(self.services.visitor(key, request, token), conversation)
+        self.replies.pause(visitor, conversation)
 
-    @shows_errors
-    def preview(
-        self, key: str, conversation: str, text: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    @handler
+    def preview(self, visitor: Visitor, conversation: str, text: str) -> str:
         """What the model would see if this were sent."""
-        visitor = self.services.visitor(key, request, token)
         if not conversation:  # the page has not arrived yet
             return gr.skip()
         return seen_of(self.services, visitor, stored(self.services, visitor, conversation), text)
 
-    @shows_errors
-    def begin(
-        self, key: str, persona: str, adapter: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    @handler
+    def begin(self, visitor: Visitor, persona: str, adapter: str) -> str:
         """A new conversation with this persona and adapter; the old one stays in the list."""
-        visitor = self.services.visitor(key, request, token)
         talk = self.services.chat.open_conversation(
             visitor.owner, visitor.language, persona=persona or "", adapter=adapter or ""
         )
         return talk.id
 
-    @shows_errors
-    def change_adapter(
-        self, key: str, conversation: str, adapter: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    @handler
+    def change_adapter(self, visitor: Visitor, conversation: str, adapter: str) -> str:
         """Go on with another adapter, or with the base model: what the model sees then."""
-        visitor = self.services.visitor(key, request, token)
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation)
             persona = talk.persona
@@ -166,21 +141,17 @@ class TalkHandlers:
             talk = self.services.conversations.save(visitor.owner, changed)
         return seen_of(self.services, visitor, talk)
 
-    @shows_errors
-    def delete(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def delete(self, visitor: Visitor, conversation: str) -> str:
         """Remove this conversation for good and open the newest of the others, or a new one."""
-        visitor = self.services.visitor(key, request, token)
         self.replies.give_up(visitor, conversation)
         self.services.chat.delete(visitor.owner, conversation)
         others = self.services.conversations.list_all(visitor.owner, most=1)
         return (others[0] if others else self.services.chat.open_conversation(visitor.owner, visitor.language)).id
 
-    @shows_errors
-    def refresh_list(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> gr.Radio:
+    @handler
+    def refresh_list(self, visitor: Visitor, conversation: str) -> gr.Radio:
         """The list of talks, with the title that a talk has by now."""
-        visitor = self.services.visitor(key, request, token)
         return self.titles(visitor, stored(self.services, visitor, conversation))
 
     def titles(self, visitor: Visitor, talk: Conversation) -> gr.Radio:

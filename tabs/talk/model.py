@@ -8,14 +8,12 @@ from core.catalogue.bundled import NAME as EMBEDDED
 from core.models.loading import ModelStatus
 from tabs.talk import model_choice
 from tabs.ui import html_parts
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.status_bar import duration, model_text
 from tabs.ui.text import t, t_client
-from tabs.ui.visitor import language_of
-
-EVERY = 0.7  # seconds between looks at the model's state
+from tabs.ui.visitor import Visitor
 
 
 def describe(status: ModelStatus, language: str) -> str:
@@ -64,15 +62,15 @@ class ModelHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh(self, shown: str, request: gr.Request) -> tuple:
+    @handler
+    def refresh(self, visitor: Visitor, shown: str) -> tuple:
         """(state as HTML, cancel button, load button, what was shown), or nothing when unchanged."""
         status = self.services.models.status
         state = f"{status}"
         if state == shown:
             return (gr.skip(),) * 4
         coming = status.state in ("loading", "downloading")
-        card = describe(status, language_of(request))
+        card = describe(status, visitor.language)
         return card, gr.Button(visible=coming), gr.Button(interactive=not coming), state
 
 
@@ -85,6 +83,8 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
         adapter = gr.Dropdown(choices=[("—", "")], value="", label=t_client("model.adapter"), elem_id="adapter")
         load, cancel = model_choice.build(services, shared)
     shown = gr.State("")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    gr.Timer(EVERY).tick(handlers.refresh, shown, [state, cancel, load, shown], queue=False, **quiet)
+    shared.changed["model"].click(
+        handlers.refresh, [shared.key, shown], [state, cancel, load, shown], queue=False, trigger_mode="always_last",
+        **EVENT,
+    )  # fmt: skip
     return adapter, state

@@ -21,10 +21,11 @@ from core.models.loading import HUB_ID
 from core.models.options import LoadOptions, Trust
 from core.models.sizing.requirements import QUANTIZATIONS, ModelRequirements, inspect_model, ratings_of
 from tabs.ui import html_parts
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 ORDER: tuple[FitRating, ...] = ("fits", "tight", "too big", "unknown")  # best first
 
@@ -113,22 +114,19 @@ class ChoiceHandlers:
 
     services: Services
 
-    @shows_errors
-    def fill(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[gr.Radio, gr.Dropdown]:
+    @handler
+    def fill(self, visitor: Visitor) -> tuple[gr.Radio, gr.Dropdown]:
         """The suggestions and the catalogue in the visitor's language."""
-        language = self.services.visitor(key, request, token).language
+        language = visitor.language
         few = [(suggestion_text(entry, language), entry.id) for entry in suggestions(this_machine())]
         every = [
             (f"{entry.name} · {t(language, f'model.mark_{_css(best_mark(entry))}')}", entry.id) for entry in catalogue()
         ]
         return gr.Radio(choices=few), gr.Dropdown(choices=every)
 
-    @shows_errors
-    def look(
-        self, key: str, name: str, fetch: bool, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, gr.Radio]:
+    @handler
+    def look(self, visitor: Visitor, name: str, fetch: bool) -> tuple[str, gr.Radio]:
         """What is known of `name`, and the bits it can be held in; `fetch` also asks the Hub about others."""
-        visitor = self.services.visitor(key, request, token)
         language, name = visitor.language, (name or "").strip()
         if not name:
             return "", _bit_choices(None, language)
@@ -141,20 +139,15 @@ class ChoiceHandlers:
             return f'<p class="warn">{escape(error.text(language))}</p>', _bit_choices(None, language)
         return facts(prospect, language), _bit_choices(prospect, language)
 
-    @shows_errors
-    def load(
-        self, key: str, name: str, quantization: str, pickles: bool, code: bool, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> None:  # fmt: skip
+    @handler
+    def load(self, visitor: Visitor, name: str, quantization: str, pickles: bool, code: bool) -> None:
         """Begin to load; the card shows how it goes."""
-        self.services.visitor(key, request, token)
         wanted = quantization if quantization in QUANTIZATIONS.values() else "none"
         self.services.models.start(name, LoadOptions(wanted, Trust(pickles=bool(pickles), code=bool(code))))
 
-    @shows_errors
-    def cancel(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def cancel(self, visitor: Visitor) -> None:
         """Take a load back."""
-        self.services.visitor(key, request, token)
         self.services.models.cancel()
 
 
@@ -187,15 +180,14 @@ def build(services: Services, shared: Shared) -> tuple[gr.Button, gr.Button]:
         with gr.Row():
             load = gr.Button(t_client("model.load"), size="sm", variant="primary", elem_id="model-load")
             cancel = gr.Button(t_client("model.cancel"), size="sm", visible=False, elem_id="model-cancel")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [about, bits]
-    shared.arrived.then(handlers.fill, shared.key, [few, every], **quiet)
-    few.input(lambda chosen: (chosen, None), few, [name, every], queue=False, **quiet)
-    every.input(lambda chosen: (chosen, None), every, [name, few], queue=False, **quiet)
+    shared.arrived.then(handlers.fill, shared.key, [few, every], **EVENT)
+    few.input(lambda chosen: (chosen, None), few, [name, every], queue=False, **EVENT)
+    every.input(lambda chosen: (chosen, None), every, [name, few], queue=False, **EVENT)
     no, yes = gr.State(False), gr.State(True)
-    name.change(handlers.look, [shared.key, name, no], shown, trigger_mode="always_last", **quiet)
+    name.change(handlers.look, [shared.key, name, no], shown, trigger_mode="always_last", **EVENT)
     gr.on([name.submit, name.blur], handlers.look, [shared.key, name, yes], shown, api_visibility="private",
           show_progress="minimal")  # fmt: skip
-    load.click(handlers.load, [shared.key, name, bits, pickles, code], None, queue=False, **quiet)
-    cancel.click(handlers.cancel, shared.key, None, queue=False, **quiet)
+    load.click(handlers.load, [shared.key, name, bits, pickles, code], None, queue=False, **EVENT)
+    cancel.click(handlers.cancel, shared.key, None, queue=False, **EVENT)
     return load, cancel

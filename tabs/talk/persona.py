@@ -8,7 +8,7 @@ from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
 from core.personas.lorebook import edited, format_book
 from tabs.talk import persona_card, sampling
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client, texts
@@ -35,10 +35,9 @@ class PersonaHandlers:
 
     services: Services
 
-    @shows_errors
-    def show(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+    @handler
+    def show(self, visitor: Visitor, conversation: str) -> tuple:
         """Fill card and form from the conversation's persona: (picker, face, *form, *sampling, delete button)."""
-        visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
             return (gr.skip(),) * (3 + len(FORM) + len(sampling.NAMES) + 1)
@@ -48,18 +47,17 @@ class PersonaHandlers:
         filled = (*_form_of(persona), *sampling.shown(persona.sampling))
         return choice(self.services, visitor, talk), face, *filled, gr.Button(visible=own)
 
-    @shows_errors
+    @handler
     def save(
-        self, key: str, conversation: str, name: str, summary: str, description: str, greeting: str, examples: str,
-        greetings: str, book: str, preset: str, temperature: float, top_p: float, top_k: float, min_p: float,
-        typical_p: float, repetition_penalty: float, no_repeat_ngram: float, max_new_tokens: float, seed: float | None,
-        request: gr.Request, token: gr.OAuthToken | None = None,
+        self, visitor: Visitor, conversation: str, name: str, summary: str, description: str, greeting: str,
+        examples: str, greetings: str, book: str, preset: str, temperature: float, top_p: float, top_k: float,
+        min_p: float, typical_p: float, repetition_penalty: float, no_repeat_ngram: float, max_new_tokens: float,
+        seed: float | None,
     ) -> str:  # fmt: skip
         """Store the form: a built-in persona becomes one's own copy. Returns the id of a talk with it.
 
         The talk goes on when it was with this very persona; otherwise a new one begins.
         """
-        visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
         before = self.services.chat.persona(
             visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
@@ -82,20 +80,18 @@ class PersonaHandlers:
             visitor.owner, visitor.language, persona=persona.id, adapter=adapter
         ).id
 
-    @shows_errors
-    def make(self, key: str, kind: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def make(self, visitor: Visitor, kind: str) -> str:
         """A new persona of a kind, to be filled in. Returns the id of a talk with it."""
-        visitor = self.services.visitor(key, request, token)
         text = "persona.new_description" if kind not in KINDS[1:] else f"persona.text_{kind}"
         fresh = Persona(t(visitor.language, "persona.new_name"), texts()[text][visitor.language],
                         user=t(visitor.language, "persona.you"))  # fmt: skip
         persona = self.services.personas.save(visitor.owner, fresh)
         return self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
 
-    @shows_errors
-    def delete(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def delete(self, visitor: Visitor, conversation: str) -> str:
         """Remove the persona and its talks; open a new talk with another."""
-        visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk and talk.persona:
             self.services.personas.delete(visitor.owner, talk.persona)
@@ -146,15 +142,14 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
             make = gr.Button(t_client("persona.make"), size="sm", elem_id="persona-make")
 
     where = [shared.key, shared.conversation]
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     card = [who, face, *form, *drawing, delete]
-    shared.conversation.change(handlers.show, where, card, **quiet)
-    save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **quiet).then(
-        handlers.show, where, card, **quiet
+    shared.conversation.change(handlers.show, where, card, **EVENT)
+    save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **EVENT).then(
+        handlers.show, where, card, **EVENT
     )
-    persona_card.wire(services, shared, card_parts).then(handlers.show, where, card, **quiet)
-    make.click(handlers.make, [shared.key, kind], shared.conversation, **quiet)
-    delete.click(handlers.delete, where, shared.conversation, **quiet)
+    persona_card.wire(services, shared, card_parts).then(handlers.show, where, card, **EVENT)
+    make.click(handlers.make, [shared.key, kind], shared.conversation, **EVENT)
+    delete.click(handlers.delete, where, shared.conversation, **EVENT)
     return who
 
 

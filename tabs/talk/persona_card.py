@@ -14,7 +14,7 @@ from core.personas import Persona
 from core.personas.card import card_json, card_png, read_card
 from core.personas.picture import drawn, portrait
 from core.workspace import safe_name
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -31,12 +31,9 @@ class CardHandlers:
 
     services: Services
 
-    @shows_errors
-    def open_card(
-        self, key: str, cached: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[None, str]:
+    @handler
+    def open_card(self, visitor: Visitor, cached: str) -> tuple[None, str]:
         """(the empty upload, id of a new talk with the card's persona)."""
-        visitor = self.services.visitor(key, request, token)
         card = read_card(self._uploaded(visitor, cached))
         named = replace(card.persona, user=t(visitor.language, "persona.you"))
         persona = self.services.personas.save(visitor.owner, named)
@@ -48,30 +45,22 @@ class CardHandlers:
         )
         return None, self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
 
-    @shows_errors
-    def save_png(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> gr.DownloadButton:
+    @handler
+    def save_png(self, visitor: Visitor, conversation: str) -> gr.DownloadButton:
         """The persona as a picture that carries its card."""
-        visitor = self.services.visitor(key, request, token)
         persona = self._persona(visitor, conversation)
         picture = _picture(self.services, visitor.owner, persona)
         return _download(persona, "png", card_png(persona, picture))
 
-    @shows_errors
-    def save_json(
-        self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> gr.DownloadButton:
+    @handler
+    def save_json(self, visitor: Visitor, conversation: str) -> gr.DownloadButton:
         """The persona as a card in JSON."""
-        persona = self._persona(self.services.visitor(key, request, token), conversation)
+        persona = self._persona(visitor, conversation)
         return _download(persona, "json", card_json(persona))
 
-    @shows_errors
-    def change_picture(
-        self, key: str, conversation: str, cached: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[None, str]:
+    @handler
+    def change_picture(self, visitor: Visitor, conversation: str, cached: str) -> tuple[None, str]:
         """(the empty upload, id of the talk): a built-in persona becomes one's own copy with the picture."""
-        visitor = self.services.visitor(key, request, token)
         picture = portrait(self._uploaded(visitor, cached))
         if picture is None:
             raise InputError(
@@ -151,11 +140,11 @@ def build() -> CardParts:
 
 def wire(services: Services, shared: Shared, parts: CardParts) -> gr.events.Dependency:
     """The events; returns the one after which the picture is another."""
-    handlers, quiet = CardHandlers(services), {"show_progress": "hidden", "api_visibility": "private"}
+    handlers = CardHandlers(services)
     where = [shared.key, shared.conversation]
     opened = [parts.open, shared.conversation]
-    parts.open.upload(handlers.open_card, [shared.key, parts.open], opened, **quiet)
-    for press, handler in ((parts.png, handlers.save_png), (parts.json, handlers.save_json)):
-        press.click(handler, where, parts.file, **quiet).success(None, js=CLICK, api_visibility="private")
+    parts.open.upload(handlers.open_card, [shared.key, parts.open], opened, **EVENT)
+    for press, save in ((parts.png, handlers.save_png), (parts.json, handlers.save_json)):
+        press.click(save, where, parts.file, **EVENT).success(None, js=CLICK, api_visibility="private")
     changed = [parts.picture, shared.conversation]
-    return parts.picture.upload(handlers.change_picture, [*where, parts.picture], changed, **quiet)
+    return parts.picture.upload(handlers.change_picture, [*where, parts.picture], changed, **EVENT)

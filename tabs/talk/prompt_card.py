@@ -13,7 +13,7 @@ from core.chat.conversation import Conversation
 from core.errors import AppError, InputError
 from core.prompt import Prompt
 from tabs.ui import prompt_html
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -31,13 +31,9 @@ class PromptCardHandlers:
 
     services: Services
 
-    @shows_errors
-    def exact(
-        self, key: str, conversation: str, draft: str, chosen: int, view: str, opened: bool, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> str:  # fmt: skip
+    @handler
+    def exact(self, visitor: Visitor, conversation: str, draft: str, chosen: int, view: str, opened: bool) -> str:
         """The prompt of the chosen reply, else the next one with `draft` said; nothing while it is folded away."""
-        visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation) if opened and conversation else None
         if talk is None:
             return gr.skip()
@@ -84,8 +80,7 @@ def build(services: Services, shared: Shared, box: gr.Textbox, chosen: gr.State)
             exact = gr.HTML(padding=False, elem_id="seen-exact", elem_classes="exact")
     opened = gr.State(False)
     shown = ([shared.key, shared.conversation, box, chosen, view, opened], exact)
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    fold.expand(lambda: True, None, opened, **quiet).then(handlers.exact, *shown, **quiet)
-    fold.collapse(lambda: False, None, opened, **quiet)
-    gr.on([seen.change, view.change, chosen.change], handlers.exact, *shown, trigger_mode="always_last", **quiet)
+    fold.expand(lambda: True, None, opened, **EVENT).then(handlers.exact, *shown, **EVENT)
+    fold.collapse(lambda: False, None, opened, **EVENT)
+    gr.on([seen.change, view.change, chosen.change], handlers.exact, *shown, trigger_mode="always_last", **EVENT)
     return seen

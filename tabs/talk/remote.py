@@ -6,7 +6,7 @@ from html import escape
 import gradio as gr
 
 from core.models.remote import Server
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -19,36 +19,28 @@ class RemoteHandlers:
 
     services: Services
 
-    @shows_errors
-    def show(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, gr.Button]:
+    @handler
+    def show(self, visitor: Visitor) -> tuple[str, gr.Button]:
         """(which remote model answers, as HTML; the way back)."""
-        return self._standing(self.services.visitor(key, request, token))
+        return self._standing(visitor)
 
-    @shows_errors
-    def look(
-        self, key: str, url: str, secret: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> gr.Dropdown:
+    @handler
+    def look(self, visitor: Visitor, url: str, secret: str) -> gr.Dropdown:
         """The models that a server offers; where it does not tell, one is typed."""
-        visitor = self.services.visitor(key, request, token)
         names = self.services.chat.remotes.names(Server(url, secret))
         if not names:
             gr.Info(t(visitor.language, "remote.no_list"))
         return gr.Dropdown(choices=names, value=names[0] if names else None, interactive=True)
 
-    @shows_errors
-    def use(
-        self, key: str, url: str, secret: str, name: str | None, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> tuple[str, gr.Button]:  # fmt: skip
+    @handler
+    def use(self, visitor: Visitor, url: str, secret: str, name: str | None) -> tuple[str, gr.Button]:
         """Try the model, and talk with it from now on."""
-        visitor = self.services.visitor(key, request, token)
         self.services.chat.remotes.choose(visitor.owner, Server(url, secret), name or "")
         return self._standing(visitor)
 
-    @shows_errors
-    def leave(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, gr.Button]:
+    @handler
+    def leave(self, visitor: Visitor) -> tuple[str, gr.Button]:
         """Back to the model of this machine."""
-        visitor = self.services.visitor(key, request, token)
         self.services.chat.remotes.leave(visitor.owner)
         return self._standing(visitor)
 

@@ -3,6 +3,7 @@
 import gradio as gr
 
 from core.models.sampling import DRAWING, PRESETS, Sampling, preset_of
+from tabs.ui.handler import EVENT
 from tabs.ui.text import t_client
 
 NAMES = (*DRAWING, "max_new_tokens", "seed")
@@ -37,7 +38,7 @@ def build() -> list[gr.components.Component]:
             gr.Slider(16, 1024, 200, step=8, label=t_client("persona.length")),
             gr.Number(-1, precision=0, label=t_client("persona.seed"), info=t_client("persona.seed_info")),
         ]
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    quiet = {"queue": False, **EVENT}
     mood.input(lambda name: [getattr(PRESETS[name], dial) for dial in DRAWING], mood, dials, **quiet)
     gr.on([dial.input for dial in dials], lambda *values: preset_of(drawn(*values, None, None)) or None,
           dials, mood, **quiet)  # fmt: skip

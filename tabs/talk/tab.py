@@ -7,11 +7,11 @@ from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
 from tabs.talk.versions import VersionHandlers
 from tabs.talk.view import NOTHING_CHOSEN, OUTPUTS, THUMBS
+from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 COUNT_SENT = "(messages) => String((messages ?? []).filter((message) => message.role === 'user').length)"
 EXPECT_PAUSE = "() => document.dispatchEvent(new Event('message-drawn'))"
 
@@ -40,13 +40,13 @@ def build(services: Services, shared: Shared) -> None:
     handlers = TalkHandlers(services, replies)
     _wire_chat(page, talks, handlers, VersionHandlers(services, replies), shared)
     where, box, seen = [shared.key, shared.conversation], page["box"], page["seen"]
-    shared.conversation.change(handlers.open_talk, where, [talks, adapter, *(page[name] for name in OUTPUTS)], **QUIET)
+    shared.conversation.change(handlers.open_talk, where, [talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT)
     for changed in (model_state, *([afar] if afar else ())):
-        changed.change(handlers.preview, [*where, box], seen, **QUIET)
-    talks.input(lambda chosen: chosen, talks, shared.conversation, **QUIET)
-    gr.on([new.click, who.input], handlers.begin, [shared.key, who, adapter], shared.conversation, **QUIET)
-    adapter.input(handlers.change_adapter, [*where, adapter], seen, **QUIET)
-    delete.click(handlers.delete, where, shared.conversation, **QUIET)
+        changed.change(handlers.preview, [*where, box], seen, **EVENT)
+    talks.input(lambda chosen: chosen, talks, shared.conversation, **EVENT)
+    gr.on([new.click, who.input], handlers.begin, [shared.key, who, adapter], shared.conversation, **EVENT)
+    adapter.input(handlers.change_adapter, [*where, adapter], seen, **EVENT)
+    delete.click(handlers.delete, where, shared.conversation, **EVENT)
 
 
 def _chat() -> dict[str, gr.components.Component]:
@@ -87,30 +87,30 @@ def _wire_chat(
     where, outputs = [shared.key, shared.conversation], [page[name] for name in OUTPUTS]
     chat, box, human, chosen = (page[name] for name in ("chat", "box", "human", "chosen"))
     # Several at once: what comes later gives the earlier ones up, see Replies.
-    streaming = {"outputs": outputs, "trigger_mode": "multiple", "concurrency_limit": None, **QUIET}
+    streaming = {"outputs": outputs, "trigger_mode": "multiple", "concurrency_limit": None, **EVENT}
     # The browser empties the box at once: an answer from here would wipe out what was typed since.
     leaving = {"fn": None, "inputs": box, "outputs": [page["leaving"], box], "js": "(words) => [words, '']"}
-    sent = gr.on([box.submit, page["send"].click], trigger_mode="multiple", **leaving, **QUIET).then(
+    sent = gr.on([box.submit, page["send"].click], trigger_mode="multiple", **leaving, **EVENT).then(
         handlers.send, [*where, page["leaving"], human], **streaming
     )
-    sent.then(handlers.refresh_list, where, talks, **QUIET)
+    sent.then(handlers.refresh_list, where, talks, **EVENT)
     back = {"fn": None, "inputs": [page["leaving"], box], "outputs": box, "js": "(words, now) => now || words"}
-    sent.failure(**back, **QUIET)  # words that were refused are not lost
+    sent.failure(**back, **EVENT)  # words that were refused are not lost
     gr.on([chat.retry, page["again"].click], handlers.retry, [*where, human], **streaming)
     page["go_on"].click(handlers.continue_, where, **streaming)
     chat.edit(handlers.edit, [*where, human], **streaming)
-    chat.undo(handlers.undo, where, outputs, **QUIET)
-    page["stop"].click(handlers.stop, where, None, queue=False, **QUIET)
+    chat.undo(handlers.undo, where, outputs, **EVENT)
+    page["stop"].click(handlers.stop, where, None, queue=False, **EVENT)
     # The page knows of a key at once, the server only when a busy page gets round to it: so the page finds the pause.
-    chat.change(None, chat, page["drawn"], js=COUNT_SENT, **QUIET)
-    page["drawn"].change(None, js=EXPECT_PAUSE, **QUIET)
-    page["paused"].click(handlers.pause, where, None, queue=False, trigger_mode="multiple", **QUIET)
-    box.change(handlers.preview, [*where, box], page["seen"], trigger_mode="always_last", **QUIET)
+    chat.change(None, chat, page["drawn"], js=COUNT_SENT, **EVENT)
+    page["drawn"].change(None, js=EXPECT_PAUSE, **EVENT)
+    page["paused"].click(handlers.pause, where, None, queue=False, trigger_mode="multiple", **EVENT)
+    box.change(handlers.preview, [*where, box], page["seen"], trigger_mode="always_last", **EVENT)
 
     about = [*where, chosen]
-    chat.select(acts.choose, about, outputs, **QUIET)
-    chat.like(acts.thumb, where, None, **QUIET)
-    page["older"].click(acts.older, about, outputs, **QUIET)
-    page["newer"].click(acts.newer, about, outputs, **QUIET)
-    page["remove"].click(acts.remove, about, outputs, **QUIET)
-    page["branch"].click(acts.branch, about, shared.conversation, **QUIET)
+    chat.select(acts.choose, about, outputs, **EVENT)
+    chat.like(acts.thumb, where, None, **EVENT)
+    page["older"].click(acts.older, about, outputs, **EVENT)
+    page["newer"].click(acts.newer, about, outputs, **EVENT)
+    page["remove"].click(acts.remove, about, outputs, **EVENT)
+    page["branch"].click(acts.branch, about, shared.conversation, **EVENT)

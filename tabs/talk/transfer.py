@@ -9,7 +9,7 @@ import gradio as gr
 from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read
 from core.workspace import safe_name
 from tabs.talk.handlers import stored
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -25,27 +25,24 @@ class TransferHandlers:
 
     services: Services
 
-    @shows_errors
-    def as_text(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def as_text(self, visitor: Visitor, conversation: str) -> str:
         """The file of the conversation as plain text."""
-        return self._save(self.services.visitor(key, request, token), conversation, "txt")
+        return self._save(visitor, conversation, "txt")
 
-    @shows_errors
-    def as_lines(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def as_lines(self, visitor: Visitor, conversation: str) -> str:
         """The file of the conversation in SillyTavern's form."""
-        return self._save(self.services.visitor(key, request, token), conversation, "jsonl")
+        return self._save(visitor, conversation, "jsonl")
 
-    @shows_errors
-    def as_messages(self, key: str, conversation: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def as_messages(self, visitor: Visitor, conversation: str) -> str:
         """The file of the conversation as chat messages."""
-        return self._save(self.services.visitor(key, request, token), conversation, "json")
+        return self._save(visitor, conversation, "json")
 
-    @shows_errors
-    def bring(
-        self, key: str, conversation: str, cached: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    @handler
+    def bring(self, visitor: Visitor, conversation: str, cached: str) -> str:
         """A chat of a file becomes a new conversation with the persona on the page; its id."""
-        visitor = self.services.visitor(key, request, token)
         talk = stored(self.services, visitor, conversation)
         path = self.services.take_upload(visitor.owner, cached)
         try:
@@ -72,7 +69,7 @@ class TransferHandlers:
 def build(services: Services, shared: Shared) -> None:
     """A fold with three downloads and an upload."""
     handlers = TransferHandlers(services)
-    where, quiet = [shared.key, shared.conversation], {"show_progress": "hidden", "api_visibility": "private"}
+    where = [shared.key, shared.conversation]
     with gr.Accordion(t_client("talk.files"), open=False, elem_id="talk-files"):
         file = gr.DownloadButton("file", elem_id="talk-file", elem_classes="unseen")
         with gr.Row():
@@ -80,6 +77,6 @@ def build(services: Services, shared: Shared) -> None:
                 TRANSFER_FORMATS, (handlers.as_lines, handlers.as_messages, handlers.as_text), strict=True
             ):
                 button = gr.Button(t_client(f"talk.form_{form}"), size="sm", min_width=60, elem_id=f"talk-{form}")
-                button.click(write, where, file, **quiet).then(None, js=CLICK, **quiet)
+                button.click(write, where, file, **EVENT).then(None, js=CLICK, **EVENT)
         bring = gr.UploadButton(t_client("talk.bring"), file_types=FILES, size="sm", elem_id="talk-bring")
-    bring.upload(handlers.bring, [*where, bring], shared.conversation, **quiet)
+    bring.upload(handlers.bring, [*where, bring], shared.conversation, **EVENT)

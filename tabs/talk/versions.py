@@ -8,7 +8,7 @@ from core.chat.conversation import Conversation
 from tabs.talk.handlers import stored
 from tabs.talk.replies import Replies, seen_of
 from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, shown, versions
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
@@ -21,61 +21,44 @@ class VersionHandlers:
     services: Services
     replies: Replies
 
-    @shows_errors
-    def choose(
-        self, key: str, conversation: str, chosen: int, event: gr.SelectData, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> tuple:  # fmt: skip
+    @handler
+    def choose(self, visitor: Visitor, conversation: str, chosen: int, event: gr.SelectData) -> tuple:
         """A message was clicked: the buttons are about it; about the last one again when it is clicked twice."""
-        visitor = self.services.visitor(key, request, token)
         index = int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
         talk = stored(self.services, visitor, conversation)
         return shown(**versions(talk, NOTHING_CHOSEN if index == chosen else index, visitor.language))
 
-    @shows_errors
-    def older(
-        self, key: str, conversation: str, chosen: int, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def older(self, visitor: Visitor, conversation: str, chosen: int) -> tuple:
         """The version before."""
-        return self._turn(self.services.visitor(key, request, token), conversation, chosen, -1)
+        return self._turn(visitor, conversation, chosen, -1)
 
-    @shows_errors
-    def newer(
-        self, key: str, conversation: str, chosen: int, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def newer(self, visitor: Visitor, conversation: str, chosen: int) -> tuple:
         """The version after."""
-        return self._turn(self.services.visitor(key, request, token), conversation, chosen, 1)
+        return self._turn(visitor, conversation, chosen, 1)
 
-    @shows_errors
-    def branch(
-        self, key: str, conversation: str, chosen: int, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> str:
+    @handler
+    def branch(self, visitor: Visitor, conversation: str, chosen: int) -> str:
         """A conversation of its own that begins like this one up to the message; the id of it."""
-        visitor = self.services.visitor(key, request, token)
         self.replies.give_up(visitor, conversation)
         talk = stored(self.services, visitor, conversation)
         begun = self.services.conversations.branch(visitor.owner, talk, acted_on(talk, chosen))
         gr.Info(t(visitor.language, "talk.branched"))
         return begun.id
 
-    @shows_errors
-    def remove(
-        self, key: str, conversation: str, chosen: int, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def remove(self, visitor: Visitor, conversation: str, chosen: int) -> tuple:
         """Take a message out; what followed it stays."""
-        visitor = self.services.visitor(key, request, token)
         with self.replies.lock(visitor, conversation):
             self.replies.give_up(visitor, conversation)
             talk = stored(self.services, visitor, conversation)
             talk = self.services.conversations.save(visitor.owner, talk.without_message(acted_on(talk, chosen)))
         return self._drawn(visitor, talk, NOTHING_CHOSEN)
 
-    @shows_errors
-    def thumb(
-        self, key: str, conversation: str, event: gr.LikeData, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> None:
+    @handler
+    def thumb(self, visitor: Visitor, conversation: str, event: gr.LikeData) -> None:
         """A reply was liked, disliked, or neither any more."""
-        visitor = self.services.visitor(key, request, token)
         index = int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
         given = {True: "up", "Like": "up", False: "down", "Dislike": "down"}.get(event.liked, "")
         with self.replies.lock(visitor, conversation):

@@ -16,11 +16,12 @@ from core.hub.client import check_repo, login_token
 from core.workspace import safe_name
 from tabs.train import export_merge
 from tabs.ui.adapters import begin_talk
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,19 @@ class AdapterHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh_list(
-        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.Dropdown, gr.Row]:
+    @handler
+    def refresh_list(self, visitor: Visitor, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
         """(picker of the owner's adapters, their buttons)."""
-        visitor = self.services.visitor(key, request, token)
         return self._shelf(visitor.owner, chosen)
 
-    @shows_errors
-    def pull(
-        self, key: str, repo: str, typed: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> Iterator[tuple]:
+    @handler
+    def pull(self, visitor: Visitor, repo: str, typed: str) -> Iterator[tuple]:
         """Bring an adapter: (how it goes, token field, *shelf). The token is forgotten at once."""
-        visitor = self.services.visitor(key, request, token)
         owner, language = visitor.owner, visitor.language
         wanted = check_repo(repo)
         name = self.services.workspace.free_name(owner, "adapters", safe_name(wanted.rsplit("/", 1)[-1], "adapter"))
         target = self.services.workspace.place(owner, "adapters", name)
-        secret = self.token(typed, token)
+        secret = self.token(typed, visitor.signed_in)
 
         def bring(report: Callable[[str], None]) -> Path:
             return pull_adapter(repo=wanted, target=target, token=secret, on_progress=report)
@@ -65,21 +60,15 @@ class AdapterHandlers:
         except AppError as error:
             yield in_words(error, language), "", gr.skip(), gr.skip()
 
-    @shows_errors
-    def talk(
-        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, gr.Tabs]:
+    @handler
+    def talk(self, visitor: Visitor, chosen: str | None) -> tuple[str, gr.Tabs]:
         """A conversation with an adapter of the shelf: (its id, the way to it)."""
-        visitor = self.services.visitor(key, request, token)
         adapter = self.services.adapters.get(visitor.owner, chosen or "")
         return begin_talk(self.services, visitor, adapter), gr.Tabs(selected="talk")
 
-    @shows_errors
-    def delete(
-        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.Dropdown, gr.Row]:
+    @handler
+    def delete(self, visitor: Visitor, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
         """Remove an adapter from the shelf for good. The training that made it keeps its own."""
-        visitor = self.services.visitor(key, request, token)
         if chosen:
             self.services.adapters.delete(visitor.owner, chosen)
         return self._shelf(visitor.owner, None)
@@ -132,12 +121,11 @@ def build(services: Services, shared: Shared) -> None:
         state = gr.HTML(padding=False, elem_id="pull-state")
         combined = export_merge.build_combine(services, shared)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     picked = [shared.key, shelf]
-    gr.on([fold.expand, shared.conversation.change], handlers.refresh_list, picked, [shelf, buttons], **quiet)
-    shared.arrived.then(handlers.refresh_list, picked, [shelf, buttons], **quiet)
-    combined.then(handlers.refresh_list, picked, [shelf, buttons], **quiet)
-    pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, shelf, buttons], **quiet}
+    gr.on([fold.expand, shared.conversation.change], handlers.refresh_list, picked, [shelf, buttons], **EVENT)
+    shared.arrived.then(handlers.refresh_list, picked, [shelf, buttons], **EVENT)
+    combined.then(handlers.refresh_list, picked, [shelf, buttons], **EVENT)
+    pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, shelf, buttons], **EVENT}
     gr.on([pull.click, repo.submit], handlers.pull, **pulling)
-    talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **quiet)
-    delete.click(handlers.delete, picked, [shelf, buttons], **quiet)
+    talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **EVENT)
+    delete.click(handlers.delete, picked, [shelf, buttons], **EVENT)

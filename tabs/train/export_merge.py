@@ -15,11 +15,12 @@ from core.adapters.store import Adapter
 from core.errors import AppError, InputError
 from core.export.run import export_in_process, zipped
 from tabs.ui.adapters import kept
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 CLICK_EXPORT = "() => setTimeout(() => document.querySelector('#export-zip')?.click(), 150)"
 
@@ -30,10 +31,9 @@ class ExportMergeHandlers:
 
     services: Services
 
-    @shows_errors
-    def export(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[tuple]:
+    @handler
+    def export(self, visitor: Visitor, chosen: str) -> Iterator[tuple]:
         """The adapter for other programs as a zip: (its path, how it goes, cancel button). Gradio copies the file."""
-        visitor = self.services.visitor(key, request, token)
         adapter = kept(self.services, visitor.owner, chosen)
         language = visitor.language
         yield gr.skip(), _muted(t(language, "after.stage_waiting")), gr.Button(visible=True)
@@ -57,24 +57,19 @@ class ExportMergeHandlers:
             except AppError as error:
                 yield gr.skip(), in_words(error, language), gr.Button(visible=False)
 
-    @shows_errors
-    def shelf(
-        self, key: str, which: list[str] | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.Dropdown, gr.Column, gr.Markdown]:
+    @handler
+    def shelf(self, visitor: Visitor, which: list[str] | None) -> tuple[gr.Dropdown, gr.Column, gr.Markdown]:
         """(picker of adapters, the form, the hint while there are too few)."""
-        visitor = self.services.visitor(key, request, token)
         names = [adapter.name for adapter in self.services.adapters.list_all(visitor.owner)]
         enough = len(names) > 1
         picked = [name for name in which or () if name in names]
         return gr.Dropdown(choices=names, value=picked), gr.Column(visible=enough), gr.Markdown(visible=not enough)
 
-    @shows_errors
+    @handler
     def combine(
-        self, key: str, which: list[str] | None, weights: str, method: str, density: float, name: str,
-        request: gr.Request, token: gr.OAuthToken | None = None,
-    ) -> Iterator[str]:  # fmt: skip
+        self, visitor: Visitor, which: list[str] | None, weights: str, method: str, density: float, name: str
+    ) -> Iterator[str]:
         """Make a new adapter of the shelf: how it goes."""
-        visitor = self.services.visitor(key, request, token)
         parts = [self.services.adapters.get(visitor.owner, one) for one in which or ()]
         mixture = Mixture(weights_of(weights, len(parts)), method, float(density or 0))
         wanted = (name or "").strip() or "-".join(part.name for part in parts)[:64] or "mix"
@@ -130,11 +125,10 @@ def build_export(services: Services, shared: Shared, chosen: gr.Textbox) -> None
             stop = gr.Button(t_client("after.export_stop"), size="sm", visible=False, elem_id="export-stop")
             file = gr.DownloadButton("zip", elem_id="export-zip", elem_classes="unseen")
         state = gr.HTML(padding=False, elem_id="export-state")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    going = go.click(handlers.export, [shared.key, chosen], [file, state, stop], **quiet)
-    going.success(None, js=CLICK_EXPORT, **quiet)
-    stop.click(lambda: ("", gr.Button(visible=False)), None, [state, stop], cancels=[going], **quiet)
-    chosen.change(lambda: "", None, state, queue=False, **quiet)
+    going = go.click(handlers.export, [shared.key, chosen], [file, state, stop], **EVENT)
+    going.success(None, js=CLICK_EXPORT, **EVENT)
+    stop.click(lambda: ("", gr.Button(visible=False)), None, [state, stop], cancels=[going], **EVENT)
+    chosen.change(lambda: "", None, state, queue=False, **EVENT)
 
 
 def build_combine(services: Services, shared: Shared) -> gr.events.Dependency:
@@ -154,8 +148,7 @@ def build_combine(services: Services, shared: Shared) -> gr.events.Dependency:
             name = gr.Textbox(label=t_client("after.combine_name"), max_lines=1, max_length=64, elem_id="combine-name")
             go = gr.Button(t_client("after.combine_go"), size="sm", elem_id="combine-go")
         state = gr.HTML(padding=False, elem_id="combine-state")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    fold.expand(handlers.shelf, [shared.key, which], [which, form, empty], **quiet)
-    method.change(lambda kind: gr.Slider(visible=kind != "linear"), method, density, queue=False, **quiet)
+    fold.expand(handlers.shelf, [shared.key, which], [which, form, empty], **EVENT)
+    method.change(lambda kind: gr.Slider(visible=kind != "linear"), method, density, queue=False, **EVENT)
     asked = [shared.key, which, weights, method, density, name]
-    return go.click(handlers.combine, asked, state, **quiet)
+    return go.click(handlers.combine, asked, state, **EVENT)

@@ -12,9 +12,10 @@ from core.train.config.train_config import TrainConfig
 from tabs.train import settings
 from tabs.train.advice_view import Advice
 from tabs.train.form_values import FormValues, request_of
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.text import t_client
+from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,9 @@ class FileHandlers:
 
     services: Services
 
-    @shows_errors
-    def write(
-        self,
-        key: str,
-        advice: Advice | None,
-        request: gr.Request,
-        token: gr.OAuthToken | None,
-        *asked: settings.SettingValue,
-    ) -> tuple[str, str]:
+    @handler
+    def write(self, visitor: Visitor, advice: Advice | None, *asked: settings.SettingValue) -> tuple[str, str]:
         """(command, config.yaml) of the form; empty while no data set is chosen."""
-        visitor = self.services.visitor(key, request, token)
         filled = FormValues.of(asked)
         if not filled.dataset or advice is None:
             return "", ""
@@ -45,17 +38,9 @@ class FileHandlers:
         names = settings.changed(values, advised) if advised else list(settings.CONTROLS)
         return to_command(order, {name: getattr(order.spec.config, name) for name in names}), to_yaml(order)
 
-    @shows_errors
-    def read(
-        self,
-        key: str,
-        file: str | None,
-        request: gr.Request,
-        token: gr.OAuthToken | None,
-        *values: settings.SettingValue,
-    ) -> tuple:
+    @handler
+    def read(self, visitor: Visitor, file: str | None, *values: settings.SettingValue) -> tuple:
         """The settings of a file, in the controls; what it does not name stays."""
-        self.services.visitor(key, request, token)
         if not file:
             return (gr.skip(),) * len(values)
         now = dict(zip(settings.CONTROLS, values, strict=True))
@@ -93,9 +78,8 @@ def build(
         text = gr.Code(language="yaml", show_label=False, interactive=False, max_lines=12, elem_id="train-yaml")
         upload = gr.UploadButton(t_client("train.files_read"), file_types=[".yaml", ".yml"], size="sm",
                                  elem_id="train-upload")  # fmt: skip
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    writing = {"fn": handlers.write, "inputs": [key, advice, *asked], "outputs": [command, text], **quiet}
+    writing = {"fn": handlers.write, "inputs": [key, advice, *asked], "outputs": [command, text], **EVENT}
     gr.on([fold.expand, *(value.input for value in values)], trigger_mode="always_last", **writing)
-    read = upload.upload(handlers.read, [key, upload, *values], values, **quiet)
+    read = upload.upload(handlers.read, [key, upload, *values], values, **EVENT)
     read.then(**writing)
     return read

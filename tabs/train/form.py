@@ -12,7 +12,7 @@ from tabs.train import files, settings
 from tabs.train.advice_view import Advice, advice_for, advised
 from tabs.train.base import BaseModel, find_base
 from tabs.train.form_values import FormValues, free_name, request_of
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -36,35 +36,26 @@ class FormHandlers:
 
     services: Services
 
-    @shows_errors
-    def datasets(
-        self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.Dropdown, gr.Column]:
+    @handler
+    def datasets(self, visitor: Visitor, chosen: str) -> tuple[gr.Dropdown, gr.Column]:
         """(picker of the owner's data sets, standing on `chosen` or the newest; the hint while there are none)."""
-        visitor = self.services.visitor(key, request, token)
         choices = dataset_choices(self.services, visitor)
         names = [name for _, name in choices]
         value = chosen if chosen in names else (names[0] if names else None)
         return gr.Dropdown(choices=choices, value=value), gr.Column(visible=not names)
 
-    @shows_errors
-    def persona(
-        self, key: str, dataset: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, str, str, str]:
+    @handler
+    def persona(self, visitor: Visitor, dataset: str | None) -> tuple[str, str, str, str]:
         """(adapter's name, persona's name, description, the other side's name) for a data set."""
-        visitor = self.services.visitor(key, request, token)
         if not dataset:
             return ("",) * 4
         info = self.services.datasets.get(visitor.owner, dataset).info
         name = free_name(self.services, visitor.owner, dataset)
         return name, info.persona, info.description, prompt_config_for(info, context_window=1).user
 
-    @shows_errors
-    def advise(
-        self, key: str, dataset: str | None, base: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def advise(self, visitor: Visitor, dataset: str | None, base: str) -> tuple:
         """For a data set on a base: (line on the base, advice as HTML, the Advice, start button, *values)."""
-        visitor = self.services.visitor(key, request, token)
         language, nothing = visitor.language, (None, _start(False), *(gr.skip(),) * len(settings.CONTROLS))
         try:
             found = find_base(self.services, base)
@@ -79,17 +70,9 @@ class FormHandlers:
         shown = advised(advice, config, language)
         return _base_line(found, language), shown, advice, _start(True), *settings.values_of(config)
 
-    @shows_errors
-    def review(
-        self,
-        key: str,
-        advice: Advice | None,
-        request: gr.Request,
-        token: gr.OAuthToken | None,
-        *values: settings.SettingValue,
-    ) -> str:
+    @handler
+    def review(self, visitor: Visitor, advice: Advice | None, *values: settings.SettingValue) -> str:
         """The advice again, after a person changed a setting."""
-        visitor = self.services.visitor(key, request, token)
         if advice is None:
             return _muted(t(visitor.language, "train.advice_first"))
         try:
@@ -97,23 +80,16 @@ class FormHandlers:
         except InputError as error:
             return f'<p class="warn">{escape(error.text(visitor.language))}</p>'
 
-    @shows_errors
-    def adapters(
-        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> gr.Dropdown:
+    @handler
+    def adapters(self, visitor: Visitor, chosen: str | None) -> gr.Dropdown:
         """The owner's adapters, to go on from one."""
-        visitor = self.services.visitor(key, request, token)
         names = [adapter.name for adapter in self.services.adapters.list_all(visitor.owner)]
         choices = [(t(visitor.language, "train.start_fresh"), ""), *((name, name) for name in names)]
         return gr.Dropdown(choices=choices, value=chosen if chosen in names else "")
 
-    @shows_errors
-    def going_on(
-        self, key: str, start_from: str | None, base: str, request: gr.Request, token: gr.OAuthToken | None,
-        *values: settings.SettingValue,
-    ) -> tuple:  # fmt: skip
+    @handler
+    def going_on(self, visitor: Visitor, start_from: str | None, base: str, *values: settings.SettingValue) -> tuple:
         """An adapter's own shape and names in the form: (persona, description, other side's name, *values)."""
-        visitor = self.services.visitor(key, request, token)
         if not start_from:
             return (gr.skip(),) * (3 + len(values))
         adapter = self.services.adapters.get(visitor.owner, start_from)
@@ -122,12 +98,9 @@ class FormHandlers:
         names = (held.persona, held.description, held.user) if held else (gr.skip(),) * 3
         return *names, *settings.values_of(config)
 
-    @shows_errors
-    def start(
-        self, key: str, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.SettingValue
-    ) -> tuple[str, str]:
+    @handler
+    def start(self, visitor: Visitor, *asked: settings.SettingValue) -> tuple[str, str]:
         """Put a training in the queue: (its id, a name for the next one)."""
-        visitor = self.services.visitor(key, request, token)
         order = request_of(self.services, visitor, FormValues.of(asked))
         job = self.services.jobs.submit(visitor.owner, order.spec, start=order.start)
         return job.id, free_name(self.services, visitor.owner, order.spec.dataset.name)
@@ -205,27 +178,26 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> TrainForm:
     start = gr.Button(t_client("train.start"), variant="primary", interactive=False, elem_id="train-start")
     model = gr.Textbox(elem_id="train-model", elem_classes="unseen")
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     picked = [shared.key, dataset]
-    filling = {"fn": handlers.datasets, "inputs": [shared.key, shared.dataset], "outputs": [dataset, none_yet], **quiet}
+    filling = {"fn": handlers.datasets, "inputs": [shared.key, shared.dataset], "outputs": [dataset, none_yet], **EVENT}
     advising = ([*picked, base], [base_line, shown, advice, start, *values])
     shared.arrived.then(**filling)
     shared.dataset.change(**filling)
-    dataset.change(handlers.persona, picked, named, **quiet)
+    dataset.change(handlers.persona, picked, named, **EVENT)
     gr.on(
         [dataset.change, base.input, model.change, again.click],
         handlers.advise,
         *advising,
         trigger_mode="always_last",
-        **quiet,
+        **EVENT,
     )
-    reviewing = {"trigger_mode": "always_last", **quiet}
+    reviewing = {"trigger_mode": "always_last", **EVENT}
     review = {"fn": handlers.review, "inputs": [shared.key, advice, *values], "outputs": shown, **reviewing}
     gr.on([v.input for v in values], **review)
     read.then(**review)
-    go_on.expand(handlers.adapters, [shared.key, start_from], start_from, **quiet)
+    go_on.expand(handlers.adapters, [shared.key, start_from], start_from, **EVENT)
     taking = ([shared.key, start_from, base, *values], [*named[1:], *values])
-    start_from.input(handlers.going_on, *taking, **quiet).then(**review)
+    start_from.input(handlers.going_on, *taking, **EVENT).then(**review)
     to_data.click(lambda: gr.Tabs(selected="data"), None, shared.tabs, queue=False, api_visibility="private")
-    started = start.click(handlers.start, [shared.key, *asked], [chosen, named[0]], **quiet)
+    started = start.click(handlers.start, [shared.key, *asked], [chosen, named[0]], **EVENT)
     return TrainForm(model, started, asked)

@@ -10,10 +10,11 @@ from core.train.preference.config import PreferenceConfig, settings_after
 from core.train.queue.progress import Progress
 from tabs.train.curve import ticks
 from tabs.ui.adapters import kept, on_shelf
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 ENDING = "-dpo"
 
@@ -24,23 +25,18 @@ class PreferenceHandlers:
 
     services: Services
 
-    @shows_errors
-    def look(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, float]:
+    @handler
+    def look(self, visitor: Visitor, chosen: str) -> tuple[str, float]:
         """What there is to learn from: (sentence on corrections, advised learning rate)."""
-        visitor = self.services.visitor(key, request, token)
         job = self.services.jobs.get(visitor.owner, chosen)
         names = on_shelf(self.services, visitor.owner, job)
         count = sum(len(self.services.preferences.list_all(visitor.owner, adapter=name)) for name in names)
         sentence = escape(t(visitor.language, "after.corrections", n=count))
         return f'<p class="muted">{sentence}</p>', settings_after(job.spec.config).learning_rate
 
-    @shows_errors
-    def begin(
-        self, key: str, chosen: str, own_replies: float, beta: float, rate: float,
-        request: gr.Request, token: gr.OAuthToken | None = None,
-    ) -> tuple[str, str]:  # fmt: skip
+    @handler
+    def begin(self, visitor: Visitor, chosen: str, own_replies: float, beta: float, rate: float) -> tuple[str, str]:
         """Put the run in the queue: (its id, what to look at)."""
-        visitor = self.services.visitor(key, request, token)
         if own_replies is None or beta is None or rate is None:
             raise InputError("Fill in every field.", "空いている欄を埋めてください。")
         adapter = kept(self.services, visitor.owner, chosen)
@@ -123,7 +119,6 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
                              elem_id="prefer-rate")  # fmt: skip
         begin = gr.Button(t_client("after.prefer_go"), variant="primary", size="sm", elem_id="prefer-go")
         state = gr.HTML(padding=False, elem_id="prefer-state")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    fold.expand(handlers.look, [shared.key, chosen], [found, rate], **quiet)
-    begin.click(handlers.begin, [shared.key, chosen, own, beta, rate], [chosen, state], **quiet)
-    chosen.change(lambda: "", None, state, queue=False, **quiet)
+    fold.expand(handlers.look, [shared.key, chosen], [found, rate], **EVENT)
+    begin.click(handlers.begin, [shared.key, chosen, own, beta, rate], [chosen, state], **EVENT)
+    chosen.change(lambda: "", None, state, queue=False, **EVENT)

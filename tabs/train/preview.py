@@ -12,9 +12,10 @@ from tabs.train import settings
 from tabs.train.base import find_base
 from tabs.train.form_values import FormValues, chosen_dataset, prompt_config_of
 from tabs.ui import html_parts, prompt_html
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,9 @@ class PreviewHandlers:
 
     services: Services
 
-    @shows_errors
-    def row(
-        self, key: str, number: float, request: gr.Request, token: gr.OAuthToken | None, *asked: settings.SettingValue
-    ) -> tuple[gr.Slider, str]:
+    @handler
+    def row(self, visitor: Visitor, number: float, *asked: settings.SettingValue) -> tuple[gr.Slider, str]:
         """(slider over the rows, the row with what it teaches)."""
-        visitor = self.services.visitor(key, request, token)
         language, filled = visitor.language, FormValues.of(asked)
         hidden = gr.Slider(visible=False)
         if not filled.dataset:

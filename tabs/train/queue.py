@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
 
 import gradio as gr
 
 from core.train.queue.jobs import Job
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
-
-EVERY = 1.0  # seconds between two looks at the line
+from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
@@ -22,12 +20,9 @@ class QueueHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh(
-        self, key: str, chosen: str, shown: tuple, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def refresh(self, visitor: Visitor, chosen: str, shown: tuple) -> tuple:
         """(card, line, up, down, what is shown); nothing if unchanged. Hidden where there is nothing to wait for."""
-        visitor = self.services.visitor(key, request, token)
         waiting = self.services.jobs.queue(visitor.owner)
         state = (chosen, visitor.language, tuple(job and (job.id, job.name) for job in waiting))
         if state == shown:
@@ -42,20 +37,15 @@ class QueueHandlers:
             state,
         )
 
-    @shows_errors
-    def up(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def up(self, visitor: Visitor, chosen: str) -> None:
         """Before the own training that waits in front of it."""
-        self._move(key, chosen, "up", request, token)
+        self.services.jobs.move(visitor.owner, chosen, "up")
 
-    @shows_errors
-    def down(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def down(self, visitor: Visitor, chosen: str) -> None:
         """Behind the own training that waits after it."""
-        self._move(key, chosen, "down", request, token)
-
-    def _move(
-        self, key: str, chosen: str, way: Literal["up", "down"], request: gr.Request, token: gr.OAuthToken | None
-    ) -> None:
-        self.services.jobs.move(self.services.visitor(key, request, token).owner, chosen, way)
+        self.services.jobs.move(visitor.owner, chosen, "down")
 
 
 def line(waiting: Sequence[Job | None], chosen: str, language: str) -> str:
@@ -77,10 +67,10 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
             up = gr.Button(t_client("train.queue_up"), size="sm", elem_id="queue-up")
             down = gr.Button(t_client("train.queue_down"), size="sm", elem_id="queue-down")
     shown = gr.State(())
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    quiet = {"queue": False, **EVENT}
     where = [shared.key, chosen]
     drawn = [card, places, up, down, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, **quiet}
-    gr.Timer(EVERY).tick(**refreshing)
+    gr.on([shared.changed["queue"].click, chosen.change], **refreshing, trigger_mode="always_last")
     up.click(handlers.up, where, None, **quiet).then(**refreshing)
     down.click(handlers.down, where, None, **quiet).then(**refreshing)

@@ -8,10 +8,11 @@ import gradio as gr
 from core.errors import NotAllowedError
 from core.train.events import Sample
 from core.train.queue.progress import Progress
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,9 @@ class SampleHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh(
-        self, key: str, chosen: str, at: float, shown: tuple, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def refresh(self, visitor: Visitor, chosen: str, at: float, shown: tuple) -> tuple:
         """(card, slider over the looks, replies, what is shown); nothing if unchanged."""
-        visitor = self.services.visitor(key, request, token)
         progress = self._progress(visitor.owner, chosen)
         steps = looks(progress)
         state = (chosen, len(progress.samples), len(steps))
@@ -37,10 +35,9 @@ class SampleHandlers:
         drawn = replies(progress, at, visitor.language)
         return gr.Column(visible=bool(steps)), slider, drawn, state
 
-    @shows_errors
-    def look(self, key: str, chosen: str, at: float, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def look(self, visitor: Visitor, chosen: str, at: float) -> str:
         """The replies of the look with this number, from 1 on."""
-        visitor = self.services.visitor(key, request, token)
         return replies(self._progress(visitor.owner, chosen), int(at), visitor.language)
 
     def _progress(self, owner: str, chosen: str) -> Progress:
@@ -81,7 +78,7 @@ def _talk(first: Sample | None, now: Sample, learned: bool, language: str) -> st
     return f'<section class="row-view"><div class="said user">{escape(now.asked)}</div>{lines}</section>'
 
 
-def build(services: Services, shared: Shared, chosen: gr.Textbox, timer: gr.Timer) -> None:
+def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
     """The card beside the curve; it appears with the first reply."""
     handlers = SampleHandlers(services)
     with gr.Column(elem_classes="card", visible=False, elem_id="train-samples") as card:
@@ -89,6 +86,9 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox, timer: gr.Time
         at = gr.Slider(1, 2, 1, step=1, label=t_client("train.samples_slider"), visible=False, elem_id="train-look")
         drawn = gr.HTML(padding=False, elem_id="train-replies")
     shown = gr.State(())
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    timer.tick(handlers.refresh, [shared.key, chosen, at, shown], [card, at, drawn, shown], **quiet)
+    quiet = {"queue": False, **EVENT}
+    gr.on(
+        [shared.changed["samples"].click, chosen.change], handlers.refresh, [shared.key, chosen, at, shown],
+        [card, at, drawn, shown], trigger_mode="always_last", **quiet,
+    )  # fmt: skip
     at.input(handlers.look, [shared.key, chosen, at], drawn, trigger_mode="always_last", **quiet)

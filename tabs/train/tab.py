@@ -1,6 +1,6 @@
 """Train: is it getting better, when is it done?
 
-Everything shown is read from the trainings' own files on a timer, so a reload or a restart changes nothing.
+Everything shown is read from the trainings' own files, so a reload or a restart changes nothing.
 """
 
 import tempfile
@@ -15,12 +15,13 @@ from core.train.queue.progress import Progress
 from tabs.train import adapters, export_merge, form, preference, preview, queue, run, samples
 from tabs.ui import publish
 from tabs.ui.adapters import begin_talk, kept
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
+from tabs.ui.heartbeat import progress_mark
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
-EVERY = 1.0  # seconds between two looks at the trainings
 MOST = 30  # newest trainings in the list
 CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#train-zip')?.click(), 150)"
 
@@ -31,19 +32,16 @@ class RunHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh(
-        self, key: str, chosen: str, shown: tuple, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def refresh(self, visitor: Visitor, chosen: str, shown: tuple) -> tuple:
         """(chosen id, list, its card, picture, buttons, result, loaded model, what is shown); nothing if unchanged."""
-        visitor = self.services.visitor(key, request, token)
         jobs = sorted(self.services.jobs.list_all(visitor.owner), key=lambda job: job.created, reverse=True)[:MOST]
         standing = {job.id: self.services.jobs.progress(visitor.owner, job.id) for job in jobs}
         job = next((j for j in jobs if j.id == chosen), None) or _foremost(jobs, standing)
         status = self.services.models.status
         model = f"{status.name} {status.parameters}" if status.state == "ready" else ""
         lines = [(f"{j.name}　{run.state_words(standing[j.id], visitor.language)}", j.id) for j in jobs]
-        state = (tuple(lines), job.id if job else "", _mark(standing[job.id]) if job else (), model)
+        state = (tuple(lines), job.id if job else "", progress_mark(standing[job.id]) if job else (), model)
         if state == shown:
             return (gr.skip(),) * 11
         if job is None:
@@ -67,37 +65,31 @@ class RunHandlers:
             state,
         )
 
-    @shows_errors
-    def stop(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def stop(self, visitor: Visitor, chosen: str) -> None:
         """End after the step at hand; the adapter so far is kept."""
-        self.services.jobs.stop(self.services.visitor(key, request, token).owner, chosen)
+        self.services.jobs.stop(visitor.owner, chosen)
 
-    @shows_errors
-    def resume(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> None:
+    @handler
+    def resume(self, visitor: Visitor, chosen: str) -> None:
         """Go on from the last checkpoint, behind what waits already."""
-        self.services.jobs.resume(self.services.visitor(key, request, token).owner, chosen)
+        self.services.jobs.resume(visitor.owner, chosen)
 
-    @shows_errors
-    def delete(self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None) -> str:
+    @handler
+    def delete(self, visitor: Visitor, chosen: str) -> str:
         """Remove the training for good; what was kept on the shelf stays."""
-        self.services.jobs.delete(self.services.visitor(key, request, token).owner, chosen)
+        self.services.jobs.delete(visitor.owner, chosen)
         return ""
 
-    @shows_errors
-    def talk(
-        self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, gr.Tabs]:
+    @handler
+    def talk(self, visitor: Visitor, chosen: str) -> tuple[str, gr.Tabs]:
         """A conversation with what was trained: (its id, the way to it). Loads the adapter's base where needed."""
-        visitor = self.services.visitor(key, request, token)
         adapter = kept(self.services, visitor.owner, chosen)
         return begin_talk(self.services, visitor, adapter), gr.Tabs(selected="talk")
 
-    @shows_errors
-    def download_zip(
-        self, key: str, chosen: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> Iterator[tuple[str, str]]:
+    @handler
+    def download_zip(self, visitor: Visitor, chosen: str) -> Iterator[tuple[str, str]]:
         """The adapter as a file to download: (its path, what to do next). Gradio copies it before this goes on."""
-        visitor = self.services.visitor(key, request, token)
         adapter = kept(self.services, visitor.owner, chosen)
         with tempfile.TemporaryDirectory(dir=self.services.workspace.cache()) as folder:
             file = self.services.adapters.zip_file(visitor.owner, adapter.name, Path(folder))
@@ -108,23 +100,6 @@ def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
     """The training that runs, else the newest."""
     running = (job for job in jobs if standing[job.id].state in ("running", "stopping"))
     return next(running, jobs[0] if jobs else None)
-
-
-def _mark(progress: Progress) -> tuple:
-    """What is different when there is something new to draw."""
-    return (
-        progress.state,
-        progress.step,
-        progress.steps,
-        progress.ahead,
-        len(progress.losses),
-        len(progress.validation),
-        len(progress.notes),
-        len(progress.preference_eval),
-        progress.generating,
-        progress.error,
-        progress.seconds_left,
-    )
 
 
 def build(services: Services, shared: Shared) -> None:
@@ -154,8 +129,7 @@ def build(services: Services, shared: Shared) -> None:
                         yes = gr.Button(t_client("train.delete_yes"), variant="stop", size="sm", elem_id="delete-yes")
                         no = gr.Button(t_client("train.delete_no"), size="sm")
             preview.build(services, shared.key, made.asked)
-            timer = gr.Timer(EVERY)
-            samples.build(services, shared, chosen, timer)
+            samples.build(services, shared, chosen)
             with gr.Column(visible=False, elem_classes="card") as result:
                 gr.Markdown(t_client("publish.keep"), elem_classes="title")
                 with gr.Row(elem_classes="actions"):
@@ -169,19 +143,18 @@ def build(services: Services, shared: Shared) -> None:
                 publish.build_publish(services, shared, what="adapter", chosen=chosen)
     shown = gr.State(())
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     where = [shared.key, chosen]
     drawn = [chosen, runs, history, picture, stop, resume, delete, talk, result, made.model, shown]
-    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **quiet}
-    timer.tick(**refreshing)
+    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **EVENT}
+    shared.changed["runs"].click(**refreshing, trigger_mode="always_last")
     shared.arrived.then(**refreshing)
-    runs.input(None, runs, chosen, js="(id) => id", **quiet).then(**refreshing)
+    runs.input(None, runs, chosen, js="(id) => id", **EVENT).then(**refreshing)
     made.started.then(**refreshing)
-    stop.click(handlers.stop, where, None, queue=False, **quiet).then(**refreshing)
-    resume.click(handlers.resume, where, None, queue=False, **quiet).then(**refreshing)
-    delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)
-    chosen.change(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
-    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
-    yes.click(handlers.delete, where, chosen, queue=False, **quiet).then(**refreshing)
-    talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **quiet)
-    download.click(handlers.download_zip, where, [zipped, zip_state], **quiet).then(None, js=CLICK_DOWNLOAD, **quiet)
+    stop.click(handlers.stop, where, None, queue=False, **EVENT).then(**refreshing)
+    resume.click(handlers.resume, where, None, queue=False, **EVENT).then(**refreshing)
+    delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)
+    chosen.change(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
+    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
+    yes.click(handlers.delete, where, chosen, queue=False, **EVENT).then(**refreshing)
+    talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **EVENT)
+    download.click(handlers.download_zip, where, [zipped, zip_state], **EVENT).then(None, js=CLICK_DOWNLOAD, **EVENT)

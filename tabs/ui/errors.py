@@ -1,4 +1,4 @@
-"""AppError becomes a message on the page, here and nowhere else."""
+"""AppError becomes a message on the page, for handlers that still resolve the visitor themselves: Data and Tokens."""
 
 import functools
 import inspect
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import gradio as gr
 
 from core.errors import AppError
-from tabs.ui.text import t
+from tabs.ui.handler import shown
 from tabs.ui.visitor import language_of
 
 
@@ -17,11 +17,8 @@ def shows_errors(handler: Callable) -> Callable:
     Works for functions and generators. A signature that Gradio injects Request into keeps it.
     """
 
-    def shown(error: AppError, arguments: tuple) -> gr.Error:
-        request = next((a for a in arguments if isinstance(a, gr.Request)), None)
-        language = language_of(request)
-        title = t(language, "strip.error")
-        return gr.Error(error.text(language), duration=12, print_exception=False, title=title)
+    def said(error: AppError, arguments: tuple) -> gr.Error:
+        return shown(error, language_of(next((a for a in arguments if isinstance(a, gr.Request)), None)))
 
     if inspect.isgeneratorfunction(handler):
 
@@ -30,7 +27,7 @@ def shows_errors(handler: Callable) -> Callable:
             try:
                 yield from handler(*args)
             except AppError as error:
-                raise shown(error, args) from error
+                raise said(error, args) from error
 
         return streaming
 
@@ -39,6 +36,6 @@ def shows_errors(handler: Callable) -> Callable:
         try:
             return handler(*args)
         except AppError as error:
-            raise shown(error, args) from error
+            raise said(error, args) from error
 
     return calling

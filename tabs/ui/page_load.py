@@ -5,12 +5,18 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.owners import KEY, new_key
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
+from tabs.ui.visitor import Visitor
 
 CARRY = "(key) => [location.origin + location.pathname + '#key=' + key]"
+
+
+def browser_key(held: object) -> str:
+    """The key that the browser holds, or a new one on its first visit."""
+    return held if isinstance(held, str) and KEY.fullmatch(held) else new_key()
 
 
 @dataclass(frozen=True)
@@ -19,13 +25,11 @@ class PageLoad:
 
     services: Services
 
-    @shows_errors
-    def arrive(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, str]:
-        """The browser's key, made on its first visit, and the conversation that was last talked in."""
-        key = key if isinstance(key, str) and KEY.fullmatch(key) else new_key()
-        visitor = self.services.visitor(key, request, token)
+    @handler
+    def arrive(self, visitor: Visitor) -> str:
+        """The conversation that was last talked in, or a new one."""
         talks = self.services.conversations.list_all(visitor.owner, most=1)
-        return key, (talks[0] if talks else self.services.chat.open_conversation(visitor.owner, visitor.language)).id
+        return (talks[0] if talks else self.services.chat.open_conversation(visitor.owner, visitor.language)).id
 
     def build(self, shared: Shared) -> None:
         """The foot of the page: the link for another device, and sign-in where Spaces offers it."""

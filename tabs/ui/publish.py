@@ -24,11 +24,12 @@ from core.hub.errors import TOKENS_PAGE
 from core.hub.redact import without_local_traces
 from core.prompt.chat_template import resolve_template
 from tabs.ui.adapters import kept
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 What = Literal["adapter", "dataset"]
 CARD, CURVES = "README.md", "curves.png"
@@ -56,28 +57,23 @@ class PublishHandlers:
     services: Services
     what: What
 
-    @shows_errors
-    def suggest(self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple:
+    @handler
+    def suggest(self, visitor: Visitor, chosen: str | None) -> tuple:
         """A repository's name for what was chosen, and an empty preview: (name, *nothing_shown)."""
-        visitor = self.services.visitor(key, request, token)
         name = chosen or ""
         if chosen and self.what == "adapter":
             name = self.services.jobs.get(visitor.owner, chosen).name
         return suggested(name, self.what), *nothing_shown()
 
-    @shows_errors
-    def show(
-        self, key: str, chosen: str | None, repo: str, private: bool, typed: str,
-        request: gr.Request, token: gr.OAuthToken | None = None,
-    ) -> tuple:  # fmt: skip
+    @handler
+    def show(self, visitor: Visitor, chosen: str | None, repo: str, private: bool, typed: str) -> tuple:
         """What would be sent: (full name, Parcel, sentence and files, card, panel)."""
-        visitor = self.services.visitor(key, request, token)
         if not chosen:
             raise InputError("Choose what to push first.", "先に、送るものを選んでください。")
         name = check_repo(repo)
         if "/" not in name:
-            name = f"{whoami(self.token(typed, token))}/{name}"
-        parcel = self._parcel(visitor.owner, chosen, name, private, self._secret(typed, token))
+            name = f"{whoami(self.token(typed, visitor.signed_in))}/{name}"
+        parcel = self._parcel(visitor.owner, chosen, name, private, self._secret(typed, visitor.signed_in))
         return (
             name,
             parcel,
@@ -86,16 +82,13 @@ class PublishHandlers:
             gr.Column(visible=True),
         )
 
-    @shows_errors
-    def send(
-        self, key: str, parcel: PushPreview | None, typed: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> Iterator[tuple]:
+    @handler
+    def send(self, visitor: Visitor, parcel: PushPreview | None, typed: str) -> Iterator[tuple]:
         """Send what was shown: (how it goes, token field, send button). The token is forgotten at once."""
-        visitor = self.services.visitor(key, request, token)
         language = visitor.language
         if parcel is None:
             raise InputError("Look at what will be sent first.", "先に「送る内容を見る」を押してください。")
-        secret = self.token(typed, token)
+        secret = self.token(typed, visitor.signed_in)
         if _files(parcel.folder, self._names(parcel.folder)) != parcel.files:
             raise InputError("What was shown has changed since. Look at it again before it is sent.",
                              "見てから内容が変わりました。もう一度「送る内容を見る」を押してください。")  # fmt: skip
@@ -125,10 +118,10 @@ class PublishHandlers:
             f"あなたのトークンが必要です。{TOKENS_PAGE} で「Write」権限のものを作り、ここに入れてください。",
         )
 
-    def _secret(self, typed: str, token: gr.OAuthToken | None) -> str | None:
+    def _secret(self, typed: str, signed_in: gr.OAuthToken | None) -> str | None:
         """The visitor's token, if there is one: what will be sent can be looked at without."""
         with suppress(NotAllowedError):
-            return self.token(typed, token)
+            return self.token(typed, signed_in)
         return None
 
     def _parcel(self, owner: str, chosen: str, repo: str, private: bool, secret: str | None) -> PushPreview:
@@ -301,10 +294,9 @@ def build_publish(services: Services, shared: Shared, *, what: What, chosen: gr.
         state = gr.HTML(padding=False, elem_id=f"publish-{what}-state")
     parcel = gr.State(None)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     emptied = [parcel, listing, card, panel, state]
-    chosen.change(handlers.suggest, [shared.key, chosen], [repo, *emptied], **quiet)
-    gr.on([repo.input, private.input], nothing_shown, None, emptied, **quiet)
+    chosen.change(handlers.suggest, [shared.key, chosen], [repo, *emptied], **EVENT)
+    gr.on([repo.input, private.input], nothing_shown, None, emptied, **EVENT)
     showing = [shared.key, chosen, repo, private, typed]
-    show.click(handlers.show, showing, [repo, parcel, listing, card, panel], **quiet)
-    send.click(handlers.send, [shared.key, parcel, typed], [state, typed, send], **quiet)
+    show.click(handlers.show, showing, [repo, parcel, listing, card, panel], **EVENT)
+    send.click(handlers.send, [shared.key, parcel, typed], [state, typed, send], **EVENT)

@@ -51,7 +51,7 @@ class Services:
         owner = self.owners.resolve_owner(
             login=getattr(request, "username", None), token=token.token if token else None, key=key
         )
-        return Visitor(owner, language_of(request))
+        return Visitor(owner, language_of(request), key or "", token)
 
     def take_upload(self, owner: str, cached: str) -> Path:
         """An uploaded file, moved to its owner's shelf out of the cache that others could read."""

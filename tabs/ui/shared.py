@@ -19,3 +19,5 @@ class Shared:
     """To go elsewhere: return gr.Tabs(selected="talk" | "memory" | "tokens" | "data" | "train")."""
     arrived: gr.events.Dependency
     """The event of a page that has loaded and knows its key; tabs fill themselves `.then`."""
+    changed: dict[str, gr.Button]
+    """Clicked by the heartbeat when there is something new to draw of a topic (see heartbeat.TOPICS)."""

@@ -6,12 +6,11 @@ import gradio as gr
 
 from core.models.loading import ModelStatus
 from core.train.queue.progress import Progress
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t
-
-EVERY = 2.0  # seconds
+from tabs.ui.visitor import Visitor
 
 
 def model_text(status: ModelStatus, language: str) -> str:
@@ -47,12 +46,9 @@ class StatusBarHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh(
-        self, key: str, conversation: str, shown: list, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def refresh(self, visitor: Visitor, conversation: str, shown: list) -> tuple:
         """The four chips, or nothing when they are as shown."""
-        visitor = self.services.visitor(key, request, token)
         status = self.services.models.status
         talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
         persona = ""
@@ -109,8 +105,15 @@ def connect(services: Services, shared: Shared, chips: list[gr.Button]) -> None:
     handlers = StatusBarHandlers(services)
     shown = gr.State([])
     inputs, outputs = [shared.key, shared.conversation, shown], [*chips, shown]
-    timer = gr.Timer(EVERY)
-    for event in (timer.tick, shared.conversation.change):
-        event(handlers.refresh, inputs, outputs, queue=False, show_progress="hidden", api_visibility="private")
+    for event in (shared.changed["status"].click, shared.conversation.change):
+        event(
+            handlers.refresh,
+            inputs,
+            outputs,
+            queue=False,
+            trigger_mode="always_last",
+            show_progress="hidden",
+            api_visibility="private",
+        )
     for chip, tab in zip(chips, ("talk", "talk", "train", "talk"), strict=True):
         chip.click(lambda tab=tab: gr.Tabs(selected=tab), None, shared.tabs, queue=False, api_visibility="private")

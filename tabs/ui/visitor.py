@@ -7,10 +7,16 @@ import gradio as gr
 
 @dataclass(frozen=True)
 class Visitor:
-    """What a handler knows of who calls it: the owner of the things it may touch, and the language."""
+    """What a handler knows of who calls it."""
 
     owner: str
+    """Whose things it may touch."""
     language: str
+    """ "ja" or "en"."""
+    key: str = ""
+    """The browser's capability."""
+    signed_in: gr.OAuthToken | None = None
+    """The token of who signed in with Hugging Face; it is never stored."""
 
 
 def language_of(request: gr.Request | None) -> str:

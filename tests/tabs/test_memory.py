@@ -88,7 +88,7 @@ def test_what_is_not_there_cannot_be_changed(services: Services, chosen: str) ->
         with pytest.raises(gr.Error):
             act(KEY, WHO, chosen, visit())
     with pytest.raises(gr.Error, match="empty"):
-        noting.add(KEY, WHO, "  ", visit())
+        noting.add(KEY, WHO, "  ", visit("en"))
 
 
 def test_nobody_sees_or_changes_what_is_anothers(services: Services, notes: Notes) -> None:

@@ -129,6 +129,6 @@ def test_how_far_a_load_is_is_told() -> None:
 
 def test_nothing_is_sent_while_nothing_changes(handlers: ChoiceHandlers) -> None:
     card = ModelHandlers(handlers.services)
-    first = card.refresh("", visit())
+    first = card.refresh(KEY, "", visit())
     assert first[2].interactive is True
-    assert card.refresh(first[-1], visit())[0]["__type__"] == "update"
+    assert card.refresh(KEY, first[-1], visit())[0]["__type__"] == "update"

@@ -286,7 +286,7 @@ def test_a_message_is_chosen_and_let_go(page: Page) -> None:
 
 def test_an_empty_talk_has_nothing_to_act_on(page: Page) -> None:
     for name in ("older", "newer", "remove", "branch"):
-        with pytest.raises(gr.Error, match="no longer there"):
+        with pytest.raises(gr.Error, match="もうありません"):
             page.act(name, -1)
 
 
@@ -303,7 +303,7 @@ def test_a_limit_is_told_before_anything_is_said(page: Page) -> None:
     page.services.chat.rate_limiter.per_minute = 1
     page.services.chat.script[:] = ["one"]
     page.send("hi")
-    with pytest.raises(gr.Error, match="1 replies a minute"):
+    with pytest.raises(gr.Error, match="1 分に 1 回"):
         page.send("again")
     assert page.words() == ["hi", "one"]
 

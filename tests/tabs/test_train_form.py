@@ -129,7 +129,7 @@ def test_every_control_accepts_what_it_begins_with(services: Services) -> None:
     with gr.Blocks() as page:
         key, state = gr.BrowserState(""), gr.State("")
         with gr.Tabs() as tabs:
-            made = form.build(services, Shared(key, state, state, tabs, page.load(lambda: None)), gr.Textbox())
+            made = form.build(services, Shared(key, state, state, tabs, page.load(lambda: None), {}), gr.Textbox())
     assert len(made.asked) == 7 + len(settings.CONTROLS)
     for component in made.asked:
         component.preprocess(component.value)

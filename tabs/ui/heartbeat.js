@@ -1,0 +1,61 @@
+// Asks the server what has changed, and clicks the unseen button of each topic that has, once it is in sight.
+// Nothing is asked while the page is hidden; little, while nothing is under way and nobody touches the page.
+(() => {
+  const PLACES = TOPICS_OF_THE_PAGE;
+  const SOON = 1000, IDLE = 3000, LATEST = 10000; // ms between two questions
+  const ACTIVE = 10000; // ms after a touch during which the page counts as used
+  const drawn = {}, known = {};
+  let key = null, timer = null, asking = false, touched = 0, quiet = 0;
+
+  const inSight = (place) => Boolean(document.querySelector(place)?.offsetParent);
+
+  function draw() {
+    for (const topic in known) {
+      if (drawn[topic] === known[topic] || !inSight(PLACES[topic])) continue;
+      const button = document.querySelector(`#changed-${topic}`);
+      if (!button) continue;
+      drawn[topic] = known[topic];
+      button.click();
+    }
+  }
+
+  async function ask() {
+    clearTimeout(timer);
+    if (asking || key === null || document.hidden) return;
+    asking = true;
+    let wait = LATEST;
+    try {
+      const answer = await fetch("omokage/changes", { method: "POST", headers: { "x-omokage-key": key } });
+      if (answer.ok) {
+        const { numbers, soon } = await answer.json();
+        const same = Object.keys(numbers).every((topic) => known[topic] === numbers[topic]);
+        quiet = same ? quiet + 1 : 0;
+        Object.assign(known, numbers);
+        draw();
+        const used = performance.now() - touched < ACTIVE;
+        wait = soon || used ? SOON : Math.min(IDLE + 500 * quiet, LATEST);
+      }
+    } catch { /* the server is away: ask again */ wait = IDLE; }
+    asking = false;
+    timer = setTimeout(ask, wait);
+  }
+
+  function touch() {
+    const now = performance.now(), woke = now - touched > ACTIVE;
+    touched = now;
+    if (woke) ask();
+  }
+
+  window.omokageHeartbeat = (held) => {
+    key = held;
+    touched = performance.now();
+    ask();
+  };
+  // A tab that was opened is drawn first, then it is in sight.
+  document.addEventListener("click", (event) => {
+    touch();
+    if (event.isTrusted) for (const after of [50, 300, 1000]) setTimeout(draw, after);
+  }, true);
+  document.addEventListener("keydown", touch, true);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
+})();

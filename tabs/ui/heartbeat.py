@@ -1,0 +1,139 @@
+"""The heartbeat: a page asks for a few numbers, and runs an event only for what has changed and is in sight.
+
+Gradio's own timers tick for ever and in hidden tabs, and each tick costs the browser a walk over the whole page.
+Here a small script fetches one number a topic from a route of the app. Where a number differs from the one that was
+drawn, and the part of the page that shows it is in sight, it clicks an unseen button, on which the tabs listen.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from fastapi import FastAPI, Request
+
+from core.train.queue.progress import Progress
+from tabs.ui.services import Services
+
+if TYPE_CHECKING:
+    from tabs.ui.shared import Shared
+
+ROUTE = "/omokage/changes"
+SCRIPT = Path(__file__).with_name("heartbeat.js")
+
+TOPICS = {
+    "status": "#strip",
+    "model": "#model-state",
+    "runs": "#train-picture",
+    "queue": "#train-picture",
+    "samples": "#train-picture",
+    "memory": "#memory-figures",
+}
+"""What changes while nobody presses anything, and the part of the page that must be in sight for it to be drawn."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a page is answered. It names nothing and holds nothing of anybody's."""
+
+    numbers: dict[str, str]
+    """For each of TOPICS a value that is another one when there is something new to draw."""
+    soon: bool
+    """Whether something is under way, so that asking again in a second is worth it."""
+
+
+def progress_mark(progress: Progress) -> tuple:
+    """What is different when there is something new to draw of a training."""
+    return (
+        progress.state,
+        progress.step,
+        progress.steps,
+        progress.ahead,
+        len(progress.losses),
+        len(progress.validation),
+        len(progress.notes),
+        len(progress.preference_eval),
+        progress.generating,
+        progress.encoding,
+        progress.error,
+        progress.seconds_left,
+    )
+
+
+def changes(services: Services, owner: str) -> Changes:
+    """The numbers for an owner's page. Reads state; changes none."""
+    status = services.models.status
+    jobs = [(job, services.jobs.progress(owner, job.id)) for job in services.jobs.list_all(owner)]
+    store = services.memory.store(owner).path
+    written = [path.stat().st_mtime_ns for path in store.parent.glob(f"{store.name}*")]
+    marks = [(job.id, job.name, job.adapter is not None, progress_mark(progress)) for job, progress in jobs]
+    under_way = [
+        (progress.state, round(100 * progress.fraction), _coarse(progress.seconds_left))
+        for _, progress in jobs
+        if progress.state in ("running", "stopping", "queued")
+    ]
+    parts = {
+        "status": (f"{status}", under_way),
+        "model": f"{status}",
+        "runs": (marks, status.state, status.name),
+        "queue": [(job.id, job.name) if job else None for job in services.jobs.queue(owner)],
+        "samples": [(job.id, len(progress.samples)) for job, progress in jobs],
+        "memory": (max(written, default=0), status.parameters),
+    }
+    return Changes(
+        {topic: _number(parts[topic]) for topic in TOPICS},
+        soon=bool(under_way) or status.state in ("downloading", "loading"),
+    )
+
+
+def _number(part: object) -> str:
+    return hashlib.sha256(repr(part).encode()).hexdigest()[:12]
+
+
+def _coarse(seconds: float | None) -> int | None:
+    """Time left as the strip rounds it: seconds, then minutes."""
+    return None if seconds is None else round(seconds if seconds < 90 else 60 * round(seconds / 60))
+
+
+def add_route(app: FastAPI, services: Services) -> None:
+    """Answer the pages of `app`, which Gradio has made and serves."""
+
+    @app.post(ROUTE, include_in_schema=False)
+    def answer(request: Request) -> dict:
+        """The caller is who Gradio's own events take it for: the login, else the key."""
+        cookies = request.cookies
+        session = cookies.get(f"access-token-{app.cookie_id}") or cookies.get(f"access-token-unsecure-{app.cookie_id}")
+        login = app.tokens.get(session)
+        owner = services.owners.resolve_owner(
+            login=login, token=_signed_in(request), key=request.headers.get("x-omokage-key")
+        )
+        found = changes(services, owner)
+        return {"numbers": found.numbers, "soon": found.soon}
+
+
+def _signed_in(request: Request) -> str | None:
+    """The Hub token of who signed in through Gradio's button."""
+    session = request.scope.get("session") or {}
+    return (session.get("oauth_info") or {}).get("access_token")
+
+
+def build() -> dict[str, gr.Button]:
+    """An unseen button for each topic; they stand outside of the tabs, which are not built before they are opened."""
+    return {topic: gr.Button(elem_id=f"changed-{topic}", elem_classes="unseen") for topic in TOPICS}
+
+
+def start(shared: "Shared") -> None:
+    """Begin when the page knows its key."""
+    shared.arrived.then(
+        None, shared.key, None, js="(key) => { window.omokageHeartbeat(key); }", show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
+
+
+def script() -> str:
+    """For the head of the page."""
+
+    text = SCRIPT.read_text(encoding="utf-8")
+    return f"<script>{text.replace('TOPICS_OF_THE_PAGE', json.dumps(TOPICS))}</script>"

@@ -1,0 +1,73 @@
+"""The decorator of handlers: who is asking, what Gradio injects, and how an error is shown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from gradio.helpers import special_args
+
+from core.errors import InputError
+from tabs.ui.handler import handler
+from tabs.ui.visitor import Visitor
+from tests.helpers.tab_tiny import visit
+
+TOKEN = gr.OAuthToken(token="hf_visitor", scope="", expires_at=0)
+
+
+class Resolving:
+    def visitor(self, key: str, request: SimpleNamespace, token: gr.OAuthToken | None) -> Visitor:
+        return Visitor(f"owner of {key}", request.headers["accept-language"], key, token)
+
+
+@dataclass(frozen=True)
+class Handlers:
+    services: Resolving
+
+    @handler
+    def plain(self, visitor: Visitor, word: str, event: gr.SelectData) -> tuple:
+        return visitor, word, event
+
+    @handler
+    def many(self, visitor: Visitor, number: float, *values: float) -> tuple:
+        return visitor, number, values
+
+    @handler
+    def steps(self, visitor: Visitor, word: str) -> Iterator[str]:
+        yield visitor.owner
+        raise InputError("wrong", "違います")
+
+
+@pytest.fixture
+def handlers() -> Handlers:
+    return Handlers(Resolving())
+
+
+def injected(fn: object, inputs: list, event: object = None) -> list:
+    """The arguments as Gradio completes them."""
+    request = gr.Request(headers={"accept-language": "en"}, session_hash="s")
+    return special_args(fn, inputs, request, event, token=TOKEN)[0]
+
+
+def test_gradio_injects_the_request_the_token_and_the_event(handlers: Handlers) -> None:
+    event = gr.SelectData(None, {"index": 3, "value": "x"})
+    arguments = injected(handlers.plain, ["k", "w"], event)
+    assert [type(each).__name__ for each in arguments] == ["str", "str", "SelectData", "Request", "OAuthToken"]
+    visitor, word, given = handlers.plain(*arguments[:2], event, visit("en"), TOKEN)
+    assert (visitor.owner, visitor.language, visitor.key) == ("owner of k", "en", "k")
+    assert visitor.signed_in is TOKEN and (word, given) == ("w", event)
+
+
+def test_values_of_any_number_come_behind_what_is_injected(handlers: Handlers) -> None:
+    arguments = injected(handlers.many, ["k", 1.0, 2.0, 3.0])
+    assert [type(each).__name__ for each in arguments] == ["str", "float", "Request", "OAuthToken", "float", "float"]
+    assert handlers.many("k", 1.0, visit("en"), None, 2.0, 3.0)[1:] == (1.0, (2.0, 3.0))
+
+
+def test_an_error_is_a_sentence_in_the_visitors_language(handlers: Handlers) -> None:
+    for language, said in (("en", "wrong"), ("ja", "違います")):
+        stream = handlers.steps("k", "w", visit(language))
+        assert next(stream) == "owner of k"
+        with pytest.raises(gr.Error, match=said):
+            next(stream)
