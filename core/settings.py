@@ -63,16 +63,13 @@ class Settings:
         Raises InputError for a number that is none.
         """
         on_space = bool(env.get("SPACE_ID"))
-        bucket = Path("/data")
-        kept = bucket.is_dir() and os.access(bucket, os.W_OK)
-        home = env.get("OMOKAGE_HOME") or (bucket / "omokage" if on_space and kept else ROOT / "workspace")
         return cls(
-            home=Path(home).expanduser().resolve(),
+            home=home_of(env),
             model=env.get("OMOKAGE_MODEL") or None,
             lock_model=env.get("OMOKAGE_LOCK_MODEL", "").lower() in ("1", "true", "yes", "on"),
             on_space=on_space,
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
-            ephemeral=on_space and not kept,
+            ephemeral=on_space and not _bucket_kept(),
             remote_servers=tuple(env.get("OMOKAGE_REMOTE_SERVERS", "").replace(",", " ").split()),
             monitors=_words(env["OMOKAGE_MONITORS"]) if env.get("OMOKAGE_MONITORS") else None,
             max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
@@ -81,6 +78,20 @@ class Settings:
             host=env.get("GRADIO_SERVER_NAME") or "127.0.0.1",
             port=_number(env, "GRADIO_SERVER_PORT", 7860),
         )
+
+
+BUCKET = Path("/data")
+
+
+def home_of(env: Mapping[str, str]) -> Path:
+    """Where the app writes: OMOKAGE_HOME, else the bucket of a Space, else the folder workspace beside the code."""
+    on_space = bool(env.get("SPACE_ID"))
+    home = env.get("OMOKAGE_HOME") or (BUCKET / "omokage" if on_space and _bucket_kept() else ROOT / "workspace")
+    return Path(home).expanduser().resolve()
+
+
+def _bucket_kept() -> bool:
+    return BUCKET.is_dir() and os.access(BUCKET, os.W_OK)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -131,9 +142,10 @@ def launched_rank() -> int:
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment of a training process: what it needs to run, and no secret."""
+    """The environment of a training process: what it needs to run, the app's home, and no secret."""
+    home = {"OMOKAGE_HOME": str(home_of(os.environ))}  # a Space's own is told apart by names that it does not get
     kept = {k: v for k, v in os.environ.items() if k in WORKER or k.startswith(WORKER_PREFIXES)}
-    return kept | PINNED | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
+    return kept | home | PINNED | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
 
 
 def monitor_environment() -> dict[str, str]:

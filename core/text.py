@@ -30,3 +30,23 @@ def is_japanese(text: str) -> bool:
     (True, False)
     """
     return bool(JAPANESE.search(text))
+
+
+def format_parameters(count: int) -> str:
+    """A number of parameters as models are named by.
+
+    >>> format_parameters(1_300_000_000), format_parameters(134_515_008), format_parameters(6_819_072)
+    ('1.3 B', '135 M', '6.8 M')
+    """
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} B"
+    return f"{count / 1e6:.0f} M" if count >= 10e6 else f"{count / 1e6:.1f} M"
+
+
+def format_gigabytes(count: float) -> str:
+    """A number of bytes in gigabytes.
+
+    >>> format_gigabytes(4_600_000_000)
+    '4.6 GB'
+    """
+    return f"{count / 1e9:.1f} GB"

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.catalogue.bundled import FOLDER, NAME
-from core.catalogue.catalogue import BITS, CatalogueEntry, entry_of, fits, this_machine
+from core.catalogue.catalogue import BITS, CatalogueEntry, entry_of
 from core.errors import AppError
 from core.models.loading import HUB_ID
 from core.models.model_errors import cannot_load, neither_id_nor_folder
 from core.models.sizing.dims import ModelDims, model_dims
+from core.models.sizing.machine import fits, this_machine
+from core.models.sizing.requirements import ModelRequirements
 from core.models.tokenizers.check import UNREADABLE, CheckedTokenizer, load_checked
 from core.models.tokenizers.files import from_hub
 from core.models.weights import read_config
@@ -96,16 +98,13 @@ def _architecture(shape: ModelDims) -> dict:
 
 def _memory(shape: ModelDims, entry: CatalogueEntry | None, context: int | None) -> dict:
     """Estimated bytes to chat and to train with a full window, and whether this machine has room for them."""
-    window = min(context or shape.window, shape.context or shape.window)
-    stored = entry.stored_bits if entry else None
     machine = this_machine()
-    found: dict = {"window": window, "machine": asdict(machine)}
+    needs = ModelRequirements(shape.type, entry if entry and entry.stored_bits else None, shape)
+    found: dict = {"window": shape.clipped(context), "machine": asdict(machine)}
     for use in ("chat", "training"):
         found[use] = {}
         for bits in BITS:
-            need = None
-            if not (stored and use == "training"):  # what is published in fewer bits is not trained
-                need = shape.memory(bits=stored or bits, training=use == "training", context=window)
+            need = needs.memory(bits, training=use == "training", context=context)
             found[use][BIT_NAMES[bits]] = {"bytes": need, "here": fits(need, machine)}
     return found
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from core.catalogue.bundled import FOLDER
 from core.catalogue.bundled import NAME as EMBEDDED
-from core.catalogue.catalogue import LARGEST_WINDOW
 from core.errors import AppError, ModelError
 from core.models import model_errors
 from core.models.fingerprint import fingerprint
 from core.models.options import DEFAULT_LOAD, LoadOptions, Quantization
+from core.models.precision import choose_precision
 from core.models.prefix_cache import PrefixCache
+from core.models.sizing.dims import LARGEST_WINDOW
 from core.models.status import LoadState, ModelStatus, Pace
 from core.models.thread import ModelThread
 from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck, load_checked
@@ -185,7 +186,7 @@ class ModelStore:
         return ModelStatus(
             "ready", loaded.name, device=str(loaded.device), parameters=loaded.model.num_parameters(),
             context=loaded.context, quantization=loaded.quantization, offloaded=offloaded(loaded.model),
-            tokenizer_check=loaded.tokenizer_check,
+            tokenizer_check=loaded.tokenizer_check, precision_reason=_precision_reason(loaded),
         )  # fmt: skip
 
     def _report(self, state: LoadState, order: "_LoadRequest") -> Callable[[float | None], None]:
@@ -235,6 +236,13 @@ class ModelStore:
                 free_memory()
                 self._loaded = replace(before, model=read_model(before.name, before.folder, before.options))
             raise
+
+
+def _precision_reason(loaded: LoadedModel) -> tuple[str, str] | None:
+    model = loaded.model
+    if getattr(model.config, "quantization_config", None):
+        return None
+    return choose_precision("talking", str(model.config.model_type), model.num_parameters(), model.device.type).reason
 
 
 @dataclass(frozen=True, eq=False)

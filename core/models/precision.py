@@ -1,17 +1,42 @@
-"""Which numbers a model is held in: chosen by what the device is fast and the architecture safe with.
+"""Which numbers a model is held in, for talking and for training: the one place that decides.
 
-Imports torch late.
+On a CPU by a short measurement of what each spends most on: training and reading a prompt on matrix products,
+speaking on fetching the weights. On a GPU by what it computes in and what the architecture is safe with. Imports
+torch late.
 """
 
-from typing import TYPE_CHECKING
+import json
+import logging
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from core.models.options import Quantization
+from core.models.sizing.machine import EASY, this_machine
+from core.settings import Settings
 
 if TYPE_CHECKING:
     import torch
     from transformers import BitsAndBytesConfig, PreTrainedConfig, PreTrainedModel
 
-FLOAT32_BELOW = 300e6  # parameters; above it bfloat16 halves the memory and doubles the speed on a CPU too
+log = logging.getLogger(__name__)
+
+Float = Literal["fp32", "bf16", "fp16"]
+Use = Literal["talking", "training"]
+
+# Parameters under which a CPU is not faster in bfloat16: of 6.8 M, a LoRA step is, 2,920 tokens a second against
+# 2,320 with rows of 900 tokens, 3,750 against 3,310 with rows of 450 (2 cores with AVX-512 BF16).
+TRAINED_IN_FLOAT32_BELOW = 5e6
+# The weights of a smaller one stay in the processor's cache, where the measurement of fetching them says nothing.
+SPOKEN_IN_FLOAT32_BELOW = 20e6
+SPOKEN_IN_FLOAT32_ON_MPS = 300e6  # parameters; from there on bfloat16 halves the memory
+# A turn of a chat, to weigh reading against speaking: what is new of the prompt, and the reply.
+READ, SPOKEN = 64, 64  # tokens
+CLEARLY = 1.1  # times as fast, before bfloat16 is worth its rounding
 # Trained in bfloat16 with activations beyond 65,504, which is all that float16 can hold: they answer with NaN.
 OVERFLOW = ("gemma", "recurrent_gemma")
 
@@ -37,15 +62,188 @@ def bfloat16_on_gpu() -> bool:
     return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def dtype_for(config: "PreTrainedConfig", device: str, parameters: float) -> "torch.dtype":
-    """The type of weights that are not quantised, and of the work with those that are."""
+@dataclass(frozen=True)
+class CpuSpeeds:
+    """What this processor reaches in float32 and bfloat16."""
+
+    matmul: dict[str, float]
+    """Floating point operations per second of a matrix product, by "fp32" and "bf16"."""
+    fetch: dict[str, float]
+    """Weights per second of a matrix times one vector, by the same."""
+    measured: bool = True
+
+    @property
+    def trains_in(self) -> Float:
+        """The faster one at matrix products."""
+        return "bf16" if self.matmul["bf16"] >= CLEARLY * self.matmul["fp32"] else "fp32"
+
+    @property
+    def talks_in(self) -> Float:
+        """The one with the shorter turn: READ tokens of the prompt, then SPOKEN of the reply."""
+        turn = {kind: 2 * READ / self.matmul[kind] + SPOKEN / self.fetch[kind] for kind in ("fp32", "bf16")}
+        return "bf16" if turn["fp32"] >= CLEARLY * turn["bf16"] else "fp32"
+
+
+@dataclass(frozen=True)
+class PrecisionChoice:
+    """The numbers a model is held in, and why."""
+
+    name: Float
+    reason: tuple[str, str]
+    """A sentence in English and in Japanese."""
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """As torch calls it."""
+        return torch_dtype(self.name)
+
+
+def torch_dtype(name: str) -> "torch.dtype":
+    """torch's dtype of "fp32", "bf16" or "fp16"."""
     import torch
 
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+
+
+def choose_precision(use: Use, model_type: str, parameters: float, device: str | None = None) -> PrecisionChoice:
+    """The numbers for weights that are not quantised, and for the work with those that are.
+
+    `device` is "cuda", "mps" or "cpu", and this machine's best where it is not given.
+    """
+    device = device or device_name()
     if device == "cuda":
-        if bfloat16_on_gpu():
-            return torch.bfloat16
-        return torch.float32 if overflows_in_float16(config) else torch.float16
-    return torch.float32 if parameters < FLOAT32_BELOW else torch.bfloat16
+        return _on_gpu(model_type)
+    below = TRAINED_IN_FLOAT32_BELOW if use == "training" else SPOKEN_IN_FLOAT32_BELOW
+    if parameters < below:
+        return PrecisionChoice(
+            "fp32",
+            (
+                "float32: a model this small gains nothing from bfloat16.",
+                "float32: この大きさのモデルでは bfloat16 にしても速くなりません。",
+            ),
+        )
+    if device == "mps":  # not measured: memory decides what is spoken in
+        reason = ("As suits Apple's GPUs by the model's size; not measured.",
+                  "Apple の GPU に合わせて大きさで選びました（未計測）。")  # fmt: skip
+        return PrecisionChoice(
+            "bf16" if use == "talking" and parameters >= SPOKEN_IN_FLOAT32_ON_MPS else "fp32", reason
+        )
+    speeds = cpu_speeds()
+    name = speeds.trains_in if use == "training" else speeds.talks_in
+    if use == "talking" and name == "fp32" and 4 * parameters > EASY * this_machine().ram:
+        return PrecisionChoice("bf16", ("bfloat16: in float32 the model would not fit in memory.",
+                                        "bfloat16: float32 ではメモリーに収まりません。"))  # fmt: skip
+    return PrecisionChoice(name, _reason(use, name, speeds))
+
+
+def _on_gpu(model_type: str) -> PrecisionChoice:
+    if bfloat16_on_gpu():
+        return PrecisionChoice("bf16", ("bfloat16: the GPU computes in it.", "bfloat16: GPU が対応しています。"))
+    if model_type.startswith(OVERFLOW):
+        return PrecisionChoice(
+            "fp32",
+            (
+                "float32: this GPU has no bfloat16, and the model overflows in float16.",
+                "float32: この GPU に bfloat16 はなく、モデルは float16 で桁あふれします。",
+            ),
+        )
+    return PrecisionChoice(
+        "fp16", ("float16: this GPU has no bfloat16.", "float16: この GPU には bfloat16 がありません。")
+    )
+
+
+def _reason(use: Use, name: Float, speeds: CpuSpeeds) -> tuple[str, str]:
+    called, other = ("bfloat16", "float32") if name == "bf16" else ("float32", "bfloat16")
+    if not speeds.measured:
+        return (f"{called}, by what the processor says of itself.", f"{called}: CPU の対応命令から選びました。")
+    slower = "fp32" if name == "bf16" else "bf16"
+    times = f"{speeds.matmul[name] / speeds.matmul[slower]:.1f}", f"{speeds.fetch[name] / speeds.fetch[slower]:.1f}"
+    if use == "training":
+        return (f"{called}: matrix products are {times[0]} × as fast as in {other}, measured here.",
+                f"{called}: 行列積が {other} の {times[0]} 倍の速さです（このマシンで計測）。")  # fmt: skip
+    return (f"{called}: speaks {times[1]} × and reads {times[0]} × as fast as {other}, measured here.",
+            f"{called}: {other} とくらべて、話すのは {times[1]} 倍、読むのは {times[0]} 倍の速さです"
+            "（このマシンで計測）。")  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def cpu_speeds() -> CpuSpeeds:
+    """Of this processor: measured once and kept in the app's home; by its flags where it cannot be measured."""
+    try:
+        return kept_speeds(Settings.from_env().home / "cache" / "cpu_speeds.json", measure_cpu)
+    except (RuntimeError, MemoryError) as error:
+        log.warning("the processor's speed could not be measured: %s", error)
+        return speeds_by_flags()
+
+
+def kept_speeds(path: Path, measure: Callable[[], CpuSpeeds]) -> CpuSpeeds:
+    """What `path` holds of this processor, torch and number of threads; measured and written where it holds nothing."""
+    import torch
+
+    key = {"processor": processor(), "torch": torch.__version__, "threads": torch.get_num_threads()}
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if {name: kept[name] for name in key} == key:
+            return _checked(CpuSpeeds(**kept["speeds"]))
+    found = measure()
+    with suppress(OSError):  # the next process measures again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(key | {"speeds": asdict(found)}), encoding="utf-8")
+    return found
+
+
+def _checked(speeds: CpuSpeeds) -> CpuSpeeds:
+    if not all(found[kind] > 0 for found in (speeds.matmul, speeds.fetch) for kind in ("fp32", "bf16")):
+        raise ValueError("a speed of zero")
+    return speeds
+
+
+def processor() -> str:
+    """The processor's model name."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def measure_cpu() -> CpuSpeeds:
+    """Time products of 256 tokens, and of one token with 25 million weights, which no cache of a core holds."""
+    import torch
+
+    matmul, fetch = {}, {}
+    with torch.inference_mode():
+        for kind in ("fp32", "bf16"):
+            dtype = torch_dtype(kind)
+            weights = [torch.ones(2048, 2048, dtype=dtype) for _ in range(6)]
+            tokens, one = torch.ones(128, 2048, dtype=dtype), torch.ones(1, 2048, dtype=dtype)
+            matmul[kind] = 2 * tokens.numel() * 2048 / _fastest(tokens, weights[:1])
+            fetch[kind] = len(weights) * weights[0].numel() / _fastest(one, weights)
+    return CpuSpeeds(matmul, fetch)
+
+
+def _fastest(x: "torch.Tensor", weights: "list[torch.Tensor]", *, tries: int = 4) -> float:
+    """Seconds of x times each of the weights."""
+    import time
+
+    import torch
+
+    best = float("inf")
+    for _ in range(tries):
+        began = time.perf_counter()
+        for weight in weights:
+            torch.nn.functional.linear(x, weight)
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def speeds_by_flags() -> CpuSpeeds:
+    """A guess where nothing can be measured: bfloat16 halves what is fetched, and products want instructions for it."""
+    import torch
+
+    has = torch.cpu.get_capabilities()
+    fast = has.get("avx512_bf16") is True or has.get("amx_bf16") is True
+    return CpuSpeeds({"fp32": 1.0, "bf16": 2.0 if fast else 0.3}, {"fp32": 0.05, "bf16": 0.1}, measured=False)
 
 
 def bitsandbytes_config(quantization: Quantization, dtype: "torch.dtype") -> "BitsAndBytesConfig | None":

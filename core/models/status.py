@@ -31,6 +31,8 @@ class ModelStatus:
     seconds_left: float | None = None
     """Of the download, or of the reading."""
     quantization: Quantization = "none"
+    precision_reason: tuple[str, str] | None = None
+    """Which numbers it is held in and why, in English and in Japanese; None for a quantised model."""
     offloaded: float = 0.0
     """Share of the weights that did not fit on the GPU and wait in RAM, which makes replies slower."""
     tokenizer_check: TokenizerCheck = NOT_CHECKED

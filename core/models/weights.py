@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.catalogue.catalogue import EASY, MOST, this_machine
 from core.models import caches, model_errors
 from core.models.options import NO_REMOTE_CODE, LoadOptions, Quantization, Trust
-from core.models.precision import bitsandbytes_config, device_name, dtype_for, keep_unpacked
+from core.models.precision import bitsandbytes_config, choose_precision, device_name, keep_unpacked
 from core.models.sizing.dims import ModelDims, model_dims
+from core.models.sizing.estimate import talking_memory
+from core.models.sizing.machine import EASY, MOST, this_machine
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +57,7 @@ def read_model(
 
     config, device = read_config(folder, options.trust), device_name()
     shape = model_dims(config, options.trust)
-    dtype = dtype_for(config, device, shape.parameters)
+    dtype = choose_precision("talking", str(config.model_type), shape.parameters, device).dtype
     quantization = "none" if shape.stored else options.quantization
     placed = placement(name, shape, quantization, dtype, device)
     if quantization == "8bit":
@@ -100,14 +101,16 @@ def placement(
 def model_memory(shape: ModelDims, quantization: Quantization, dtype: "torch.dtype") -> int:
     """Bytes that the weights and a short talk take."""
     if shape.stored:  # at most what it would take unquantised in 8 bits: the libraries' formats are of 8 bits or fewer
-        return shape.memory(bits=8, context=ROOM_TO_TALK)
+        return talking_memory(shape, bits=8, context=ROOM_TO_TALK)
     bits = 8 * dtype.itemsize if quantization == "none" else BITS[quantization]
-    return shape.memory(bits=bits, context=ROOM_TO_TALK)
+    return talking_memory(shape, bits=bits, context=ROOM_TO_TALK)
 
 
 def smaller(shape: ModelDims, there: float) -> Quantization | None:
     """The most bits below 16 with which the weights fit in `there` bytes."""
-    return next((q for q in ("8bit", "4bit") if shape.memory(bits=BITS[q], context=ROOM_TO_TALK) <= there), None)
+    return next(
+        (q for q in ("8bit", "4bit") if talking_memory(shape, bits=BITS[q], context=ROOM_TO_TALK) <= there), None
+    )
 
 
 def offloaded(model: "PreTrainedModel") -> float:

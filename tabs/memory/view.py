@@ -9,6 +9,7 @@ from core.memory.documents import Document
 from core.memory.notes import MemoryNote, NoteRound
 from core.memory.options import LARGE_ENOUGH, MemoryOptions
 from core.models.loading import ModelStatus
+from core.text import format_parameters
 from tabs.ui import html_parts
 from tabs.ui.text import t
 
@@ -32,7 +33,7 @@ def figures(counts: Sequence[tuple[str, int]], language: str) -> str:
 
 def taking(choices: MemoryOptions, status: ModelStatus, language: str) -> str:
     """Whether the model takes notes now, and why not."""
-    size = f"{status.parameters / 1e9:.1f} B" if status.parameters >= 1e9 else f"{status.parameters / 1e6:.1f} M"
+    size = format_parameters(status.parameters)
     if not choices.remembers:
         key = "now_none"
     elif choices.single_pass:

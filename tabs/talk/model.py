@@ -6,6 +6,7 @@ import gradio as gr
 
 from core.catalogue.bundled import NAME as EMBEDDED
 from core.models.loading import ModelStatus
+from core.text import format_parameters
 from tabs.talk import model_choice
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
@@ -40,11 +41,13 @@ def coming(status: ModelStatus, language: str) -> str:
 
 def figures(status: ModelStatus, language: str) -> str:
     """Name, size, context and device of the model that is loaded, and what is to know about its tokenizer."""
-    size = f"{status.parameters / 1e9:.1f} B" if status.parameters >= 1e9 else f"{status.parameters / 1e6:.1f} M"
+    size = format_parameters(status.parameters)
     facts = t(language, "model.figures", size=size, context=f"{status.context:,}", device=status.device)
     if status.quantization != "none":
         facts += t(language, "model.held_in", n=status.quantization.removesuffix("bit"))
     notes = [("muted", t(language, "model.mini"))] if status.name == EMBEDDED else []
+    if status.precision_reason:
+        notes.append(("muted", status.precision_reason[language == "ja"]))
     if status.offloaded:
         notes.append(("warn", t(language, "model.offloaded", percent=f"{status.offloaded:.0%}")))
     check = status.tokenizer_check

@@ -5,21 +5,20 @@ from html import escape
 
 import gradio as gr
 
-from core.catalogue.catalogue import (
-    BITS,
-    Bits,
-    CatalogueEntry,
-    FitRating,
-    catalogue,
-    entry_of,
-    fit_ratings,
-    suggestions,
-    this_machine,
-)
+from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, catalogue, entry_of
 from core.errors import AppError
 from core.models.loading import HUB_ID
 from core.models.options import LoadOptions, Trust
-from core.models.sizing.requirements import QUANTIZATIONS, ModelRequirements, inspect_model, ratings_of
+from core.models.sizing.machine import FitRating, this_machine
+from core.models.sizing.requirements import (
+    QUANTIZATIONS,
+    ModelRequirements,
+    fit_ratings,
+    inspect_model,
+    ratings_of,
+    suggestions,
+)
+from core.text import format_gigabytes, format_parameters
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
@@ -78,7 +77,7 @@ def _memory(prospect: ModelRequirements, language: str) -> str:
                 ratings_of(prospect, machine, training=training)[bits],
                 prospect.memory(bits, training=training),
             )
-            amount = f"{need / 1e9:.1f} GB" if need else "—"
+            amount = format_gigabytes(need) if need else "—"
             word = escape(t(language, f"model.mark_{_css(mark)}"))
             cells.append(f'<td><span class="mark {_css(mark)}">{amount}<small>{word}</small></span></td>')
         lines.append(f"<tr>{''.join(cells)}</tr>")
@@ -99,9 +98,7 @@ def _bits(bits: Bits, language: str, prospect: ModelRequirements) -> str:
 
 
 def _size(parameters: int | None) -> str:
-    if not parameters:
-        return ""
-    return f"{parameters / 1e9:.1f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"
+    return format_parameters(parameters) if parameters else ""
 
 
 def _css(mark: FitRating) -> str:

@@ -7,6 +7,7 @@ import gradio as gr
 
 from core.data.io.store import prompt_config_for
 from core.errors import AppError, InputError, ModelError
+from core.text import format_parameters
 from core.train.config.run_file import going_on
 from tabs.train import files, settings
 from tabs.train.advice_view import Advice, advice_for, advised
@@ -117,7 +118,7 @@ def dataset_choices(services: Services, visitor: Visitor) -> list[tuple[str, str
 def _base_line(base: BaseModel, language: str) -> str:
     if base.parameters is None:
         return _muted(t(language, "train.base_unknown", name=base.name))
-    size = f"{base.parameters / 1e9:.1f} B" if base.parameters >= 1e9 else f"{base.parameters / 1e6:.1f} M"
+    size = format_parameters(base.parameters)
     return _muted(t(language, "train.base_line", name=base.name, size=size, context=f"{base.window:,}"))
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.catalogue.catalogue import memory_for
 from core.models.__main__ import describe, main
+from core.models.sizing.requirements import inspect_model
 from tests.helpers.sentencepiece_tiny import RINNA_CONFIG, folder_with, raw
 from tests.helpers.train_tiny import tiny_base
 
@@ -35,12 +35,10 @@ def test_a_folder_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str
         256,
     )
     assert about["parameters"] == words * 32 + (32 * 32 * 2 + 32 * 16 * 2) + 3 * 32 * 64 + 3 * 32
-    sizes = {"kv_width": 16, "vocabulary": words, "tied": True}
+    needs = inspect_model(str(base), local_folders=True)
     for use in ("chat", "training"):
         for name, bits in (("bf16", 16), ("8bit", 8), ("4bit", 4)):
-            expected = memory_for(
-                about["parameters"], 1, 32, context=256, bits=bits, training=use == "training", **sizes
-            )
+            expected = needs.memory(bits, training=use == "training")
             assert found["memory"][use][name] == {"bytes": expected, "here": "fits"}
     assert found["tokenizer"]["verdict"] == "no sentencepiece" and found["tokenizer"]["tokens"] == words
     assert found["format"]["layout"] == "model" and found["format"]["takes_system_text"] is True

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.catalogue.catalogue import Machine
 from core.errors import InputError, ModelError, NotAllowedError
 from core.models import precision, weights
 from core.models.loading import ModelStore
 from core.models.model_errors import cannot_load
 from core.models.options import LoadOptions, Trust
 from core.models.sizing.dims import ModelDims
+from core.models.sizing.machine import Machine
 from core.models.status import ModelStatus, Pace
 from core.models.weights import placement, smaller
 from tests.helpers.train_tiny import tiny_base
@@ -100,14 +100,13 @@ def test_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gemma_is_never_held_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    gemma, llama = SimpleNamespace(model_type="gemma2"), SimpleNamespace(model_type="llama")
+    def chosen(model_type: str) -> list[torch.dtype]:
+        return [precision.choose_precision(use, model_type, 2e9, "cuda").dtype for use in ("talking", "training")]
+
     monkeypatch.setattr(precision, "bfloat16_on_gpu", lambda: False)  # Colab's T4
-    assert precision.dtype_for(llama, "cuda", 2e9) == torch.float16
-    assert precision.dtype_for(gemma, "cuda", 2e9) == torch.float32
+    assert chosen("llama") == [torch.float16] * 2 and chosen("gemma2") == [torch.float32] * 2
     monkeypatch.setattr(precision, "bfloat16_on_gpu", lambda: True)
-    assert precision.dtype_for(gemma, "cuda", 2e9) == precision.dtype_for(llama, "cuda", 2e9) == torch.bfloat16
-    assert precision.dtype_for(gemma, "cpu", 2e9) == torch.bfloat16
-    assert precision.dtype_for(llama, "cpu", 7e6) == torch.float32
+    assert chosen("llama") == chosen("gemma2") == [torch.bfloat16] * 2
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from core.catalogue import catalogue as module
-from core.catalogue.catalogue import Machine, catalogue, entry_of
+from core.catalogue.catalogue import CatalogueEntry, catalogue, entry_of
 from core.errors import ModelError
 from core.models.loading import ModelStatus, ModelStore
 from core.models.options import LoadOptions, Trust
+from core.models.sizing.machine import Machine
+from core.models.sizing.requirements import SHOWN_FIRST
 from core.models.tokenizers.check import TokenizerCheck
 from tabs.talk import model_choice
 from tabs.talk.model import ModelHandlers, describe
@@ -38,8 +39,7 @@ class Store:
 @pytest.fixture
 def handlers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ChoiceHandlers:
     """On a machine with 8 GB."""
-    for place in (module, model_choice):
-        monkeypatch.setattr(place, "this_machine", lambda: Machine(8 * GB))
+    monkeypatch.setattr(model_choice, "this_machine", lambda: Machine(8 * GB))
     services = services_on(tmp_path / "home", tmp_path, None)
     return ChoiceHandlers(replace(services, models=Store()))
 
@@ -50,7 +50,7 @@ def look(handlers: ChoiceHandlers, name: str, *, fetch: bool = False, language: 
 
 def test_a_newcomer_sees_a_few_that_fit_and_everybody_the_whole_catalogue(handlers: ChoiceHandlers) -> None:
     few, every = handlers.fill(KEY, visit("ja"))
-    assert 2 < len(few.choices) <= module.SHOWN_FIRST
+    assert 2 < len(few.choices) <= SHOWN_FIRST
     assert all("入ります" in text and "\n" in text and entry_of(value) for text, value in few.choices)
     assert [value for _, value in every.choices] == [entry.id for entry in catalogue()]
     assert "fits" in handlers.fill(KEY, visit("en"))[1].choices[0][0]
@@ -58,7 +58,7 @@ def test_a_newcomer_sees_a_few_that_fit_and_everybody_the_whole_catalogue(handle
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.id)
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_model_is_described(handlers: ChoiceHandlers, entry: module.CatalogueEntry, language: str) -> None:
+def test_every_model_is_described(handlers: ChoiceHandlers, entry: CatalogueEntry, language: str) -> None:
     shown, bits = look(handlers, entry.id, language=language)
     assert entry.notes[language] in shown.replace("&#x27;", "'") and entry.tried[language == "ja"] in shown.replace(
         "&#x27;", "'"
@@ -81,7 +81,7 @@ def test_another_model_is_looked_up_when_asked(handlers: ChoiceHandlers, tmp_pat
     shown, bits = look(handlers, str(base))
     assert "Enter" in shown and not bits.visible
     shown, bits = look(handlers, str(base), fetch=True)
-    assert "256" in shown and "0.5 GB" in shown and bits.value == "none" and "<b>" not in shown.split("mine")[1][:5]
+    assert "256" in shown and "0.4 GB" in shown and bits.value == "none" and "<b>" not in shown.split("mine")[1][:5]
     assert "no config.json" in look(handlers, str(tmp_path), fetch=True)[0]
     assert "neither a Hub id" in look(handlers, "no model", fetch=True)[0]
     handlers.services.models.local_folders = False

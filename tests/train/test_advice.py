@@ -85,3 +85,22 @@ def test_what_takes_more_is_estimated_to_take_more() -> None:
         {"dropout": 0.0},
     ):
         assert training_memory(shape, replace(config, **less), CARD_12) < plain, less
+
+
+@pytest.mark.parametrize("name", ["google/gemma-2-2b-it", "google/gemma-2-2b-jpn-it"])
+def test_gemma_2_2b_learns_on_a_t4(name: str) -> None:
+    """16 GB, no bfloat16, and a model that overflows in float16: it computes in float32, and still fits in 4 bits."""
+    from dataclasses import replace
+
+    from core.catalogue.catalogue import entry_of
+    from core.models.sizing.machine import Machine
+    from core.models.sizing.requirements import fit_ratings
+
+    entry = entry_of(name)
+    shape = ModelDims.of_entry(entry)
+    found = fit(recommend(shape.parameters, 500), shape, T4)
+    assert training_memory(shape, found.config, T4) <= FREE * T4.memory
+    assert not any("hardly fit" in en for en, _ in found.reasons)
+    in_four = replace(found.config, quantization="4bit", gradient_checkpointing=True, tokens_per_micro_batch=1024)
+    assert 3 * GB < training_memory(shape, in_four, T4) < 8 * GB
+    assert fit_ratings(entry, Machine(64 << 30, vram=T4.memory), training=True)[4] == "fits"

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.catalogue.catalogue import LARGEST_WINDOW, Bits, CatalogueEntry, memory_for
+from core.catalogue.catalogue import CatalogueEntry
 from core.models.options import NO_REMOTE_CODE, Trust
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
+
+
+LARGEST_WINDOW = 4096  # tokens: more of a context is rarely worth the memory of a small machine
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,9 @@ class ModelDims:
         """Tokens of context that this app uses."""
         return min(self.context or 1024, LARGEST_WINDOW)
 
-    def memory(self, *, bits: Bits = 16, training: bool = False, context: int | None = None) -> int:
-        """Bytes it takes with a window of `context` tokens (`core.catalogue.catalogue.memory_for`)."""
-        return memory_for(
-            self.parameters, self.layers, self.width, context=min(context or self.window, self.context or 1 << 30),
-            bits=bits, training=training, kv_width=self.kv_width, vocabulary=self.vocabulary, tied=self.tied,
-        )  # fmt: skip
+    def clipped(self, context: int | None) -> int:
+        """`context` tokens, at most those it was made for; None is the window that this app uses."""
+        return min(context or self.window, self.context or 1 << 30)
 
 
 def model_dims(config: "PreTrainedConfig", trust: Trust = NO_REMOTE_CODE) -> ModelDims:

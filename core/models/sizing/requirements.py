@@ -3,42 +3,60 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, FitRating, Machine, entry_of, fits
+from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, entry_of, suggested
 from core.models.model_errors import cannot_load
 from core.models.options import Quantization
 from core.models.sizing.dims import ModelDims
+from core.models.sizing.estimate import ROW, TrainingLoad, talking_memory, training_memory
+from core.models.sizing.machine import FitRating, Machine, fits
 
 QUANTIZATIONS: dict[Bits, Quantization] = {16: "none", 8: "8bit", 4: "4bit"}
+SHOWN_FIRST = 4
 
 
 @dataclass(frozen=True)
 class ModelRequirements:
-    """A model that might be loaded. One of the two is set; the catalogue knows more."""
+    """A model that might be loaded. At least one of `entry` and `dims` is set; the catalogue knows more."""
 
     name: str
     entry: CatalogueEntry | None = None
-    shape: ModelDims | None = None
+    dims: ModelDims | None = None
+
+    @classmethod
+    def of_entry(cls, entry: CatalogueEntry) -> "ModelRequirements":
+        """Of a model of the catalogue."""
+        return cls(entry.id, entry, ModelDims.of_entry(entry))
 
     @property
     def parameters(self) -> int | None:
         """None where it is not known."""
-        return self.entry.parameters if self.entry else self.shape.parameters
+        return self.entry.parameters if self.entry else self.dims.parameters
 
     @property
     def context(self) -> int | None:
         """Tokens it was made for; None where it is not known."""
-        return self.entry.context if self.entry else self.shape.context
+        return self.entry.context if self.entry else self.dims.context
 
     @property
     def quantised(self) -> bool:
         """Whether it is published in fewer bits, and stays in them."""
-        return bool(self.entry.stored_bits if self.entry else self.shape.stored)
+        return bool(self.entry.stored_bits if self.entry else self.dims.stored)
 
-    def memory(self, bits: Bits, *, training: bool = False) -> int | None:
-        """Bytes to chat, or to train; None where it is not known."""
-        if self.entry:
-            return self.entry.memory(bits=bits, training=training)
-        return None if self.shape.stored else self.shape.memory(bits=bits, training=training)
+    def memory(self, bits: Bits, *, training: bool = False, context: int | None = None) -> int | None:
+        """Bytes to chat with a window of `context` tokens, or to train; None where it is not known.
+
+        Training is counted as the Train page advises it where memory is short: gradient checkpointing, one row of
+        at most ROW tokens at once. What is published in fewer bits is held in these, and is not trained.
+        """
+        stored = self.entry.stored_bits if self.entry else None
+        if self.dims is None or (self.quantised and (training or not stored)):
+            return None
+        if not training:
+            return talking_memory(self.dims, bits=stored or bits, context=context)
+        row = self.dims.clipped(min(context or ROW, ROW))
+        return training_memory(
+            self.dims, TrainingLoad(tokens=row, length=row, held_bits=bits, gradient_checkpointing=True)
+        )
 
     def best(self, machine: Machine) -> Quantization:
         """The most bits in which there is room to chat; as published where it is not known."""
@@ -46,9 +64,20 @@ class ModelRequirements:
         return QUANTIZATIONS[next(found, 4)] if not self.quantised else "none"
 
 
-def ratings_of(prospect: ModelRequirements, machine: Machine, *, training: bool = False) -> dict[Bits, FitRating]:
+def ratings_of(model: ModelRequirements, machine: Machine, *, training: bool = False) -> dict[Bits, FitRating]:
     """Whether there is room, for each number of bits."""
-    return {bits: fits(prospect.memory(bits, training=training), machine) for bits in BITS}
+    return {bits: fits(model.memory(bits, training=training), machine) for bits in BITS}
+
+
+def fit_ratings(entry: CatalogueEntry, machine: Machine, *, training: bool = False) -> dict[Bits, FitRating]:
+    """The rating of a model of the catalogue for each number of bits it can be held in."""
+    return ratings_of(ModelRequirements.of_entry(entry), machine, training=training)
+
+
+def suggestions(machine: Machine) -> tuple[CatalogueEntry, ...]:
+    """Up to SHOWN_FIRST models to begin with, small ones first: those that fit, in 4 bits where they have to."""
+    fitting = [entry for entry in suggested() if "fits" in fit_ratings(entry, machine).values()]
+    return tuple((fitting or list(suggested()))[:SHOWN_FIRST])
 
 
 def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
@@ -57,7 +86,7 @@ def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
     Raises InputError for what is neither, and ModelError or HubError where its configuration cannot be had.
     """
     if entry := entry_of(name):
-        return ModelRequirements(name, entry=entry)
+        return ModelRequirements.of_entry(entry)
     from core.models.loading import HUB_ID
     from core.models.model_errors import neither_id_nor_folder, no_config
     from core.models.sizing.dims import model_dims
@@ -73,6 +102,6 @@ def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
     if not (folder / "config.json").is_file():
         raise no_config(name)
     try:
-        return ModelRequirements(name, shape=model_dims(read_config(folder)))
+        return ModelRequirements(name, dims=model_dims(read_config(folder)))
     except UNREADABLE as error:
         raise cannot_load(name, error, folder) from error

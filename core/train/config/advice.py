@@ -9,8 +9,10 @@ at 128 rows a step. For the smallest the rate is a measurement of ours: see TINY
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from core.models.precision import choose_precision
 from core.models.sizing.dims import ModelDims
-from core.train.config.estimate import FREE, GB, Device, training_memory
+from core.text import format_gigabytes, format_parameters
+from core.train.config.estimate import FREE, Device, training_memory
 from core.train.config.train_config import TrainConfig
 
 FEWEST_STEPS = 100
@@ -94,8 +96,8 @@ def _smaller_and_smaller(config: TrainConfig) -> Iterator[TrainConfig]:
 
 
 def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) -> Iterator[tuple[str, str]]:
-    need, there = training_memory(shape, config, device) / GB, device.memory / GB
-    sizes = f"{need:.1f} GB", f"{there:.1f} GB"
+    need, there = training_memory(shape, config, device), device.memory
+    sizes = format_gigabytes(need), format_gigabytes(there)
     if need > FREE * there:
         yield (f"It takes about {sizes[0]}, and there are {sizes[1]}: it will hardly fit here. Choose a smaller model.",
                f"約 {sizes[0]} 必要で、ここには {sizes[1]} しかないため、収まりそうにありません。"
@@ -111,6 +113,8 @@ def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) ->
     how = (f"; for that, {' and '.join(en)}", "そのために、" + "、".join(ja) + "ます。") if en else ("", "")
     yield (f"It takes about {sizes[0]} of {sizes[1]}{how[0]}.",
            f"{sizes[1]} のうち約 {sizes[0]} を使います。{how[1]}")  # fmt: skip
+    if not device.gpu and config.precision == "auto":
+        yield choose_precision("training", shape.type, shape.parameters, "cpu").reason
     if device.gpu and not device.bf16:
         whole = device.bits(shape, config) == 32
         yield (
@@ -136,11 +140,11 @@ def _pace(size: SizeClass, rows: int) -> tuple[int, int]:
 
 def _reasons(config: TrainConfig, parameters: int, rows: int, tokens: int | None) -> list[tuple[str, str]]:
     steps = -(-rows // config.batch_size) * config.epochs
-    millions = f"{parameters / 1e6:,.0f}" if parameters >= 10e6 else f"{parameters / 1e6:.1f}"
+    size = format_parameters(parameters)
     reasons = [
-        (f"Learning rate {config.learning_rate:g}: the smaller the model, the higher; this one has {millions} M "
+        (f"Learning rate {config.learning_rate:g}: the smaller the model, the higher; this one has {size} "
          "parameters.",
-         f"学習率 {config.learning_rate:g}: モデルが小さいほど高くします。これは {millions} 百万パラメータです。"),
+         f"学習率 {config.learning_rate:g}: モデルが小さいほど高くします。これは {size} パラメータです。"),
         (f"{config.epochs} epochs of {config.batch_size} rows a step: about {steps} steps. Under {FEWEST_STEPS} an "
          f"adapter has hardly learned, over {MOST_EPOCHS} epochs it repeats its rows.",
          f"{config.epochs} エポック、1 ステップ {config.batch_size} 行で約 {steps} ステップ。"

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 from core.errors import InputError
 from core.models import caches
 from core.models.model_errors import cannot_load
-from core.models.precision import bfloat16_on_gpu, bitsandbytes_config, keep_unpacked, overflows_in_float16
+from core.models.precision import (
+    bitsandbytes_config,
+    choose_precision,
+    keep_unpacked,
+    overflows_in_float16,
+    torch_dtype,
+)
 from core.models.sizing.dims import ModelDims
 from core.train.config.train_config import TrainConfig
 from core.train.failures import out_of_memory
 from core.train.spec import JobSpec
 
 if TYPE_CHECKING:
-    import torch
     from peft import PeftModel
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
-
-# Under this many parameters a CPU is not faster in bf16. Of 6.8 M, a LoRA step is: 2,920 tokens a second against
-# 2,320 with rows of 900 tokens, 3,750 against 3,310 with rows of 450 (2 cores with AVX-512 BF16).
-SMALL = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def load_base(spec: JobSpec) -> Base:
         config = AutoConfig.from_pretrained(spec.base, **where)
         precision = _precision(spec.config, config)
         model = AutoModelForCausalLM.from_pretrained(
-            spec.base, config=config, use_safetensors=None if spec.trust.pickles else True, dtype=_dtype(precision),
-            **where, **_placement(spec.config, precision),
+            spec.base, config=config, use_safetensors=None if spec.trust.pickles else True,
+            dtype=torch_dtype(precision), **where, **_placement(spec.config, precision),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         if out_of_memory(error):
@@ -130,7 +131,7 @@ def _attend_fast(model: "PreTrainedModel", config: TrainConfig, precision: str) 
 
 
 def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
-    """What "auto" means here: bf16 where the device is fast in it; fp16 on older GPUs; else fp32."""
+    """The config's, where "auto" is what suits this machine and model (`core.models.precision`)."""
     import torch
 
     if config.precision == "fp16" and not torch.cuda.is_available():
@@ -148,11 +149,7 @@ def _precision(config: TrainConfig, model: "PretrainedConfig") -> str:
         )
     if config.precision != "auto":
         return config.precision
-    if torch.cuda.is_available():
-        narrow = "fp32" if overflows_in_float16(model) else "fp16"
-        return "bf16" if bfloat16_on_gpu() else narrow
-    fast = {"avx512_bf16", "amx_bf16"} & {name for name, has in torch.cpu.get_capabilities().items() if has is True}
-    return "bf16" if fast and _rough_size(model) >= SMALL else "fp32"
+    return choose_precision("training", str(model.model_type), _rough_size(model)).name
 
 
 @lru_cache(maxsize=8)
@@ -177,17 +174,11 @@ def _rough_size(model: "PretrainedConfig") -> int:
         return AutoModelForCausalLM.from_config(model, trust_remote_code=False).num_parameters()
 
 
-def _dtype(precision: str) -> "torch.dtype":
-    import torch
-
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-
-
 def _placement(config: TrainConfig, precision: str) -> dict[str, object]:
     """Quantised bases are put on their device while they load; others are moved by the Trainer."""
     import torch
 
     if config.quantization == "none":
         return {}
-    how = bitsandbytes_config(config.quantization, _dtype(precision))
+    how = bitsandbytes_config(config.quantization, torch_dtype(precision))
     return {"quantization_config": how, "device_map": {"": 0 if torch.cuda.is_available() else "cpu"}}
