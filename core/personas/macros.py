@@ -7,31 +7,56 @@ import random
 import re
 from collections.abc import Callable
 
-MACRO = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 OLD = re.compile(r"<(user|bot)>", re.IGNORECASE)
 UNESCAPED_COMMA = re.compile(r"(?<!\\),")
 LARGEST_ROLL = 10**9
+DEEPEST = 4
+LONGEST_TEXT = 1_000_000
 
 
 def expand(text: str, *, char: str, user: str, seed: str) -> str:
-    """`text` with its macros replaced. The same seed draws the same, so that a prompt stays as it was."""
+    """`text` with its macros replaced, up to DEEPEST inside one another. The same seed draws the same.
+
+    Macros that would make the text longer than LONGEST_TEXT characters stay as they were written.
+    """
     names = {"char": char, "bot": char, "user": user}
     chance = random.Random(f"{seed}/{text}")
 
-    def replaced(match: re.Match[str]) -> str:
-        inner = match[1].strip()
+    def replaced(written_as: str) -> str:
+        inner = written_as.strip()
         if (name := inner.lower()) in names:
             return names[name]
         if inner.startswith("//"):
             return ""
         word, colon, rest = inner.partition(":")
-        written = WRITTEN.get(word.strip().lower()) if colon else None
-        return match[0] if written is None else written(rest.removeprefix(":"), chance)
+        made_by = WRITTEN.get(word.strip().lower()) if colon else None
+        return f"{{{{{written_as}}}}}" if made_by is None else made_by(rest.removeprefix(":"), chance)
 
-    # Twice: a drawn alternative may hold {{char}}.
-    for _ in range(2):
-        text = MACRO.sub(replaced, text)
+    for _ in range(DEEPEST):
+        before, text = text, _innermost_replaced(text, replaced)
+        if text == before:
+            break
+    if len(text) + text.count("<") * max(len(char), len(user)) > LONGEST_TEXT:
+        return text
     return OLD.sub(lambda match: names[match[1].lower()], text)
+
+
+def _innermost_replaced(text: str, replaced: Callable[[str], str]) -> str:
+    """One pass over the macros that hold no other. Each character is searched once, so that the time is linear."""
+    parts: list[str] = []
+    start, length = 0, len(text)
+    while (end := text.find("}}", start)) >= 0:
+        opening = text.rfind("{{", start, end)
+        if opening >= 0:
+            new = replaced(text[opening + 2 : end])
+            length += len(new) - (end + 2 - opening)
+            if length > LONGEST_TEXT:
+                break
+            parts += (text[start:opening], new)
+        else:
+            parts.append(text[start : end + 2])
+        start = end + 2
+    return "".join(parts) + text[start:]
 
 
 def _drawn(rest: str, chance: random.Random) -> str:
@@ -41,7 +66,11 @@ def _drawn(rest: str, chance: random.Random) -> str:
 
 def _rolled(rest: str, chance: random.Random) -> str:
     sides = rest.strip().lower().removeprefix("d")
-    return str(chance.randint(1, min(int(sides), LARGEST_ROLL))) if sides.isdecimal() and int(sides) > 0 else "1"
+    if not sides.isdecimal():
+        return "1"
+    # int() refuses more than 4,300 digits.
+    largest = LARGEST_ROLL if len(sides) > len(str(LARGEST_ROLL)) else min(int(sides), LARGEST_ROLL)
+    return str(chance.randint(1, max(largest, 1)))
 
 
 def _nothing(_rest: str, _chance: random.Random) -> str:
