@@ -154,7 +154,7 @@ def _tell(shown: Progress, told: set[object]) -> None:
         print(f"step {step} of {shown.steps}: loss {loss:.4f}{left}", flush=True)
     for measure in shown.validation:
         if measure not in told:
-            print(f"step {measure[0]}: held out {measure[1]:.4f} bits a byte", flush=True)
+            print(f"step {measure[0]}: validation {measure[1]:.4f} bits per byte", flush=True)
     told |= {english for english, _ in shown.notes} | set(shown.losses) | set(shown.validation)
 
 

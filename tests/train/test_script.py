@@ -43,7 +43,7 @@ def test_a_run_leaves_everything_and_another_look_changes_nothing(home: Path) ->
     path = written(home)
     done = run(path)
     assert done.returncode == 0, done.stderr
-    assert "step 3 of 3: loss" in done.stdout and "bits a byte" in done.stdout
+    assert "step 3 of 3: loss" in done.stdout and "bits per byte" in done.stdout
     out = home / "out"
     metrics = read_json(out / "metrics.json")
     assert metrics["validation_bpb_after"] < metrics["validation_bpb_before"]

@@ -39,7 +39,7 @@ class Progress:
     losses: tuple[tuple[int, float], ...] = ()
     """(step, training loss in nats a token), by step."""
     validation: tuple[tuple[int, float, float], ...] = ()
-    """(step, bits a byte, loss in nats a token), by step."""
+    """(step, bits per byte, loss in nats per token), by step."""
     samples: tuple[Sample, ...] = ()
     """Sample replies, by step and opening."""
     generating: tuple[int, int] | None = None
