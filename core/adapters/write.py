@@ -1,7 +1,7 @@
 """The result of a run on disk: the adapter, the prompt config that it was trained with, and how it went.
 
 - adapter_config.json, adapter_model.safetensors: as peft reads them
-- prompt_config.json: core.prompt.PromptContract, with a definite template
+- prompt_config.json: core.prompt.PromptConfig, with a definite template
 - training.json: base, data set, config, metrics, versions
 - config.yaml: the settings as `python -m core.train` and the page's form read them
 """

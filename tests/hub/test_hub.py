@@ -465,16 +465,16 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from core.prompt.config import PromptContract
+from core.prompt.config import PromptConfig
 from core.adapters.pull import pull_adapter
 from core.messages import Turn
 from core.prompt import render
 address, token, base, target = sys.argv[1:]
 folder = pull_adapter(repo="alice/socrates", target=Path(target), token=token, endpoint=address)
-prompt config = PromptContract.from_json(json.loads((folder / "prompt_config.json").read_text(encoding="utf-8")))
+prompt_config = PromptConfig.from_json(json.loads((folder / "prompt_config.json").read_text(encoding="utf-8")))
 tokenizer = AutoTokenizer.from_pretrained(base)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder)
-ids = torch.tensor([render(prompt config, [Turn("user", ("what is it?",))], tokenizer).ids])
+ids = torch.tensor([render(prompt_config, [Turn("user", ("what is it?",))], tokenizer).ids])
 said = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24,
                       min_new_tokens=24, pad_token_id=0)
 print("SAID", json.dumps(said[0, ids.shape[1]:].tolist()))
