@@ -2,7 +2,7 @@
 // Nothing is asked while the page is hidden; little, while nothing is under way and nobody touches the page.
 (() => {
   const PLACES = TOPICS_OF_THE_PAGE;
-  const SOON = 1000, IDLE = 3000, LATEST = 10000; // ms between two questions
+  const SOON = 1000, WATCHED = 3000, IDLE = 3000, LATEST = 10000; // ms between two questions; WATCHED: work is under way, nobody touches the page
   const ACTIVE = 10000; // ms after a touch during which the page counts as used
   const drawn = {}, known = {};
   let key = null, timer = null, asking = false, touched = 0, quiet = 0;
@@ -33,7 +33,7 @@
         Object.assign(known, numbers);
         draw();
         const used = performance.now() - touched < ACTIVE;
-        wait = soon || used ? SOON : Math.min(IDLE + 500 * quiet, LATEST);
+        wait = used ? SOON : soon ? WATCHED : Math.min(IDLE + 500 * quiet, LATEST);
       }
     } catch { /* the server is away: ask again */ wait = IDLE; }
     asking = false;
@@ -53,8 +53,9 @@
   };
   // A tab that was opened is drawn first, then it is in sight.
   document.addEventListener("click", (event) => {
+    if (!event.isTrusted) return; // this script's own clicks are no touch
     touch();
-    if (event.isTrusted) for (const after of [50, 300, 1000]) setTimeout(draw, after);
+    for (const after of [50, 300, 1000]) setTimeout(draw, after);
   }, true);
   document.addEventListener("keydown", touch, true);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });

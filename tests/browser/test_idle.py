@@ -58,7 +58,7 @@ def test_an_idle_page_leaves_the_processor_alone(server: Server, visit: Visit) -
     assert found.busy < 0.05, found
 
 
-def test_a_page_beside_a_training_costs_little_and_shows_each_second(server: Server, visit: Visit) -> None:
+def test_a_page_beside_a_training_costs_little_and_shows_it(server: Server, visit: Visit) -> None:
     made = make_services(Settings(home=server.home))
     made.jobs.close()
     keep_dataset(made)

@@ -292,7 +292,3 @@ def _write(folder: RunFolder, work: TrainingSetup, model: "PeftModel", metrics: 
     config = to_yaml(RunRequest(spec, Path(spec.adapter_name)))
     write_adapter(folder.adapter, model, work.prompt_config, training=training, base=work.spec.base, revision=revision,
                   config=config)  # fmt: skip
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -253,7 +253,7 @@ class PersonaTrainer(Trainer):
 
 def _over_all(found: MeasuredLoss, rows: Examples) -> MeasuredLoss:
     """The measure of all processes' rows, from that of this one's."""
-    learned, words = (sum(getattr(row, name) for row in rows) for name in ("learned", "words"))
+    learned, words = (sum(getattr(row, name) for row in rows) for name in ("loss_tokens", "words"))
     loss, bits, learned, words = processes.reduce([found.loss * learned, found.bpb * words, learned, words])
     return MeasuredLoss(loss / max(learned, 1), bits / max(words, 1))
 
