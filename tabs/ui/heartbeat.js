@@ -2,7 +2,7 @@
 // Nothing is asked while the page is hidden; little, while nothing is under way and nobody touches the page.
 (() => {
   const PLACES = TOPICS_OF_THE_PAGE;
-  const SOON = 1000, WATCHED = 3000, IDLE = 3000, LATEST = 10000; // ms between two questions; WATCHED: work is under way, nobody touches the page
+  const SOON = 1000, WATCHED = 5000, IDLE = 3000, LATEST = 10000; // ms between two questions; WATCHED: work is under way, nobody touches the page
   const ACTIVE = 10000; // ms after a touch during which the page counts as used
   const drawn = {}, known = {};
   let key = null, timer = null, asking = false, touched = 0, quiet = 0;
