@@ -1,9 +1,10 @@
 """Merging exports of one chat: only what is new is added, in order, whatever the clocks tell."""
 
+import operator
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core.data.merge import merge
@@ -111,5 +112,8 @@ def test_two_overlapping_pieces_give_the_whole(chat, cut, start, minutes):
         messages.append(replace(say(sender, text), time=clock))
     messages = to_minutes(messages) if minutes else messages
     newer = messages[0 if minutes else min(start, cut) :]
+    if not minutes and start >= cut:  # they only touch: the same words in the same second may be one message or two
+        key = operator.attrgetter("sender", "text", "time")
+        assume(not set(map(key, messages[:cut])) & set(map(key, newer)))
     merged = merge(log_of(*messages[:cut]), log_of(*newer)).log.messages
     assert [(m.sender, m.text, m.time) for m in merged] == [(m.sender, m.text, m.time) for m in messages]
