@@ -8,7 +8,7 @@ APP_READY := .venv/.app-ready
 DEV_READY := .venv/.dev-ready
 NEWEST := .venv-newest
 FROM ?= .venv
-# By file over several processes, each with one server and one browser: about 2 GB of memory a process.
+# By file over several processes, each with one server and one browser, at most four.
 # The files keep the order of tests/conftest.py, the longest first. ARGS="-n 0" runs all in one process.
 SHARED_OUT := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

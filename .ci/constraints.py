@@ -30,8 +30,8 @@ CONSTRAINTS_HEAD = """\
 # install these. Made by `make constraints` from .venv; never edited by hand. The ranges are in requirements*.txt.
 """
 BEFORE_HEAD = """\
-# Of constraints.txt what the app needs on a Space, which installs this file before requirements.txt and reads no
-# constraints. Made by `make constraints`; never edited by hand.
+# Of constraints.txt what the app needs on a Space, which installs this file before requirements.txt.
+# Made by `make constraints`; never edited by hand.
 """
 
 

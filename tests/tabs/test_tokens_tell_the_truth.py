@@ -18,6 +18,7 @@ from core.data.rows import read_turns
 from core.logs.detect import read_log
 from core.messages import Turn
 from core.prompt import token_counter
+from core.train.config.run_file import run_request
 from core.train.worker.rows import IGNORED, encode
 from tabs.tokens.tab import TokenHandlers
 from tabs.ui.services import Services
@@ -54,8 +55,9 @@ def drawn(handlers: TokenHandlers, name: str, number: int) -> list[tuple[int, bo
 
 
 def trained(saved: SavedDataSet, tokenizer: PreTrainedTokenizerBase, window: int) -> list[list[tuple[int, bool]]]:
-    """The same of every row, as training reads it."""
-    config = prompt_config_for(saved.info, context_window=window)
+    """The same of every row, as a training that `python -m core.train` is asked for reads it."""
+    asked = {"dataset": str(saved.folder), "output": "out", "base": str(FOLDER), "window": window}
+    config = run_request(asked, saved.folder).spec.prompt_config
     rows = []
     for turns in read_turns(saved.file("train")):
         found = encode([turns], config, tokenizer, max_length=window)
