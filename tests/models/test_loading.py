@@ -234,7 +234,8 @@ def test_a_model_comes_from_the_hub_with_its_progress(store: ModelStore, hub: Fa
             seen.append(status.fraction)
         time.sleep(0.01)
     assert store.wait(60).state == "ready" and store.current().name == REPO
-    assert seen == sorted(seen) and len(set(seen)) > 3 and 0 <= seen[0] < 1
+    # The hub's client counts in pieces of 10 MB, so of a model this small whole files: at least two are seen.
+    assert seen == sorted(seen) and len(set(seen)) > 1 and 0 <= seen[0] < 1
 
 
 def test_only_what_the_model_needs_is_fetched(hub: FakeHub, base: Path) -> None:
