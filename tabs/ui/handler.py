@@ -7,7 +7,7 @@ in the visitor's place, and has the request and the OAuth token injected: no han
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, Protocol, TypedDict, TypeVar
 
 import gradio as gr
 
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-EVENT = {"show_progress": "hidden", "api_visibility": "private"}
+class EventOptions(TypedDict):
+    """What Gradio's listeners take, beside the handler and its components."""
+
+    show_progress: Literal["hidden"]
+    api_visibility: Literal["private"]
+
+
+EVENT: EventOptions = {"show_progress": "hidden", "api_visibility": "private"}
 """What nearly every event of the page is given: nothing covers what is on its way, and none is an API."""
 
 
