@@ -22,7 +22,7 @@ LATE = ("torch", "transformers", "peft", "datasets", "accelerate", "bitsandbytes
 Tree = dict[str, str]
 # A package of core imports from the lines above its own alone.
 ORDER = (
-    ("errors",), ("settings", "messages", "text", "files"), ("workspace", "owners"), ("hub",), ("catalogue",),
+    ("text",), ("errors",), ("settings", "messages", "files"), ("workspace", "owners"), ("hub",), ("catalogue",),
     ("prompt",), ("models",), ("adapters",), ("logs",), ("data",), ("personas",), ("cards",), ("train", "memory"),
     ("export", "chat"),
 )  # fmt: skip

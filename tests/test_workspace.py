@@ -1,16 +1,13 @@
 """Names that become paths, and files that are whole."""
 
-import errno
-import json
 import os
-import threading
 from pathlib import Path
 
 import pytest
 
-from core import workspace as module
 from core.errors import InputError
-from core.workspace import SHELVES, Workspace, check_name, read_json, safe_name, write_json
+from core.files import check_name, safe_name
+from core.workspace import SHELVES, Workspace
 
 OWNER = "key-0123"
 BAD = [
@@ -135,50 +132,3 @@ def test_a_forged_upload_is_refused(workspace: Workspace, tmp_path: Path) -> Non
         with pytest.raises(InputError, match="not uploaded here"):
             workspace.take_upload(OWNER, path, cache)
     assert secret.read_text(encoding="utf-8") == "secret"
-
-
-def test_json_survives_every_character(tmp_path: Path) -> None:
-    value = {"a": "みか🎉\n\u2028", "n": [1, None, True]}
-    write_json(tmp_path / "x.json", value)
-    assert read_json(tmp_path / "x.json") == value
-    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
-    write_json(tmp_path / ("あ" * 60 + ".json"), value)  # the longest name that is allowed, with an ending
-
-
-def test_a_value_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    write_json(tmp_path / "x.json", {"old": 1})
-    with pytest.raises(TypeError):
-        write_json(tmp_path / "x.json", {"new": "x" * 100_000, "bad": object()})
-    assert read_json(tmp_path / "x.json") == {"old": 1} and len(list(tmp_path.iterdir())) == 1
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    write_json(tmp_path / "x.json", {"old": 1})
-
-    def full(descriptor: int) -> None:
-        raise OSError(number, "full")
-
-    monkeypatch.setattr(module.os, "fsync", full)
-    with pytest.raises(InputError, match="disk is full"):
-        write_json(tmp_path / "x.json", {"new": 1})
-    assert read_json(tmp_path / "x.json") == {"old": 1} and len(list(tmp_path.iterdir())) == 1
-
-
-def test_readers_never_see_half_a_file(tmp_path: Path) -> None:
-    path, wrong, done = tmp_path / "x.json", [], threading.Event()
-    write_json(path, ["0" * 50_000])
-
-    def read() -> None:
-        while not done.is_set():
-            text = json.loads(path.read_text(encoding="utf-8"))[0]
-            if len(set(text)) != 1 or len(text) != 50_000:
-                wrong.append(text[:10])
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(40):
-        write_json(path, [str(number % 10) * 50_000])
-    done.set()
-    reader.join()
-    assert wrong == []

@@ -1,15 +1,15 @@
-"""Adapters from the Hugging Face Hub: downloaded aside, checked, and only then on the shelf."""
+"""Adapters from the Hugging Face Hub: downloaded under another name, checked, and only then on the shelf."""
 
-import os
 import shutil
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.adapters.check import check_adapter
 from core.errors import HubError, InputError, ModelError
-from core.hub.client import ADAPTER_FILES, NEEDED, PICKLES, ReportProgress, api_for, check_repo, size_text
+from core.files import new_folder
+from core.hub.client import ADAPTER_FILES, NEEDED, PICKLES, ReportProgress, api_for, check_repo
 from core.hub.errors import hub_errors
+from core.text import format_bytes
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -35,14 +35,9 @@ def pull_adapter(
     if target.exists():
         raise InputError(f"There is already an adapter “{target.name}”. Choose another name.",
                          f"「{target.name}」というアダプターはもうあります。別の名前にしてください。")  # fmt: skip
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with hub_errors(name):
-            _download(api_for(token or False, endpoint), name, aside, say)
-            check_adapter(aside)
-            os.rename(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with hub_errors(name), new_folder(target) as tmp:
+        _download(api_for(token or False, endpoint), name, tmp, say)
+        check_adapter(tmp)
     return target
 
 
@@ -53,16 +48,16 @@ def _download(api: "HfApi", repo: str, folder: Path, say: ReportProgress) -> Non
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
     if lacking := [name for name in NEEDED["model"] if name not in sizes]:
         raise _no_adapter(repo, lacking[0], sorted(name for name in sizes if name.endswith(PICKLES)))
-    folder.mkdir(parents=True)
     wanted = {name: sizes[name] for name in ADAPTER_FILES if name in sizes}
     total, room = sum(wanted.values()), min(shutil.disk_usage(folder).free, MAX_ADAPTER_BYTES)
     if total > room:
         raise HubError(
-            f"{repo} is {size_text(total)}; there is room for {size_text(room)}. Nothing was downloaded.",
-            f"{repo} は {size_text(total)} あり、置けるのは {size_text(room)} までです。何もダウンロードしていません。",
+            f"{repo} is {format_bytes(total)}; there is room for {format_bytes(room)}. Nothing was downloaded.",
+            f"{repo} は {format_bytes(total)} あり、置けるのは {format_bytes(room)} までです。"
+            "何もダウンロードしていません。",
         )
     for name, size in wanted.items():
-        say(f"{name} ({size_text(size)})")
+        say(f"{name} ({format_bytes(size)})")
         hf_hub_download(repo, name, revision=info.sha, local_dir=folder, token=api.token, endpoint=api.endpoint)
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's notes on what it downloaded
 

@@ -1,16 +1,15 @@
 """LoRA adapters on disk: a folder each, with the prompt config they were trained on."""
 
 import logging
-import os
 import shutil
-import uuid
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import AppError, InputError, ModelError
+from core.files import disk_errors, new_folder, read_json, remove_folder
 from core.prompt.config import PromptConfig
-from core.workspace import Workspace, full_disk_told, read_json
+from core.workspace import Workspace
 
 log = logging.getLogger(__name__)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -99,21 +98,15 @@ class Adapters:
         Adapter.read(source)
         name = self.workspace.free_name(owner, "adapters", wanted)
         target = self.workspace.place(owner, "adapters", name)
-        aside = target.with_name(f".{uuid.uuid4().hex}")
-        try:
-            with full_disk_told():
-                aside.mkdir()
-                for file in FILES:
-                    if (source / file).is_file():
-                        shutil.copy2(source / file, aside / file)
-                os.replace(aside, target)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        with disk_errors(), new_folder(target) as tmp:
+            for file in FILES:
+                if (source / file).is_file():
+                    shutil.copy2(source / file, tmp / file)
         return Adapter.read(target)
 
     def delete(self, owner: str, name: str) -> None:
         """Remove an adapter for good."""
-        shutil.rmtree(self.get(owner, name).folder)
+        remove_folder(self.get(owner, name).folder)
 
     def zip_file(self, owner: str, name: str, into: Path) -> Path:
         """Write the adapter as `<name>.zip` into the folder `into` and return the file."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from core.chat.conversation import Conversation
 from core.errors import InputError
-from core.workspace import Workspace, full_disk_told, read_json, write_json
+from core.files import append_json, disk_errors, read_json, write_json
+from core.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Conversations:
         begun = replace(conversation.truncated_at(index), id=_new_id())
         prompts = self._prompts(owner, conversation.id)
         if prompts.is_file():
-            with full_disk_told():
+            with disk_errors():
                 shutil.copyfile(prompts, self._prompts(owner, begun.id))
         return self.save(owner, begun)
 
@@ -59,9 +60,8 @@ class Conversations:
 
     def keep_prompt(self, owner: str, conversation: Conversation, prompt: dict) -> None:
         """Remember what made the last node of `conversation`; `prompt` is any JSON object."""
-        line = json.dumps({"node": conversation.leaf, **prompt}, ensure_ascii=False)
-        with full_disk_told(), self._prompts(owner, conversation.id).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with disk_errors():
+            append_json(self._prompts(owner, conversation.id), {"node": conversation.leaf, **prompt})
 
     def prompt_of(self, owner: str, conversation_id: str, node_id: int) -> dict | None:
         """What made a node, or None where that was not kept."""

@@ -6,18 +6,18 @@ preference trainers read: the turns before in `messages`, one entry a message in
 """
 
 import json
-import os
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
+from core.files import append_json, disk_errors, parse_json_lines, write_text
 from core.messages import Turn, from_chat_messages, to_chat_messages
-from core.workspace import Workspace, full_disk_told
+from core.workspace import Workspace
 
 Source = Literal["chat", "samples"]
 FILE = "pairs.jsonl"
@@ -93,7 +93,8 @@ class Preferences:
         """The owner's pairs, newest first; with `adapter`, those that were made while it spoke."""
         found: dict[str, Pair] = {}
         gone: set[str] = set()
-        for value in _objects(self._file(owner)):
+        file = self._file(owner)
+        for value in parse_json_lines(file.read_bytes() if file.exists() else b""):
             if "deleted" in value:
                 (gone.add if value["deleted"] else gone.discard)(str(value.get("id")))
                 continue
@@ -124,39 +125,17 @@ class Preferences:
         return self.workspace.shelf(owner, "preferences") / FILE
 
     def _append(self, owner: str, value: Mapping[str, object]) -> None:
-        with _writing, full_disk_told(), self._file(owner).open("ab+") as file:
-            whole = file.tell() == 0 or _last_byte(file.fileno()) == b"\n"
-            file.write((b"" if whole else b"\n") + json.dumps(value, ensure_ascii=False).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with _writing, disk_errors():
+            append_json(self._file(owner), value, sync=True)
 
 
 _writing = threading.Lock()
 
 
-def _last_byte(handle: int) -> bytes:
-    os.lseek(handle, -1, os.SEEK_END)
-    return os.read(handle, 1)
-
-
-def _objects(path: Path) -> Iterator[dict]:
-    """The JSON objects of a file, a line each; a line that was cut short is left out."""
-    if not path.exists():
-        return
-    for line in path.read_bytes().splitlines():
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            yield value
-
-
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
     """Write `pairs` anew, a line each. Raises InputError when the disk is full."""
     lines = "".join(json.dumps(pair.to_json(), ensure_ascii=False) + "\n" for pair in pairs)
-    with full_disk_told():
-        path.write_text(lines, encoding="utf-8")
+    write_text(path, lines)
 
 
 def read_pairs(path: Path) -> list[Pair]:

@@ -19,10 +19,10 @@ from core.adapters.store import FILES, Adapter
 from core.errors import AppError, InputError, ModelError
 from core.export.chat_template import chat_template
 from core.export.ollama import modelfile, stops
+from core.files import write_json
 from core.prompt import stop_criteria
 from core.prompt.chat_template import TEMPLATES, resolve_template
 from core.prompt.config import PromptConfig
-from core.workspace import write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

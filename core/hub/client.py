@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import HubError, InputError
+from core.files import RESERVED_NAMES
 from core.hub.errors import TIMEOUT_SECONDS, TOKENS_PAGE, hub_errors
 from core.hub.redact import without_local_traces
-from core.workspace import RESERVED
+from core.text import format_bytes
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -66,7 +67,7 @@ def check_repo(text: str) -> str:
     parts = tidy.split("/")
     fits = re.fullmatch(rf"(?:{NAME}/)?{NAME}", tidy, re.ASCII)
     barred = "--" in tidy or ".." in tidy or tidy.endswith((".git", ".ipynb"))
-    if not fits or barred or any(part.split(".")[0].lower() in RESERVED for part in parts):
+    if not fits or barred or any(part.split(".")[0].lower() in RESERVED_NAMES for part in parts):
         raise InputError(
             f"“{text[:120]}” cannot be a repository on the Hub. Write it as name or user/name, with the letters "
             "A–Z, digits, '-', '_' and '.' (not '--' or '..').",
@@ -168,14 +169,6 @@ def _commit(
 
     operations = [CommitOperationAdd(name, source) for name, source in uploads.items()]
     for operation in operations:
-        say(f"{operation.path_in_repo} ({size_text(operation.upload_info.size)})")
+        say(f"{operation.path_in_repo} ({format_bytes(operation.upload_info.size)})")
         api.preupload_lfs_files(repo, [operation], repo_type=kind)
     api.create_commit(repo, operations, commit_message=message, repo_type=kind)
-
-
-def size_text(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

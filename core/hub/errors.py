@@ -1,11 +1,11 @@
 """What the Hugging Face Hub answered, or what happened on the way to it, as a sentence with what to do next."""
 
-import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import HubError
+from core.files import disk_full_text, is_disk_full
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 TIMEOUT_SECONDS = 60.0  # between two signs of life, not for the whole
@@ -76,10 +76,7 @@ SENTENCES = {
         "Hub に接続できません{said}。ネットワークを確かめてください。"
         "HF_HUB_OFFLINE や HF_ENDPOINT を設定している場合はそれも確かめてください。",
     ),
-    "full": (
-        "The disk is full. Nothing half-written was kept; free some space and try again.",
-        "ディスクの空きがありません。書きかけのものは残していません。空きを作ってから、もう一度試してください。",
-    ),
+    "full": disk_full_text(),
     "other": (
         "{repo} could not be exchanged with the Hub{said}. Nothing is lost here; try again.",
         "{repo} を Hub とやりとりできませんでした{said}。こちらでは何も失われていません。もう一度試してください。",
@@ -143,8 +140,7 @@ def _kind(error: Exception, writing: bool) -> str:
         return "slow"
     if isinstance(error, httpx.TransportError | ConnectionError):
         return "cut"
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return "full" if full else "other"
+    return "full" if is_disk_full(error) else "other"
 
 
 def _quoted(said: str) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
+from core.files import disk_errors
 from core.memory.retrieve.word_index import sought, terms
-from core.workspace import full_disk_told
 
 RecordKind = Literal["turns", "notes", "passages"]
 VERSION = 1
@@ -65,7 +65,7 @@ class MemoryStore:
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
         """A connection whose changes are kept together or not at all. Raises InputError when the disk is full."""
-        with full_disk_told(), closing(sqlite3.connect(self.path, timeout=10)) as db:
+        with disk_errors(), closing(sqlite3.connect(self.path, timeout=10)) as db:
             db.row_factory = sqlite3.Row
             db.executescript("pragma journal_mode=wal; pragma synchronous=normal; pragma secure_delete=on;")
             try:

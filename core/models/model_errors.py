@@ -6,7 +6,7 @@ from pathlib import Path
 from core.catalogue.catalogue import entry_of
 from core.errors import AppError, InputError, ModelError, NotAllowedError
 from core.models.options import NO_REMOTE_CODE, Trust
-from core.text import format_gigabytes
+from core.text import format_bytes
 
 
 def neither_id_nor_folder(wanted: str) -> InputError:
@@ -78,7 +78,7 @@ def too_big(name: str, need: int, there: int, smaller: str | None) -> ModelError
     if smaller:
         en = f"Choose {smaller.replace('bit', '-bit')} for its weights, or a smaller model."
         ja = f"重みを {smaller.replace('bit', ' ビット')}にするか、もっと小さいモデルを選んでください。"
-    need_text, there_text = format_gigabytes(need), format_gigabytes(there)
+    need_text, there_text = format_bytes(need), format_bytes(there)
     return ModelError(
         f"“{name}” needs about {need_text} of memory, and this machine has {there_text}. {en}",
         f"「{name}」には約 {need_text} のメモリーが要りますが、このマシンには {there_text} しかありません。{ja}",

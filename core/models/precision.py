@@ -5,7 +5,6 @@ speaking on fetching the weights. On a GPU by what it computes in and what the a
 torch late.
 """
 
-import json
 import logging
 import platform
 from collections.abc import Callable
@@ -15,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from core.errors import InputError
+from core.files import read_json, write_json
 from core.models.options import Quantization
 from core.models.sizing.machine import EASY, this_machine
 from core.settings import Settings
@@ -182,13 +183,13 @@ def kept_speeds(path: Path, measure: Callable[[], CpuSpeeds]) -> CpuSpeeds:
 
     key = {"processor": processor(), "torch": torch.__version__, "threads": torch.get_num_threads()}
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_json(path)
         if {name: kept[name] for name in key} == key:
             return _checked(CpuSpeeds(**kept["speeds"]))
     found = measure()
-    with suppress(OSError):  # the next process measures again
+    with suppress(OSError, InputError):  # the next process measures again
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(key | {"speeds": asdict(found)}), encoding="utf-8")
+        write_json(path, key | {"speeds": asdict(found)})
     return found
 
 

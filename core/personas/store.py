@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import read_json, safe_name, write_bytes, write_json
 from core.messages import Turn
 from core.models.sampling import Sampling
 from core.personas.lorebook import book_from, book_to_json
 from core.personas.persona import Persona
 from core.prompt.config import YOU
-from core.workspace import Workspace, read_json, safe_name, write_bytes, write_json
+from core.workspace import Workspace
 
 BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
 LONGEST_DESCRIPTION = 20_000  # characters; what fits the window is the prompt's business

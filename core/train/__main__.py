@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.errors import AppError, InputError
+from core.files import read_json, write_json
 from core.settings import Settings
 from core.train.config.run_file import KEYS, RunRequest, checked_settings, read_yaml, run_request, to_yaml
 from core.train.queue.devices import devices
@@ -23,7 +24,6 @@ from core.train.queue.monitors import usable
 from core.train.queue.process import Process, launch, launch_monitor, launch_together
 from core.train.queue.progress import EventFollower, Progress
 from core.train.spec import RunFolder
-from core.workspace import read_json, write_json
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,12 +8,13 @@ which is docs/events.schema.json.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import BinaryIO, get_args, get_type_hints
+from typing import get_args, get_type_hints
+
+from core.files import append_json, parse_json_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +187,7 @@ def event_schema() -> dict[str, object]:
 def append(path: Path, event: Event) -> None:
     """Add `event` to the log as a whole line. Raises OSError when it cannot be written."""
     value = {"event": type(event).__name__.lower(), "time": round(time.time(), 3)} | asdict(event)
-    line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    with path.open("ab+") as file:
-        if file.tell() and not _ends_line(file):
-            line = b"\n" + line
-        file.write(line)
-
-
-def _ends_line(file: BinaryIO) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
+    append_json(path, value)
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
@@ -217,13 +209,12 @@ def read_timed(path: Path, offset: int = 0) -> tuple[list[tuple[float, Event]], 
 
 
 def _parsed(lines: bytes) -> Iterator[tuple[float, Event]]:
-    for line in lines.splitlines():
+    for value in parse_json_lines(lines):
         try:
-            value = json.loads(line)
             kind: Callable[..., Event] = KINDS[value["event"]]
             yield value["time"], kind(**{f.name: value[f.name] for f in fields(kind)})
         except (ValueError, KeyError, TypeError):
-            continue  # cut short by a kill, or of a later version
+            continue  # of a later version
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 """What a failure of the libraries, or a limit of the computer, means to a person."""
 
-import errno
 import shutil
 from pathlib import Path
 
-from core.adapters.write import recover_partial_write
 from core.errors import JobError
+from core.files import disk_full_text, is_disk_full, recover_folder
+from core.text import Text
 from core.train.spec import RunFolder
 from core.train.worker.checkpoints import last_checkpoint, prune
 
+THEN_RESUME = Text(
+    "Free some space, then resume: training goes on from the last whole checkpoint.",
+    "空きを作ってから再開してください。直前の完全なチェックポイントから続きます。",
+)
 ROOM = 1_000_000  # bytes: under this, a disk is as good as full
 
 
@@ -16,14 +20,14 @@ def check_room(folder: Path, needed: int) -> None:
     """Raises JobError when less than `needed` bytes are free where `folder` is. To be asked before writing."""
     free = shutil.disk_usage(folder).free
     if free < needed + ROOM:
-        raise JobError(*_disk_full(free, needed + ROOM))
+        raise JobError(*disk_full_text(free, needed + ROOM, THEN_RESUME))
 
 
 def explain_failure(error: Exception, folder: Path) -> tuple[str, str]:
     """A sentence in English and one in Japanese on an error that nobody foresaw, or on a computer's limits."""
     text = str(error)
     if disk_full(error, folder):
-        return _disk_full(shutil.disk_usage(folder).free)
+        return disk_full_text(shutil.disk_usage(folder).free, then=THEN_RESUME)
     if out_of_memory(error):
         return (
             "Memory ran out, and one row at a time is the least. Close what else needs memory and resume; or start "
@@ -49,32 +53,13 @@ def out_of_memory(error: Exception) -> bool:
 
 
 def disk_full(error: Exception, folder: Path) -> bool:
-    """Whether `error` comes from a full disk; torch and safetensors raise errors of their own then."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    if "No space left" in str(error) or "os error 28" in str(error):
-        return True
-    return shutil.disk_usage(folder).free < ROOM
+    """Whether `error` comes from a full disk, or there is next to nothing free where `folder` is."""
+    return is_disk_full(error) or shutil.disk_usage(folder).free < ROOM
 
 
 def free_disk_space(folder: RunFolder) -> None:
     """Delete what is half-written and, on a full disk, the spare checkpoint, so that the failure can be told."""
     last_checkpoint(folder.checkpoints)
-    recover_partial_write(folder.adapter)
+    recover_folder(folder.adapter)
     if shutil.disk_usage(folder.path).free < ROOM:
         prune(folder.checkpoints, keep=1)
-
-
-def _disk_full(free: int, needed: int | None = None) -> tuple[str, str]:
-    en = f"; the next save needs {_megabytes(needed)}" if needed else ""
-    ja = f"、次の保存に必要なのは {_megabytes(needed)} です" if needed else ""
-    return (
-        f"The disk is full: {_megabytes(free)} are free{en}. Nothing half-written is left, "
-        "the last whole checkpoint is kept. Free some space, then resume.",
-        f"ディスクがいっぱいです（空きは {_megabytes(free)}{ja}）。書きかけのものは残さず、"
-        "直前の完全なチェックポイントは残してあります。空きを作ってから再開してください。",
-    )
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"

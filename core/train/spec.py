@@ -4,11 +4,11 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.files import read_json, write_json
 from core.models.options import NO_REMOTE_CODE, Trust
 from core.prompt import PromptConfig
 from core.train.config.train_config import TrainConfig
 from core.train.preference.config import PreferenceConfig
-from core.workspace import read_json, write_json
 
 NEEDED = ("adapter_config.json", "adapter_model.safetensors")
 ADAPTER = (*NEEDED, "training.json")

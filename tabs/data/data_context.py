@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from core.errors import AppError, InputError
+from core.files import safe_name
 from core.models.loading import LoadedModel
-from core.workspace import safe_name
 from tabs.data import outputs
 from tabs.data.open_log import OpenLog, OpenLogs
 from tabs.data.outputs import View

@@ -12,7 +12,7 @@ import gradio as gr
 from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, FileType, PreambleKind, sample_of, write_samples
 from core.data.io.store import FILES
 from core.errors import InputError
-from core.workspace import safe_name
+from core.files import safe_name
 from tabs.data.data_context import DataContext
 from tabs.data.open_log import OpenLog
 from tabs.data.recipe_form import LINES, choice_names

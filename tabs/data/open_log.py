@@ -3,14 +3,12 @@
 A reload or a restart of the server finds it again. Logs that were read stay in memory while there is room.
 """
 
-import errno
 import shutil
 import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +18,10 @@ from core.data.prepare import DEFAULT_RECIPE, Prepared
 from core.data.recipe import Recipe
 from core.data.variants import Statistics
 from core.errors import AppError, InputError
+from core.files import disk_errors, read_json, write_json
 from core.logs.log import Log, Speaker
 from core.messages import Message, Turn
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace
 from tabs.data.gaps import Histogram
 
 OPEN = "open.json"
@@ -160,8 +159,7 @@ class OpenLogs:
     def keep(self, owner: str, opened: OpenLog) -> None:
         """Make this the owner's open log; the file of the one before goes. Raises InputError when the disk is full."""
         before = self.choices(owner)
-        with _in_words():
-            write_json(self._shelf(owner) / OPEN, asdict(opened.choices))
+        write_json(self._shelf(owner) / OPEN, asdict(opened.choices))
         self._remove(owner, set(before.files if before else ()) - set(opened.choices.files))
         self._sweep(owner, opened.choices)
         self.remember(owner, opened)
@@ -190,7 +188,7 @@ class OpenLogs:
     def copy(self, owner: str, source: Path) -> Path:
         """A file of the app, such as the sample, as if it had been uploaded."""
         target = self._shelf(owner) / f"{uuid.uuid4().hex}{source.suffix}"
-        with _in_words():
+        with disk_errors():
             shutil.copyfile(source, target)
         return target
 
@@ -207,15 +205,3 @@ class OpenLogs:
             old = path.name not in (OPEN, *choices.files) and path.stat().st_mtime < time.time() - STALE
             if old and path.is_file():
                 path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _in_words() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError("The disk is full. Free some space and try again.",
-                             "ディスクがいっぱいです。空きを作ってもう一度お試しください。") from error  # fmt: skip
-        raise InputError(f"The log could not be kept: {error.strerror or error}.",
-                         f"記録を保存できませんでした: {error.strerror or error}。") from error  # fmt: skip

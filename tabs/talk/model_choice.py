@@ -18,7 +18,7 @@ from core.models.sizing.requirements import (
     ratings_of,
     suggestions,
 )
-from core.text import format_gigabytes, format_parameters
+from core.text import format_bytes, format_parameters
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
@@ -77,7 +77,7 @@ def _memory(prospect: ModelRequirements, language: str) -> str:
                 ratings_of(prospect, machine, training=training)[bits],
                 prospect.memory(bits, training=training),
             )
-            amount = format_gigabytes(need) if need else "—"
+            amount = format_bytes(need) if need else "—"
             word = escape(t(language, f"model.mark_{_css(mark)}"))
             cells.append(f'<td><span class="mark {_css(mark)}">{amount}<small>{word}</small></span></td>')
         lines.append(f"<tr>{''.join(cells)}</tr>")

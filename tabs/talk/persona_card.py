@@ -10,10 +10,10 @@ from pathlib import Path
 import gradio as gr
 
 from core.errors import InputError
+from core.files import safe_name
 from core.personas import Persona
 from core.personas.card import card_json, card_png, read_card
 from core.personas.picture import drawn, portrait
-from core.workspace import safe_name
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared

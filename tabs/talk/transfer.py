@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read
-from core.workspace import safe_name
+from core.files import safe_name
 from tabs.talk.handlers import stored
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services

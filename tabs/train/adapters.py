@@ -12,8 +12,8 @@ import gradio as gr
 from core.adapters.pull import pull_adapter
 from core.adapters.store import Adapter
 from core.errors import AppError, ModelError
+from core.files import safe_name
 from core.hub.client import check_repo, login_token
-from core.workspace import safe_name
 from tabs.train import export_merge
 from tabs.ui.adapters import begin_talk
 from tabs.ui.handler import EVENT, handler

@@ -7,11 +7,11 @@ from pathlib import Path
 from core.adapters.store import Adapter
 from core.data.io.store import SavedDataSet, prompt_config_for
 from core.errors import InputError
+from core.files import check_name, safe_name
 from core.personas import LONGEST_DESCRIPTION
 from core.prompt import PromptConfig
 from core.train.config.run_file import RunRequest, going_on
 from core.train.spec import JobSpec
-from core.workspace import check_name, safe_name
 from tabs.train import settings
 from tabs.train.base import BaseModel, find_base
 from tabs.ui.services import Services

@@ -9,8 +9,8 @@ from core.adapters.attach import check_base
 from core.adapters.store import Adapter
 from core.catalogue.bundled import NAME as EMBEDDED
 from core.errors import AppError, InputError, ModelError
+from core.files import read_json
 from core.train.queue.jobs import Job
-from core.workspace import read_json
 from tabs.ui.services import Services
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor

@@ -10,7 +10,8 @@ import pytest
 
 from core.adapters.store import CONFIG, FILES, WEIGHTS, Adapter, Adapters
 from core.errors import InputError, ModelError
-from core.workspace import Workspace, write_json
+from core.files import write_json
+from core.workspace import Workspace
 from tests.helpers.train_tiny import PROMPT_CONFIG
 
 ME = "key-me"

@@ -16,9 +16,9 @@ from core.chat.conversation import Conversation
 from core.chat.engine import Reply
 from core.chat.limits import RateLimiter
 from core.chat.service import resolve_prompt_config
+from core.files import write_json
 from core.personas import Persona
 from core.prompt import Prompt, PromptConfig, Segment
-from core.workspace import write_json
 
 MIKA = PromptConfig("Mika", "You are Mika.", user="Ken", template="chatml", context_window=128, reply_reserve=16)
 

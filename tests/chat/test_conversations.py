@@ -8,8 +8,9 @@ import pytest
 from core.chat.conversation import Conversation, Node, ReplyMetadata
 from core.chat.store import Conversations
 from core.errors import InputError
+from core.files import write_json
 from core.messages import Turn
-from core.workspace import Workspace, write_json
+from core.workspace import Workspace
 
 ME, OTHER = "key-me", "key-other"
 

@@ -14,10 +14,10 @@ from core.adapters.attach import ADAPTERS_IN_MEMORY
 from core.adapters.store import Adapter
 from core.chat.engine import Engine
 from core.errors import ModelError
+from core.files import write_json
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
-from core.workspace import write_json
 from tests.helpers.train_tiny import PROMPT_CONFIG, tiny_base
 
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=12)

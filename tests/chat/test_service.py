@@ -14,6 +14,7 @@ from core.chat.loops import find_loop
 from core.chat.service import ChatService
 from core.chat.store import Conversations
 from core.errors import InputError, ModelError
+from core.files import write_json
 from core.memory.memory import Memory
 from core.memory.write.generate import generate
 from core.messages import Turn
@@ -21,7 +22,7 @@ from core.models.loading import ModelStore
 from core.personas import Persona, Personas, Sampling, built_in
 from core.personas.lorebook import Lorebook, LorebookEntry
 from core.prompt import PromptConfig, continuation_ids, render
-from core.workspace import Workspace, write_json
+from core.workspace import Workspace
 from tests.chat.test_engine import make_adapter
 from tests.helpers.train_tiny import tiny_base
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core import files
 from core.data.io import store
 from core.data.io.store import DataSets, SavedDataSet
 from core.data.prepare import Prepared, prepare
@@ -104,7 +105,7 @@ def test_nothing_to_save(shelf):
 @pytest.mark.parametrize("step", ["_write_rows", "write_json", "rename"])
 def test_a_full_disk_leaves_nothing_behind(shelf, monkeypatch, step):
     kept = save(shelf, "kept")
-    target = store.os if step == "rename" else store
+    target = files.os if step == "rename" else store
 
     def full(*arguments: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

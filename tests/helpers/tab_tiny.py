@@ -5,10 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from core.data.io.store import INFO, DataSetInfo
+from core.files import write_json
 from core.models.loading import LoadedModel, ModelStatus
 from core.settings import Settings
 from core.train.queue.jobs import Jobs
-from core.workspace import write_json
 from tabs.ui.services import Services, make_services
 from tests.helpers.train_tiny import talks, write_dataset
 

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
+from core.files import write_json
 from core.messages import Turn, to_chat_messages
 from core.prompt import PromptConfig
 from core.prompt.chat_template import TEMPLATES
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec, RunFolder
-from core.workspace import write_json
 
 PROMPT_CONFIG = PromptConfig(persona="Mika", description="You are Mika.", user="Ken", context_window=256)
 CONFIG = TrainConfig(learning_rate=0.01, epochs=2, rank=4, alpha=8, dropout=0.1, batch_size=4,

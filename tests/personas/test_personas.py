@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
+from core.files import read_json
 from core.messages import Turn
 from core.models.sampling import PRESETS, preset_of
 from core.personas import LONGEST_DESCRIPTION, Persona, Personas, Sampling, built_in, format_examples, parse_examples
-from core.workspace import Workspace, read_json
+from core.workspace import Workspace
 
 ME, OTHER = "key-me", "key-other"
 MIKA = Persona(

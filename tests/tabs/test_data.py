@@ -266,7 +266,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_open(tab: Tab, monkeypatch: pyt
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(open_log, "write_json", full)
+    monkeypatch.setattr("core.files.os.fsync", full)
     with pytest.raises(gr.Error, match="disk is full"):
         tab.sample()
     assert tab.log == log and tab.opened is before and tab.shelf() == sorted([log, "open.json"])

@@ -10,10 +10,10 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+from core.files import write_json
 from core.hub import client as hub_module
 from core.settings import Settings
 from core.train.spec import JobSpec
-from core.workspace import write_json
 from tabs.train.adapters import AdapterHandlers
 from tabs.ui import publish
 from tabs.ui.publish import PublishHandlers, PushPreview, suggested

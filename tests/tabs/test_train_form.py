@@ -7,9 +7,9 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+from core.files import write_json
 from core.train.__main__ import read_order
 from core.train.config.train_config import TrainConfig
-from core.workspace import write_json
 from tabs.train import form, settings
 from tabs.train.files import FileHandlers
 from tabs.train.form import FormHandlers

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from core.errors import InputError, JobError, NotAllowedError
+from core.files import read_json
 from core.prompt import PromptConfig
 from core.train.config.train_config import TrainConfig
 from core.train.events import (
@@ -36,7 +37,7 @@ from core.train.queue.dispatch import TRIES
 from core.train.queue.jobs import Job, Jobs
 from core.train.queue.process import Process
 from core.train.spec import JobSpec, RunFolder
-from core.workspace import Workspace, read_json
+from core.workspace import Workspace
 
 TICK = 0.05
 SLEEPER = "import time; time.sleep(60)"

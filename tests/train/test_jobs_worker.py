@@ -16,12 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.files import read_json
 from core.settings import ROOT
 from core.train.events import Started, read
 from core.train.queue.jobs import Job, Jobs
 from core.train.queue.progress import Progress
 from core.train.spec import JobSpec
-from core.workspace import Workspace, read_json
+from core.workspace import Workspace
 from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
 
 OWNER = "key-a"

@@ -8,6 +8,7 @@ import pytest
 
 from core.data.preferences import Pair, write_pairs
 from core.errors import InputError
+from core.files import read_json
 from core.messages import Turn
 from core.prompt import render
 from core.train.events import Done, Event, Failed, Launched, Notice, PreferenceEval, Stopped, ValidationLoss, read
@@ -22,7 +23,6 @@ from core.train.preference.config import (
 )
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
-from core.workspace import read_json
 from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
 
 CONTEXT = (Turn("user", ("hey",)), Turn("assistant", ("うん",)), Turn("user", ("what is it?", "tell me")))

@@ -10,10 +10,10 @@ import yaml
 
 from core.adapters.store import Adapter
 from core.errors import InputError
+from core.files import read_json, write_json
 from core.settings import ROOT
 from core.train.__main__ import prepare, read_order
 from core.train.config.run_file import settings_in, to_command
-from core.workspace import read_json, write_json
 from tests.helpers.train_tiny import talks, tiny_base, write_dataset
 
 SETTINGS = {"learning_rate": 0.01, "epochs": 1, "rank": 4, "batch_size": 4, "max_length": 200}

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from core.adapters import write
+from core.files import read_json, recover_folder
 from core.prompt import PromptConfig
 from core.train.config.train_config import TrainConfig
 from core.train.events import (
@@ -30,7 +31,6 @@ from core.train.events import (
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
 from core.train.worker.checkpoints import last_checkpoint
-from core.workspace import read_json
 from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, QUICK_STEPS, run_folder, talks, tiny_base, write_dataset
 
 HELDOUT = 6  # rows
@@ -358,19 +358,17 @@ def test_a_save_that_does_not_fit_is_not_begun(place: Place, monkeypatch: pytest
     monkeypatch.setattr(shutil, "disk_usage", nearly_full)
     assert worker.run(folder) == 1
     failed = events(folder)[-1]
-    assert "0.5 MB are free; the next save needs 1.0 MB" in failed.en and "必要なのは 1.0 MB" in failed.ja
+    assert "500.0 kB free, 1.0 MB needed" in failed.en and "必要 1.0 MB" in failed.ja
     assert [path.name for path in folder.checkpoints.iterdir()] == ["checkpoint-4"]  # the spare one made room
 
 
 def test_an_adapter_that_was_cut_short_leaves_the_one_before(place: Place) -> None:
     folder = place.run("a")
-    aside, old = folder.path / ".adapter.0123", folder.path / ".adapter.old"
-    for path in (aside, old):
+    tmp, old = folder.path / f".adapter.{'0' * 32}", folder.path / ".adapter.old"
+    for path in (tmp, old):
         path.mkdir()
         (path / "adapter_config.json").write_text(path.name)
-    write.recover_partial_write(
-        folder.adapter
-    )  # killed after the old one was moved away, before the new one was moved in
+    recover_folder(folder.adapter)  # killed after the old one was moved away, before the new one was moved in
     assert (folder.adapter / "adapter_config.json").read_text() == ".adapter.old"
     assert no_rest(folder)
 

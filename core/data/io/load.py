@@ -19,9 +19,9 @@ from core.data.io.store import FILES, INFO, DataSetInfo, Split
 from core.data.rows import Row
 from core.data.split import split_validation
 from core.errors import HubError, InputError
+from core.files import safe_name
 from core.hub import client
 from core.hub.errors import hub_errors
-from core.workspace import safe_name
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

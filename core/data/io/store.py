@@ -1,15 +1,10 @@
 """Data sets on disk: `train.jsonl`, `validation.jsonl`, perhaps `test.jsonl`, and `dataset.json` in a folder.
 
-A row a line, as `datasets.load_dataset("json", data_files=…)` reads it. A set is written aside and
-then renamed, so there is a whole one or none.
+A row a line, as `datasets.load_dataset("json", data_files=…)` reads it. A set is written under another
+name and then renamed, so there is a whole one or none.
 """
 
-import errno
-import os
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,14 +13,14 @@ from typing import Literal
 from core.data.prepare import Prepared
 from core.data.rows import Row, read_rows, to_jsonl
 from core.errors import InputError
+from core.files import disk_errors, new_folder, read_json, remove_folder, write_json
 from core.prompt import PromptConfig
 from core.prompt.config import user_name
-from core.workspace import Workspace, read_json, write_json
+from core.workspace import Workspace
 
 Split = Literal["train", "validation", "test"]
 FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
 INFO = "dataset.json"
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -111,13 +106,10 @@ class DataSets:
             )
         name = self.workspace.free_name(owner, "datasets", info.name)
         target = self.workspace.place(owner, "datasets", name)
-        aside = target.with_name(f".{uuid.uuid4().hex}")
         counts = {f"{split}_rows": len(rows.get(split, ())) for split in FILES}
         info = replace(info, name=name, **counts)
-        with _whole_or_nothing(aside):
-            aside.mkdir()
-            write_set(aside, info, rows)
-            os.rename(aside, target)
+        with disk_errors(), new_folder(target) as tmp:
+            write_set(tmp, info, rows)
         return SavedDataSet(info, target)
 
     def get(self, owner: str, name: str) -> SavedDataSet:
@@ -147,9 +139,7 @@ class DataSets:
         folder = self.workspace.place(owner, "datasets", name)
         if not folder.is_dir():
             self.get(owner, name)
-        doomed = folder.with_name(f".{uuid.uuid4().hex}")
-        os.rename(folder, doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        remove_folder(folder)
 
     def read_rows(self, owner: str, name: str, split: Split) -> tuple[Row, ...]:
         """The rows of one split, as they were saved."""
@@ -226,24 +216,3 @@ def write_set(folder: Path, info: DataSetInfo, rows: Mapping[Split, Sequence[Row
 def _write_rows(path: Path, rows: Iterable[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(to_jsonl(rows))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def _whole_or_nothing(aside: Path) -> Iterator[None]:
-    """Remove `aside` when writing it fails; say so in words when the disk is the reason."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise InputError(
-                "The disk is full, so the data set was not saved. Free some space and try again.",
-                "ディスクがいっぱいで、データセットを保存できませんでした。空きを作ってもう一度お試しください。",
-            ) from error
-        raise InputError(
-            f"The data set could not be saved: {error.strerror or error}.",
-            f"データセットを保存できませんでした: {error.strerror or error}。",
-        ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

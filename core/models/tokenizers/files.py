@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from core.catalogue.catalogue import model_name
 from core.errors import HubError, ModelError
+from core.files import read_json
 from core.models.tokenizers.from_sentencepiece import SPACE, TokenizerSettings
-from core.workspace import read_json
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.models.precision import choose_precision
 from core.models.sizing.dims import ModelDims
-from core.text import format_gigabytes, format_parameters
+from core.text import format_bytes, format_parameters
 from core.train.config.estimate import FREE, Device, training_memory
 from core.train.config.train_config import TrainConfig
 
@@ -97,7 +97,7 @@ def _smaller_and_smaller(config: TrainConfig) -> Iterator[TrainConfig]:
 
 def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) -> Iterator[tuple[str, str]]:
     need, there = training_memory(shape, config, device), device.memory
-    sizes = format_gigabytes(need), format_gigabytes(there)
+    sizes = format_bytes(need), format_bytes(there)
     if need > FREE * there:
         yield (f"It takes about {sizes[0]}, and there are {sizes[1]}: it will hardly fit here. Choose a smaller model.",
                f"約 {sizes[0]} 必要で、ここには {sizes[1]} しかないため、収まりそうにありません。"

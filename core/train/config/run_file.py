@@ -21,9 +21,9 @@ from core.catalogue.bundled import FOLDER
 from core.catalogue.bundled import NAME as EMBEDDED
 from core.data.io.store import prompt_config_for, read_info
 from core.errors import InputError
+from core.files import read_json
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec
-from core.workspace import read_json
 
 KEYS = ("base", "revision", "dataset", "output", "start_from", "persona", "description", "user", "window", "settings")
 LONGEST_FILE = 100_000  # characters

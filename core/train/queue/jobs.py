@@ -13,12 +13,13 @@ from typing import Literal
 
 from core.data.preferences import Pair, write_pairs
 from core.errors import InputError, JobError, NotAllowedError
+from core.files import disk_errors, remove_folder
 from core.train.queue import devices as machine
 from core.train.queue.dispatch import TICK, Dispatcher
 from core.train.queue.progress import Progress
 from core.train.queue.runs import Meta, Runs
 from core.train.spec import JobSpec, RunFolder
-from core.workspace import Workspace, full_disk_told
+from core.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Jobs:
         folder = self._runs.folder(job_id)
         folder.path.mkdir()
         try:
-            with full_disk_told():
+            with disk_errors():
                 folder.take_rows(spec.dataset)
                 if start is not None:
                     folder.take_start(start)
@@ -174,10 +175,8 @@ class Jobs:
             if self._runs.state(meta) in ("running", "stopping") or meta.alive:
                 raise JobError("Stop this training before deleting it.", "削除する前に、この学習を止めてください。")
             folder = self._runs.folder(meta.id).path
-            aside = folder.with_name(f".{folder.name}")
-            folder.rename(aside)
+            remove_folder(folder)
             self._runs.forget(meta.id)
-        shutil.rmtree(aside, ignore_errors=True)
 
     def _owned(self, owner: str, job_id: str) -> Meta:
         meta = self._runs.find(job_id)

@@ -18,10 +18,10 @@ from typing import Protocol
 from filelock import FileLock
 
 from core.errors import InputError
+from core.files import read_json, write_json
 from core.train.events import Event, Step, ValidationLoss, read_timed
 from core.train.queue.process import Process
 from core.train.spec import RunFolder
-from core.workspace import read_json, write_json
 
 PROJECT = "omokage"
 EVERY = 1.0  # seconds between two looks at the log

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.files import read_json, write_json
 from core.train.queue.process import Process
 from core.train.queue.progress import EventFollower, RunState
 from core.train.spec import RunFolder
-from core.workspace import read_json, write_json
 
 ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{16}")
 

@@ -4,12 +4,11 @@ checkpoints/checkpoint-120/    what Trainer saves: adapter, optimizer, scheduler
               complete.json    written last: the step, and the size of every other file
 """
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.workspace import sync_folder
+from core.files import read_json, sync_folder, write_json
 
 COMPLETE = "complete.json"
 KEPT = 2  # whole checkpoints: should the newest be lost with a part of the disk, there is one more
@@ -39,7 +38,7 @@ def seal(path: Path, *, step: int, seconds: float) -> None:
     """Say that `path` is whole, once all of it is on the disk and not in a cache."""
     sync_folder(path)
     marker = {"step": step, "seconds": seconds, "sizes": _sizes(path)}
-    (path / COMPLETE).write_text(json.dumps(marker))
+    write_json(path / COMPLETE, marker)
     sync_folder(path)
 
 
@@ -59,7 +58,7 @@ def _whole(folder: Path) -> list[Checkpoint]:
     found = []
     for path in folder.glob("checkpoint-*"):
         try:
-            marker = json.loads((path / COMPLETE).read_text())
+            marker = read_json(path / COMPLETE)
             # Sizes are enough: the disk had it all before the marker was written.
             if any((path / name).stat().st_size != size for name, size in marker.get("sizes", {}).items()):
                 raise ValueError("a file was cut")

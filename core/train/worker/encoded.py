@@ -10,7 +10,6 @@ The folder's name is a hash of all that decides what is in it, so that a run tha
 
 import hashlib
 import json
-import os
 import shutil
 from array import array
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.data.rows import read_turns
+from core.files import write_json
 from core.train.worker.rows import IGNORED, EncodedRows, Example, RowEncoder
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ def _write(path: Path, encoder: RowEncoder, place: Path, told: Callable[[int, in
                 array("q", (tokens, example.words)).tofile(rows)
                 tokens += len(example.ids)
     done = {"tokens": tokens, "cut": encoder.cut, "too_long": encoder.too_long}
-    aside = place / "done.new"
-    aside.write_text(json.dumps(done), encoding="utf-8")
-    os.replace(aside, place / "done")
+    write_json(place / "done", done)
 
 
 def _whole(place: Path) -> bool:

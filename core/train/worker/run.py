@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from core.adapters.write import recover_partial_write, write_adapter
+from core.adapters.write import write_adapter
 from core.errors import AppError
+from core.files import read_json, recover_folder
 from core.hub.redact import public_name
 from core.models.fingerprint import fingerprint_of
 from core.prompt import stop_criteria
@@ -42,7 +43,6 @@ from core.train.failures import check_room, explain_failure, free_disk_space
 from core.train.spec import RunFolder
 from core.train.worker.checkpoints import last_checkpoint
 from core.train.worker.prepare import TrainingSetup, encode_dataset, load, trainer_for
-from core.workspace import read_json
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -98,7 +98,7 @@ def train(folder: RunFolder, stop: "Stop") -> None:
     from core.train.worker.trainer import StopRequested
 
     with main_process_first():
-        recover_partial_write(folder.adapter)
+        recover_folder(folder.adapter)
         checkpoint = last_checkpoint(folder.checkpoints)
     try:
         with main_process_first():  # the others find the rows encoded; they cannot ask together meanwhile
