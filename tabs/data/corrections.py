@@ -15,7 +15,7 @@ from core.personas import Persona
 from core.prompt import Prompt
 from tabs.data.saved_sets import listed
 from tabs.ui import html_parts
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -32,12 +32,9 @@ class CorrectionHandlers:
 
     services: Services
 
-    @shows_errors
-    def show(
-        self, key: str, who: CorrectionPersona | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.Dropdown, str, gr.Dropdown, gr.Column]:
+    @handler
+    def show(self, visitor: Visitor, who: CorrectionPersona | None) -> tuple[gr.Dropdown, str, gr.Dropdown, gr.Column]:
         """(whose, the list, data sets to add to, the buttons), for `who` or the one with the newest correction."""
-        visitor = self.services.visitor(key, request, token)
         found = self._found(visitor)
         who = who if who in found else next(iter(found), None)
         choices = [(f"{self._persona(visitor, one).name} ({len(of)})", one) for one, of in found.items()]
@@ -50,17 +47,9 @@ class CorrectionHandlers:
             gr.Column(visible=bool(found)),
         )
 
-    @shows_errors
-    def add(
-        self,
-        key: str,
-        who: CorrectionPersona | None,
-        to: str | None,
-        request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> tuple[gr.Radio, gr.Column]:
+    @handler
+    def add(self, visitor: Visitor, who: CorrectionPersona | None, to: str | None) -> tuple[gr.Radio, gr.Column]:
         """Rewritten replies become rows: (list of data sets, their card)."""
-        visitor = self.services.visitor(key, request, token)
         persona = self._persona(visitor, who)
         rewritten = [one for one in self._found(visitor).get(who, ()) if one.rewritten]
         saved = add_rows(self.services.datasets, visitor.owner, rewritten, to=to or NEW, persona=persona.name,
@@ -68,12 +57,9 @@ class CorrectionHandlers:
         gr.Info(t(visitor.language, "corrections.added", n=len(rewritten), name=saved.folder.name))
         return listed(self.services, visitor, saved.folder.name)
 
-    @shows_errors
-    def prefer(
-        self, key: str, who: CorrectionPersona | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> None:
+    @handler
+    def prefer(self, visitor: Visitor, who: CorrectionPersona | None) -> None:
         """All of it becomes pairs for preference tuning; none comes twice."""
-        visitor = self.services.visitor(key, request, token)
         persona = self._persona(visitor, who)
         pairs = [one.pair(persona.name) for one in self._found(visitor).get(who, ())]
         new = keep_pairs(Preferences(self.services.workspace), visitor.owner, pairs)
@@ -133,8 +119,7 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
             )
             add = gr.Button(t_client("corrections.add"), size="sm", variant="primary", elem_id="corrections-add")
             prefer = gr.Button(t_client("corrections.prefer"), size="sm", elem_id="corrections-prefer")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [who, lessons, target, acts]
-    gr.on([shared.tabs.select, who.input], handlers.show, [shared.key, who], shown, **quiet)
-    add.click(handlers.add, [shared.key, who, target], [saved, card], **quiet)
-    prefer.click(handlers.prefer, [shared.key, who], None, **quiet)
+    gr.on([shared.tabs.select, who.input], handlers.show, [shared.key, who], shown, **EVENT)
+    add.click(handlers.add, [shared.key, who, target], [saved, card], **EVENT)
+    prefer.click(handlers.prefer, [shared.key, who], None, **EVENT)

@@ -64,3 +64,14 @@ class DataContext:
         """The page of an open log."""
         free = self.services.workspace.free_name(visitor.owner, "datasets", self.suggested_name(opened))
         return outputs.view_of(opened, self.model(), opened.saved or free, visitor.language)
+
+
+@dataclass(frozen=True)
+class DataHandlers:
+    """What a class of the tab's handlers begins with."""
+
+    context: DataContext
+
+    @property
+    def services(self) -> Services:
+        return self.context.services

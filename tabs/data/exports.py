@@ -3,7 +3,6 @@
 import json
 import tempfile
 import zipfile
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -13,12 +12,13 @@ from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, FileType, Pr
 from core.data.io.store import FILES
 from core.errors import InputError
 from core.files import safe_name
-from tabs.data.data_context import DataContext
+from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.open_log import OpenLog
 from tabs.data.recipe_form import LINES, choice_names
 from tabs.data.rows import line_of
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 MARKED = ("instruction", "instruction_input")  # layouts of one text with ### marks
 AS_ROWS = "rows"
@@ -26,23 +26,18 @@ LONGEST = 1500  # characters of a sample that are shown
 CLICK = "() => setTimeout(() => document.querySelector('#data-zip')?.click(), 150)"
 
 
-@dataclass(frozen=True)
-class ExportHandlers:
+class ExportHandlers(DataHandlers):
     """Shows and writes the rows of the open log in another form."""
 
-    desk: DataContext
-
-    @shows_errors
+    @handler
     def look(
-        self, key: str, log: str, layout: str, line: PreambleKind, breaks: bool,
-        request: gr.Request, token: gr.OAuthToken | None = None,
-    ) -> tuple[gr.Radio, gr.Checkbox, str]:  # fmt: skip
+        self, visitor: Visitor, log: str, layout: str, line: PreambleKind, breaks: bool
+    ) -> tuple[gr.Radio, gr.Checkbox, str]:
         """(the persona's line, <NL> or not, each where the form has it; the first sample)."""
-        visitor = self.desk.services.visitor(key, request, token)
         fields = gr.Radio(visible=layout != AS_ROWS), gr.Checkbox(visible=layout in MARKED)
         if not log:
             return *fields, ""
-        opened = self.desk.opened(visitor, log)
+        opened = self.context.opened(visitor, log)
         if opened.plain is None or not opened.plain.train:
             return *fields, ""
         if layout == AS_ROWS:
@@ -54,17 +49,15 @@ class ExportHandlers:
         title = escape(t(visitor.language, "data.export_sample"))
         return *fields, f'<p class="muted">{title}</p><pre class="sample" tabindex="0">{escape(shown)}</pre>'
 
-    @shows_errors
+    @handler
     def download(
-        self, key: str, log: str, name: str, layout: str, line: PreambleKind, breaks: bool, kind: FileType,
-        request: gr.Request, token: gr.OAuthToken | None = None,
-    ) -> gr.DownloadButton:  # fmt: skip
+        self, visitor: Visitor, log: str, name: str, layout: str, line: PreambleKind, breaks: bool, kind: FileType
+    ) -> gr.DownloadButton:
         """A zip with a file a split, in the button that downloads it."""
-        visitor = self.desk.services.visitor(key, request, token)
-        opened = self.desk.with_rows(visitor, log)
+        opened = self.context.with_rows(visitor, log)
         if kind not in FILE_TYPES:
             raise InputError(f"There is no file type “{kind}”.", f"「{kind}」というファイルの種類はありません。")
-        folder = Path(tempfile.mkdtemp(dir=self.desk.services.workspace.cache()))
+        folder = Path(tempfile.mkdtemp(dir=self.services.workspace.cache()))
         target = folder / f"{safe_name(name, 'rows')}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for split, file in FILES.items():
@@ -101,9 +94,9 @@ def _write(
     return True
 
 
-def build(desk: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
+def build(context: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
     """The fold "Download" with its events, where the page has the name of the data set."""
-    handlers = ExportHandlers(desk)
+    handlers = ExportHandlers(context)
     layouts = [(t_client(f"data.layout_{name}"), name) for name in (AS_ROWS, *EXPORT_FORMATS)]
     with gr.Accordion(t_client("data.download_fold"), open=False, elem_id="data-download-fold") as fold:
         layout = gr.Dropdown(layouts, value=AS_ROWS, label=t_client("data.layout"), elem_id="data-layout")
@@ -115,9 +108,8 @@ def build(desk: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserSt
         sample = gr.HTML(padding=False, elem_id="data-sample-shown")
         download = gr.Button(t_client("data.download"), size="sm", elem_id="data-download")
         zipped = gr.DownloadButton("zip", elem_id="data-zip", elem_classes="unseen")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     looking = [key, page["log"], layout, line, breaks]
     gr.on([fold.expand, layout.input, line.input, breaks.input, page["made"].change], handlers.look, looking,
-          [line, breaks, sample], trigger_mode="always_last", **quiet)  # fmt: skip
+          [line, breaks, sample], trigger_mode="always_last", **EVENT)  # fmt: skip
     wanted = [key, page["log"], page["name"], layout, line, breaks, kind]
-    download.click(handlers.download, wanted, zipped, **quiet).then(None, None, None, js=CLICK)
+    download.click(handlers.download, wanted, zipped, **EVENT).then(None, None, None, js=CLICK)

@@ -12,7 +12,7 @@ from core.errors import AppError
 from core.hub.client import login_token
 from tabs.data.log_view import working
 from tabs.data.saved_sets import listed
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -28,12 +28,9 @@ class LoadHandlers:
 
     services: Services
 
-    @shows_errors
-    def upload(
-        self, key: str, cached: str | None, persona: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> Iterator[tuple]:
+    @handler
+    def upload(self, visitor: Visitor, cached: str | None, persona: str) -> Iterator[tuple]:
         """Keep the data set in an uploaded file; the file itself goes."""
-        visitor = self.services.visitor(key, request, token)
         if not cached:
             yield "", None, *UNCHANGED
             return
@@ -45,13 +42,10 @@ class LoadHandlers:
         finally:
             taken.unlink(missing_ok=True)
 
-    @shows_errors
-    def pull(
-        self, key: str, repo: str, typed: str, persona: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> Iterator[tuple]:
+    @handler
+    def pull(self, visitor: Visitor, repo: str, typed: str, persona: str) -> Iterator[tuple]:
         """Keep the data set in a repository of the Hub; the typed token is forgotten at once."""
-        visitor = self.services.visitor(key, request, token)
-        secret = self._token(typed, token)
+        secret = self._token(typed, visitor.signed_in)
         for step in self._kept(
             visitor, lambda report: pull_set(repo, token=secret, persona=persona.strip(), on_progress=report), repo
         ):  # fmt: skip
@@ -59,7 +53,7 @@ class LoadHandlers:
 
     def _kept(
         self, visitor: Visitor, load: Callable[[Callable[[str], None]], LoadedDataset], name: str
-    ) -> Iterator[tuple]:  # fmt: skip
+    ) -> Iterator[tuple]:
         """(how it goes, list, card) step by step."""
         language = visitor.language
         yield working(t(language, "data.reading", name=name)), *UNCHANGED
@@ -111,6 +105,5 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
                 )  # fmt: skip
                 pull = gr.Button(t_client("data.load_pull"), size="sm", elem_id="data-load-pull")
         state = gr.HTML(padding=False, elem_id="data-load-state")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    file.upload(handlers.upload, [shared.key, file, persona], [state, file, saved, card], **quiet)
-    pull.click(handlers.pull, [shared.key, repo, typed, persona], [state, typed, saved, card], **quiet)
+    file.upload(handlers.upload, [shared.key, file, persona], [state, file, saved, card], **EVENT)
+    pull.click(handlers.pull, [shared.key, repo, typed, persona], [state, typed, saved, card], **EVENT)

@@ -24,7 +24,7 @@ class View(NamedTuple):
     progress: OutputValue
     problem: OutputValue
     start: OutputValue
-    desk: OutputValue
+    content: OutputValue
     about: OutputValue
     format: OutputValue
     order: OutputValue
@@ -78,8 +78,8 @@ def idle(problem: str = "") -> View:
 
 def nothing_open() -> View:
     """The start: nothing is open."""
-    start, desk, timer = gr.Column(visible=True), gr.Row(visible=False), gr.Timer(active=False)
-    return idle()._replace(log="", start=start, desk=desk, timer=timer)
+    start, content, timer = gr.Column(visible=True), gr.Row(visible=False), gr.Timer(active=False)
+    return idle()._replace(log="", start=start, content=content, timer=timer)
 
 
 def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: str) -> View:
@@ -91,7 +91,7 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         progress="",
         problem="",
         start=gr.Column(visible=False),
-        desk=gr.Row(visible=True),
+        content=gr.Row(visible=True),
         about=log_view.about(opened, language),
         persona=_speakers(opened, language),
         description=opened.description,

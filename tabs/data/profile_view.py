@@ -1,19 +1,19 @@
 """How somebody of the log writes, in pictures: lengths, bursts, hours, answers, endings, emoji, favourite words."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
 
 from core.data.profile import Counted, Distribution, Profile, profile
 from tabs.data import charts
-from tabs.data.data_context import DataContext
+from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.gaps import duration
 from tabs.data.log_view import working
 from tabs.ui import html_parts
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 SHOWN = 8  # of each list
 HOURS = {hour: str(hour) for hour in (0, 6, 12, 18, 23)}
@@ -21,32 +21,21 @@ DELAY_TICKS = (1, 5, 30, 180, 1440)  # minutes
 LENGTH_TICKS = (1, 7, 16, 31, 61, 121)  # letters
 
 
-@dataclass(frozen=True)
-class ProfileHandlers:
+class ProfileHandlers(DataHandlers):
     """Draws the persona of the open log. `unfolded` says whether anybody looks."""
 
-    desk: DataContext
-
-    @shows_errors
-    def unfold(
-        self, key: str, log: str, persona: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[bool, str]:
+    @handler
+    def unfold(self, visitor: Visitor, log: str, persona: str | None) -> tuple[bool, str]:
         """The fold was opened: (True, pictures)."""
-        return True, self._drawn(key, log, persona, request, token)
+        return True, self._drawn(visitor, log, persona)
 
-    @shows_errors
-    def follow(
-        self, key: str, log: str, persona: str | None, unfolded: bool, request: gr.Request,
-        token: gr.OAuthToken | None = None,
-    ) -> str:  # fmt: skip
+    @handler
+    def follow(self, visitor: Visitor, log: str, persona: str | None, unfolded: bool) -> str:
         """Another log, or another persona: the pictures anew while somebody looks."""
-        return self._drawn(key, log, persona, request, token) if unfolded and log else working("…")
+        return self._drawn(visitor, log, persona) if unfolded and log else working("…")
 
-    def _drawn(
-        self, key: str, log: str, persona: str | None, request: gr.Request, token: gr.OAuthToken | None
-    ) -> str:  # fmt: skip
-        visitor = self.desk.services.visitor(key, request, token)
-        opened = self.desk.opened(visitor, log)
+    def _drawn(self, visitor: Visitor, log: str, persona: str | None) -> str:
+        opened = self.context.opened(visitor, log)
         gap = opened.choices.recipe.gap_minutes
         return pictures(profile(opened.log, persona or opened.persona, gap_minutes=gap), visitor.language)
 
@@ -128,17 +117,16 @@ def _minutes(value: float, language: str) -> str:
     return duration(value if value < 90 else 60 * round(value / 60), language)
 
 
-def build(desk: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
+def build(context: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
     """The fold, with its events; nothing is counted before it is opened."""
-    handlers = ProfileHandlers(desk)
+    handlers = ProfileHandlers(context)
     unfolded = gr.State(False)
     with (
         gr.Column(elem_classes=["card", "fold"], elem_id="data-profile-card"),
         gr.Accordion(t_client("data.profile_fold"), open=False, elem_id="data-profile-fold") as fold,
     ):
         drawn = gr.HTML(working("…"), padding=False, elem_id="data-profile")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     at = [key, page["log"], page["persona"]]
-    fold.expand(handlers.unfold, at, [unfolded, drawn], **quiet)
-    fold.collapse(lambda: False, None, unfolded, **quiet)
-    page["made"].change(handlers.follow, [*at, unfolded], drawn, trigger_mode="always_last", **quiet)
+    fold.expand(handlers.unfold, at, [unfolded, drawn], **EVENT)
+    fold.collapse(lambda: False, None, unfolded, **EVENT)
+    page["made"].change(handlers.follow, [*at, unfolded], drawn, trigger_mode="always_last", **EVENT)

@@ -7,7 +7,7 @@ import gradio as gr
 
 from core.errors import InputError
 from tabs.ui import html_parts
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.publish import build_publish
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -31,19 +31,14 @@ class SavedHandlers:
 
     services: Services
 
-    @shows_errors
-    def refresh_list(
-        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.Radio, gr.Column]:
+    @handler
+    def refresh_list(self, visitor: Visitor, chosen: str | None) -> tuple[gr.Radio, gr.Column]:
         """(list, card)."""
-        return listed(self.services, self.services.visitor(key, request, token), chosen)
+        return listed(self.services, visitor, chosen)
 
-    @shows_errors
-    def show(
-        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, gr.Column, gr.Column]:
+    @handler
+    def show(self, visitor: Visitor, chosen: str | None) -> tuple[str, gr.Column, gr.Column]:
         """(what it is, the actions, the question that is asked before deleting)."""
-        visitor = self.services.visitor(key, request, token)
         if not chosen:
             return "", gr.Column(visible=False), gr.Column(visible=False)
         info = self.services.datasets.get(visitor.owner, chosen).info
@@ -58,20 +53,14 @@ class SavedHandlers:
         ]  # fmt: skip
         return html_parts.ledger(rows), gr.Column(visible=True), gr.Column(visible=False)
 
-    @shows_errors
-    def learn(
-        self, key: str, chosen: str | None, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, gr.Tabs]:
+    @handler
+    def learn(self, visitor: Visitor, chosen: str | None) -> tuple[str, gr.Tabs]:
         """Train on it: (its name, the way to the Train tab)."""
-        visitor = self.services.visitor(key, request, token)
         return self.services.datasets.get(visitor.owner, chosen or "").folder.name, gr.Tabs(selected="train")
 
-    @shows_errors
-    def delete(
-        self, key: str, chosen: str | None, dataset: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[gr.Radio, gr.Column, str]:
+    @handler
+    def delete(self, visitor: Visitor, chosen: str | None, dataset: str) -> tuple[gr.Radio, gr.Column, str]:
         """Remove it for good: (list, card, the data set that training stands on)."""
-        visitor = self.services.visitor(key, request, token)
         if not chosen:
             raise InputError("Choose a data set in the list first.", "先に、一覧からデータセットを選んでください。")
         self.services.datasets.delete(visitor.owner, chosen)
@@ -103,12 +92,11 @@ def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
                         no = gr.Button(t_client("data.delete_no"), size="sm", elem_id="data-delete-no")
                 build_publish(services, shared, what="dataset", chosen=saved)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     chosen = [shared.key, saved]
-    shared.arrived.then(handlers.refresh_list, chosen, [saved, card], **quiet)
-    saved.change(handlers.show, chosen, [facts, actions, sure], **quiet)
-    learn.click(handlers.learn, chosen, [shared.dataset, shared.tabs], **quiet)
-    delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **quiet)
-    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **quiet)
-    yes.click(handlers.delete, [*chosen, shared.dataset], [saved, card, shared.dataset], **quiet)
+    shared.arrived.then(handlers.refresh_list, chosen, [saved, card], **EVENT)
+    saved.change(handlers.show, chosen, [facts, actions, sure], **EVENT)
+    learn.click(handlers.learn, chosen, [shared.dataset, shared.tabs], **EVENT)
+    delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)
+    no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
+    yes.click(handlers.delete, [*chosen, shared.dataset], [saved, card, shared.dataset], **EVENT)
     return saved, card

@@ -27,6 +27,7 @@ from tabs.data.outputs import View
 from tabs.data.recipe_form import RecipeForm
 from tabs.data.row_handlers import RowHandlers
 from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
+from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
@@ -38,15 +39,15 @@ Page = dict[str, gr.blocks.Block]
 
 def build(services: Services, shared: Shared) -> None:
     """An invitation while nothing is open; then the log, its rows and the account side by side."""
-    desk = DataContext(services, OpenLogs(services.workspace))
-    opening, rows = OpenLogHandlers(desk), RowHandlers(desk)
+    context = DataContext(services, OpenLogs(services.workspace))
+    opening, rows = OpenLogHandlers(context), RowHandlers(context)
     page: Page = {"log": gr.State(""), "made": gr.State("")}
     with gr.Row(elem_id="data-working"):
         page["progress"] = gr.HTML(WORKING, padding=False)
         stop = gr.Button(t_client("data.stop"), size="sm", elem_id="data-stop", scale=0, min_width=80)
     page["problem"] = gr.HTML(padding=False, elem_id="data-problem")
     file, sample, formats = _start(page)
-    with gr.Row(visible=False, elem_classes="columns", elem_id="data-desk") as page["desk"]:
+    with gr.Row(visible=False, elem_classes="columns", elem_id="data-content") as page["content"]:
         with gr.Column(scale=6, min_width=260):
             read_chats, reread, another, newer, put_away = _log(page)
             _who(page)
@@ -55,10 +56,10 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Column(scale=11, min_width=320, elem_classes="middle"):
             previous, following = _rows(page)
             _privacy(page)
-            profile_view.build(desk, page, shared.key)
-            variant, take = variants_view.build(desk, page, shared.key)
+            profile_view.build(context, page, shared.key)
+            variant, take = variants_view.build(context, page, shared.key)
         with gr.Column(scale=6, min_width=260):
-            learn, save = _use(desk, page, shared)
+            learn, save = _use(context, page, shared)
             with gr.Column(elem_classes="card", elem_id="data-account"):
                 gr.Markdown(t_client("data.ledger"), elem_classes="title")
                 page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
@@ -67,13 +68,12 @@ def build(services: Services, shared: Shared) -> None:
     corrections.build(services, shared, saved, card)
     page["timer"] = gr.Timer(LOOK_EVERY, active=False)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     here = [shared.key, page["log"]]
     drawn = [page[name] for name in View._fields]
-    arriving = {"fn": opening.arrive, "inputs": shared.key, "outputs": [formats, *drawn], **quiet}
+    arriving = {"fn": opening.arrive, "inputs": shared.key, "outputs": [formats, *drawn], **EVENT}
     shared.arrived.then(**arriving)
     # The page sends the events of one trigger one after the other, in this order: the quick ones come first.
-    marking = {"queue": False, "trigger_mode": "always_last", **quiet}
+    marking = {"queue": False, "trigger_mode": "always_last", **EVENT}
     page["gap"].input(opening.mark, [*here, page["gap"]], page["plot"], **marking)
     at_once = {"fn": None, "outputs": page["progress"], "js": f"() => {json.dumps(WORKING)}"}
     fields = [file, another, newer]
@@ -82,28 +82,28 @@ def build(services: Services, shared: Shared) -> None:
     answers = [page[name] for name in ("format", "order", "names", *guesses.COLUMNS, "conversations")]
     form = [page[name] for name in ("persona", "description", "budget", *RecipeForm._fields)]
     opened = [
-        file.upload(opening.upload, [shared.key, file], [*fields, *drawn], **quiet),
-        another.upload(opening.upload, [shared.key, another], [*fields, *drawn], **quiet),
-        newer.upload(opening.add, [*here, newer], [*fields, *drawn], **quiet),
-        sample.click(opening.sample, shared.key, drawn, **quiet),
-        gr.on([reread.click, read_chats.click], opening.reread, [*here, *answers], drawn, **quiet),
-        gr.on(_choosing(page), opening.choose, [*here, *form], drawn, trigger_mode="always_last", **quiet),
-        take.click(opening.take_variant, [*here, variant], drawn, **quiet),
-        page["timer"].tick(opening.watch, here, drawn, **quiet),
-        shared.tabs.select(opening.watch, here, drawn, **quiet),
+        file.upload(opening.upload, [shared.key, file], [*fields, *drawn], **EVENT),
+        another.upload(opening.upload, [shared.key, another], [*fields, *drawn], **EVENT),
+        newer.upload(opening.add, [*here, newer], [*fields, *drawn], **EVENT),
+        sample.click(opening.sample, shared.key, drawn, **EVENT),
+        gr.on([reread.click, read_chats.click], opening.reread, [*here, *answers], drawn, **EVENT),
+        gr.on(_choosing(page), opening.choose, [*here, *form], drawn, trigger_mode="always_last", **EVENT),
+        take.click(opening.take_variant, [*here, variant], drawn, **EVENT),
+        page["timer"].tick(opening.watch, here, drawn, **EVENT),
+        shared.tabs.select(opening.watch, here, drawn, **EVENT),
     ]
     stop.click(**arriving, cancels=opened)
-    put_away.click(opening.put_away, shared.key, drawn, **quiet)
+    put_away.click(opening.put_away, shared.key, drawn, **EVENT)
 
     walked = [page["number"], page["row"]]
     at = [*here, page["split"], page["number"]]
-    page["number"].input(rows.row, at, walked, trigger_mode="always_last", **quiet)
-    page["split"].input(rows.first, [*here, page["split"]], walked, **quiet)
-    previous.click(rows.previous, at, walked, trigger_mode="multiple", **quiet)
-    following.click(rows.next, at, walked, trigger_mode="multiple", **quiet)
+    page["number"].input(rows.row, at, walked, trigger_mode="always_last", **EVENT)
+    page["split"].input(rows.first, [*here, page["split"]], walked, **EVENT)
+    previous.click(rows.previous, at, walked, trigger_mode="multiple", **EVENT)
+    following.click(rows.next, at, walked, trigger_mode="multiple", **EVENT)
     named = [*here, page["name"]]
-    save.click(rows.save, named, [page["name"], saved, card], **quiet)
-    learn.click(rows.learn, named, [page["name"], saved, card, shared.dataset, shared.tabs], **quiet)
+    save.click(rows.save, named, [page["name"], saved, card], **EVENT)
+    learn.click(rows.learn, named, [page["name"], saved, card, shared.dataset, shared.tabs], **EVENT)
 
 
 def _choosing(page: Page) -> list:
@@ -205,12 +205,12 @@ def _privacy(page: Page) -> None:
         page["diff"] = gr.HTML(padding=False, elem_id="data-diff")
 
 
-def _use(desk: DataContext, page: Page, shared: Shared) -> tuple[gr.Button, gr.Button]:
+def _use(context: DataContext, page: Page, shared: Shared) -> tuple[gr.Button, gr.Button]:
     """What to do with the rows: (learn from them, only save them)."""
     with gr.Column(elem_classes="card", visible=False, elem_id="data-use") as page["use"]:
         page["name"] = gr.Textbox(label=t_client("data.name"), max_lines=1, elem_id="data-name")
         learn = gr.Button(t_client("data.learn"), variant="primary", elem_id="data-learn")
         save = gr.Button(t_client("data.save"), size="sm", elem_id="data-save")
-        without_training.build(desk, shared, page["log"])
-        exports.build(desk, page, shared.key)
+        without_training.build(context, shared, page["log"])
+        exports.build(context, page, shared.key)
     return learn, save

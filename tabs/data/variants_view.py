@@ -1,7 +1,7 @@
 """The variants of a log: made by one button, laid side by side in a table and a picture, one of them chosen."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import escape
 
 import gradio as gr
@@ -13,29 +13,26 @@ from core.models.loading import LoadedModel
 from core.prompt import token_counter
 from core.prompt.encoder import encoder_for
 from tabs.data import charts
-from tabs.data.data_context import DataContext
+from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.log_view import working
 from tabs.data.open_log import Compared, OpenLog
 from tabs.data.rows import CountingProgress, is_japanese, prompt_config_of
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 FIGURES = ("dialogues", "samples", "tokens", "mean", "longest", "shortest", "user_mean", "persona_mean")
 WAYS = ("exchanges", "line", "burst", "cleaned")
 
 
-@dataclass(frozen=True)
-class VariantHandlers:
+class VariantHandlers(DataHandlers):
     """Makes and shows the variants. Choosing one is the opening's business, for it makes the rows anew."""
 
-    desk: DataContext
-
-    @shows_errors
-    def compare(self, key: str, log: str, request: gr.Request, token: gr.OAuthToken | None = None) -> Iterator[tuple]:
+    @handler
+    def compare(self, visitor: Visitor, log: str) -> Iterator[tuple]:
         """(how it goes, table and picture, the list to choose from, the part with the list)."""
-        visitor = self.desk.services.visitor(key, request, token)
-        opened, loaded = self.desk.with_rows(visitor, log), self.desk.model()
+        opened, loaded = self.context.with_rows(visitor, log), self.context.model()
         language = visitor.language
         skips = (gr.skip(), gr.skip(), gr.skip())
         yield working(t(language, "data.comparing", n=0, all=len(VariantGrid()))), *skips
@@ -44,21 +41,18 @@ class VariantHandlers:
                 if not isinstance(step, Result):
                     yield working(step), *skips
                     continue
-                now = self.desk.logs.get(visitor.owner)
+                now = self.context.logs.get(visitor.owner)
                 if now and now.choices.file == opened.choices.file:
-                    self.desk.logs.remember(visitor.owner, replace(now, compared=step.value))
+                    self.context.logs.remember(visitor.owner, replace(now, compared=step.value))
                 yield "", *shown(replace(opened, compared=step.value), language)
         except AppError as error:
             yield in_words(error, language), *skips
             raise
 
-    @shows_errors
-    def standing(
-        self, key: str, log: str, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, gr.Dropdown, gr.Column]:
+    @handler
+    def standing(self, visitor: Visitor, log: str) -> tuple[str, gr.Dropdown, gr.Column]:
         """What was compared before for the log that is open now: (table and picture, list, part with the list)."""
-        visitor = self.desk.services.visitor(key, request, token)
-        opened = self.desk.logs.get(visitor.owner)
+        opened = self.context.logs.get(visitor.owner)
         if opened is None or opened.choices.file != log:
             return "", gr.Dropdown(choices=[], value=None), gr.Column(visible=False)
         return shown(opened, visitor.language)
@@ -174,9 +168,11 @@ def _figure(n: float) -> str:
     return f"{n:,.1f}" if isinstance(n, float) else f"{n:,}"
 
 
-def build(desk: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> tuple[gr.Dropdown, gr.Button]:
+def build(
+    context: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState
+) -> tuple[gr.Dropdown, gr.Button]:
     """The fold; returns the list and the button that takes what is chosen in it."""
-    handlers = VariantHandlers(desk)
+    handlers = VariantHandlers(context)
     with (
         gr.Column(elem_classes=["card", "fold"], elem_id="data-variants-card"),
         gr.Accordion(t_client("data.variants_fold"), open=False, elem_id="data-variants-fold"),
@@ -188,9 +184,8 @@ def build(desk: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserSt
             variant = gr.Dropdown(choices=[], label=t_client("data.variant"), elem_id="data-variant")
             take = gr.Button(t_client("data.variant_take"), size="sm", elem_id="data-variant-take")
         made = gr.HTML(padding=False, elem_id="data-variants")
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     here = [key, page["log"]]
-    running = compare.click(handlers.compare, here, [going, made, variant, choosing], **quiet)
-    page["made"].change(handlers.standing, here, [made, variant, choosing], **quiet)
-    page["log"].change(lambda: "", None, going, cancels=[running], **quiet)
+    running = compare.click(handlers.compare, here, [going, made, variant, choosing], **EVENT)
+    page["made"].change(handlers.standing, here, [made, variant, choosing], **EVENT)
+    page["log"].change(lambda: "", None, going, cancels=[running], **EVENT)
     return variant, take

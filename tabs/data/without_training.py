@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import gradio as gr
 
@@ -11,26 +10,23 @@ from core.memory.turns import Dated, Turns
 from core.messages import Kind
 from core.personas.from_log import persona_of
 from core.prompt.encoder import encoder_for
-from tabs.data.data_context import DataContext
+from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.open_log import OpenLog
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
 
 EXAMPLES_SHARE = 0.2  # of the window, for exchanges of the log
 
 
-@dataclass(frozen=True)
-class WithoutTraining:
+class WithoutTraining(DataHandlers):
     """Makes a persona and opens a talk with it."""
 
-    desk: DataContext
-
-    @shows_errors
-    def talk(self, key: str, log: str, request: gr.Request, token: gr.OAuthToken | None = None) -> tuple[str, gr.Tabs]:
+    @handler
+    def talk(self, visitor: Visitor, log: str) -> tuple[str, gr.Tabs]:
         """(id of a new conversation with the log's persona, the way there)."""
-        visitor = self.desk.services.visitor(key, request, token)
-        opened, services = self.desk.with_rows(visitor, log), self.desk.services
+        opened, services = self.context.with_rows(visitor, log), self.services
         loaded = services.models.current()
         codec = encoder_for(loaded.tokenizer)
         rows = [row.turns for row in opened.prepared.train]
@@ -65,11 +61,11 @@ def _other(opened: OpenLog) -> str:
     return next((name for name, _ in said.most_common() if name != opened.persona), "")
 
 
-def build(desk: DataContext, shared: Shared, log: gr.State) -> None:
+def build(context: DataContext, shared: Shared, log: gr.State) -> None:
     """The button, with a sentence on what it does."""
     talk = gr.Button(t_client("data.talk_at_once"), size="sm", elem_id="data-talk")
     gr.Markdown(t_client("data.talk_at_once_what"), elem_classes="muted")
     talk.click(
-        WithoutTraining(desk).talk, [shared.key, log], [shared.conversation, shared.tabs],
-        show_progress="hidden", api_visibility="private",
+        WithoutTraining(context).talk, [shared.key, log], [shared.conversation, shared.tabs],
+        **EVENT,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.prompt.token_text import count_tokens, split
 from core.train.worker.rows import encode
 from tabs.ui import html_parts, prompt_html
-from tabs.ui.errors import shows_errors
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -26,24 +26,18 @@ class TokenHandlers:
 
     services: Services
 
-    @shows_errors
-    def inspect(
-        self, key: str, text: str, ids: bool, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, str]:
+    @handler
+    def inspect(self, visitor: Visitor, text: str, ids: bool) -> tuple[str, str]:
         """A pasted text: (coloured tokens, figures)."""
-        visitor = self.services.visitor(key, request, token)
         if not text:
             return self._empty(visitor), ""
         loaded = self.services.models.current()
         items = split(text, loaded.tokenizer)
         return html_parts.tokens(items, ids=ids), self._figures(text, len(items), loaded.context, visitor.language)
 
-    @shows_errors
-    def prompt(
-        self, key: str, conversation: str, ids: bool, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple[str, str]:
+    @handler
+    def prompt(self, visitor: Visitor, conversation: str, ids: bool) -> tuple[str, str]:
         """The talk's next prompt, part by part: (coloured tokens, figures)."""
-        visitor = self.services.visitor(key, request, token)
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
             raise InputError("There is no conversation yet. Say something in Talk first.",
@@ -53,12 +47,9 @@ class TokenHandlers:
         shown = prompt_html.tokens(prompt, setting.loaded.tokenizer, visitor.language, ids=ids)
         return shown, prompt_html.budget(prompt, visitor.language)
 
-    @shows_errors
-    def row(
-        self, key: str, dataset: str, number: float, ids: bool, request: gr.Request, token: gr.OAuthToken | None = None
-    ) -> tuple:
+    @handler
+    def row(self, visitor: Visitor, dataset: str, number: float, ids: bool) -> tuple:
         """A row of a data set as it is trained: (its tokens with those that carry loss marked, slider)."""
-        visitor = self.services.visitor(key, request, token)
         if not dataset:
             return self._no_rows(visitor), gr.Slider(visible=False)
         loaded = self.services.models.current()
@@ -72,10 +63,9 @@ class TokenHandlers:
         slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)
         return shown, slider
 
-    @shows_errors
-    def datasets(self, key: str, request: gr.Request, token: gr.OAuthToken | None = None) -> gr.Dropdown:
+    @handler
+    def datasets(self, visitor: Visitor) -> gr.Dropdown:
         """The owner's data sets, to pick a row from."""
-        visitor = self.services.visitor(key, request, token)
         names = [saved.folder.name for saved in self.services.datasets.list_all(visitor.owner)]
         return gr.Dropdown(choices=names, value=names[0] if names else None)
 
@@ -125,12 +115,11 @@ def build(services: Services, shared: Shared) -> None:
             gr.Markdown(t_client("tokens.figures"), elem_classes="title")
             figures = gr.HTML(padding=False, elem_id="tokens-figures")
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     typed = ([shared.key, text, ids], [shown, figures])
     row_shown = ([shared.key, dataset, number, ids], [row, number])
-    gr.on([text.change, ids.change], handlers.inspect, *typed, trigger_mode="always_last", **quiet)
-    shared.arrived.then(handlers.inspect, *typed, **quiet)
-    prompt.click(handlers.prompt, [shared.key, shared.conversation, ids], [shown, figures], **quiet)
-    gr.on([dataset.change, number.release, ids.change], handlers.row, *row_shown, trigger_mode="always_last", **quiet)
-    shared.arrived.then(handlers.datasets, shared.key, dataset, **quiet)
-    shared.dataset.change(handlers.datasets, shared.key, dataset, **quiet)
+    gr.on([text.change, ids.change], handlers.inspect, *typed, trigger_mode="always_last", **EVENT)
+    shared.arrived.then(handlers.inspect, *typed, **EVENT)
+    prompt.click(handlers.prompt, [shared.key, shared.conversation, ids], [shown, figures], **EVENT)
+    gr.on([dataset.change, number.release, ids.change], handlers.row, *row_shown, trigger_mode="always_last", **EVENT)
+    shared.arrived.then(handlers.datasets, shared.key, dataset, **EVENT)
+    shared.dataset.change(handlers.datasets, shared.key, dataset, **EVENT)

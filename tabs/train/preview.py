@@ -12,7 +12,7 @@ from tabs.train import settings
 from tabs.train.base import find_base
 from tabs.train.form_values import FormValues, chosen_dataset, prompt_config_of
 from tabs.ui import html_parts, prompt_html
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
@@ -59,10 +59,10 @@ def build(services: Services, shared_key: gr.State, asked: list[gr.components.Co
         gr.Markdown(t_client("train.preview_info"), elem_classes="muted")
         number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False, elem_id="train-row-number")
         row = gr.HTML(padding=False, elem_id="train-row")
-    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
     places = dict(zip(settings.CONTROLS, asked[7:], strict=True))
     matter = [places[name] for name in ("max_length", "loss_on", "prompt_loss_weight")]
     gr.on(
         [fold.expand, number.release, asked[0].change, *(control.input for control in matter)],
-        handlers.row, [shared_key, number, *asked], [number, row], **quiet,
+        handlers.row, [shared_key, number, *asked], [number, row],
+        trigger_mode="always_last", **EVENT,
     )  # fmt: skip

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+
 class EventOptions(TypedDict):
     """What Gradio's listeners take, beside the handler and its components."""
 

@@ -6,7 +6,7 @@ import gradio as gr
 
 from core.models.loading import ModelStatus
 from core.train.queue.progress import Progress
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t
@@ -87,7 +87,7 @@ def device_text(status: ModelStatus) -> str:
     import torch
 
     free, total = torch.cuda.mem_get_info()
-    return f"{torch.cuda.get_validationice_name()}・{(total - free) / 2**30:.1f} / {total / 2**30:.0f} GB"
+    return f"{torch.cuda.get_device_name()}・{(total - free) / 2**30:.1f} / {total / 2**30:.0f} GB"
 
 
 def build(services: Services) -> list[gr.Button]:
@@ -112,8 +112,7 @@ def connect(services: Services, shared: Shared, chips: list[gr.Button]) -> None:
             outputs,
             queue=False,
             trigger_mode="always_last",
-            show_progress="hidden",
-            api_visibility="private",
+            **EVENT,
         )
     for chip, tab in zip(chips, ("talk", "talk", "train", "talk"), strict=True):
         chip.click(lambda tab=tab: gr.Tabs(selected=tab), None, shared.tabs, queue=False, api_visibility="private")

@@ -60,7 +60,7 @@ def test_two_visitors_cannot_see_each_others_log(server: Server, visit: Visit) -
     open_tab(other, "記録")
     expect(other.locator("#data-start")).to_be_visible()
     expect(other.locator("#data-saved-card")).to_be_hidden()
-    expect(other.locator("#data-desk")).to_be_hidden()
+    expect(other.locator("#data-content")).to_be_hidden()
     assert "葵" not in other.locator("body").inner_text()
     open_tab(other, "学ぶ")
     expect(other.locator("#train-dataset input")).to_have_value("")

@@ -20,7 +20,7 @@ def open_sample(page: Page) -> None:
 def upload(page: Page, file: Path | dict) -> None:
     """Give a file to the page, whether it still invites one or has another log open."""
     open_tab(page, "記録|Data")
-    expect(page.locator("#data-start, #data-desk").locator("visible=true")).to_have_count(1)
+    expect(page.locator("#data-start, #data-content").locator("visible=true")).to_have_count(1)
     if page.locator("#data-start").is_visible():
         page.locator("#data-file input[type=file]").set_input_files(file)
         return

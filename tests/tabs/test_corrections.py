@@ -40,7 +40,7 @@ def test_corrections_are_listed_with_their_prompts(services: Services) -> None:
 def test_before_there_are_any_it_says_how(services: Services) -> None:
     handlers = CorrectionHandlers(services)
     assert "empty" in handlers.show(KEY, None, visit())[1]
-    with pytest.raises(gr.Error, match="No reply has been rewritten"):
+    with pytest.raises(gr.Error, match="書き直した返事がまだありません"):
         handlers.add(KEY, None, "", visit())
 
 

@@ -50,8 +50,8 @@ class Tab:
     steps: list[View] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.desk = DataContext(self.services, OpenLogs(self.services.workspace))
-        self.opening, self.rows = OpenLogHandlers(self.desk), RowHandlers(self.desk)
+        self.context = DataContext(self.services, OpenLogs(self.services.workspace))
+        self.opening, self.rows = OpenLogHandlers(self.context), RowHandlers(self.context)
 
     @property
     def owner(self) -> str:
@@ -63,7 +63,7 @@ class Tab:
 
     @property
     def opened(self) -> OpenLog:
-        return self.desk.logs.get(self.owner)
+        return self.context.logs.get(self.owner)
 
     @property
     def request(self) -> object:
@@ -267,7 +267,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_open(tab: Tab, monkeypatch: pyt
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("core.files.os.fsync", full)
-    with pytest.raises(gr.Error, match="disk is full"):
+    with pytest.raises(gr.Error, match="ディスクがいっぱい"):
         tab.sample()
     assert tab.log == log and tab.opened is before and tab.shelf() == sorted([log, "open.json"])
     assert "ディスクがいっぱい" in tab.shown["problem"]
@@ -290,21 +290,21 @@ def test_a_reload_and_a_restart_find_log_and_choices_again(tab: Tab) -> None:
 def test_nobody_sees_anothers_log(tab: Tab) -> None:
     tab.upload(CHAT)
     other = Tab(tab.services, key=OTHER).arrive()
-    assert other.log == "" and other.shown["start"].visible and not other.shown["desk"].visible
-    other.desk = tab.desk
+    assert other.log == "" and other.shown["start"].visible and not other.shown["content"].visible
+    other.context = tab.context
     for work in (
-        lambda: RowHandlers(tab.desk).row(OTHER, tab.log, "train", 1, visit()),
-        lambda: ExportHandlers(tab.desk).download(OTHER, tab.log, "x", "rows", "none", True, "jsonl", visit()),
-        lambda: ExportHandlers(tab.desk).look(OTHER, tab.log, "rows", "none", True, visit()),
-        lambda: ProfileHandlers(tab.desk).unfold(OTHER, tab.log, "葵", visit()),
-        lambda: list(VariantHandlers(tab.desk).compare(OTHER, tab.log, visit())),
-        lambda: list(OpenLogHandlers(tab.desk).take_variant(OTHER, tab.log, "1-none-newline-raw", visit())),
-        lambda: RowHandlers(tab.desk).save(OTHER, tab.log, "x", visit()),
-        lambda: list(OpenLogHandlers(tab.desk).reread(OTHER, tab.log, "", *[None] * 6, visit())),
+        lambda: RowHandlers(tab.context).row(OTHER, tab.log, "train", 1, visit()),
+        lambda: ExportHandlers(tab.context).download(OTHER, tab.log, "x", "rows", "none", True, "jsonl", visit()),
+        lambda: ExportHandlers(tab.context).look(OTHER, tab.log, "rows", "none", True, visit()),
+        lambda: ProfileHandlers(tab.context).unfold(OTHER, tab.log, "葵", visit()),
+        lambda: list(VariantHandlers(tab.context).compare(OTHER, tab.log, visit())),
+        lambda: list(OpenLogHandlers(tab.context).take_variant(OTHER, tab.log, "1-none-newline-raw", visit())),
+        lambda: RowHandlers(tab.context).save(OTHER, tab.log, "x", visit()),
+        lambda: list(OpenLogHandlers(tab.context).reread(OTHER, tab.log, "", *[None] * 6, visit())),
     ):
         with pytest.raises(gr.Error):
             work()
-    OpenLogHandlers(tab.desk).put_away(OTHER, visit())
+    OpenLogHandlers(tab.context).put_away(OTHER, visit())
     assert tab.arrive().log and tab.opened
 
 
@@ -312,7 +312,7 @@ def test_a_window_that_shows_a_replaced_log_is_told(tab: Tab) -> None:
     tab.upload(CHAT)
     old = tab.log
     tab.upload(CHAT)
-    with pytest.raises(gr.Error, match="another window"):
+    with pytest.raises(gr.Error, match="別の画面"):
         tab.rows.save(KEY, old, "x", tab.request)
     assert tab.services.datasets.list_all(tab.owner) == ()
 
@@ -328,7 +328,7 @@ def test_putting_away_removes_the_upload_and_keeps_data_sets(tab: Tab) -> None:
 def test_memory_holds_the_logs_that_were_used_last(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     tab.upload(CHAT)
     monkeypatch.setattr(open_log, "MOST_MESSAGES", 20)
-    tab.desk.logs.remember("key-" + "0" * 32, tab.opened)
+    tab.context.logs.remember("key-" + "0" * 32, tab.opened)
     assert tab.opened is None
     assert "/ " in tab.rows.row(KEY, tab.log, "train", 1, tab.request)[1]  # read again from the shelf
 
@@ -372,7 +372,7 @@ def test_rows_wait_for_the_model_and_come_when_it_is_there(tab: Tab) -> None:
     tab.upload(CHAT)
     assert "待っています" in tab.shown["row"] and tab.shown["timer"].active
     assert tab.shown["persona"].value == "葵"
-    with pytest.raises(gr.Error, match="Try again in a moment"):
+    with pytest.raises(gr.Error, match="少し待って"):
         tab.rows.save(KEY, tab.log, "x", tab.request)
     tab.services.models.ready = True
     tab.draw(tab.opening.watch(KEY, tab.log, tab.request))

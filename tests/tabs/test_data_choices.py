@@ -212,7 +212,7 @@ def test_the_list_of_names_is_the_persons_own(tab: Tab) -> None:
 
 def test_the_profile_is_drawn_when_somebody_looks(tab: Tab) -> None:
     tab.sample()
-    profile = ProfileHandlers(tab.desk)
+    profile = ProfileHandlers(tab.context)
     unfolded, html = profile.unfold(KEY, tab.log, "葵", tab.request)
     assert unfolded and html.count("<svg") == 4 and "葵" in html and "よく使うことば" in html
     assert html.count('role="img"') == html.count("aria-label=") == 4
@@ -222,7 +222,7 @@ def test_the_profile_is_drawn_when_somebody_looks(tab: Tab) -> None:
 
 def test_a_log_without_times_has_no_hours(tab: Tab) -> None:
     tab.upload("".join(f"Ann: hello {n}\nBob: well {n}!\n" for n in range(5)))
-    html = ProfileHandlers(tab.desk).unfold(KEY, tab.log, "Bob", tab.request)[1]
+    html = ProfileHandlers(tab.context).unfold(KEY, tab.log, "Bob", tab.request)[1]
     assert "話す時間" not in html and "返事までの時間" not in html and "1 通の長さ" in html
 
 
@@ -238,7 +238,7 @@ def test_columns_are_as_high_as_the_counts() -> None:
 
 def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:
     tab.upload(CHAT)
-    handlers = VariantHandlers(tab.desk)
+    handlers = VariantHandlers(tab.context)
     steps = list(handlers.compare(KEY, tab.log, tab.request))
     going, html, choices, part = steps[-1]
     assert going == "" and part.visible and len(choices.choices) == 36 and html.count("<tr") == 37
@@ -259,11 +259,11 @@ def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:
 @pytest.mark.parametrize("changed", [{"persona": "湊"}, {"gap": 30}, {"private": True}])
 def test_variants_of_what_has_changed_are_not_offered(tab: Tab, changed: dict) -> None:
     tab.upload(CHAT)
-    handlers = VariantHandlers(tab.desk)
+    handlers = VariantHandlers(tab.context)
     list(handlers.compare(KEY, tab.log, tab.request))
     tab.choose(**changed)
     assert handlers.standing(KEY, tab.log, tab.request)[1].choices == []
-    with pytest.raises(gr.Error, match="compare them again"):
+    with pytest.raises(gr.Error, match="もう一度くらべて"):
         list(tab.opening.take_variant(KEY, tab.log, "1-none-newline-raw", tab.request))
 
 
@@ -311,7 +311,7 @@ def read_zip(given: dict) -> dict[str, bytes]:
 
 def test_the_download_holds_every_row_once(tab: Tab) -> None:
     tab.upload(CHAT)
-    given = ExportHandlers(tab.desk).download(KEY, tab.log, "../葵 line", "rows", "none", True, "jsonl", tab.request)
+    given = ExportHandlers(tab.context).download(KEY, tab.log, "../葵 line", "rows", "none", True, "jsonl", tab.request)
     assert given.value["orig_name"] == "葵-line.zip"
     rows = {name: data.decode().splitlines() for name, data in read_zip(given.value).items()}
     prepared = tab.opened.prepared
@@ -325,7 +325,7 @@ def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, ki
     import pyarrow.parquet as pq
 
     tab.upload(CHAT)
-    handlers = ExportHandlers(tab.desk)
+    handlers = ExportHandlers(tab.context)
     given = handlers.download(KEY, tab.log, "x", layout, "address", True, kind, tab.request).value
     data = read_zip(given)[f"train.{kind}"]
     if kind == "parquet":
@@ -342,7 +342,7 @@ def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, ki
 def test_a_line_that_rows_already_have_is_written_once(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(line="address")
-    sample = ExportHandlers(tab.desk).look(KEY, tab.log, "instruction", "address", False, tab.request)[2]
+    sample = ExportHandlers(tab.context).look(KEY, tab.log, "instruction", "address", False, tab.request)[2]
     assert sample.count("葵さん。") == 1
 
 
@@ -355,7 +355,7 @@ def load(tab: Tab, text: str | bytes, name: str, persona: str = "") -> list[tupl
 
 def test_what_was_downloaded_loads_back(tab: Tab) -> None:
     tab.upload(CHAT)
-    given = ExportHandlers(tab.desk).download(KEY, tab.log, "葵", "rows", "none", True, "jsonl", tab.request).value
+    given = ExportHandlers(tab.context).download(KEY, tab.log, "葵", "rows", "none", True, "jsonl", tab.request).value
     state, field, listed, card = load(tab, Path(given["path"]).read_bytes(), "葵.zip", "葵")[-1]
     assert field is None and card.visible and listed.value == "葵" and "葵" in state
     rows = tab.services.datasets.read_rows(tab.owner, "葵", "train")
@@ -365,7 +365,7 @@ def test_what_was_downloaded_loads_back(tab: Tab) -> None:
 
 
 def test_a_file_without_rows_is_told_and_leaves_nothing(tab: Tab) -> None:
-    with pytest.raises(gr.Error, match="no file of rows"):
+    with pytest.raises(gr.Error, match="行のファイルとして読めません"):
         load(tab, "no rows", "bad.jsonl")
     assert tab.services.datasets.list_all(tab.owner) == () and tab.shelf() == []
 

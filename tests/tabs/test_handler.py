@@ -1,13 +1,16 @@
 """The decorator of handlers: who is asking, what Gradio injects, and how an error is shown."""
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 from gradio.helpers import special_args
 
+import tabs
 from core.errors import InputError
 from tabs.ui.handler import handler
 from tabs.ui.visitor import Visitor
@@ -71,3 +74,13 @@ def test_an_error_is_a_sentence_in_the_visitors_language(handlers: Handlers) -> 
         assert next(stream) == "owner of k"
         with pytest.raises(gr.Error, match=said):
             next(stream)
+
+
+def test_no_handler_carries_key_request_and_token() -> None:
+    carried = [
+        f"{path}:{node.lineno} {node.name}"
+        for path in Path(tabs.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and {"key", "request", "token"} <= {a.arg for a in node.args.args}
+    ]
+    assert [where.rsplit(" ", 1)[1] for where in carried] == ["visitor"], carried  # Services.visitor, which resolves

@@ -12,7 +12,7 @@ EVER = Span(datetime(2000, 1, 1), datetime(2100, 1, 1))
 
 
 def made(tab: Tab):
-    conversation, _ = WithoutTraining(tab.desk).talk(tab.key, tab.log, tab.request, None)
+    conversation, _ = WithoutTraining(tab.context).talk(tab.key, tab.log, tab.request, None)
     talk = tab.services.conversations.get(tab.owner, conversation)
     return tab.services.personas.get(tab.owner, talk.persona, "ja")
 
