@@ -24,6 +24,8 @@ class Kind(str, Enum):
     CALL = "call"
     UNSENT = "unsent"
     SYSTEM = "system"
+    PRESUMED = "presumed"
+    """Nobody seems to have typed it: a rule took it for the app's own sentence, which a person can take back."""
     UNKNOWN = "unknown"
 
 

@@ -29,6 +29,7 @@ class Outcome(str, Enum):
     CALL = "call"
     UNSENT = "unsent"
     SYSTEM = "system"
+    PRESUMED = "presumed"
     UNKNOWN = "unknown"
 
 
@@ -50,6 +51,7 @@ LABELS = {
     Outcome.CALL: LogNote("call", "通話"),
     Outcome.UNSENT: LogNote("unsent", "送信取り消し"),
     Outcome.SYSTEM: LogNote("system notice", "システムの通知"),
+    Outcome.PRESUMED: LogNote("presumably the app's own sentence", "アプリ自身の文とみられる"),
     Outcome.UNKNOWN: LogNote("not understood", "読み取れない"),
 }
 OF_KIND = {
@@ -58,6 +60,7 @@ OF_KIND = {
     Kind.CALL: Outcome.CALL,
     Kind.UNSENT: Outcome.UNSENT,
     Kind.SYSTEM: Outcome.SYSTEM,
+    Kind.PRESUMED: Outcome.PRESUMED,
     Kind.UNKNOWN: Outcome.UNKNOWN,
 }
 

@@ -65,6 +65,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     answers.add_argument(
         "--columns", nargs=3, metavar=("SENDER", "TEXT", "TIME"), help='columns of a table; "" for none'
     )
+    answers.add_argument("--presumed", nargs="*", metavar="TEXT", help="which sentences are the app's own")
     answers.add_argument("--conversations", nargs="+", metavar="NAME", help="which of several conversations")
     return parser.parse_intermixed_args(arguments)
 
@@ -78,6 +79,7 @@ def _read(path: str, options: argparse.Namespace) -> Log:
             date_order=options.date_order,
             columns=options.columns,
             conversations=options.conversations,
+            presumed=options.presumed,
             max_bytes=LARGEST_BYTES,
         )
     except InputError as error:

@@ -72,12 +72,12 @@ def _sum(counts: list[LineCount]) -> LineCount:
 
 
 def _guesses(logs: list[Log]) -> list[Guess]:
-    """What was guessed, once each: names of all files together, else the first file's guess."""
+    """What was guessed, once each: names and presumed sentences of all files together, else the first file's guess."""
     merged: dict[str, Guess] = {}
     for guess in (guess for log in logs for guess in log.guesses if guess.about != "conversations"):
         known = merged.setdefault(guess.about, guess)
-        if guess.about == "names" and known is not guess:
-            merged["names"] = replace(
+        if guess.about in ("names", "presumed") and known is not guess:
+            merged[guess.about] = replace(
                 known,
                 value=tuple(dict.fromkeys((*known.value, *guess.value))),
                 choices=tuple(dict.fromkeys((*known.choices, *guess.choices))),

@@ -103,17 +103,20 @@ def read_log(
     date_order: DateOrder | None = None,
     columns: Sequence[str] | None = None,
     conversations: Sequence[str] | None = None,
+    presumed: Sequence[str] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Log:
     """A chat log from a file or a zip.
 
     `file_name` is what the person called it (exports carry the partner's name there). `format` is the
-    id of one of FORMATS, instead of detection; `names`, `date_order`, `columns` and `conversations` are
-    answers to the guesses of an earlier reading. Raises InputError for a file that is empty, too large,
+    id of one of FORMATS, instead of detection; `names`, `date_order`, `columns`, `conversations` and `presumed`
+    are answers to the guesses of an earlier reading. Raises InputError for a file that is empty, too large,
     no text, of no known format or without a message.
     """
     name = file_name or path.name
-    hints = Hints(name, _tuple(names), date_order, _tuple(columns), _tuple(conversations))
+    hints = Hints(
+        name, _tuple(names), date_order, _tuple(columns), _tuple(presumed), conversations=_tuple(conversations)
+    )
     if format and format not in {known.id for known in FORMATS}:
         raise _unknown_format(format)
     if path.stat().st_size > max_bytes:

@@ -37,6 +37,8 @@ class Hints:
     date_order: DateOrder | None = None
     columns: tuple[str, ...] | None = None
     """Names of the columns of a table that hold sender, text and time; "" where there is none."""
+    presumed: tuple[str, ...] | None = None
+    """Which sentences, of those that a rule took for the app's own, are left out as such."""
     conversations: tuple[str, ...] | None = None
     """Which of several conversations to take, by their names in the Guess; all where none is known."""
 
@@ -48,10 +50,10 @@ class Guess:
     `about` names the field of Hints; `value` is what was taken, `choices` what else it could be
     (for names: every prefix that may be a person, of which any number can be right; for columns: all
     of the table's, of which `value` takes three; for conversations: every one of the file, the longest
-    first, of which any number can be taken).
+    first, of which any number can be taken; for presumed: every sentence that may be the app's own).
     """
 
-    about: Literal["names", "date_order", "columns", "conversations"]
+    about: Literal["names", "date_order", "columns", "conversations", "presumed"]
     value: tuple[str, ...]
     choices: tuple[str, ...]
     certain: bool

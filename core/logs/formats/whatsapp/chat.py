@@ -5,42 +5,26 @@ than the time are system lines; lines that do not fit continue the message befor
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 
+from core.logs.formats.whatsapp import phrases
 from core.logs.formats.whatsapp.dates import Stamp, date_order, stamp
+from core.logs.formats.whatsapp.head import RecordHead, WrittenDates, match_head
 from core.logs.formats.whatsapp.kinds import classify
 from core.logs.log import DateOrder, Format, Guess, Hints, Log
 from core.logs.parsing.collect import Collector
-from core.logs.parsing.decode import EDGE_MARKS, edges, split_records
-from core.messages import Message
+from core.logs.parsing.decode import edges, split_records
+from core.logs.parsing.presumed import presume
+from core.messages import Kind, Message
 
 FORMAT = Format("whatsapp", "WhatsApp", "WhatsApp")
-_SP = r"[ \u00a0\u202f\u2009]"
-_MARKS = f"[{EDGE_MARKS}]*"
-_DATE = rf"\d{{1,4}}[./-]{_SP}?{_MARKS}\d{{1,2}}[./-]{_SP}?{_MARKS}\d{{1,4}}"
-_CLOCK = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
-_HALF_BEFORE = "午前|午後|上午|下午|오전|오후"
-HEAD = re.compile(
-    rf"{_MARKS}\[?(?P<date>{_DATE})[,.،]?{_SP}+(?:(?P<before>{_HALF_BEFORE}){_SP}?|klo{_SP})?(?P<clock>{_CLOCK})"
-    rf"(?:{_SP}?(?P<after>[AaPp]\.?{_SP}?[Mm]\.?|[صم]))?(?:\]{_SP}?|{_SP}[-–]{_SP}|:{_SP})(?P<rest>.*)",
-    re.DOTALL,
-)
-WEB_COPY = re.compile(
-    rf"{_MARKS}\[(?P<before>{_HALF_BEFORE})?{_SP}?(?P<clock>{_CLOCK})(?:{_SP}?(?P<after>[AaPp]\.?{_SP}?[Mm]\.?))?"
-    rf",{_SP}?(?P<date>{_DATE})\]{_SP}(?P<rest>.*)",
-    re.DOTALL,
-)
-# Whole-line test before the patterns: a header has a digit among its first characters.
-OPENING = re.compile(rf"{_MARKS}\[?(?:{_HALF_BEFORE})?\d")
-QUOTES = frozenset('"「」“”')
-SENDER = re.compile(r"(?P<name>[^:\n]{1,80}?):(?: |(?=\u200e)|(?=\.?$))(?P<body>.*)", re.DOTALL)
-
-
-def match_head(line: str) -> re.Match[str] | None:
-    """The header of a record, in either shape, or None for a line that continues one."""
-    return (HEAD.match(line) or WEB_COPY.match(line)) if OPENING.match(line) else None
+OPENERS = {"„": "“”", "“": "”", "«": "»", "»": "«", "「": "」", "『": "』", "‹": "›", "《": "》", '"': '"'}
+QUOTES = frozenset("".join(OPENERS) + "”」』›》")
+SENDER = re.compile(r"(?P<name>[^:\n]{1,80}):(?: |(?=[\u200e\u200f])|(?=\.?$))(?P<body>.*)", re.DOTALL)
+CLOSE = re.compile(r"(?P<name>[^:\n]{1,40}):(?!//)(?P<body>.+)", re.DOTALL)
 
 
 def score(lines: Sequence[str]) -> int:
@@ -54,37 +38,48 @@ def read(text: str, hints: Hints) -> Log:
     """Every record of an export; day and month by the whole file unless `hints` settle it."""
     records = split_records(text, match_head)
     heads = [match_head(line) for line in records.texts]
-    days, guess = _days(filter(None, heads), hints.date_order)
+    days, guess = _days([head for head in heads if head], hints.date_order)
     clocks: dict[tuple[str, str | None], time | None] = {}
+    senders = _Senders(heads)
     found = Collector(_join)
     for line, number, head in zip(records.texts, records.starts, heads, strict=True):
         if head is None:
             found.line(line, number)
             continue
-        written, before, clock, after, rest = head.group("date", "before", "clock", "after", "rest")
-        key = (clock, before or after)
+        key = (head.clock, head.half)
         if key not in clocks:
             clocks[key] = _clock(*key)
-        day, clock_time = days[written], clocks[key]
+        day, clock_time = days[head.date], clocks[key]
         moment = datetime.combine(day, clock_time) if day and clock_time else None
-        sender, body = split_sender(rest)
+        sender, body = senders.split(head.rest)
         kind, words = classify(body, sender is not None)
-        person = None if kind.value == "system" else sender
+        person = None if kind is Kind.SYSTEM else sender
         found.add(Message(person, words, number, kind, moment), line.count("\n") + 1)
     count = found.finish(records)
-    messages = tuple(found.messages)
-    return Log(FORMAT, messages, count, (guess,) if guess else (), partner=_partner(hints.file_name, messages))
+    messages, presumed = presume(found.messages, hints.presumed, known=_is_known)
+    guesses = tuple(filter(None, (guess, presumed)))
+    return Log(FORMAT, messages, count, guesses, partner=_partner(hints.file_name, messages))
 
 
-def _days(heads: Iterable[re.Match[str]], chosen: DateOrder | None) -> tuple[dict[str, date | None], Guess | None]:
+def _is_known(message: Message) -> bool:
+    """Whether a message that nobody typed is a sentence of the table, so that the language of the file is in it."""
+    return phrases.kind_of(message.text, sure=True) is not None
+
+
+def _days(heads: Sequence[RecordHead], chosen: DateOrder | None) -> tuple[dict[str, date | None], Guess | None]:
     """The day of every spelling of a date, and what was guessed about their order."""
-    stamps: list[tuple[str, Stamp]] = []
+    spellings = dict.fromkeys(head.date for head in heads)
+    written = WrittenDates(list(spellings))
+    numbers = {date: written.numbers(date) for date in spellings}
+    stamps: list[Stamp] = []
+    last = ""
     for head in heads:
-        if not stamps or head["date"] != stamps[-1][0]:
-            stamps.append((head["date"], stamp(head["date"], "0:00", head["before"] or head["after"])))
-    order, guess = date_order([one for _, one in stamps], chosen)
-    moments = {written: one.moment(order) for written, one in stamps}
-    return {written: moment.date() if moment else None for written, moment in moments.items()}, guess
+        if head.date != last:
+            stamps.append(stamp(numbers[head.date], "0:00", head.half))
+            last = head.date
+    order, guess = date_order(stamps, chosen)
+    moments = {date: stamp(numbers[date], "0:00", None).moment(order) for date in spellings}
+    return {date: moment.date() if moment else None for date, moment in moments.items()}, guess
 
 
 def _clock(written: str, half: str | None) -> time | None:
@@ -94,20 +89,48 @@ def _clock(written: str, half: str | None) -> time | None:
         return None
 
 
-def split_sender(rest: str) -> tuple[str | None, str]:
-    """(name, text); no name for system lines.
+class _Senders:
+    """Tells the name from the words, by what all records of the file say.
 
-    A colon inside quotes (created group "Team: A") ends no name.
+    Most phones write a space behind the colon. Some do not; then a name that the file also writes with a
+    space, that stands there twice, or that follows a bracket is a name too.
     """
-    match = SENDER.match(rest)
-    if match is None:
-        return None, rest
-    name = match["name"]
-    if not QUOTES.isdisjoint(name) and (
-        name.count('"') % 2 or name.count("「") != name.count("」") or name.count("“") != name.count("”")
-    ):
-        return None, rest
-    return edges(name).removeprefix("~").strip(" \u00a0\u202f") or None, match["body"]
+
+    def __init__(self, heads: Sequence[RecordHead | None]) -> None:
+        self._brackets = False
+        self._known: Counter[str] = Counter()
+        for head in heads:
+            if head is None:
+                continue
+            self._brackets = self._brackets or head.bracket
+            match = SENDER.match(head.rest)
+            if match:
+                self._known[match["name"]] += 2
+            elif close := CLOSE.match(head.rest):
+                self._known[close["name"]] += 1
+
+    def split(self, rest: str) -> tuple[str | None, str]:
+        """(name, words); no name for system lines. A colon inside quotes (created group "Team: A") ends none."""
+        match = SENDER.match(rest)
+        if match is None:
+            match = CLOSE.match(rest)
+            if match is None or not (self._brackets or self._known[match["name"]] > 1):
+                return None, rest
+        name = match["name"]
+        if not QUOTES.isdisjoint(name) and _inside_quotes(name):
+            return None, rest
+        return edges(name).removeprefix("~").strip(" \u00a0\u202f") or None, match["body"]
+
+
+def _inside_quotes(text: str) -> bool:
+    """Whether a quote of `text` is still open at its end."""
+    open_quotes: list[str] = []
+    for character in text:
+        if open_quotes and character in OPENERS[open_quotes[-1]]:
+            open_quotes.pop()
+        elif character in OPENERS:
+            open_quotes.append(character)
+    return bool(open_quotes)
 
 
 def _join(message: Message, more: Sequence[str]) -> Message:

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from itertools import pairwise
 
 from core.logs.log import DateOrder, Guess, LogNote
-
-AFTERNOON = ("午後", "下午", "오후", "م")
+from core.logs.parsing.calendar import NOON, gregorian, is_afternoon
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +25,19 @@ class Stamp:
         """The moment in `order`; None when there is no such day or time."""
         a, b, c = self.parts
         year, month, day = {"ymd": (a, b, c), "dmy": (c, b, a), "mdy": (c, a, b)}[order]
+        day_of = gregorian(year + 2000 if year < 100 else year, month, day)
         try:
-            return datetime(year + 2000 if year < 100 else year, month, day, *self.clock)
+            return datetime.combine(day_of, time(*self.clock)) if day_of else None
         except ValueError:
             return None
 
 
 def stamp(date: str, clock: str, half: str | None) -> Stamp:
-    """Read what the header pattern found; `half` is any spelling of AM, PM, 午前, 午後."""
+    """Read what the header pattern found; `half` is AM or PM in any language."""
     numbers = re.findall(r"\d+", date)
     hour, minute, second = (*map(int, re.findall(r"\d+", clock)), 0)[:3]
     if half:
-        letters = re.sub(r"\W", "", half)
-        late = letters in AFTERNOON or letters.lower().startswith("p")
+        late = hour in (12, 1) if half == NOON else bool(is_afternoon(half))
         hour = hour % 12 + 12 * late
     a, b, c = map(int, numbers)
     wa, wb, wc = map(len, numbers)

@@ -1,66 +1,43 @@
-"""What the body of a WhatsApp message is. All patterns match the whole body.
+"""What the body of a WhatsApp message is: typed words, or a sentence of WhatsApp's that matches the whole body.
 
-WhatsApp starts its own words with an invisible mark (U+200E), which tells them from typed ones.
+WhatsApp starts its own words with an invisible mark (U+200E, in Arabic U+200F), which tells them from typed ones.
 """
 
 import re
 
+from core.logs.formats.whatsapp import phrases
 from core.logs.parsing.decode import EDGE_MARKS
 from core.messages import Kind
 
 MARK = "\u200e"
+MARKS = ("\u200e", "\u200f")
+CAPTIONED = 400  # characters in front of which the name of an attached file ends
+# `<attached: 00000042-PHOTO-2020-06-07.jpg>` in any language, perhaps behind the name of a document.
 ATTACHED = re.compile(
-    r"(?:[^\n]{0,120}[•·] [^\n]{0,40})?\u200e?<(?:attached|添付ファイル|adjunto|angehängt|Anhang|allegato|pièce jointe"
-    r"|anexado|bijgevoegd|附件)[:：] (?P<file>[^>\n]+)>"
-    r"|\u200e?(?P<android>[^\n]{1,120}\.\w{2,5}) \((?:file attached|添付ファイル有り|ファイルを添付|archivo adjunto"
-    r"|Datei angehängt|file allegato|fichier joint|arquivo anexado|bestand bijgevoegd)\)"
-    r"|\u200e?(?P<any>(?:IMG|VID|PTT|AUD|STK|DOC)-\d{8}-WA\d+\.\w{2,5}) \([^)\n]{3,40}\)"
+    rf"(?P<before>[^\n<]{{0,200}})"
+    rf"<(?:(?:{phrases.words_for('attached')})|[^<>\n:：]{{2,30}}(?=[:：] \d{{8}}-))[:：] (?P<file>[^>\n]+)>",
+    re.IGNORECASE,
 )
-OMITTED = re.compile(
-    r"<(?:Media omitted|メディアなし|メディアは含まれていません|Multimedia omitido|Archivo omitido|Médias omis"
-    r"|Medien ausgeschlossen|Media omessi|Mídia oculta|Media weggelaten|Media utelämnat|Без медиафайлов"
-    r"|미디어 파일 제외됨|미디어를 제외함|省略多媒体文件|省略多媒體檔案|沒有多媒體檔|Medya dahil edilmedi"
-    r"|View once (?:photo|video|voice message) omitted)>"
-    r"|\u200e?(?:image|video|audio|GIF|document|Contact card|video note) omitted"
-    r"|\u200e?[^\n]{1,60}\.\w{2,5} [•·] [^\n]{1,40}\u200e(?:document omitted|ドキュメントは含まれていません)"
-    r"|\u200e?(?:画像|ビデオ|動画|音声|GIF|ドキュメント|連絡先カード|文書)は含まれていません"
+FILE = re.compile(
+    rf"[{EDGE_MARKS}]?(?P<file>[^\n]{{1,120}}\.\w{{2,5}}) \((?:{phrases.words_for('file')})\)"
+    rf"|[{EDGE_MARKS}]?(?P<any>(?:IMG|VID|PTT|AUD|STK|DOC)-\d{{8}}-WA\d{{1,8}}\.\w{{2,5}}) \([^)\n]{{3,40}}\)"
+    rf"|[\u200e\u200f](?P<marked>[^\n]{{1,120}}\.\w{{2,5}}) \([^()\n]{{3,40}}\)",
+    re.IGNORECASE,
 )
-STICKER = re.compile(r"\u200e?(?:sticker omitted|(?:スタンプ|ステッカー)は含まれていません)")
-PLACE = re.compile(r"\u200e?(?:[Ll]ocation|位置情報|ライブ位置情報|Live location shared)(?:: https?://\S+)?")
-UNSENT = re.compile(
-    r"(?:このメッセージは削除されました|(?:あなたは)?このメッセージを削除しました|メッセージを削除しました"
-    r"|This message was deleted(?: by admin [^\n]{1,60})?|You deleted this message|Se eliminó este mensaje"
-    r"|Eliminaste este mensaje|Diese Nachricht wurde gelöscht|Du hast diese Nachricht gelöscht"
-    r"|Ce message a été supprimé|Mensagem apagada)[。.]?"
+FILE_NAME = re.compile(r"[^\n]{1,120}(?:\.\w{2,5}|[•·] [^\n]{1,40})")
+DOCUMENT = re.compile(
+    r"[^\n]{1,60}\.\w{2,5} [•·] [^\n\u200e]{1,40}\u200e(?P<note>[^\n]{3,60})"
+    r"|(?P<named>[^\n]{1,80}\.\w{2,5}) (?P<left>[^\n.]{3,40})"
 )
-CALL = re.compile(
-    r"(?:Missed (?:group )?(?:voice|video) call|不在着信|(?:音声|ビデオ)通話(?:に応答がありませんでした|の不在着信)?"
-    r"|(?:Voice|Video) call)(?:[,.、。]? [^\n]{0,40})?"
+PLACE = re.compile(
+    r"(?P<word>[^\n:]{2,40}):? ?https?://"
+    r"(?:maps\.google\.|www\.google\.|goo\.gl/maps|maps\.app\.|foursquare\.)\S{1,300}"
 )
-# Written by WhatsApp in the name of a person or a group, without the mark in some exports.
-NOTICE = re.compile(
-    r"Messages (?:and calls|to this (?:chat|group) and calls|you send to this (?:chat|group)).{0,40} (?:are )?(?:now )?"
-    r"(?:secured with )?end-to-end encrypt(?:ed|ion)\..*"
-    r"|メッセージと通話はエンドツーエンド(?:で)?暗号化されています。.*",
-    re.DOTALL,
-)
-UNREADABLE = re.compile(r"null|Waiting for this message\..*|このメッセージを待機しています。.*", re.DOTALL)
-EDITED = re.compile(r"\s*\u200e?<(?:This message was edited|このメッセージは編集されました)>\Z")
-
-WRITTEN = re.compile(
-    "|".join(
-        f"(?P<{kind.value}>{'|'.join(f'(?:{pattern.pattern})' for pattern in patterns)})"
-        for kind, patterns in (
-            (Kind.STICKER, (STICKER,)),
-            (Kind.MEDIA, (OMITTED, PLACE)),
-            (Kind.UNSENT, (UNSENT,)),
-            (Kind.CALL, (CALL,)),
-            (Kind.UNKNOWN, (UNREADABLE,)),
-            (Kind.SYSTEM, (NOTICE,)),
-        )
-    ),
-    re.DOTALL,
-)
+# WhatsApp in English and Japanese adds how long it took, or what a tap does.
+CALL = re.compile(r"(?P<what>[^\n,.、。،]{4,40})[,.、。،] ?[^\n]{0,40}")
+TYPED_CALLS = frozenset(("voice call", "video call", "音声通話", "ビデオ通話"))
+AROUND = frozenset(".,、。،:\u200e")  # a phrase with something around it has one of these
+NOTE = re.compile(r"<(?P<note>[^<>\n]{3,80})>\Z")
 
 
 def classify(body: str, has_sender: bool) -> tuple[Kind, str]:
@@ -68,35 +45,68 @@ def classify(body: str, has_sender: bool) -> tuple[Kind, str]:
     bare = body.strip(EDGE_MARKS + " \u00a0")
     if bare == ".":  # what WhatsApp writes for a message that shows once: "Name:."
         bare = ""
+    marked = body.startswith(MARKS)
     if not has_sender:
-        kind = Kind.UNSENT if UNSENT.fullmatch(bare) else Kind.CALL if CALL.fullmatch(bare) else Kind.SYSTEM
-        return kind, bare
-    kind = _marked(body, bare)
-    if kind is not None:
-        return kind, bare
-    if body.startswith(MARK) and not ATTACHED.match(body.lstrip(EDGE_MARKS)):
-        return Kind.SYSTEM, bare
-    return _words(bare)
+        kind = _written(bare, sure=True)
+        return (kind if kind in (Kind.UNSENT, Kind.CALL) else Kind.SYSTEM), bare
+    if bare:
+        kind = _written(bare, sure=marked or (bare[0] == "<" and bare[-1] == ">"))
+        if kind is not None:
+            return kind, bare
+    kind, words = _words(body.strip(" \u00a0"), bare)
+    return (Kind.SYSTEM, bare) if kind is Kind.TEXT and words == bare and body.startswith(MARK) else (kind, words)
 
 
-def _words(bare: str) -> tuple[Kind, str]:
+def _words(body: str, bare: str) -> tuple[Kind, str]:
     """Typed words, without the name of an attached file and the note that they were edited."""
-    words = EDITED.sub("", bare) if bare.endswith(">") else bare
-    attached = ATTACHED.match(words)
+    attached = ATTACHED.match(bare) if "<" in bare[:CAPTIONED] else None
+    if attached is None and "(" in bare[:CAPTIONED]:
+        attached = FILE.match(body) or FILE.match(bare)
     if attached is None:
-        return Kind.TEXT, words
-    caption = words[attached.end() :].strip()
+        return Kind.TEXT, without_note(bare)
+    before = attached["before"].strip(EDGE_MARKS + " ") if attached.re is ATTACHED else ""
+    typed = before if before and not FILE_NAME.fullmatch(before) else ""
+    caption = without_note(attached.string[attached.end() :].strip(EDGE_MARKS + " \n")) or typed
     if caption:
         return Kind.TEXT, caption
-    name = attached["file"] or attached["android"] or attached["any"]
-    return (Kind.STICKER if "STK" in name or "STICKER" in name or name.endswith(".webp") else Kind.MEDIA), words
+    name = attached["file"] or (attached["any"] or attached["marked"] if attached.re is FILE else "")
+    return (Kind.STICKER if "STK" in name or "STICKER" in name or name.endswith(".webp") else Kind.MEDIA), bare
 
 
-def _marked(body: str, bare: str) -> Kind | None:
+def without_note(words: str) -> str:
+    """`words` without a `<…>` at their end that says they were edited: a known one, or one behind the mark."""
+    if not words.endswith(">"):
+        return words
+    note = NOTE.search(words, max(words.rfind("<"), 0))
+    if note is None:
+        return words
+    before = words[: note.start()]
+    if before.endswith(MARKS) or phrases.fold(note["note"]) in phrases.edited():
+        return before.rstrip(EDGE_MARKS + " \u00a0\n") or words
+    return words
+
+
+def _written(bare: str, *, sure: bool) -> Kind | None:
     """The kind of a body that WhatsApp wrote, None for one that was typed."""
-    match = WRITTEN.fullmatch(bare)
-    if match is None:
+    if bare == "null":
+        return Kind.UNKNOWN
+    kind = phrases.kind_of(bare, sure=sure)
+    if kind is not None or "\n" in bare or len(bare) > phrases.LONGEST:
+        return kind
+    if not sure and AROUND.isdisjoint(bare):
         return None
-    kind = Kind(match.lastgroup)
-    typed = kind is Kind.CALL and not body.startswith(MARK) and bare.startswith(("Voice", "Video", "音声", "ビデオ"))
-    return None if typed else kind
+    if bare.casefold() in TYPED_CALLS:
+        return Kind.CALL if sure else None
+    place = PLACE.fullmatch(bare) if "http" in bare else None
+    if place:
+        return Kind.MEDIA if phrases.kind_of(place["word"], sure=True) is Kind.MEDIA else None
+    document = DOCUMENT.fullmatch(bare)
+    left = (document["note"] or document["left"]) if document else None
+    if left and phrases.kind_of(left, sure=True) is Kind.MEDIA:
+        return Kind.MEDIA
+    call = CALL.fullmatch(bare)
+    if call and (
+        phrases.kind_of(call["what"], sure=sure) is Kind.CALL or (sure and call["what"].casefold() in TYPED_CALLS)
+    ):
+        return Kind.CALL
+    return None
