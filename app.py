@@ -11,8 +11,10 @@ from core.settings import Settings, pin_environment
 
 if TYPE_CHECKING:
     import gradio as gr
+    from starlette.middleware import Middleware
 
     from tabs.ui.services import Services
+    from tabs.ui.web.hosts import HostNames
 
 # Where the browser holds the link's key, it comes from the part of the address that no server sees.
 ARRIVE = """(key) => {
@@ -82,6 +84,20 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def protections(settings: Settings, names: "HostNames", *, shared: bool = False) -> "list[Middleware]":
+    """What every request passes before Gradio sees it, outermost first; `shared`: through a share link."""
+    from starlette.middleware import Middleware
+
+    from tabs.ui import heartbeat
+    from tabs.ui.web.headers import PageHeaders
+    from tabs.ui.web.hosts import HostGuard
+
+    return [
+        Middleware(PageHeaders, scripts=[heartbeat.script()], on_space=settings.on_space, listed=not shared),
+        Middleware(HostGuard, names=names),
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page; the model is loaded behind it."""
     options = parse(arguments)
@@ -89,16 +105,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = Settings.from_env()
     except InputError as error:
         sys.exit(f"{error}\n{error.ja}")
-    pin_environment(settings.home)
+    pin_environment(settings.home, settings.trusted_proxies)
 
     from tabs.ui import heartbeat
     from tabs.ui.services import make_services
     from tabs.ui.text import translations
     from tabs.ui.theme import SCRIPT, STYLE, theme
+    from tabs.ui.web.hosts import HostNames
 
     host = options.host or settings.host
-    services = make_services(settings, public=bool(options.share or options.auth) or not is_loopback(host))
+    proxied = bool(settings.allowed_hosts or settings.trusted_proxies)
+    public = proxied or options.share or bool(options.auth) or not is_loopback(host)
+    services = make_services(settings, public=public)
     page = build_app(services)
+    names = HostNames.of_server(settings.allowed_hosts, loopback=is_loopback(host))
     page.launch(
         server_name=host,
         server_port=options.port or settings.port,
@@ -106,11 +126,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         auth=tuple(options.auth.split(":", 1)) if options.auth else None,
         max_file_size=f"{settings.max_upload_mb}mb",
         i18n=translations(), theme=theme(), css_paths=[STYLE], js=SCRIPT.read_text(encoding="utf-8"),
-        head=heartbeat.script(),
+        head=f"<script>{heartbeat.script()}</script>",
         run_history=False, enable_monitoring=False, ssr_mode=False, mcp_server=False, show_error=False,
         footer_links=[], prevent_thread_lock=True, quiet=True,
-        app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
+        app_kwargs={
+            "openapi_url": None, "docs_url": None, "redoc_url": None,
+            "middleware": protections(settings, names, shared=options.share),
+        },
     )  # fmt: skip
+    names.add_address(page.share_url)
+    page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
     heartbeat.add_route(page.app, services)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     services.models.start()  # torch is first imported here, behind a page that is already served

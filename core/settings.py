@@ -47,6 +47,10 @@ class Settings:
     """Bases of the OpenAI-compatible servers that may be talked with; empty: any, but none where strangers come."""
     monitors: tuple[str, ...] | None = None
     """What shows the curves of trainings beside the page (`core.train.queue.monitors`); None is what is installed."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that the server may be asked under besides localhost and addresses, as behind a proxy; "*" is any."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses, or networks as in 10.0.0.0/8, whose word on who asks (X-Forwarded-For) is taken."""
     max_upload_mb: int = 200
     max_message: int = 8000
     """Characters of one message."""
@@ -58,7 +62,7 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MONITORS, _MAX_UPLOAD_MB, _REMOTE_SERVERS, _MAX_MESSAGE,
-        _REPLIES_PER_MINUTE, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
+        _REPLIES_PER_MINUTE, _ALLOWED_HOSTS, _TRUSTED_PROXIES, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
 
         Raises InputError for a number that is none.
         """
@@ -70,7 +74,10 @@ class Settings:
             on_space=on_space,
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
             ephemeral=on_space and not _bucket_kept(),
-            remote_servers=tuple(env.get("OMOKAGE_REMOTE_SERVERS", "").replace(",", " ").split()),
+            remote_servers=_list(env, "OMOKAGE_REMOTE_SERVERS"),
+            # Spaces is public anyway, and its proxy decides which names lead there.
+            allowed_hosts=(*_list(env, "OMOKAGE_ALLOWED_HOSTS"), *(_list(env, "SPACE_HOST", "*") if on_space else ())),
+            trusted_proxies=_list(env, "OMOKAGE_TRUSTED_PROXIES"),
             monitors=_words(env["OMOKAGE_MONITORS"]) if env.get("OMOKAGE_MONITORS") else None,
             max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
             max_message=_number(env, "OMOKAGE_MAX_MESSAGE", 8000),
@@ -94,6 +101,11 @@ def _bucket_kept() -> bool:
     return BUCKET.is_dir() and os.access(BUCKET, os.W_OK)
 
 
+def _list(env: Mapping[str, str], name: str, *more: str) -> tuple[str, ...]:
+    """What is written with commas or spaces between, and `more`."""
+    return (*env.get(name, "").replace(",", " ").split(), *more)
+
+
 def _words(text: str) -> tuple[str, ...]:
     """What is written between commas; "none" is nothing."""
     return tuple(word for part in text.split(",") if (word := part.strip()) not in ("", "none"))
@@ -108,11 +120,15 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     return int(given)
 
 
-def pin_environment(home: Path) -> None:
-    """Fix what the libraries read from the environment; call before importing them."""
+def pin_environment(home: Path, trusted_proxies: tuple[str, ...] = ()) -> None:
+    """Fix what the libraries read from the environment; call before importing them.
+
+    uvicorn would believe any program on this machine, a share tunnel's among them, about who asks.
+    """
     for name in REFUSED:
         os.environ.pop(name, None)
-    os.environ.update(PINNED, GRADIO_TEMP_DIR=str(home / "cache"))
+    proxies = ",".join(trusted_proxies)
+    os.environ.update(PINNED, GRADIO_TEMP_DIR=str(home / "cache"), FORWARDED_ALLOW_IPS=proxies)
 
 
 # What a training process needs to run and to find the Hub's cache. No token and no OAUTH_* is here.

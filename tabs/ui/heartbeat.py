@@ -133,7 +133,5 @@ def start(shared: "Shared") -> None:
 
 
 def script() -> str:
-    """For the head of the page."""
-
-    text = SCRIPT.read_text(encoding="utf-8")
-    return f"<script>{text.replace('TOPICS_OF_THE_PAGE', json.dumps(TOPICS))}</script>"
+    """For the head of the page, without its tags."""
+    return SCRIPT.read_text(encoding="utf-8").replace("TOPICS_OF_THE_PAGE", json.dumps(TOPICS))

@@ -21,5 +21,9 @@ class Visitor:
 
 def language_of(request: gr.Request | None) -> str:
     """ "ja" when the browser asks for Japanese before anything else, otherwise "en"."""
-    wanted = request.headers.get("accept-language", "") if request else ""
-    return "ja" if wanted.strip().lower().startswith("ja") else "en"
+    return language_wanted(request.headers.get("accept-language") if request else None)
+
+
+def language_wanted(header: str | None) -> str:
+    """The same, of an Accept-Language header."""
+    return "ja" if (header or "").strip().lower().startswith("ja") else "en"
