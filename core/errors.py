@@ -4,18 +4,23 @@ Each carries its sentence in English and in Japanese, written where it is raised
 them; the page turns them into a message in one place (`tabs/ui/errors.py`), the command line prints them.
 """
 
+from core.text import Text
+
 
 class AppError(Exception):
-    """Base of all errors that are shown as they stand. `str(error)` is the English sentence."""
+    """Base of all errors that are shown as they are. `str(error)` is the English sentence."""
 
     def __init__(self, en: str, ja: str) -> None:
         super().__init__(en)
-        self.en = en
-        self.ja = ja
+        self.text = Text(en, ja)
 
-    def text(self, language: str) -> str:
-        """The sentence in `language` ("ja", or anything else for English)."""
-        return self.ja if language == "ja" else self.en
+    @property
+    def en(self) -> str:
+        return self.text.en
+
+    @property
+    def ja(self) -> str:
+        return self.text.ja
 
 
 class InputError(AppError):

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from core.text import Text
+
 DATA = Path(__file__).with_name("catalogue.json")
 
 # What a newcomer is shown first, from small to large: made to follow instructions, and good at Japanese.
@@ -52,35 +54,40 @@ class CatalogueEntry:
     """By transformers itself, by an implementation of this project, or only by code of its repository."""
     instead: str | None
     """What to load where it cannot be loaded."""
-    notes: dict[str, str]
-    """What to know before choosing it, by language."""
+    notes: Text
+    """What to know before choosing it."""
     sources: tuple[str, ...]
 
     @property
-    def tried(self) -> tuple[str, str]:
-        """What was tried with it and what could not be, in English and in Japanese.
+    def tried(self) -> Text:
+        """What was tried with it and what could not be.
 
         "A stand-in" is a tiny random model of its architecture with a tokenizer of its kind, which
         tests/models/test_architectures.py takes from a Hub to a trained adapter and back.
         """
         if self.loading == "remote":
-            return ("Not tried: its architecture needs code of its own repository.",
-                    "試していません。リポジトリ独自のコードが必要な構造です。")  # fmt: skip
+            return Text(
+                "Not tried: its architecture needs code of its own repository.",
+                "試していません。リポジトリ独自のコードが必要な構造です。",
+            )
         if self.id == "omokage-mini":
-            return "Tried with its real weights.", "本物の重みで試しています。"
-        untried = ("its published weights", "公開された重みそのもの")
+            return Text("Tried with its real weights.", "本物の重みで試しています。")
+        untried = Text("its published weights", "公開された重みそのもの")
         if self.stored_bits:
-            untried = ("neither its published weights nor their packed form", "公開された重みと、その詰めた形式")
+            untried = Text("neither its published weights nor their packed form", "公開された重みと、その詰めた形式")
         en = "could be" if self.stored_bits else "could not be"
-        return (f"Tried with a random stand-in of its architecture; {untried[0]} {en}.",
-                f"同じ構造の小さなランダムモデルで確認しました。{untried[1]}は未確認です。")  # fmt: skip
+        return Text(f"Tried with a random stand-in of its architecture; {untried.en} {en}.",
+                f"同じ構造の小さなランダムモデルで確認しました。{untried.ja}は未確認です。")  # fmt: skip
 
 
 @lru_cache(maxsize=1)
 def catalogue() -> tuple[CatalogueEntry, ...]:
     """All entries, in the order to show them."""
     entries = json.loads(DATA.read_text(encoding="utf-8"))
-    return tuple(CatalogueEntry(**entry | {"sources": tuple(entry["sources"])}) for entry in entries)
+    return tuple(
+        CatalogueEntry(**entry | {"notes": Text(**entry["notes"]), "sources": tuple(entry["sources"])})
+        for entry in entries
+    )
 
 
 def suggested() -> tuple[CatalogueEntry, ...]:

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             talk, setting, conversation = begin(options, Path(nowhere))
             hold(talk, setting, conversation, options)
     except AppError as error:
-        print(error.text(options.language), file=sys.stderr)
+        print(error.text.in_language(options.language), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(file=sys.stderr)
@@ -152,7 +152,7 @@ def hold(talk: ChatService, setting: ChatContext, conversation: Conversation, op
         except AppError as error:
             if not live:
                 raise
-            print(error.text(options.language), file=sys.stderr)
+            print(error.text.in_language(options.language), file=sys.stderr)
             continue
         words = talk.messages_of(setting, reply.text)
         conversation = asked.said("assistant", *words)

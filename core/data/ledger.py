@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from core.logs.log import LogNote
 from core.messages import Kind
+from core.text import Text
 
 
 class Outcome(str, Enum):
@@ -34,25 +34,25 @@ class Outcome(str, Enum):
 
 
 LABELS = {
-    Outcome.LEARNED: LogNote("learned", "学ぶ"),
-    Outcome.VALIDATION: LogNote("kept aside to measure with", "測定用に取り分け"),
-    Outcome.TEST: LogNote("kept aside for the last test", "最後のテスト用に取り分け"),
-    Outcome.CONTEXT: LogNote("context only", "文脈としてだけ使う"),
-    Outcome.UNANSWERED: LogNote("the persona did not answer", "人格の返事がない"),
-    Outcome.NO_PERSONA: LogNote("a talk without the persona", "人格のいない会話"),
-    Outcome.TOO_LONG: LogNote("does not fit the token budget", "トークン上限に入らない"),
-    Outcome.OUTSIDE: LogNote("too far from a reply that is learned", "学ぶ返事から離れている"),
-    Outcome.DUPLICATE: LogNote("the same long text again", "同じ長文のくり返し"),
-    Outcome.NEAR_DUPLICATE: LogNote("nearly the same long text again", "ほぼ同じ長文のくり返し"),
-    Outcome.FREQUENT: LogNote("a very frequent reply, beyond its share", "多すぎる決まった返事"),
-    Outcome.EMPTY: LogNote("no words", "本文がない"),
-    Outcome.MEDIA: LogNote("photo, video or file", "写真・動画・ファイル"),
-    Outcome.STICKER: LogNote("sticker", "スタンプ"),
-    Outcome.CALL: LogNote("call", "通話"),
-    Outcome.UNSENT: LogNote("unsent", "送信取り消し"),
-    Outcome.SYSTEM: LogNote("system notice", "システムの通知"),
-    Outcome.PRESUMED: LogNote("presumably the app's own sentence", "アプリ自身の文とみられる"),
-    Outcome.UNKNOWN: LogNote("not understood", "読み取れない"),
+    Outcome.LEARNED: Text("learned", "学ぶ"),
+    Outcome.VALIDATION: Text("kept aside to measure with", "測定用に取り分け"),
+    Outcome.TEST: Text("kept aside for the last test", "最後のテスト用に取り分け"),
+    Outcome.CONTEXT: Text("context only", "文脈としてだけ使う"),
+    Outcome.UNANSWERED: Text("the persona did not answer", "人格の返事がない"),
+    Outcome.NO_PERSONA: Text("a talk without the persona", "人格のいない会話"),
+    Outcome.TOO_LONG: Text("does not fit the token budget", "トークン上限に入らない"),
+    Outcome.OUTSIDE: Text("too far from a reply that is learned", "学ぶ返事から離れている"),
+    Outcome.DUPLICATE: Text("the same long text again", "同じ長文のくり返し"),
+    Outcome.NEAR_DUPLICATE: Text("nearly the same long text again", "ほぼ同じ長文のくり返し"),
+    Outcome.FREQUENT: Text("a very frequent reply, beyond its share", "多すぎる決まった返事"),
+    Outcome.EMPTY: Text("no words", "本文がない"),
+    Outcome.MEDIA: Text("photo, video or file", "写真・動画・ファイル"),
+    Outcome.STICKER: Text("sticker", "スタンプ"),
+    Outcome.CALL: Text("call", "通話"),
+    Outcome.UNSENT: Text("unsent", "送信取り消し"),
+    Outcome.SYSTEM: Text("system notice", "システムの通知"),
+    Outcome.PRESUMED: Text("presumably the app's own sentence", "アプリ自身の文とみられる"),
+    Outcome.UNKNOWN: Text("not understood", "読み取れない"),
 }
 OF_KIND = {
     Kind.MEDIA: Outcome.MEDIA,

@@ -13,8 +13,9 @@ from datetime import datetime
 from difflib import SequenceMatcher
 
 from core.data.rows import clean
-from core.logs.log import LineCount, Log, LogNote
+from core.logs.log import LineCount, Log
 from core.messages import Kind, Message
+from core.text import Text
 
 Key = tuple[str | None, Kind, str, datetime | None]
 
@@ -162,7 +163,7 @@ def _not_before(time: datetime | None, last: Message | None, part: int) -> datet
 
 def _log(old: Log, newer: Log, messages: Sequence[Message], added: int) -> Log:
     lines = LineCount(*(a + b for a, b in zip(_numbers(old.lines), _numbers(newer.lines), strict=True)))
-    note = LogNote(
+    note = Text(
         f"{added:,} messages of “{newer.file_name}” were new and were added.",
         f"「{newer.file_name}」の新しいメッセージ {added:,} 件を加えました。",
     )

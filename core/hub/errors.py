@@ -6,78 +6,79 @@ from contextlib import contextmanager
 
 from core.errors import HubError
 from core.files import disk_full_text, is_disk_full
+from core.text import Text
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 TIMEOUT_SECONDS = 60.0  # between two signs of life, not for the whole
 
 # {repo}: the repository; {said}: the Hub's own words in brackets, or nothing; {wait}: when to try again.
-SENTENCES = {
-    "token": (
+SENTENCES: dict[str, Text] = {
+    "token": Text(
         f"The Hub does not accept this token (401){{said}}. It may be mistyped, expired or revoked. "
         f"Make a new one at {TOKENS_PAGE}",
         "このトークンは Hub に受け付けられませんでした (401){said}。"
         "打ち間違い、期限切れ、または失効の可能性があります。"
         f"{TOKENS_PAGE} で作り直してください。",
     ),
-    "write": (
+    "write": Text(
         f"This token may not write to {{repo}} (403){{said}}. Make one with the role “Write” at {TOKENS_PAGE}, "
         "or choose a name under your own account.",
         "このトークンには {repo} への書き込み権限がありません (403){said}。"
         f"{TOKENS_PAGE} で「Write」権限のトークンを作るか、自分のアカウントの名前を使ってください。",
     ),
-    "read": (
+    "read": Text(
         f"This token may not read {{repo}} (403){{said}}. Use a token that may, from {TOKENS_PAGE}",
         "このトークンには {repo} を読む権限がありません (403){said}。"
         f"{TOKENS_PAGE} で権限のあるトークンを作ってください。",
     ),
-    "gated": (
+    "gated": Text(
         "{repo} is gated: its owner asks you to accept terms first. Open its page on the Hub, accept them, "
         "then try again with your token.",
         "{repo} は利用条件への同意が必要です。"
         "Hub のページを開いて同意してから、自分のトークンでもう一度試してください。",
     ),
-    "missing": (
+    "missing": Text(
         "{repo} was not found on the Hub (404), or it is private and this token may not see it. "
         "Check the spelling, or give a token that can read it.",
         "{repo} は Hub に見つかりません (404)。または非公開で、このトークンでは見られません。"
         "名前を確かめるか、読めるトークンを使ってください。",
     ),
-    "conflict": (
+    "conflict": Text(
         "Someone else was changing {repo} at the same moment (409){said}. Nothing was changed; try again.",
         "同時に別の変更が {repo} に行われました (409){said}。何も変更されていません。もう一度試してください。",
     ),
-    "busy": (
+    "busy": Text(
         "The Hub asks to slow down (429){said}. Nothing is lost; try again in {wait}.",
         "Hub へのアクセスが多すぎます (429){said}。何も失われていません。{wait}たってからもう一度試してください。",
     ),
-    "broken": (
+    "broken": Text(
         "The Hub has trouble of its own ({status}){said}. Nothing is lost here; try again later. "
         "Its state is shown at https://status.huggingface.co",
         "Hub 側で問題が起きています ({status}){said}。こちらでは何も失われていません。"
         "しばらくしてからもう一度試してください。状況は https://status.huggingface.co で見られます。",
     ),
-    "refused": (
+    "refused": Text(
         "The Hub refused the request for {repo} ({status}){said}. Nothing is lost here.",
         "{repo} への要求は Hub に断られました ({status}){said}。こちらでは何も失われていません。",
     ),
-    "cut": (
+    "cut": Text(
         "The connection to the Hub was cut before everything for {repo} had gone through. Nothing is lost here; "
         "try again. What had arrived is not sent twice.",
         "{repo} の通信中に Hub との接続が切れました。こちらでは何も失われていません。もう一度試してください。"
         "届いた分は送り直しません。",
     ),
-    "slow": (
+    "slow": Text(
         "The Hub did not answer in time. Nothing is lost here; check the network and try again.",
         "Hub から時間内に応答がありませんでした。こちらでは何も失われていません。"
         "ネットワークを確かめて、もう一度試してください。",
     ),
-    "offline": (
+    "offline": Text(
         "The Hub cannot be reached{said}. Check the network, and HF_HUB_OFFLINE and HF_ENDPOINT if you set them.",
         "Hub に接続できません{said}。ネットワークを確かめてください。"
         "HF_HUB_OFFLINE や HF_ENDPOINT を設定している場合はそれも確かめてください。",
     ),
     "full": disk_full_text(),
-    "other": (
+    "other": Text(
         "{repo} could not be exchanged with the Hub{said}. Nothing is lost here; try again.",
         "{repo} を Hub とやりとりできませんでした{said}。こちらでは何も失われていません。もう一度試してください。",
     ),

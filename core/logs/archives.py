@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from core.errors import InputError
-from core.logs.log import Guess, Hints, LineCount, Log, LogNote
+from core.logs.log import Guess, Hints, LineCount, Log
 from core.messages import Message
+from core.text import Text
 
 NAMED = 5  # files in a sentence
 
@@ -89,16 +90,16 @@ def _guesses(logs: list[Log]) -> list[Guess]:
 def _choice(titled: Mapping[str, Log], chosen: list[str]) -> Guess:
     n, m = len(chosen), len(titled)
     largest_first = sorted(titled, key=lambda title: -len(titled[title].messages))
-    note = LogNote(
+    note = Text(
         f"The archive holds {m:,} logs; {n:,} of them are used. They are never joined.",
         f"アーカイブに記録が {m:,} 件あり、{n:,} 件を使います。記録どうしをつなげることはありません。",
     )
     return Guess("conversations", tuple(chosen), tuple(largest_first), True, note)
 
 
-def _left_out(failed: Mapping[str, InputError]) -> LogNote:
+def _left_out(failed: Mapping[str, InputError]) -> Text:
     names = ", ".join(list(failed)[:NAMED]) + (" …" if len(failed) > NAMED else "")
-    return LogNote(
+    return Text(
         f"{len(failed):,} files of the archive are no logs that can be read: {names}.",
         f"アーカイブの {len(failed):,} 件のファイルは記録として読めませんでした：{names}。",
     )

@@ -202,8 +202,8 @@ def _no_collection() -> Iterator[None]:
 
 def _no_message(name: str, format: Format) -> InputError:
     return InputError(
-        f"No message was found in “{name}” when read as {format.en}.",
-        f"「{name}」を {format.ja} として読みましたが、メッセージがありませんでした。",
+        f"No message was found in “{name}” when read as {format.name.en}.",
+        f"「{name}」を {format.name.ja} として読みましたが、メッセージがありませんでした。",
     )
 
 

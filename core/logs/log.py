@@ -7,16 +7,9 @@ from typing import Literal
 
 from core.logs.columns import Columns
 from core.messages import Kind, Message
+from core.text import Text
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
-
-
-@dataclass(frozen=True, slots=True)
-class LogNote:
-    """One sentence for a person, in both languages."""
-
-    en: str
-    ja: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +17,7 @@ class Format:
     """An export format: a short id for scripts, and its name for people."""
 
     id: str
-    en: str
-    ja: str
+    name: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,7 @@ class Guess:
     value: tuple[str, ...]
     choices: tuple[str, ...]
     certain: bool
-    note: LogNote
+    note: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +91,7 @@ class Log:
     messages: Sequence[Message]
     lines: LineCount
     guesses: tuple[Guess, ...] = ()
-    notes: tuple[LogNote, ...] = ()
+    notes: tuple[Text, ...] = ()
     partner: str | None = None
     """The other person of a one-to-one chat, where the file or its name says so."""
     file_name: str = ""

@@ -28,6 +28,7 @@ from core.models.status import LoadState, ModelStatus, Pace
 from core.models.thread import ModelThread
 from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck, load_checked
 from core.models.weights import check_weights, free_memory, offloaded, read_config, read_model
+from core.text import Text
 
 if TYPE_CHECKING:
     import torch
@@ -238,7 +239,7 @@ class ModelStore:
             raise
 
 
-def _precision_reason(loaded: LoadedModel) -> tuple[str, str] | None:
+def _precision_reason(loaded: LoadedModel) -> Text | None:
     model = loaded.model
     if getattr(model.config, "quantization_config", None):
         return None

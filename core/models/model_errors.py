@@ -6,7 +6,7 @@ from pathlib import Path
 from core.catalogue.catalogue import entry_of
 from core.errors import AppError, InputError, ModelError, NotAllowedError
 from core.models.options import NO_REMOTE_CODE, Trust
-from core.text import format_bytes
+from core.text import Text, format_bytes
 
 
 def neither_id_nor_folder(wanted: str) -> InputError:
@@ -107,11 +107,11 @@ def cannot_load(name: str, error: Exception, folder: Path | None = None, trust: 
     )
 
 
-def _instead(name: str) -> tuple[str, str]:
+def _instead(name: str) -> Text:
     entry = entry_of(name)
     if entry is None or entry.instead is None:
-        return "", ""
-    return f"{entry.instead} is close to it and works here.", f"近いモデル {entry.instead} ならここで動きます。"
+        return Text("", "")
+    return Text(f"{entry.instead} is close to it and works here.", f"近いモデル {entry.instead} ならここで動きます。")
 
 
 def _needs_code(folder: Path) -> bool:

@@ -19,6 +19,7 @@ from core.files import read_json, write_json
 from core.models.options import Quantization
 from core.models.sizing.machine import EASY, this_machine
 from core.settings import Settings
+from core.text import Text
 
 if TYPE_CHECKING:
     import torch
@@ -90,8 +91,7 @@ class PrecisionChoice:
     """The numbers a model is held in, and why."""
 
     name: Float
-    reason: tuple[str, str]
-    """A sentence in English and in Japanese."""
+    reason: Text
 
     @property
     def dtype(self) -> "torch.dtype":
@@ -118,7 +118,7 @@ def choose_precision(use: Use, model_type: str, parameters: float, device: str |
     if parameters < below:
         return PrecisionChoice(
             "fp32",
-            (
+            Text(
                 "float32: a model this small gains nothing from bfloat16.",
                 "float32: この大きさのモデルでは bfloat16 にしても速くなりません。",
             ),
@@ -132,37 +132,37 @@ def choose_precision(use: Use, model_type: str, parameters: float, device: str |
     speeds = cpu_speeds()
     name = speeds.trains_in if use == "training" else speeds.talks_in
     if use == "talking" and name == "fp32" and 4 * parameters > EASY * this_machine().ram:
-        return PrecisionChoice("bf16", ("bfloat16: in float32 the model would not fit in memory.",
+        return PrecisionChoice("bf16", Text("bfloat16: in float32 the model would not fit in memory.",
                                         "bfloat16: float32 ではメモリーに収まりません。"))  # fmt: skip
     return PrecisionChoice(name, _reason(use, name, speeds))
 
 
 def _on_gpu(model_type: str) -> PrecisionChoice:
     if bfloat16_on_gpu():
-        return PrecisionChoice("bf16", ("bfloat16: the GPU computes in it.", "bfloat16: GPU が対応しています。"))
+        return PrecisionChoice("bf16", Text("bfloat16: the GPU computes in it.", "bfloat16: GPU が対応しています。"))
     if model_type.startswith(OVERFLOW):
         return PrecisionChoice(
             "fp32",
-            (
+            Text(
                 "float32: this GPU has no bfloat16, and the model overflows in float16.",
                 "float32: この GPU に bfloat16 はなく、モデルは float16 で桁あふれします。",
             ),
         )
     return PrecisionChoice(
-        "fp16", ("float16: this GPU has no bfloat16.", "float16: この GPU には bfloat16 がありません。")
+        "fp16", Text("float16: this GPU has no bfloat16.", "float16: この GPU には bfloat16 がありません。")
     )
 
 
-def _reason(use: Use, name: Float, speeds: CpuSpeeds) -> tuple[str, str]:
+def _reason(use: Use, name: Float, speeds: CpuSpeeds) -> Text:
     called, other = ("bfloat16", "float32") if name == "bf16" else ("float32", "bfloat16")
     if not speeds.measured:
-        return (f"{called}, by what the processor says of itself.", f"{called}: CPU の対応命令から選びました。")
+        return Text(f"{called}, by what the processor says of itself.", f"{called}: CPU の対応命令から選びました。")
     slower = "fp32" if name == "bf16" else "bf16"
     times = f"{speeds.matmul[name] / speeds.matmul[slower]:.1f}", f"{speeds.fetch[name] / speeds.fetch[slower]:.1f}"
     if use == "training":
-        return (f"{called}: matrix products are {times[0]} × as fast as in {other}, measured here.",
+        return Text(f"{called}: matrix products are {times[0]} × as fast as in {other}, measured here.",
                 f"{called}: 行列積が {other} の {times[0]} 倍の速さです（このマシンで計測）。")  # fmt: skip
-    return (f"{called}: speaks {times[1]} × and reads {times[0]} × as fast as {other}, measured here.",
+    return Text(f"{called}: speaks {times[1]} × and reads {times[0]} × as fast as {other}, measured here.",
             f"{called}: {other} とくらべて、話すのは {times[1]} 倍、読むのは {times[0]} 倍の速さです"
             "（このマシンで計測）。")  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Literal
 from core.errors import AppError
 from core.models.options import Quantization
 from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck
+from core.text import Text
 
 LoadState = Literal["empty", "downloading", "loading", "ready", "failed"]
 SURE_AFTER = 1.0  # seconds: before that, a speed is a guess
@@ -31,7 +32,7 @@ class ModelStatus:
     seconds_left: float | None = None
     """Of the download, or of the reading."""
     quantization: Quantization = "none"
-    precision_reason: tuple[str, str] | None = None
+    precision_reason: Text | None = None
     """Which numbers it is held in and why, in English and in Japanese; None for a quantised model."""
     offloaded: float = 0.0
     """Share of the weights that did not fit on the GPU and wait in RAM, which makes replies slower."""

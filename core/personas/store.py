@@ -92,7 +92,7 @@ def built_in(language: str) -> list[Persona]:
             for turn in (Turn("user", (example["user"],)), Turn("assistant", tuple(example["persona"])))
         )
         persona = Persona(
-            **texts, examples=examples, id=value["id"], user=YOU[written],
+            **texts, examples=examples, id=value["id"], user=YOU.in_language(written),
             sampling=Sampling(**value.get("sampling", {})), built_in=True,
         )  # fmt: skip
         found.append((written != language, not persona.greeting, persona))

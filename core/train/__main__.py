@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
     ending = follow(folder, start, monitors)
     if ending.state == "failed" and ending.error:
-        print(ending.error[0], file=sys.stderr)
+        print(ending.error.en, file=sys.stderr)
     if folder.adapter.is_dir():
         write_json(folder.path / "metrics.json", read_json(folder.adapter / "training.json")["metrics"])
         print(f"The adapter is in {folder.adapter}")
@@ -145,7 +145,7 @@ def follow(
 
 def _tell(shown: Progress, told: set[object]) -> None:
     """Print what was not printed yet: notes, measures, and a line for every step that was told of."""
-    for english, _ in shown.notes:
+    for english in (note.en for note in shown.notes):
         if english not in told:
             print(english, flush=True)
     if shown.losses and shown.losses[-1] not in told:
@@ -155,7 +155,7 @@ def _tell(shown: Progress, told: set[object]) -> None:
     for measure in shown.validation:
         if measure not in told:
             print(f"step {measure[0]}: validation {measure[1]:.4f} bits per byte", flush=True)
-    told |= {english for english, _ in shown.notes} | set(shown.losses) | set(shown.validation)
+    told |= {note.en for note in shown.notes} | set(shown.losses) | set(shown.validation)
 
 
 if __name__ == "__main__":

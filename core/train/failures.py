@@ -23,13 +23,13 @@ def check_room(folder: Path, needed: int) -> None:
         raise JobError(*disk_full_text(free, needed + ROOM, THEN_RESUME))
 
 
-def explain_failure(error: Exception, folder: Path) -> tuple[str, str]:
-    """A sentence in English and one in Japanese on an error that nobody foresaw, or on a computer's limits."""
+def explain_failure(error: Exception, folder: Path) -> Text:
+    """A sentence on an error that nobody foresaw, or on a computer's limits."""
     text = str(error)
     if disk_full(error, folder):
         return disk_full_text(shutil.disk_usage(folder).free, then=THEN_RESUME)
     if out_of_memory(error):
-        return (
+        return Text(
             "Memory ran out, and one row at a time is the least. Close what else needs memory and resume; or start "
             "again with a shorter max_length, gradient_checkpointing on, the base in 4 bits, or a smaller model.",
             "メモリーが足りません。1 行ずつにしても入りませんでした。ほかにメモリーを使っているものを閉じて再開するか、"
@@ -37,7 +37,7 @@ def explain_failure(error: Exception, folder: Path) -> tuple[str, str]:
             "小さいモデルを選ぶ、のどれかで始め直してください。",
         )
     kind, line = type(error).__name__, next(iter(text.splitlines()), "")[:200]
-    return (
+    return Text(
         f"Training ended on an unexpected error: {kind}: {line}. The last checkpoint is kept; "
         "details are in worker.log.",
         f"予期しないエラーで学習が終わりました: {kind}: {line}。直前のチェックポイントは残っています。"

@@ -86,7 +86,7 @@ def _shown_chats(opened: OpenLog) -> tuple[str, ...]:
 
 def _formats(opened: OpenLog, language: str) -> gr.Dropdown:
     choices = [(t(language, "data.format_auto"), "")]
-    choices += [(form.ja if language == "ja" else form.en, form.id) for form in FORMATS]
+    choices += [(form.name.in_language(language), form.id) for form in FORMATS]
     return gr.Dropdown(choices=choices, value=opened.choices.format)
 
 

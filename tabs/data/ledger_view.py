@@ -4,7 +4,6 @@ from html import escape
 
 from core.data.ledger import LABELS, Outcome
 from core.logs.log import Log
-from tabs.data.log_view import told
 from tabs.data.open_log import OpenLog
 from tabs.ui import html_parts
 from tabs.ui.text import t
@@ -37,7 +36,7 @@ def _left_out(opened: OpenLog, language: str) -> str:
     if not found:
         return ""
     groups = "".join(
-        f'<dt>{escape(told(LABELS[fate], language))}<span class="num">{book.counts[fate]:,}</span></dt>'
+        f'<dt>{escape(LABELS[fate].in_language(language))}<span class="num">{book.counts[fate]:,}</span></dt>'
         + "".join(f"<dd>{_example(opened, place, language)}</dd>" for place in places)
         for fate, places in found.items()
     )
@@ -57,7 +56,7 @@ def _example(opened: OpenLog, place: int, language: str) -> str:
 
 
 def _fate(fate: Outcome, language: str) -> str:
-    return f'<span class="dot fate-{DOTS.get(fate, "none")}"></span>{escape(told(LABELS[fate], language))}'
+    return f'<span class="dot fate-{DOTS.get(fate, "none")}"></span>{escape(LABELS[fate].in_language(language))}'
 
 
 def _file_lines(log: Log, language: str) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 from core.data.io.store import Split
 from core.data.rows import Row
 from core.logs.detect import FORMATS
-from core.logs.log import Log, LogNote
+from core.logs.log import Log
 from core.models.loading import LoadedModel
 from core.train.worker.rows import encode
 from tabs.data.open_log import Added, OpenLog
@@ -19,14 +19,9 @@ from tabs.ui.text import t
 MOST_UNREAD = 300  # lines
 
 
-def told(note: LogNote, language: str) -> str:
-    """The sentence of a note in one language."""
-    return note.ja if language == "ja" else note.en
-
-
 def formats(language: str) -> str:
     """The formats that can be read, in one sentence."""
-    names = [form.ja if language == "ja" else form.en for form in FORMATS]
+    names = [form.name.in_language(language) for form in FORMATS]
     return t(language, "data.formats", names=("・" if language == "ja" else ", ").join(names))
 
 
@@ -39,7 +34,7 @@ def working(sentence: str) -> str:
 def about(opened: OpenLog, language: str) -> str:
     """The file: name, format, messages, time span; what was guessed and noted; lines not understood."""
     log = opened.log
-    form = log.format.ja if language == "ja" else log.format.en
+    form = log.format.name.in_language(language)
     span = _span(log)
     figures = t(language, "data.messages", n=f"{len(log.messages):,}")
     head = (
@@ -48,8 +43,8 @@ def about(opened: OpenLog, language: str) -> str:
         f'<span class="num">{escape(span)}</span></div>'
     )
     head += "".join(_added(one, language) for one in opened.added)
-    guesses = "".join(f'<p class="muted">{escape(told(guess.note, language))}</p>' for guess in log.guesses)
-    notes = "".join(f'<p class="warn">{escape(told(note, language))}</p>' for note in log.notes)
+    guesses = "".join(f'<p class="muted">{escape(guess.note.in_language(language))}</p>' for guess in log.guesses)
+    notes = "".join(f'<p class="warn">{escape(note.in_language(language))}</p>' for note in log.notes)
     return head + notes + guesses + _unread(log, language)
 
 
@@ -146,7 +141,7 @@ def _moment(start: datetime | None) -> str:
 
 def _no_rows(opened: OpenLog, split: Split, language: str) -> str:
     if opened.problem:
-        title, words = t(language, "data.no_rows"), opened.problem.text(language)
+        title, words = t(language, "data.no_rows"), opened.problem.text.in_language(language)
         return f'<div class="empty warn" role="alert"><b>{escape(title)}</b>{escape(words)}</div>'
     if opened.prepared is None:
         return html_parts.empty(t(language, "data.waits"), t(language, "data.waits_hint"))

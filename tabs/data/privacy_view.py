@@ -6,7 +6,6 @@ from itertools import islice
 
 from core.data.privacy.pii import LABELS
 from core.data.privacy.replace import Masked, counts
-from tabs.data.log_view import told
 from tabs.data.open_log import OpenLog
 from tabs.ui.text import t
 
@@ -23,7 +22,7 @@ def diff(opened: OpenLog, language: str) -> str:
         nothing = f'<p role="status">{escape(t(language, "data.private_none"))}</p>'
         return f"{nothing}{_still_there(opened, language)}{_limits(language)}"
     kinds = "".join(
-        f'<li>{escape(told(LABELS[kind], language))}<b class="num">{n:,}</b></li>'
+        f'<li>{escape(LABELS[kind].in_language(language))}<b class="num">{n:,}</b></li>'
         for kind, n in counts(list(masked.values())).items()
     )
     texts = "".join(

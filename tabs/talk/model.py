@@ -21,7 +21,7 @@ def describe(status: ModelStatus, language: str) -> str:
     """The state as HTML: figures of a model that is ready, a bar while it comes, a sentence when it failed."""
     if status.state == "failed" and status.error:
         still = figures(replace(status, name=status.in_use), language) if status.in_use else ""
-        return f'<p class="warn">{html_parts.escape(status.error.text(language))}</p>{still}'
+        return f'<p class="warn">{html_parts.escape(status.error.text.in_language(language))}</p>{still}'
     return figures(status, language) if status.state == "ready" else coming(status, language)
 
 
@@ -47,14 +47,14 @@ def figures(status: ModelStatus, language: str) -> str:
         facts += t(language, "model.held_in", n=status.quantization.removesuffix("bit"))
     notes = [("muted", t(language, "model.mini"))] if status.name == EMBEDDED else []
     if status.precision_reason:
-        notes.append(("muted", status.precision_reason[language == "ja"]))
+        notes.append(("muted", status.precision_reason.in_language(language)))
     if status.offloaded:
         notes.append(("warn", t(language, "model.offloaded", percent=f"{status.offloaded:.0%}")))
     check = status.tokenizer_check
     if check.verdict in ("right", "rebuilt"):
-        notes.append(("muted", f"✓ {check.text(language)}"))
+        notes.append(("muted", f"✓ {check.text.in_language(language)}"))
     elif check.verdict in ("wrong", "other vocabulary"):
-        notes.append(("warn", f"! {check.text(language)}"))
+        notes.append(("warn", f"! {check.text.in_language(language)}"))
     said = "".join(f'<p class="{css}">{html_parts.escape(note)}</p>' for css, note in notes)
     return f'<p class="muted num"><b>{html_parts.escape(status.name)}</b><br>{html_parts.escape(facts)}</p>{said}'
 

@@ -55,10 +55,10 @@ def facts(prospect: ModelRequirements, language: str) -> str:
         rows += [(t(language, "model.format"), form or unknown, "")]
     said = [f'<p class="num"><b>{escape(entry.name if entry else prospect.name)}</b></p>']
     if entry:
-        said += [_muted(entry.notes["ja" if language == "ja" else "en"])]
+        said += [_muted(entry.notes.in_language(language))]
         said += [_gate(entry, language)] if entry.gated else []
     said += [html_parts.ledger([(escape(name), value, css) for name, value, css in rows]), _memory(prospect, language)]
-    return "".join(said + ([_muted(entry.tried[language == "ja"])] if entry else []))
+    return "".join(said + ([_muted(entry.tried.in_language(language))] if entry else []))
 
 
 def _muted(text: str) -> str:
@@ -133,7 +133,7 @@ class ChoiceHandlers:
         try:
             prospect = inspect_model(name, local_folders=self.services.models.local_folders)
         except AppError as error:
-            return f'<p class="warn">{escape(error.text(language))}</p>', _bit_choices(None, language)
+            return f'<p class="warn">{escape(error.text.in_language(language))}</p>', _bit_choices(None, language)
         return facts(prospect, language), _bit_choices(prospect, language)
 
     @handler

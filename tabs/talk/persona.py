@@ -84,7 +84,7 @@ class PersonaHandlers:
     def make(self, visitor: Visitor, kind: str) -> str:
         """A new persona of a kind, to be filled in. Returns the id of a talk with it."""
         text = "persona.new_description" if kind not in KINDS[1:] else f"persona.text_{kind}"
-        fresh = Persona(t(visitor.language, "persona.new_name"), texts()[text][visitor.language],
+        fresh = Persona(t(visitor.language, "persona.new_name"), texts()[text].in_language(visitor.language),
                         user=t(visitor.language, "persona.you"))  # fmt: skip
         persona = self.services.personas.save(visitor.owner, fresh)
         return self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id

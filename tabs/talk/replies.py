@@ -185,4 +185,4 @@ def seen_of(services: Services, visitor: Visitor, talk: Conversation, draft: str
     except ModelError:
         return f'<p class="muted">{t(visitor.language, "talk.model_waits")}</p>'
     except AppError as error:
-        return f'<p class="warn">{html_parts.escape(error.text(visitor.language))}</p>'
+        return f'<p class="warn">{html_parts.escape(error.text.in_language(visitor.language))}</p>'

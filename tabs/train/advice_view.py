@@ -63,7 +63,7 @@ def advised(advice: Advice, config: TrainConfig, language: str) -> str:
     if not advice.shape:
         lines.append(_muted(t(language, "train.advice_plain")))
     if recommended.reasons:
-        reasons = "".join(f"<li>{escape(ja if language == 'ja' else en)}</li>" for en, ja in recommended.reasons)
+        reasons = "".join(f"<li>{escape(reason.in_language(language))}</li>" for reason in recommended.reasons)
         lines.append(f"<details><summary>{escape(t(language, 'train.why'))}</summary><ul>{reasons}</ul></details>")
     return f'<div class="advice">{"".join(lines)}</div>'
 

@@ -63,7 +63,7 @@ class FormHandlers:
         except ModelError:
             return _muted(t(language, "train.base_waits")), "", *nothing
         except AppError as error:
-            return f'<p class="warn">{escape(error.text(language))}</p>', "", *nothing
+            return f'<p class="warn">{escape(error.text.in_language(language))}</p>', "", *nothing
         if not dataset:
             return _base_line(found, language), _muted(t(language, "train.advice_first")), *nothing
         advice = advice_for(self.services, found, self.services.datasets.get(visitor.owner, dataset))
@@ -79,7 +79,7 @@ class FormHandlers:
         try:
             return advised(advice, settings.config_of(values), visitor.language)
         except InputError as error:
-            return f'<p class="warn">{escape(error.text(visitor.language))}</p>'
+            return f'<p class="warn">{escape(error.text.in_language(visitor.language))}</p>'
 
     @handler
     def adapters(self, visitor: Visitor, chosen: str | None) -> gr.Dropdown:

@@ -29,8 +29,7 @@ def headline(progress: Progress, language: str) -> str:
     words = "・".join(_figures(progress, language)) if language == "ja" else " · ".join(_figures(progress, language))
     shown = f'<p class="num run-head">{escape(words)}</p>'
     if progress.error:
-        en, ja = progress.error
-        shown += f'<p class="warn">{escape(ja if language == "ja" else en)}</p>'
+        shown += f'<p class="warn">{escape(progress.error.in_language(language))}</p>'
     if not progress.steps or progress.state == "done":
         return shown
     percent = f"{100 * progress.fraction:.1f}"
@@ -62,7 +61,7 @@ def verdict(progress: Progress, language: str) -> str:
 
 def notes(progress: Progress, language: str) -> str:
     """What the training told on its way."""
-    lines = "".join(f"<li>{escape(ja if language == 'ja' else en)}</li>" for en, ja in progress.notes)
+    lines = "".join(f"<li>{escape(note.in_language(language))}</li>" for note in progress.notes)
     return f'<ul class="notes muted">{lines}</ul>' if lines else ""
 
 

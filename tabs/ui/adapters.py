@@ -51,7 +51,7 @@ def begin_talk(services: Services, visitor: Visitor, adapter: Adapter) -> str:
         if name := load_for(services, adapter):
             gr.Info(t(visitor.language, "train.loading_base", name=name))
     except AppError as error:  # the talk stands all the same, and says what it waits for
-        gr.Warning(error.text(visitor.language))
+        gr.Warning(error.text.in_language(visitor.language))
     return talk.id
 
 

@@ -100,4 +100,6 @@ def _signature(method: Callable) -> inspect.Signature:
 
 def shown(error: AppError, language: str) -> gr.Error:
     """The error as the page shows it."""
-    return gr.Error(error.text(language), duration=12, print_exception=False, title=t(language, "strip.error"))
+    return gr.Error(
+        error.text.in_language(language), duration=12, print_exception=False, title=t(language, "strip.error")
+    )

@@ -53,4 +53,4 @@ def with_progress(work: Callable[[Callable[[str], None]], T]) -> "Iterator[str |
 
 def in_words(error: AppError, language: str) -> str:
     """The sentence of an error, as HTML that a screen reader announces."""
-    return f'<p class="warn" role="alert">{escape(error.text(language))}</p>'
+    return f'<p class="warn" role="alert">{escape(error.text.in_language(language))}</p>'

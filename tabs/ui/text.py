@@ -10,15 +10,17 @@ from pathlib import Path
 
 import gradio as gr
 
+from core.text import Text
+
 TEXTS = Path(__file__).parent / "texts"
 LANGUAGES = ("ja", "en")
 
 
 @lru_cache(maxsize=1)
-def texts() -> dict[str, dict[str, str]]:
-    """{"talk.send": {"ja": "送る", "en": "Send"}, …}"""
+def texts() -> dict[str, Text]:
+    """{"talk.send": Text(en="Send", ja="送る"), …}"""
     return {
-        f"{path.stem}.{key}": pair
+        f"{path.stem}.{key}": Text(**pair)
         for path in sorted(TEXTS.glob("*.json"))
         for key, pair in json.loads(path.read_text(encoding="utf-8")).items()
     }
@@ -27,7 +29,7 @@ def texts() -> dict[str, dict[str, str]]:
 @lru_cache(maxsize=1)
 def translations() -> gr.I18n:
     """The catalogue that launch() hands to the browser."""
-    return gr.I18n(**{lang: {key: pair[lang] for key, pair in texts().items()} for lang in LANGUAGES})
+    return gr.I18n(**{lang: {key: text.in_language(lang) for key, text in texts().items()} for lang in LANGUAGES})
 
 
 def t_client(key: str) -> "gr.I18nData":
@@ -38,5 +40,4 @@ def t_client(key: str) -> "gr.I18nData":
 
 def t(language: str, key: str, **values: object) -> str:
     """A sentence in `language` with `{name}` places filled in. Raises KeyError for an unknown key."""
-    pair = texts()[key]
-    return pair["ja" if language == "ja" else "en"].format(**values)
+    return texts()[key].in_language(language).format(**values)

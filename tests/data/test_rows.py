@@ -13,6 +13,7 @@ from core.data.sessions import gaps_minutes, sessions
 from core.errors import InputError
 from core.logs.log import Format, LineCount, Log
 from core.messages import Kind, Message, Turn
+from core.text import Text
 
 NOON = datetime(2024, 1, 1, 12, 0)
 
@@ -28,7 +29,9 @@ class Letters:
 
 def log_of(*messages: Message) -> Log:
     numbered = tuple(replace(m, line=n) for n, m in enumerate(messages, start=1))
-    return Log(Format("test", "test", "test"), numbered, LineCount(len(numbered), len(numbered)), file_name="talk.txt")
+    return Log(
+        Format("test", Text("test", "test")), numbered, LineCount(len(numbered), len(numbered)), file_name="talk.txt"
+    )
 
 
 def say(sender: str | None, text: str, minute: float | None = 0, kind: Kind = Kind.TEXT, part: int = 0) -> Message:

@@ -14,6 +14,7 @@ from core.data.prepare import Prepared, prepare
 from core.errors import InputError
 from core.logs.log import Format, LineCount, Log
 from core.messages import Message, Turn
+from core.text import Text
 from core.workspace import Workspace
 
 OWNER = "key-test"
@@ -35,7 +36,7 @@ def prepared(people: str = "AAPBP", days: int = 12, budget: int = 100) -> Prepar
         for day in range(days)
         for name in people
     )
-    log = Log(Format("line", "LINE", "LINE"), messages, LineCount(0, 0), file_name="talk.txt")
+    log = Log(Format("line", Text("LINE", "LINE")), messages, LineCount(0, 0), file_name="talk.txt")
     return prepare(log, "P", meter=Words(), budget=budget)
 
 

@@ -72,8 +72,8 @@ def test_rinnas_is_wrong_in_transformers_and_right_here(tmp_path: Path) -> None:
     assert checked.tokenizer.decode(ids(checked.tokenizer, lost)) == lost
     assert checked.check.verdict == "rebuilt" and checked.check.file == "spiece.model"
     assert len(checked.check.differing) == len(differing(wrong, model))
-    assert "spiece.model" in checked.check.text("en") and "spiece.model" in checked.check.text("ja")
-    assert checked.check.text("ja") != checked.check.text("en")
+    assert "spiece.model" in checked.check.text.en and "spiece.model" in checked.check.text.ja
+    assert checked.check.text.ja != checked.check.text.en
     assert checked.tokenizer.name_or_path == str(folder)  # as transformers has it: formats go by it
 
 
@@ -109,7 +109,7 @@ def test_a_right_tokenizer_is_left_alone(tmp_path: Path) -> None:
     first = load_tokenizer(folder)
     first.save_pretrained(folder)  # now with a tokenizer.json, as most models come
     checked = load_checked(folder)
-    assert checked.check.verdict == "right" and "tokenizer.model" in checked.check.en
+    assert checked.check.verdict == "right" and "tokenizer.model" in checked.check.text.en
     assert checked.check.differing == ()
 
 
@@ -118,7 +118,7 @@ def test_a_model_of_another_vocabulary_is_not_used(tmp_path: Path) -> None:
     byte_bpe().save_pretrained(tmp_path)
     folder_with(tmp_path, "llama")
     checked = load_checked(tmp_path)
-    assert checked.check.verdict == "other vocabulary" and "tokenizer.json" in checked.check.ja
+    assert checked.check.verdict == "other vocabulary" and "tokenizer.json" in checked.check.text.ja
     assert ids(checked.tokenizer, "こんにちは") == ids(byte_bpe(), "こんにちは")
 
 
@@ -184,7 +184,7 @@ def test_stablelm_alphas_tokenizer_is_fetched_from_its_own_repository(
     checked, model = load_checked(alpha(tmp_path / "alpha")), raw("nerdstash")
     assert checked.tokenizer.name_or_path == str(tmp_path / "alpha")
     assert asked == [NERDSTASH] and checked.check.repo == NERDSTASH
-    assert NERDSTASH in checked.check.en and NERDSTASH in checked.check.ja and "▁▁" in checked.check.ja
+    assert NERDSTASH in checked.check.text.en and NERDSTASH in checked.check.text.ja and "▁▁" in checked.check.text.ja
     assert differing(checked.tokenizer, model) == ()
     # "▁▁" is no piece of this one: it comes behind all of them.
     assert checked.tokenizer.convert_tokens_to_ids("▁▁") == model.get_piece_size()
@@ -237,7 +237,7 @@ def test_without_sentencepiece_a_sentence_names_it(tmp_path: Path, monkeypatch: 
     with pytest.raises(ModelError, match="package sentencepiece"):
         load_tokenizer(folder)
     checked = load_checked(tmp_path / "ready")  # a tokenizer.json is enough to go on
-    assert checked.check.verdict == "unchecked" and "sentencepiece" in checked.check.ja
+    assert checked.check.verdict == "unchecked" and "sentencepiece" in checked.check.text.ja
 
 
 def test_a_kind_that_cannot_be_rebuilt_is_told(tmp_path: Path) -> None:

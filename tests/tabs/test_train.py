@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 
 from core.errors import InputError, NotAllowedError
+from core.text import Text
 from core.train.config.advice import fit, recommend
 from core.train.config.estimate import this_device
 from core.train.config.train_config import TrainConfig
@@ -370,7 +371,9 @@ def test_the_verdict_is_what_the_measures_say(changes: dict, said: str) -> None:
 
 
 def test_an_error_and_a_note_are_shown_in_the_visitors_language() -> None:
-    failed = progress(state="failed", error=("Disk <full>.", "ディスクが一杯です。"), notes=(("Cut.", "分けました。"),))
+    failed = progress(
+        state="failed", error=Text("Disk <full>.", "ディスクが一杯です。"), notes=(Text("Cut.", "分けました。"),)
+    )
     assert "Disk &lt;full&gt;." in run.headline(failed, "en") and "ディスク" in run.headline(failed, "ja")
     assert "分けました" in run.notes(failed, "ja")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from core.logs.log import LogNote
+from core.text import Text
 
 HOME = "JP"  # where a telephone number without + belongs
 
@@ -32,15 +32,15 @@ class PiiType(str, Enum):
 
 
 LABELS = {
-    PiiType.NAME: LogNote("names on the list", "リストの名前"),
-    PiiType.EMAIL: LogNote("e-mail address", "メールアドレス"),
-    PiiType.PHONE: LogNote("telephone number", "電話番号"),
-    PiiType.POSTAL: LogNote("postal code", "郵便番号"),
-    PiiType.ADDRESS: LogNote("address", "住所"),
-    PiiType.CARD: LogNote("card number", "カード番号"),
-    PiiType.MY_NUMBER: LogNote("My Number", "マイナンバー"),
-    PiiType.URL: LogNote("link with a secret in it", "秘密を含むリンク"),
-    PiiType.KEY: LogNote("password or API key", "パスワード・API キー"),
+    PiiType.NAME: Text("names on the list", "リストの名前"),
+    PiiType.EMAIL: Text("e-mail address", "メールアドレス"),
+    PiiType.PHONE: Text("telephone number", "電話番号"),
+    PiiType.POSTAL: Text("postal code", "郵便番号"),
+    PiiType.ADDRESS: Text("address", "住所"),
+    PiiType.CARD: Text("card number", "カード番号"),
+    PiiType.MY_NUMBER: Text("My Number", "マイナンバー"),
+    PiiType.URL: Text("link with a secret in it", "秘密を含むリンク"),
+    PiiType.KEY: Text("password or API key", "パスワード・API キー"),
 }
 
 

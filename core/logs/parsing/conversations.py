@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.logs.log import Format, Guess, Hints, LineCount, Log, LogNote
+from core.logs.log import Format, Guess, Hints, LineCount, Log
 from core.logs.parsing.json_source import JsonItem, JsonValue, as_json
 from core.messages import Kind, Message
+from core.text import Text
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ def assemble(
     *,
     names: Mapping[str, str] | None = None,
     by_time: bool = False,
-    notes: tuple[LogNote, ...] = (),
+    notes: tuple[Text, ...] = (),
 ) -> Log:
     """One log of all conversations, or of those that `hints` choose; each is a part.
 
@@ -100,7 +101,7 @@ def _chosen(titles: list[str], wanted: tuple[str, ...] | None) -> list[str]:
 def _guess(known: Mapping[str, LogConversation], chosen: list[str]) -> Guess:
     largest_first = sorted(known, key=lambda title: -len(known[title].entries))
     n, m = len(chosen), len(known)
-    note = LogNote(
+    note = Text(
         f"The file holds {m:,} conversations; {n:,} of them are used. They are never joined.",
         f"ファイルに会話が {m:,} 件あり、{n:,} 件を使います。会話どうしをつなげることはありません。",
     )

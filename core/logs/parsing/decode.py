@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.logs.log import LogNote
+from core.text import Text
 
 SAMPLE_BYTES = 65_536
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -26,7 +26,7 @@ class Decoded:
 
     text: str
     encoding: str
-    warning: LogNote | None = None
+    warning: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _decode_other(data: bytes, bad: int) -> Decoded:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        warning = LogNote(
+        warning = Text(
             f"Read as {encoding}. If the letters look wrong, save the file as UTF-8 and load it again.",
             f"{encoding} として読みました。文字化けしている場合は UTF-8 で保存し直してください。",
         )
@@ -79,8 +79,8 @@ def _decode_other(data: bytes, bad: int) -> Decoded:
     return Decoded(data.decode("utf-8", errors="replace"), "utf-8", _damaged("utf-8"))
 
 
-def _damaged(encoding: str) -> LogNote:
-    return LogNote(
+def _damaged(encoding: str) -> Text:
+    return Text(
         f"Some bytes are no valid {encoding}; they show as \ufffd.",
         f"{encoding} として読めないバイトがあり、\ufffd で示しています。",
     )

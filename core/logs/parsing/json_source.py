@@ -12,7 +12,6 @@ from zipfile import BadZipFile
 
 import ijson
 
-from core.logs.log import LogNote
 from core.logs.parsing.json_text import (
     LAYOUT,
     TooDeepError,
@@ -23,6 +22,7 @@ from core.logs.parsing.json_text import (
     split_lines,
     without_assignment,
 )
+from core.text import Text
 
 JsonValue = str | int | float | Decimal | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 Record = dict[str, JsonValue]
@@ -82,10 +82,10 @@ class JsonSource:
         self.name = name
         with open() as file:
             self.encoding, self._warning = encoding_of(file.read(1 << 16))
-        self._broken: LogNote | None = None
+        self._broken: Text | None = None
 
     @property
-    def notes(self) -> tuple[LogNote, ...]:
+    def notes(self) -> tuple[Text, ...]:
         """What a person should know about how the file was read."""
         return tuple(note for note in (self._warning, self._broken) if note)
 
@@ -160,7 +160,7 @@ class JsonSource:
             yield from stream
         except STREAM_ERRORS as error:
             first = str(error).strip().split("\n")[0][:120]
-            self._broken = LogNote(
+            self._broken = Text(
                 f"“{self.name}” is damaged or cut off: nothing behind the damage could be read ({first}).",
                 f"「{self.name}」は壊れているか途中で切れているため、その先は読めませんでした（{first}）。",
             )

@@ -9,8 +9,8 @@ import re
 from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
-from core.logs.log import LogNote
 from core.logs.parsing.decode import LEGACY
+from core.text import Text
 
 CHUNK = 1 << 17
 LONGEST_HELD = 1 << 22
@@ -31,7 +31,7 @@ class TooDeepError(ValueError):
     """Raised inside a stream of text, which ends there."""
 
 
-def encoding_of(head: bytes) -> tuple[str, LogNote | None]:
+def encoding_of(head: bytes) -> tuple[str, Text | None]:
     """The encoding of a file that begins with `head`, and what to say where it is not a usual one."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16", None
@@ -136,8 +136,8 @@ def split_lines(pieces: Iterator[str]) -> Generator[str, None, None]:
     yield "".join(held)
 
 
-def _read_as(encoding: str) -> LogNote:
-    return LogNote(
+def _read_as(encoding: str) -> Text:
+    return Text(
         f"Read as {encoding}. If the letters look wrong, save the file as UTF-8 and load it again.",
         f"{encoding} として読みました。文字化けしている場合は UTF-8 で保存し直してください。",
     )

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from core.logs.log import Guess, LogNote
+from core.logs.log import Guess
 from core.messages import Kind, Message
+from core.text import Text
 
 NOTE = re.compile(r"<(?P<note>[^<>\n=/@\\{}]{3,80})>\Z")
 TAG = re.compile(r"[!-~]+")  # one word of ASCII: <div>, <name>
@@ -88,12 +89,12 @@ def _is_plain(text: str) -> bool:
 def _guess(taken: tuple[str, ...], every: tuple[str, ...], messages: int) -> Guess:
     shown, shown_ja = ", ".join(f"“{one}”" for one in taken[:SHOWN]), "".join(f"「{one}」" for one in taken[:SHOWN])
     more = " …" if len(taken) > SHOWN else ""
-    note = LogNote(
+    note = Text(
         f"In {messages:,} messages there is a sentence that looks like the app's own: {shown}{more}. It is left out.",
         f"アプリ自身の文とみられるもの{shown_ja}{more}が {messages:,} 件のメッセージにあり、除きました。",
     )
     if not taken:
-        note = LogNote(
+        note = Text(
             "Sentences that look like the app's own are kept as people's words, as you chose.",
             "アプリ自身の文とみられるものを、指定のとおり人の言葉として残しています。",
         )

@@ -14,6 +14,7 @@ from core.errors import ModelError
 from core.models.model_errors import cannot_load
 from core.models.tokenizers.files import TokenizerFiles, find_files, settings
 from core.models.tokenizers.from_sentencepiece import convert
+from core.text import Text
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -39,8 +40,7 @@ class TokenizerCheck:
     """What was found, for the page and for scripts."""
 
     verdict: Verdict
-    en: str
-    ja: str
+    text: Text
     file: str = ""
     """Name of the SentencePiece model."""
     repo: str = ""
@@ -48,13 +48,9 @@ class TokenizerCheck:
     differing: tuple[str, ...] = ()
     """Probes that the tokenizer as transformers loads it reads otherwise."""
 
-    def text(self, language: str) -> str:
-        """The sentence in `language` ("ja", or anything else for English)."""
-        return self.ja if language == "ja" else self.en
-
 
 NOT_CHECKED = TokenizerCheck(
-    "unchecked", "The tokenizer has not been checked.", "トークナイザーはまだ確かめていません。"
+    "unchecked", Text("The tokenizer has not been checked.", "トークナイザーはまだ確かめていません。")
 )
 
 
@@ -84,7 +80,7 @@ def load_checked(base: str | Path, revision: str | None = None, *, code: bool = 
     files = find_files(base, revision)
     checked = _load(files, code)
     checked.tokenizer.name_or_path = str(base)  # the layout goes by the model's name
-    log.info("tokenizer of %s: %s", base, checked.check.en)
+    log.info("tokenizer of %s: %s", base, checked.check.text.en)
     return checked
 
 
@@ -185,15 +181,19 @@ def _no_sentencepiece(files: TokenizerFiles) -> TokenizerCheck:
     if any(files.folder.glob("*.model")) and not _installed():
         return TokenizerCheck(
             "unchecked",
-            "The tokenizer could not be held against the model's SentencePiece file: the package sentencepiece is not "
-            "installed. Run: pip install sentencepiece protobuf",
-            "sentencepiece が入っていないため、トークナイザーを元の SentencePiece と比べられませんでした。"
-            "pip install sentencepiece protobuf を実行してください。",
+            Text(
+                "The tokenizer could not be held against the model's SentencePiece file: the package sentencepiece is "
+                "not installed. Run: pip install sentencepiece protobuf",
+                "sentencepiece が入っていないため、トークナイザーを元の SentencePiece と比べられませんでした。"
+                "pip install sentencepiece protobuf を実行してください。",
+            ),
         )
     return TokenizerCheck(
         "no sentencepiece",
-        "The model brings no SentencePiece file; its tokenizer is used as it is.",
-        "SentencePiece のファイルはありません。トークナイザーをそのまま使います。",
+        Text(
+            "The model brings no SentencePiece file; its tokenizer is used as it is.",
+            "SentencePiece のファイルはありません。トークナイザーをそのまま使います。",
+        ),
     )
 
 
@@ -206,8 +206,10 @@ def _installed() -> bool:
 def _right(file: str) -> TokenizerCheck:
     return TokenizerCheck(
         "right",
-        f"The tokenizer gives the same tokens as the model's own {file}.",
-        f"トークナイザーの結果は、モデル付属の {file} と一致しています。",
+        Text(
+            f"The tokenizer gives the same tokens as the model's own {file}.",
+            f"トークナイザーの結果は、モデル付属の {file} と一致しています。",
+        ),
         file,
     )
 
@@ -215,8 +217,10 @@ def _right(file: str) -> TokenizerCheck:
 def _other_vocabulary(file: str) -> TokenizerCheck:
     return TokenizerCheck(
         "other vocabulary",
-        f"{file} in the model's folder has another vocabulary than its tokenizer.json, which is used as it is.",
-        f"フォルダーの {file} は tokenizer.json と語彙が異なるため、tokenizer.json をそのまま使います。",
+        Text(
+            f"{file} in the model's folder has another vocabulary than its tokenizer.json, which is used as it is.",
+            f"フォルダーの {file} は tokenizer.json と語彙が異なるため、tokenizer.json をそのまま使います。",
+        ),
         file,
     )
 
@@ -227,10 +231,12 @@ def _rebuilt(
     if left:
         return TokenizerCheck(
             "wrong",
-            f"The tokenizer differs from {file} in {len(left)} of the test texts, such as “{_shown(left[0])}”, and "
-            "could not be rebuilt. The model may answer less well than it could.",
-            f"トークナイザーの結果が {file} と {len(left)} 件のテスト文（「{_shown(left[0])}」など）で異なり、"
-            "作り直しもできませんでした。モデル本来の力が出ないことがあります。",
+            Text(
+                f"The tokenizer differs from {file} in {len(left)} test texts, such as “{_shown(left[0])}”, and "
+                "could not be rebuilt. The model may answer less well than it could.",
+                f"トークナイザーの結果が {file} と {len(left)} 件のテスト文（「{_shown(left[0])}」など）で異なり、"
+                "作り直しもできませんでした。モデル本来の力が出ないことがあります。",
+            ),
             file, files.elsewhere.repo if files.elsewhere else "", before,
         )  # fmt: skip
     if before:
@@ -246,7 +252,7 @@ def _rebuilt(
         added = ", ".join(files.elsewhere.special)
         en = f"The tokenizer is that of {files.elsewhere.repo}, with {added} added, as the model's authors say. {en}"
         ja = f"作者の指定どおり {files.elsewhere.repo} のトークナイザーに {added} を加えて使います。{ja}"
-    return TokenizerCheck("rebuilt", en, ja, file, files.elsewhere.repo if files.elsewhere else "", before)
+    return TokenizerCheck("rebuilt", Text(en, ja), file, files.elsewhere.repo if files.elsewhere else "", before)
 
 
 def _shown(probe: str) -> str:

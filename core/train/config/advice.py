@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.models.precision import choose_precision
 from core.models.sizing.dims import ModelDims
-from core.text import format_bytes, format_parameters
+from core.text import Text, format_bytes, format_parameters
 from core.train.config.estimate import FREE, Device, training_memory
 from core.train.config.train_config import TrainConfig
 
@@ -46,10 +46,10 @@ SIZES = (
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Settings, and why: (English, Japanese) sentences in the order of their weight."""
+    """Settings, and why: sentences in the order of their weight."""
 
     config: TrainConfig
-    reasons: tuple[tuple[str, str], ...]
+    reasons: tuple[Text, ...]
 
 
 def recommend(parameters: int, rows: int, tokens: int | None = None) -> Recommendation:
@@ -95,13 +95,15 @@ def _smaller_and_smaller(config: TrainConfig) -> Iterator[TrainConfig]:
         yield replace(saving, tokens_per_micro_batch=512, max_length=512)
 
 
-def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) -> Iterator[tuple[str, str]]:
+def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) -> Iterator[Text]:
     need, there = training_memory(shape, config, device), device.memory
     sizes = format_bytes(need), format_bytes(there)
     if need > FREE * there:
-        yield (f"It takes about {sizes[0]}, and there are {sizes[1]}: it will hardly fit here. Choose a smaller model.",
-               f"約 {sizes[0]} 必要で、ここには {sizes[1]} しかないため、収まりそうにありません。"
-               "もっと小さいモデルを選んでください。")  # fmt: skip
+        yield Text(
+            f"It takes about {sizes[0]}, and there are {sizes[1]}: it will hardly fit here. Choose a smaller model.",
+            f"約 {sizes[0]} 必要で、ここには {sizes[1]} しかないため、収まりそうにありません。"
+            "もっと小さいモデルを選んでください。",
+        )
         return
     ways = [
         (config.quantization == "4bit", "the base is held in 4 bits", "もとのモデルを 4 ビットで持ち"),
@@ -111,13 +113,13 @@ def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) ->
     ]
     en, ja = ([way[which] for way in ways if way[0]] for which in (1, 2))
     how = (f"; for that, {' and '.join(en)}", "そのために、" + "、".join(ja) + "ます。") if en else ("", "")
-    yield (f"It takes about {sizes[0]} of {sizes[1]}{how[0]}.",
+    yield Text(f"It takes about {sizes[0]} of {sizes[1]}{how[0]}.",
            f"{sizes[1]} のうち約 {sizes[0]} を使います。{how[1]}")  # fmt: skip
     if not device.gpu and config.precision == "auto":
         yield choose_precision("training", shape.type, shape.parameters, "cpu").reason
     if device.gpu and not device.bf16:
         whole = device.bits(shape, config) == 32
-        yield (
+        yield Text(
             "This GPU has no bfloat16, and this model overflows in float16: it computes in float32."
             if whole else "This GPU has no bfloat16: it computes in float16.",
             "この GPU には bfloat16 がなく、このモデルは float16 では値があふれるので、float32 で計算します。"
@@ -138,31 +140,31 @@ def _pace(size: SizeClass, rows: int) -> tuple[int, int]:
     return 4, MOST_EPOCHS
 
 
-def _reasons(config: TrainConfig, parameters: int, rows: int, tokens: int | None) -> list[tuple[str, str]]:
+def _reasons(config: TrainConfig, parameters: int, rows: int, tokens: int | None) -> list[Text]:
     steps = -(-rows // config.batch_size) * config.epochs
     size = format_parameters(parameters)
     reasons = [
-        (f"Learning rate {config.learning_rate:g}: the smaller the model, the higher; this one has {size} "
+        Text(f"Learning rate {config.learning_rate:g}: the smaller the model, the higher; this one has {size} "
          "parameters.",
          f"学習率 {config.learning_rate:g}: モデルが小さいほど高くします。これは {size} パラメータです。"),
-        (f"{config.epochs} epochs of {config.batch_size} rows a step: about {steps} steps. Under {FEWEST_STEPS} an "
+        Text(f"{config.epochs} epochs of {config.batch_size} rows a step: about {steps} steps. Under {FEWEST_STEPS} an "
          f"adapter has hardly learned, over {MOST_EPOCHS} epochs it repeats its rows.",
          f"{config.epochs} エポック、1 ステップ {config.batch_size} 行で約 {steps} ステップ。"
          f"{FEWEST_STEPS} ステップ未満ではほとんど身につかず、{MOST_EPOCHS} エポックを超えると丸暗記になりがちです。"),
     ]  # fmt: skip
     if rows < 100:
-        reasons.append((
+        reasons.append(Text(
             f"Only {rows} rows: a small rank and few steps, so that they are not learned by heart. Example exchanges "
             "in the persona may do more.",
             f"{rows} 行しかないので、丸暗記を避けてランクとステップを抑えます。"
             "人格に会話例を書くほうが効くこともあります。",
         ))  # fmt: skip
     if tokens is not None and tokens < STYLE_TOKENS:
-        reasons.append((
+        reasons.append(Text(
             f"{tokens:,} tokens of the persona: under about {STYLE_TOKENS:,} the style comes through only in part.",
             f"人格の発言は {tokens:,} トークンです。約 {STYLE_TOKENS:,} より少ないと、口調は一部しか移りません。",
         ))  # fmt: skip
-    reasons.append((
+    reasons.append(Text(
         f"It ends after {config.patience} measures without a better one, and keeps the best.",
         f"検証データの値が {config.patience} 回続けて良くならなければ終わり、最も良いものを残します。",
     ))  # fmt: skip

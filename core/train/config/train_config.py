@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from core.errors import InputError
 from core.models.options import Quantization
+from core.text import Text
 
 Precision = Literal["auto", "bf16", "fp32", "fp16"]
 LossOn = Literal["every_reply", "last_reply"]
@@ -83,7 +84,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         mistakes = [
-            (f"{f.name} = {value!r} ({rule.en})", f"{f.name} = {value!r}（{rule.ja}）")
+            (f"{f.name} = {value!r} ({rule.text.en})", f"{f.name} = {value!r}（{rule.text.ja}）")
             for f in fields(self)
             if (rule := RULES.get(f.name)) and not rule.holds(value := getattr(self, f.name))
         ]
@@ -119,15 +120,14 @@ class FieldRule:
     """What one control accepts, and how that is said."""
 
     holds: Callable[[object], bool]
-    en: str
-    ja: str
+    text: Text
 
 
 def _whole(low: int, high: int) -> FieldRule:
     def holds(value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
-    return FieldRule(holds, f"a whole number from {low} to {high}", f"{low} 以上 {high} 以下の整数")
+    return FieldRule(holds, Text(f"a whole number from {low} to {high}", f"{low} 以上 {high} 以下の整数"))
 
 
 def _number(low: float, high: float, *, above: bool = False) -> FieldRule:
@@ -136,14 +136,16 @@ def _number(low: float, high: float, *, above: bool = False) -> FieldRule:
         return number and (low < value if above else low <= value) and value <= high
 
     en = f"above {low:g}, at most {high:g}" if above else f"from {low:g} to {high:g}"
-    return FieldRule(holds, en, f"{low:g} {'より大きく' if above else '以上'} {high:g} 以下")
+    return FieldRule(holds, Text(en, f"{low:g} {'より大きく' if above else '以上'} {high:g} 以下"))
 
 
 def _one_of(*choices: str) -> FieldRule:
-    return FieldRule(lambda value: value in choices, f"one of {', '.join(choices)}", f"{'、'.join(choices)} のどれか")
+    return FieldRule(
+        lambda value: value in choices, Text(f"one of {', '.join(choices)}", f"{'、'.join(choices)} のどれか")
+    )
 
 
-SWITCH = FieldRule(lambda value: isinstance(value, bool), "true or false", "true か false")
+SWITCH = FieldRule(lambda value: isinstance(value, bool), Text("true or false", "true か false"))
 NOT_SLOWER = _number(1, 100)
 
 RULES = {
@@ -154,8 +156,7 @@ RULES = {
     "dropout": _number(0, 0.9),
     "target": FieldRule(
         lambda value: isinstance(value, str) and bool(re.fullmatch(r"[\w.\-]+( *, *[\w.\-]+)*", value)),
-        "all-linear, or module names with commas between them",
-        "all-linear か、コンマ区切りのモジュール名",
+        Text("all-linear, or module names with commas between them", "all-linear か、コンマ区切りのモジュール名"),
     ),
     "batch_size": _whole(1, 1024),
     "tokens_per_micro_batch": _whole(0, 10_000_000),
@@ -168,7 +169,8 @@ RULES = {
     "dora": SWITCH,
     "max_grad_norm": _number(0, 1000),
     "loraplus_ratio": FieldRule(
-        lambda value: value == 0 or NOT_SLOWER.holds(value), f"0, or {NOT_SLOWER.en}", f"0 か、{NOT_SLOWER.ja}"
+        lambda value: value == 0 or NOT_SLOWER.holds(value),
+        Text(f"0, or {NOT_SLOWER.text.en}", f"0 か、{NOT_SLOWER.text.ja}"),
     ),
     "neftune_alpha": _number(0, 100),
     "scheduler": _one_of(*get_args(Scheduler)),

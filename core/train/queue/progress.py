@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from core.text import Text
 from core.train.events import (
     Done,
     Encoding,
@@ -46,9 +47,9 @@ class Progress:
     """Before preference tuning: (own replies made, all of them)."""
     preference_eval: tuple[PreferenceEval, ...] = ()
     """Of preference tuning, by step; validation ones after the others of a step."""
-    notes: tuple[tuple[str, str], ...] = ()
+    notes: tuple[Text, ...] = ()
     """(English, Japanese), in order, none twice."""
-    error: tuple[str, str] | None = None
+    error: Text | None = None
     """Why it failed, (English, Japanese)."""
     started: Started | None = None
     """Sizes, device and precision of the latest start."""
@@ -89,8 +90,8 @@ class EventFollower:
     _samples: dict[tuple[int, int], Sample] = field(default_factory=dict)
     _answering: tuple[int, int] | None = None
     _preferred: dict[tuple[int, bool], PreferenceEval] = field(default_factory=dict)
-    _notes: dict[tuple[str, str], None] = field(default_factory=dict)
-    _error: tuple[str, str] | None = None
+    _notes: dict[Text, None] = field(default_factory=dict)
+    _error: Text | None = None
     _started: Started | None = None
     _metrics: dict | None = None
     _shown: Progress | None = None
@@ -156,10 +157,10 @@ class EventFollower:
             case PreferenceEval():
                 self._preferred[event.step, event.validation] = event
             case Notice():
-                self._notes[event.en, event.ja] = None
+                self._notes[Text(event.en, event.ja)] = None
             case Saved():
                 self.saved = event.step
             case Done() | Stopped() | Failed():
                 self.ending = ENDINGS[type(event)]
                 self._metrics = event.metrics if isinstance(event, Done) else None
-                self._error = (event.en, event.ja) if isinstance(event, Failed) else None
+                self._error = Text(event.en, event.ja) if isinstance(event, Failed) else None

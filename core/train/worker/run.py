@@ -84,7 +84,7 @@ def run(folder: RunFolder, *, listen: bool = False, processes: int | None = None
         train(folder, stop)
     except Exception as error:  # whatever a library raised: the person gets a sentence, the log the traceback
         log.exception("failed")
-        sentence = (error.en, error.ja) if isinstance(error, AppError) else explain_failure(error, folder.path)
+        sentence = error.text if isinstance(error, AppError) else explain_failure(error, folder.path)
         if not folder.rank:
             free_disk_space(folder)
         append(folder.events, Failed(*sentence))

@@ -90,7 +90,7 @@ class HostGuard:
 
 def refusal(error: NotAllowedError, headers: Headers, method: str, status: int = 403) -> Response:
     """The sentence in the visitor's language: as text for who opens a page, else as Gradio's page expects it."""
-    said = error.text(language_wanted(headers.get("accept-language")))
+    said = error.text.in_language(language_wanted(headers.get("accept-language")))
     if method in READING:
         return PlainTextResponse(said, status)
     return JSONResponse({"detail": said, "error": said}, status)

@@ -5,8 +5,9 @@ from core.logs.parsing.clock import utc, written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("agnai", "Agnai", "Agnai")
+FORMAT = Format("agnai", Text("Agnai", "Agnai"))
 
 
 def claims(top: Top) -> bool:

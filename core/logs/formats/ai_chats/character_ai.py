@@ -7,8 +7,9 @@ from core.logs.parsing.clock import written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("character-ai", "Character.AI", "Character.AI")
+FORMAT = Format("character-ai", Text("Character.AI", "Character.AI"))
 HISTORIES = (("histories.histories.item", "msgs.item"), ("histories.item", "msgs.item"))
 TURNS = ("turns.item", "history.turns.item", "item.candidates")
 

@@ -1,12 +1,13 @@
 """ChatGPT (conversations.json): each conversation is a tree, of which one path was talked."""
 
-from core.logs.log import Format, Hints, Log, LogNote
+from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import utc
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("chatgpt", "ChatGPT (conversations.json)", "ChatGPT（conversations.json）")
+FORMAT = Format("chatgpt", Text("ChatGPT (conversations.json)", "ChatGPT（conversations.json）"))
 SPOKEN = ("text", "multimodal_text", "code", "audio_transcription")
 
 
@@ -76,8 +77,8 @@ def _words(message: Record) -> str:
     return "\n".join(word for word in words if word) or as_text(content.get("text"))
 
 
-def _left_aside(count: int) -> LogNote:
-    return LogNote(
+def _left_aside(count: int) -> Text:
+    return Text(
         f"{count:,} messages on branches that were given up (edited, or answered anew) are left out.",
         f"編集や再生成で続きのない枝にあるメッセージ {count:,} 件は使いません。",
     )

@@ -5,8 +5,9 @@ from core.logs.parsing.clock import written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("claude", "Claude (conversations.json)", "Claude（conversations.json）")
+FORMAT = Format("claude", Text("Claude (conversations.json)", "Claude（conversations.json）"))
 ROLES = {"human": "user", "assistant": "assistant"}
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from core.errors import InputError
-from core.logs.log import Format, Hints, LineCount, Log, LogNote
+from core.logs.log import Format, Hints, LineCount, Log
 from core.logs.parsing.clock import Clock
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("json", "Messages in JSON or JSON Lines", "JSON・JSON Lines のメッセージ")
+FORMAT = Format("json", Text("Messages in JSON or JSON Lines", "JSON・JSON Lines のメッセージ"))
 SENDER = ("sender", "role", "name", "speaker", "from", "author", "user")
 TEXT = ("text", "content", "message", "value", "body")
 TIME = ("time", "timestamp", "date", "datetime", "created_at")
@@ -160,7 +161,7 @@ def _instructed(value: Mapping[str, Value]) -> list[Value] | None:
     return [{"role": role, "content": words} for role, words in (*said, ("user", question), ("assistant", answer))]
 
 
-def _role_notes(messages: Sequence[Message]) -> tuple[LogNote, ...]:
+def _role_notes(messages: Sequence[Message]) -> tuple[Text, ...]:
     """How many conversations of roles have two of one side in a row, or end with the person."""
     sides: dict[int, list[str]] = {}
     for message in messages:
@@ -172,7 +173,7 @@ def _role_notes(messages: Sequence[Message]) -> tuple[LogNote, ...]:
     if not doubled and not open_ended:
         return ()
     return (
-        LogNote(
+        Text(
             f"Of {len(talks):,} conversations {doubled:,} have one side twice in a row and {open_ended:,} end with "
             "the user.",
             f"会話 {len(talks):,} 件のうち、同じ側の発言が続くもの {doubled:,} 件、"

@@ -5,8 +5,9 @@ import html
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_list, as_text
+from core.text import Text
 
-FORMAT = Format("ooba", "text-generation-webui (ooba)", "text-generation-webui（ooba）")
+FORMAT = Format("ooba", Text("text-generation-webui (ooba)", "text-generation-webui（ooba）"))
 PATHS = ("data_visible", "visible", "data", "internal")
 HIDDEN = "<|BEGIN-VISIBLE-CHAT|>"  # stands where the bot spoke first
 

@@ -8,8 +8,9 @@ from core.logs.parsing.clock import utc, written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("sillytavern", "SillyTavern (.jsonl)", "SillyTavern（.jsonl）")
+FORMAT = Format("sillytavern", Text("SillyTavern (.jsonl)", "SillyTavern（.jsonl）"))
 FORMS = ("%B %d, %Y %I:%M%p", "%B %d, %Y %I:%M %p", "%b %d, %Y %I:%M%p")
 OWN_FORM = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2}) ?@ ?(\d{1,2})h ?(\d{1,2})m ?(\d{1,2})s")
 

@@ -7,8 +7,9 @@ from core.logs.parsing.clock import written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, JsonValue, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("discord", "Discord (DiscordChatExporter JSON)", "Discord（DiscordChatExporter の JSON）")
+FORMAT = Format("discord", Text("Discord (DiscordChatExporter JSON)", "Discord（DiscordChatExporter の JSON）"))
 TYPED = ("Default", "Reply", "0", "19")
 SHOWN = ("attachments", "embeds", "forwardedMessage")
 EMOJI = re.compile(r"<a?:(\w+):\d+>")

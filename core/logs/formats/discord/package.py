@@ -4,17 +4,18 @@ import csv
 import io
 from pathlib import PurePosixPath
 
-from core.logs.log import Format, Hints, Log, LogNote
+from core.logs.log import Format, Hints, Log
 from core.logs.parsing.archive import Archive
 from core.logs.parsing.clock import written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.decode import decode
 from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("discord-package", "Discord (data package)", "Discord（データパッケージ）")
+FORMAT = Format("discord-package", Text("Discord (data package)", "Discord（データパッケージ）"))
 OWNER = "me"
-ONE_SIDE = LogNote(
+ONE_SIDE = Text(
     "Discord's package holds only your own messages: nothing shows what they answered.",
     "Discord のデータパッケージには自分の発言しか入っていません。何への返事かはわかりません。",
 )

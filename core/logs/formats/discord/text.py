@@ -10,8 +10,11 @@ from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import split_records
 from core.logs.parsing.stamps import clocks
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("discord-text", "Discord (text of DiscordChatExporter)", "Discord（DiscordChatExporter のテキスト）")
+FORMAT = Format(
+    "discord-text", Text("Discord (text of DiscordChatExporter)", "Discord（DiscordChatExporter のテキスト）")
+)
 HEAD = re.compile(
     r"\[(?P<when>\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},? \d{1,2}[:.]\d{2}(?::\d{2})?(?:[ \u202f]?[AP]M)?)\]"
     r" (?P<name>(?:(?!: ).){1,80}?)(?: \(pinned\))?\s*"

@@ -14,8 +14,9 @@ from core.logs.log import Format, Hints, Log
 from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import EDGE_MARKS, split_records
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("kakaotalk", "KakaoTalk", "カカオトーク")
+FORMAT = Format("kakaotalk", Text("KakaoTalk", "カカオトーク"))
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAY_EN = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _DAY = (

@@ -14,12 +14,13 @@ from functools import partial
 from core.logs.formats.line.banner import DEPTH, is_banner, partner_of
 from core.logs.formats.line.dates import HALVES, DateHeaders, at, looks_like_header, minutes
 from core.logs.formats.line.kinds import EVENT, STICKERS, UNSENT, classify, join_talk
-from core.logs.log import Format, Guess, Hints, Log, LogNote
+from core.logs.log import Format, Guess, Hints, Log
 from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import edges, split_records
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("line-desktop", "LINE (saved on a computer)", "LINE（パソコンで保存）")
+FORMAT = Format("line-desktop", Text("LINE (saved on a computer)", "LINE（パソコンで保存）"))
 HEAD = re.compile(rf"((?:{HALVES})?\s?\d{{1,2}}:\d{{2}}(?:\s?[AaPp]\.?[Mm]\.?|\s?น\.)?)[ \u3000]+(\S.*)", re.DOTALL)
 # Desktop exports write their marks without brackets.
 MARKS = dict.fromkeys(STICKERS, Kind.STICKER) | dict.fromkeys(
@@ -173,7 +174,7 @@ def _names_guess(names: tuple[str, ...], heads: Sequence[_Head | None], guessed:
     firsts = Counter(head.rest.split(" ")[0] for head in heads if head)
     choices = tuple(dict.fromkeys((*names, *(word for word, _ in firsts.most_common(30)))))
     shown, shown_ja = ", ".join(names[:12]), "・".join(names[:12])
-    note = LogNote(
+    note = Text(
         f"Names read: {shown}. This export does not say where a name ends; correct them if they are wrong.",
         f"読み取った名前：{shown_ja}。この形式では名前の区切りが決まらないため、違っていれば直してください。",
     )

@@ -14,11 +14,12 @@ from core.logs.formats.line.banner import DEPTH, SAVED, is_banner, partner_of
 from core.logs.formats.line.dates import HALVES, DateHeaders, looks_like_header, minutes
 from core.logs.formats.line.kinds import EMOJI, SUSPECT, classify
 from core.logs.formats.line.quotes import Blocks, unquoted
-from core.logs.log import Format, Guess, Hints, LineCount, Log, LogNote
+from core.logs.log import Format, Guess, Hints, LineCount, Log
 from core.logs.parsing.decode import EDGE_MARKS, Records, count_lines, split_records
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("line", "LINE (saved on a phone)", "LINE（スマートフォンで保存）")
+FORMAT = Format("line", Text("LINE (saved on a phone)", "LINE（スマートフォンで保存）"))
 HEAD = re.compile(rf"(?:{HALVES})?\s?\d{{1,2}}:\d{{2}}\s?(?:[AaPp]\.?[Mm]\.?|น\.)?\t")
 INVISIBLE = str.maketrans("", "", EDGE_MARKS)
 # Every line is one match: clock, name and text, or any other line.
@@ -239,7 +240,7 @@ def _guesses(headers: DateHeaders) -> tuple[Guess, ...]:
     if headers.order is None:
         return ()
     day_first = headers.order == "dmy"
-    note = LogNote(
+    note = Text(
         f"Dates were read with the {'day' if day_first else 'month'} first; the weekdays agree.",
         f"日付は{'日/月' if day_first else '月/日'}の順で読みました（曜日と一致）。",
     )

@@ -9,8 +9,9 @@ from core.logs.parsing.archive import Archive
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("google-chat", "Google Chat (Takeout)", "Google Chat（Takeout）")
+FORMAT = Format("google-chat", Text("Google Chat (Takeout)", "Google Chat（Takeout）"))
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 CLOCK = r"(?P<hour>\d{1,2})[:時](?P<minute>\d{2})(?:[:分](?P<second>\d{2}))?"
 ENGLISH = re.compile(

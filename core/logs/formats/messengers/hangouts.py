@@ -5,8 +5,9 @@ from core.logs.parsing.clock import utc
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("hangouts", "Google Hangouts", "Google ハングアウト")
+FORMAT = Format("hangouts", Text("Google Hangouts", "Google ハングアウト"))
 LAYOUTS = (("conversations.item", "events.item"), ("conversation_state.item", "conversation_state.event.item"))
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from core.logs.log import Format, Hints, LineCount, Log, LogNote
+from core.logs.log import Format, Hints, LineCount, Log
 from core.logs.parsing.decode import split_records
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("imessage", "iMessage (text of imessage-exporter)", "iMessage（imessage-exporter のテキスト）")
+FORMAT = Format("imessage", Text("iMessage (text of imessage-exporter)", "iMessage（imessage-exporter のテキスト）"))
 HEAD = re.compile(
     r"(?P<indent> *)(?P<when>[A-Z][a-z]{2} \d{2}, \d{4} +\d{1,2}:\d{2}:\d{2} [AP]M)(?P<read> \([^)\n]*\))?"
     r"(?P<notice> \S.*)?\s*"
@@ -129,8 +130,8 @@ def _moment(when: str) -> datetime | None:
         return None
 
 
-def _note(lines: int) -> LogNote:
-    return LogNote(
+def _note(lines: int) -> Text:
+    return Text(
         f"Replies stand twice in this export; {lines} lines of second copies were counted but not read again.",
         f"この形式では返信が 2 か所に出ます。重複した {lines} 行は数えるだけにしました。",
     )

@@ -22,8 +22,9 @@ from core.logs.parsing.json_source import (
     as_text,
 )
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("meta", "Messenger, Instagram (JSON)", "Messenger・Instagram（JSON）")
+FORMAT = Format("meta", Text("Messenger, Instagram (JSON)", "Messenger・Instagram（JSON）"))
 CLASSIC, ENCRYPTED = "messages.item.sender_name", "messages.item.senderName"
 SHOWN = ("photos", "videos", "audio_files", "files", "gifs", "share", "media")
 CALL = re.compile(

@@ -9,8 +9,9 @@ from core.logs.log import Format, Hints, Log
 from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import split_records
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("qq", "QQ", "QQ")
+FORMAT = Format("qq", Text("QQ", "QQ"))
 HEAD = re.compile(
     r"(?P<when>\d{4}-\d{2}-\d{2} \d{1,2}:\d{2}:\d{2}) (?P<name>[^\n]{0,60}?)"
     r"(?:\((?P<number>\d{4,12})\)|<(?P<mail>[^<>\s]{3,60})>)\s*"

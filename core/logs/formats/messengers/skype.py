@@ -8,8 +8,9 @@ from core.logs.parsing.clock import written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("skype", "Skype", "Skype")
+FORMAT = Format("skype", Text("Skype", "Skype"))
 TYPED = ("RichText", "Text")
 SHOWN = ("RichText/Media", "RichText/UriObject", "RichText/Files", "RichText/Contacts", "RichText/Location", "PopCard")
 QUOTE = re.compile(r"<quote\b(?P<about>[^>]*)>.*?</quote>", re.DOTALL)

@@ -11,8 +11,9 @@ from core.logs.parsing.clock import utc
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, JsonValue, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("slack", "Slack", "Slack")
+FORMAT = Format("slack", Text("Slack", "Slack"))
 LISTS = ("channels.json", "groups.json", "dms.json", "mpims.json")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 TYPED = ("", "me_message", "file_share", "thread_broadcast", "reply_broadcast")

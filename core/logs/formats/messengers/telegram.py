@@ -20,8 +20,9 @@ from core.logs.parsing.json_source import (
     as_text,
 )
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("telegram", "Telegram (JSON)", "Telegram（JSON）")
+FORMAT = Format("telegram", Text("Telegram (JSON)", "Telegram（JSON）"))
 TALK = "messages.item."
 STICKERS = ("sticker",)
 MEDIA = ("photo", "file", "media_type", "location_information", "contact_information", "poll", "game_title")

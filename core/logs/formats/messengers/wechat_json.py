@@ -5,8 +5,9 @@ from core.logs.parsing.clock import utc
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Top, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("wechat-json", "WeChat (WeFlow, echotrace)", "WeChat（WeFlow・echotrace）")
+FORMAT = Format("wechat-json", Text("WeChat (WeFlow, echotrace)", "WeChat（WeFlow・echotrace）"))
 KINDS = (
     (("文本", "引用", "回复"), Kind.TEXT),
     (("表情",), Kind.STICKER),

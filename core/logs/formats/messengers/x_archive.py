@@ -9,8 +9,9 @@ from core.logs.parsing.clock import written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
-FORMAT = Format("x", "X (Twitter) direct messages", "X（Twitter）のダイレクトメッセージ")
+FORMAT = Format("x", Text("X (Twitter) direct messages", "X（Twitter）のダイレクトメッセージ"))
 MESSAGE = "item.dmConversation.messages.item.messageCreate"
 FILES = ("direct-messages.js", "direct-messages-group.js", "direct-messages*-part*.js")
 SHORT = re.compile(r"\s*https://t\.co/\w+\s*$")

@@ -13,14 +13,15 @@ from datetime import date
 from functools import partial
 
 from core.logs.formats.plain.forms import BRACKETS, FEW_NAMES, DialogueForm, Head, depth, form_of, heads_of
-from core.logs.log import Format, Guess, Hints, Log, LogNote
+from core.logs.log import Format, Guess, Hints, Log
 from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import Records, edges, split_records
 from core.logs.parsing.stamps import Clocks, clocks
 from core.logs.parsing.wrapping import Wrapping, wrapping
 from core.messages import Message
+from core.text import Text
 
-FORMAT = Format("plain", "Plain text (Name: words)", "テキスト（名前: 本文）")
+FORMAT = Format("plain", Text("Plain text (Name: words)", "テキスト（名前: 本文）"))
 START = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG")
 END = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG")
 PERSONS = re.compile(r"\s*(?:PERSONS OF THE DIALOGUE|DRAMATIS PERSON[AÆ]E?|登場人物)\b")
@@ -186,9 +187,9 @@ def _choices(names: tuple[str, ...], heads: dict[int, Head]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*names, *others[:MOST_CHOICES])))
 
 
-def _note(names: tuple[str, ...]) -> LogNote:
+def _note(names: tuple[str, ...]) -> Text:
     shown, shown_ja = ", ".join(names[:FEW_NAMES]), "・".join(names[:FEW_NAMES])
-    return LogNote(
+    return Text(
         f"Taken for names: {shown}. Correct them if one is no person.",
         f"名前とみなしたもの：{shown_ja}。人でないものがあれば直してください。",
     )

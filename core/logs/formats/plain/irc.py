@@ -10,8 +10,9 @@ from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import split_records
 from core.logs.parsing.stamps import STAMP, clocks
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("irc", "IRC (<nick> words)", "IRC（<ニックネーム> 本文）")
+FORMAT = Format("irc", Text("IRC (<nick> words)", "IRC（<ニックネーム> 本文）"))
 _WHEN = rf"(?:\[?(?P<when>{STAMP}|[A-Z][a-z]{{2}} \d\d \d\d:\d\d:\d\d)\]?[ \t]+)?"
 _NICK = r"[@+%&~ ]?(?P<nick>[^<>\s/@][^<>\n/]{0,39}?)"
 SAID = re.compile(rf"{_WHEN}<{_NICK}>[ \t](?P<words>.*)")

@@ -10,8 +10,9 @@ from core.logs.log import Format, Hints, LineCount, Log
 from core.logs.parsing.decode import split_records
 from core.logs.parsing.quotes import linked
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("sigtop", "Signal (text of sigtop)", "Signal（sigtop のテキスト）")
+FORMAT = Format("sigtop", Text("Signal (text of sigtop)", "Signal（sigtop のテキスト）"))
 FROM = re.compile(r"From: (?P<name>.+?)(?: \(\+?[\d\s()-]+\))?\s*")
 FIELD = re.compile(
     r"(?P<name>From|Type|Sent|Received|Edited|Attachment|Reaction|Quote|Version|Expires): ?(?P<value>.*)"

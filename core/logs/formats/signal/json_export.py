@@ -5,11 +5,11 @@ from core.logs.parsing.clock import utc, written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
+from core.text import Text
 
 FORMAT = Format(
     "signal",
-    "Signal (JSON of sigtop, signal-export, signal-cli)",
-    "Signal（sigtop・signal-export・signal-cli の JSON）",
+    Text("Signal (JSON of sigtop, signal-export, signal-cli)", "Signal（sigtop・signal-export・signal-cli の JSON）"),
 )
 OWNER = "Me"
 SILENT = ("receiptMessage", "typingMessage")

@@ -10,8 +10,9 @@ from core.logs.parsing.decode import split_records
 from core.logs.parsing.quotes import linked
 from core.logs.parsing.stamps import clocks
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("signal-text", "Signal (text, one message a line)", "Signal（1 行 1 件のテキスト）")
+FORMAT = Format("signal-text", Text("Signal (text, one message a line)", "Signal（1 行 1 件のテキスト）"))
 BRACKET = re.compile(
     r"\[(?P<when>\d{4}-\d\d-\d\d(?:, \d\d:\d\d| \d\d:\d\d:\d\d))\] (?P<name>[^:\n]{1,60}): ?(?P<words>.*)", re.DOTALL
 )

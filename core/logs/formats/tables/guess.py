@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.logs.formats.tables.table import DELIMITERS, Table, TableRow, parse_table, unique
-from core.logs.log import Format, Guess, Hints, LineCount, Log, LogNote
+from core.logs.log import Format, Guess, Hints, LineCount, Log
 from core.logs.parsing.stamps import DATE, clocks
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("csv", "Table (CSV)", "表（CSV）")
+FORMAT = Format("csv", Text("Table (CSV)", "表（CSV）"))
 FIELDS = ("sender", "text", "time")
 # Names of columns, the surest first. Compared without case, spaces, _ and -.
 NAMES = {
@@ -209,7 +210,7 @@ def _cell(row: TableRow, place: int) -> str:
 
 def _guess(chosen: tuple[str, str, str], names: tuple[str, ...], certain: bool) -> Guess:
     sender, text, time = (name or "–" for name in chosen)
-    note = LogNote(
+    note = Text(
         f"Columns read: sender “{sender}”, text “{text}”, time “{time}”. Correct them if they are wrong.",
         f"読み取った列：送信者「{sender}」・本文「{text}」・日時「{time}」。違っていれば直してください。",
     )

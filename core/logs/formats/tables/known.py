@@ -13,6 +13,7 @@ from core.logs.log import Format, Hints, LineCount, Log
 from core.logs.parsing.decode import edges
 from core.logs.parsing.stamps import clocks
 from core.messages import Kind, Message
+from core.text import Text
 
 Cells = dict[str, str]
 
@@ -120,19 +121,19 @@ def _wechat_replies(messages: list[Message]) -> list[Message]:
 
 
 KAKAOTALK_MAC = KnownTable(
-    Format("kakaotalk-mac", "KakaoTalk (CSV of a Mac)", "カカオトーク（Mac の CSV）"),
+    Format("kakaotalk-mac", Text("KakaoTalk (CSV of a Mac)", "カカオトーク（Mac の CSV）")),
     ("date", "user", "message"),
     _kakaotalk,
     "date",
 )
 DISCORD = KnownTable(
-    Format("discord-csv", "Discord (CSV of DiscordChatExporter)", "Discord（DiscordChatExporter の CSV）"),
+    Format("discord-csv", Text("Discord (CSV of DiscordChatExporter)", "Discord（DiscordChatExporter の CSV）")),
     ("authorid", "author", "date", "content"),
     _discord,
     "date",
 )
 WECHAT = KnownTable(
-    Format("wechat", "WeChat (CSV of WeClone)", "WeChat（WeClone の CSV）"),
+    Format("wechat", Text("WeChat (CSV of WeClone)", "WeChat（WeClone の CSV）")),
     ("type_name", "is_sender", "msg", "createtime"),
     _wechat,
     "createtime",

@@ -19,8 +19,9 @@ from core.logs.parsing.collect import Collector
 from core.logs.parsing.decode import edges, split_records
 from core.logs.parsing.presumed import presume
 from core.messages import Kind, Message
+from core.text import Text
 
-FORMAT = Format("whatsapp", "WhatsApp", "WhatsApp")
+FORMAT = Format("whatsapp", Text("WhatsApp", "WhatsApp"))
 OPENERS = {"„": "“”", "“": "”", "«": "»", "»": "«", "「": "」", "『": "』", "‹": "›", "《": "》", '"': '"'}
 QUOTES = frozenset("".join(OPENERS) + "”」』›》")
 SENDER = re.compile(r"(?P<name>[^:\n]{1,80}):(?: |(?=[\u200e\u200f])|(?=\.?$))(?P<body>.*)", re.DOTALL)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from itertools import pairwise
 
-from core.logs.log import DateOrder, Guess, LogNote
+from core.logs.log import DateOrder, Guess
 from core.logs.parsing.calendar import NOON, gregorian, is_afternoon
+from core.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +90,5 @@ def _guess(order: DateOrder, certain: bool) -> Guess:
     first, first_ja = ("day", "日/月") if order == "dmy" else ("month", "月/日")
     sure = "" if certain else " The file itself does not settle it; change it if the dates look wrong."
     sure_ja = "" if certain else "ファイルからは決まらないため、日付が違って見えるときは変えてください。"
-    note = LogNote(f"Dates were read with the {first} first.{sure}", f"日付は{first_ja}の順で読みました。{sure_ja}")
+    note = Text(f"Dates were read with the {first} first.{sure}", f"日付は{first_ja}の順で読みました。{sure_ja}")
     return Guess("date_order", (order,), ("dmy", "mdy"), certain, note)
