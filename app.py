@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
@@ -65,6 +66,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--share", action="store_true", help="open a public link through Gradio's tunnel; needs --auth")
     parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for this name and password")
     parser.add_argument("--public-without-auth", action="store_true", help="allow --share without --auth")
+    parser.add_argument(
+        "--unlock-model", action="store_true", help="let visitors load another model, which then serves everybody"
+    )
+    parser.add_argument(
+        "--trust-remote-code", action="store_true",
+        help="offer, on your own machine, to run the program code that some models bring: it can do whatever you can",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     if options.auth and not all(options.auth.partition(":")[::2]):
         parser.error("--auth takes a name and a password with a colon between them: --auth me:secret")
@@ -74,6 +82,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
             "or --public-without-auth if that is what you want."
         )
     return options
+
+
+def told(settings: Settings, options: argparse.Namespace) -> Settings:
+    """The settings with what the command line says in their place."""
+    lock = False if options.unlock_model else settings.lock_model
+    return replace(settings, lock_model=lock, remote_code=options.trust_remote_code)
 
 
 def is_loopback(host: str) -> bool:
@@ -102,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page; the model is loaded behind it."""
     options = parse(arguments)
     try:
-        settings = Settings.from_env()
+        settings = told(Settings.from_env(), options)
     except InputError as error:
         sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home, settings.trusted_proxies)

@@ -35,8 +35,11 @@ class Settings:
     """Everything the app writes: owners' things, jobs, the upload cache."""
     model: str | None = None
     """Hub id or folder of the model to start with; None is the embedded one."""
-    lock_model: bool = False
-    """Visitors talk with the model the server started with; none can load another for everybody."""
+    lock_model: bool | None = None
+    """Visitors talk with the model the server started with; none can load another for everybody. None: where others
+    than the person at this machine come."""
+    remote_code: bool = False
+    """The person at this machine may tick that a model's own code is run; said on the command line alone."""
     on_space: bool = False
     """Running on Hugging Face Spaces: identity comes from OAuth, never from the server's token."""
     oauth: bool = False
@@ -70,7 +73,7 @@ class Settings:
         return cls(
             home=home_of(env),
             model=env.get("OMOKAGE_MODEL") or None,
-            lock_model=env.get("OMOKAGE_LOCK_MODEL", "").lower() in ("1", "true", "yes", "on"),
+            lock_model=_switch(env, "OMOKAGE_LOCK_MODEL"),
             on_space=on_space,
             oauth=on_space and bool(env.get("OAUTH_CLIENT_ID")),
             ephemeral=on_space and not _bucket_kept(),
@@ -88,6 +91,7 @@ class Settings:
 
 
 BUCKET = Path("/data")
+ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 def home_of(env: Mapping[str, str]) -> Path:
@@ -109,6 +113,14 @@ def _list(env: Mapping[str, str], name: str, *more: str) -> tuple[str, ...]:
 def _words(text: str) -> tuple[str, ...]:
     """What is written between commas; "none" is nothing."""
     return tuple(word for part in text.split(",") if (word := part.strip()) not in ("", "none"))
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool | None:
+    """On or off; None where nothing is said. Raises InputError for anything else."""
+    given = env.get(name, "").strip().lower()
+    if given in ("", *ON, *OFF):
+        return given in ON if given else None
+    raise InputError(f"{name} is “{given}”; it has to be 1 or 0.", f"{name} が「{given}」です。1 か 0 にしてください。")
 
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:

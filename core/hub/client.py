@@ -48,6 +48,22 @@ def login_token() -> str | None:
     return get_token()
 
 
+def check_open(repo: str, *, endpoint: str | None = None) -> None:
+    """Whether the Hub gives the model `repo` to everybody: asked without any token, and never answered from a cache.
+
+    Raises HubError where it does not, or where it cannot be asked.
+    """
+    with hub_errors(repo):
+        info = api_for(False, endpoint).model_info(repo)
+    if info.gated:
+        raise HubError(
+            f"{repo} asks everybody to accept its terms, so a server that others use, too, cannot fetch it for you. "
+            "Run Omokage on your own machine to use it.",
+            f"{repo} は一人ひとりの利用条件への同意が必要なため、ほかの人も使うサーバーでは読み込めません。"
+            "手元で Omokage を動かして使ってください。",
+        )
+
+
 def licence_of(base: str, token: str, *, endpoint: str | None = None) -> str | None:
     """The licence that the card of the model `base` names; None where there is none, or the Hub does not tell."""
     try:

@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from core.errors import HubError, ModelError
+from core.hub.client import login_token
+from core.hub.errors import hub_errors
 from core.models import model_errors
 from core.models.options import NO_REMOTE_CODE, Trust
 from core.models.weights import PICKLES
@@ -24,10 +26,13 @@ WEIGHTS = ("model*.safetensors", "*.safetensors")
 FOLDERS = "*/*"
 
 
-def download(repo: str, report: Callable[[float | None], None], trust: Trust = NO_REMOTE_CODE) -> Path:
+def download(
+    repo: str, report: Callable[[float | None], None], trust: Trust = NO_REMOTE_CODE, *, own_token: bool = True
+) -> Path:
     """Fetch what is needed to run `repo` into the Hub's cache and return its folder.
 
-    Weights in .bin files, and the repository's own code, only where `trust` says so.
+    `own_token`: for the person at this machine, with the token that `hf auth login` left here. Weights in .bin
+    files, and the repository's own code, only where `trust` says so.
 
     `report(fraction)` is called as bytes arrive; what it raises ends the download. Files that are
     already there are not fetched again; all of them there, the Hub need not be reached. Raises HubError
@@ -35,7 +40,7 @@ def download(repo: str, report: Callable[[float | None], None], trust: Trust = N
     """
     report(None)
     try:
-        return _fetch(repo, report, trust)
+        return _fetch(repo, report, trust, (login_token() if own_token else None) or False)
     except HubError as error:
         folder = _in_cache(repo, trust) if _out_of_reach(error) else None
         if folder is None:
@@ -44,13 +49,9 @@ def download(repo: str, report: Callable[[float | None], None], trust: Trust = N
         return folder
 
 
-def _fetch(repo: str, report: Callable[[float | None], None], trust: Trust) -> Path:
+def _fetch(repo: str, report: Callable[[float | None], None], trust: Trust, token: str | Literal[False]) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
-    from core.hub.client import login_token
-    from core.hub.errors import hub_errors
-
-    token = login_token() or False
     with hub_errors(repo):
         files = [sibling.rfilename for sibling in HfApi().model_info(repo, token=token).siblings or ()]
         texts = [*TEXTS, "*.py"] if trust.code else TEXTS

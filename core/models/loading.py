@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from core.catalogue.bundled import FOLDER
 from core.catalogue.bundled import NAME as EMBEDDED
 from core.errors import AppError, ModelError
+from core.hub.client import check_open
 from core.models import model_errors
 from core.models.fingerprint import fingerprint
 from core.models.options import DEFAULT_LOAD, LoadOptions, Quantization
@@ -92,7 +93,9 @@ class ModelStore:
     locked: bool = False
     """Whether the default is the only model there is."""
     local_folders: bool = True
-    """Whether visitors may name folders of this machine."""
+    """Only the person at this machine asks: folders may be named, and the machine's own Hub token is used."""
+    remote_code: bool = False
+    """Whether that person may allow a model's own code; decided when the server starts, never by a request."""
     _status: ModelStatus = field(default_factory=ModelStatus)
     _loaded: LoadedModel | None = None
     _cancel: threading.Event = field(default_factory=threading.Event)
@@ -131,8 +134,11 @@ class ModelStore:
             raise model_errors.locked()
         if options.trust and not self.local_folders:
             raise model_errors.no_trust_here()
+        if options.trust.code and not self.remote_code:
+            raise model_errors.no_code_here()
         wanted = (name or "").strip() or self.default or EMBEDDED
-        order = _LoadRequest(wanted, self._check(wanted, chosen=chosen), options)
+        folder = self._check(wanted, chosen=chosen)
+        order = _LoadRequest(wanted, folder, options, own=self.local_folders or wanted in (self.default, EMBEDDED))
         with self._lock:
             if self._busy and not self._busy.done():
                 raise model_errors.still_loading(self._status.name)
@@ -150,6 +156,22 @@ class ModelStore:
         if self._busy:
             self._busy.result(seconds)
         return self._status
+
+    def check_visitor_may_use(self, base: str) -> None:
+        """Raises AppError unless `base`, a Hub id or folder that a visitor brings up, may be read for them here.
+
+        Where strangers come that is this server's own model, the embedded one, and, if the model is not locked,
+        what the Hub gives to everybody: never what only this machine's token, disk or cache has.
+        """
+        loaded = self._loaded
+        known = {EMBEDDED, str(FOLDER), self.default} | ({loaded.name, str(loaded.folder)} if loaded else set())
+        if self.local_folders or base in known:
+            return
+        if self.locked:
+            raise model_errors.locked()
+        if not HUB_ID.fullmatch(base) or Path(base).is_dir():
+            raise model_errors.neither_id_nor_folder(base)
+        check_open(base)
 
     def _check(self, wanted: str, *, chosen: bool) -> Path | None:
         """The folder that `wanted` names, or None for a Hub id and the embedded model. Raises InputError."""
@@ -208,7 +230,9 @@ class ModelStore:
         if order.folder is None:
             if order.wanted == EMBEDDED:
                 return FOLDER
-            return download(order.wanted, self._report("downloading", order), order.options.trust)
+            if not order.own:
+                check_open(order.wanted)
+            return download(order.wanted, self._report("downloading", order), order.options.trust, own_token=order.own)
         if not (order.folder / "config.json").is_file():
             raise model_errors.no_config(order.wanted)
         return order.folder
@@ -253,6 +277,8 @@ class _LoadRequest:
     wanted: str
     folder: Path | None
     options: LoadOptions
+    own: bool = True
+    """Whether it may be had with this machine's token and from its cache: not what a stranger named."""
     cancel: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -20,8 +20,20 @@ def neither_id_nor_folder(wanted: str) -> InputError:
 def locked() -> NotAllowedError:
     """The server keeps its one model."""
     return NotAllowedError(
-        "On this server the model cannot be changed. Run Omokage on your own machine to use another.",
-        "このサーバーではモデルを変えられません。別のモデルは、手元で Omokage を動かして使ってください。",
+        "Everybody on this server talks with one model, so visitors cannot change it. Run Omokage on your own machine "
+        "to use another, or ask who runs this server to set OMOKAGE_LOCK_MODEL=0.",
+        "このサーバーのモデルは全員で使うひとつだけなので、訪れた人は変えられません。別のモデルは手元で Omokage を"
+        "動かして使うか、サーバーを動かしている人に OMOKAGE_LOCK_MODEL=0 の設定を頼んでください。",
+    )
+
+
+def no_code_here() -> NotAllowedError:
+    """A request alone cannot allow a repository's own code."""
+    return NotAllowedError(
+        "A model's own code can do anything on this machine, so a click is not enough to run it. If you trust it, "
+        "start the app with --trust-remote-code and load it again, or choose another model.",
+        "モデル独自のコードはこのマシンで何でもできるため、画面の操作だけでは実行しません。信頼できるなら、"
+        "--trust-remote-code を付けて起動し直してから読み込むか、別のモデルを選んでください。",
     )
 
 
@@ -93,8 +105,14 @@ def cannot_load(name: str, error: Exception, folder: Path | None = None, trust: 
     reason = _first_line(error)
     if folder and _needs_code(folder):
         if not en and not trust.code:
-            en = "If you trust it, tick “Run the model's own code” and load it again, or choose another model."
-            ja = "信頼できるなら「モデル独自のコードを実行する」にチェックを入れるか、別のモデルを選んでください。"
+            en = (
+                "If you trust it, start the app with --trust-remote-code, tick “Run the model's own code” and load it "
+                "again, or choose another model."
+            )
+            ja = (
+                "信頼できるなら、--trust-remote-code を付けて起動し「モデル独自のコードを実行する」にチェックを"
+                "入れて読み込むか、別のモデルを選んでください。"
+            )
         return ModelError(
             f"“{name}” works only with program code of its own, often written for an older transformers. "
             f"{en or 'Choose another model.'} ({reason})",

@@ -158,25 +158,33 @@ def _bit_choices(prospect: ModelRequirements | None, language: str) -> gr.Radio:
 def build(services: Services, shared: Shared) -> tuple[gr.Button, gr.Button]:
     """The fold below the model; returns its buttons (load, cancel), which follow the model's state."""
     handlers = ChoiceHandlers(services)
-    with gr.Accordion(t_client("model.other"), open=False, visible=not services.models.locked, elem_id="model-other"):
-        few = gr.Radio(choices=[], label=t_client("model.few"), elem_id="model-few", elem_classes="choices")
-        every = gr.Dropdown(choices=[], value=None, label=t_client("model.every"), elem_id="model-every")
-        name = gr.Textbox(label=t_client("model.name"), placeholder="Qwen/Qwen3-0.6B", elem_id="model-name",
-                          info=t_client("model.name_info"), max_lines=1)  # fmt: skip
-        about = gr.HTML(padding=False, elem_id="model-about")
-        held = {"label": t_client("model.weights"), "info": t_client("model.weights_info")}
-        bits = gr.Radio(choices=list(QUANTIZATIONS.values()), value="none", visible=False, elem_id="model-bits", **held)
-        trusted = services.models.local_folders  # where strangers come, nobody may tick these
-        with gr.Accordion(t_client("model.trust"), open=False, visible=trusted, elem_id="model-trust"):
-            pickles, code = (
-                gr.Checkbox(
-                    label=t_client(f"model.{what}"), info=t_client(f"model.{what}_info"), elem_id=f"model-{what}"
-                )
-                for what in ("pickles", "code")
+    store = services.models
+    with gr.Accordion(t_client("model.other"), open=False, elem_id="model-other"):
+        if store.locked:
+            where = "model.locked_space" if services.settings.on_space else "model.locked"
+            gr.Markdown(t_client(where), elem_classes="muted", elem_id="model-locked")
+        with gr.Column(visible=not store.locked, elem_classes="bare"):
+            few = gr.Radio(choices=[], label=t_client("model.few"), elem_id="model-few", elem_classes="choices")
+            every = gr.Dropdown(choices=[], value=None, label=t_client("model.every"), elem_id="model-every")
+            name = gr.Textbox(label=t_client("model.name"), placeholder="Qwen/Qwen3-0.6B", elem_id="model-name",
+                              info=t_client("model.name_info"), max_lines=1)  # fmt: skip
+            about = gr.HTML(padding=False, elem_id="model-about")
+            held = {"label": t_client("model.weights"), "info": t_client("model.weights_info")}
+            bits = gr.Radio(
+                choices=list(QUANTIZATIONS.values()), value="none", visible=False, elem_id="model-bits", **held
             )
-        with gr.Row():
-            load = gr.Button(t_client("model.load"), size="sm", variant="primary", elem_id="model-load")
-            cancel = gr.Button(t_client("model.cancel"), size="sm", visible=False, elem_id="model-cancel")
+            # Where strangers come, nobody may tick these; a model's code takes an option of the command line, too.
+            with gr.Accordion(t_client("model.trust"), open=False, visible=store.local_folders, elem_id="model-trust"):
+                pickles, code = (
+                    gr.Checkbox(
+                        label=t_client(f"model.{what}"), info=t_client(f"model.{what}_info"),
+                        visible=what == "pickles" or store.remote_code, elem_id=f"model-{what}",
+                    )
+                    for what in ("pickles", "code")
+                )  # fmt: skip
+            with gr.Row():
+                load = gr.Button(t_client("model.load"), size="sm", variant="primary", elem_id="model-load")
+                cancel = gr.Button(t_client("model.cancel"), size="sm", visible=False, elem_id="model-cancel")
     shown = [about, bits]
     shared.arrived.then(handlers.fill, shared.key, [few, every], **EVENT)
     few.input(lambda chosen: (chosen, None), few, [name, every], queue=False, **EVENT)

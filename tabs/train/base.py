@@ -38,12 +38,13 @@ def find_base(services: Services, typed: str) -> BaseModel:
     """The model that `typed` names; "" is the loaded one.
 
     Raises ModelError while no model is loaded, InputError for what is neither a Hub id nor a model's
-    folder; where strangers may reach the server, folders are refused.
+    folder; where strangers may reach the server, also what `check_visitor_may_use` does.
     """
     wanted = (typed or "").strip()
     models = services.models
     if not wanted or wanted == models.status.name:
         return base_of(models.current(), models.status.parameters or None)
+    models.check_visitor_may_use(wanted)
     if wanted == EMBEDDED:
         return BaseModel(EMBEDDED, str(FOLDER), None, LARGEST_WINDOW)
     folder = Path(wanted).expanduser()

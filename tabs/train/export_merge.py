@@ -71,6 +71,8 @@ class ExportMergeHandlers:
     ) -> Iterator[str]:
         """Make a new adapter of the shelf: how it goes."""
         parts = [self.services.adapters.get(visitor.owner, one) for one in which or ()]
+        for part in parts:
+            self.services.models.check_visitor_may_use(part.base)
         mixture = Mixture(weights_of(weights, len(parts)), method, float(density or 0))
         wanted = (name or "").strip() or "-".join(part.name for part in parts)[:64] or "mix"
         free = self.services.workspace.free_name(visitor.owner, "adapters", wanted)

@@ -59,15 +59,18 @@ class Services:
 
 
 def make_services(settings: Settings, *, public: bool = False) -> Services:
-    """`public`: strangers may reach this server, so folders of the machine stay out of the model picker."""
+    """`public`: strangers may reach this server, so its folders and its Hub token are not for whoever asks."""
     workspace = Workspace(settings.home)
-    local_folders = not (public or settings.on_space)
-    models = ModelStore(settings.model, locked=settings.lock_model, local_folders=local_folders)
+    public = public or settings.on_space
+    locked = public if settings.lock_model is None else settings.lock_model
+    models = ModelStore(
+        settings.model, locked=locked, local_folders=not public, remote_code=settings.remote_code and not public
+    )
     personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
     memory = Memory(workspace, partial(generate, models))
     return Services(
         settings=settings,
-        public=public or settings.on_space,
+        public=public,
         workspace=workspace,
         owners=Owners(settings.on_space, lambda token: whoami(token=token)),
         models=models,
@@ -82,7 +85,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
             conversations,
             memory,
             RateLimiter(settings.max_message, settings.replies_per_minute),
-            RemoteModels(settings.remote_servers, public or settings.on_space),
+            RemoteModels(settings.remote_servers, public),
         ),
         memory=memory,
         datasets=DataSets(workspace),

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from core.data.io.store import INFO, DataSetInfo
 from core.files import write_json
-from core.models.loading import LoadedModel, ModelStatus
+from core.models.loading import LoadedModel, ModelStatus, ModelStore
 from core.settings import Settings
 from core.train.queue.jobs import Jobs
 from tabs.ui.services import Services, make_services
@@ -40,6 +40,9 @@ class Models:
 
     def start(self, name: str) -> None:
         self.started.append(name)
+
+    def check_visitor_may_use(self, base: str) -> None:
+        ModelStore(local_folders=self.local_folders).check_visitor_may_use(base)
 
 
 def visit(language: str = "ja") -> SimpleNamespace:

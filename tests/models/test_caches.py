@@ -100,7 +100,7 @@ def test_so_it_does_where_tokens_are_guessed_ahead_and_in_a_cache_of_fixed_size(
 @pytest.mark.parametrize("outer", caches.NAMES)
 def test_so_does_a_model_whose_own_code_knows_one_name_only(outer: str, prepared: str, tmp_path: Path) -> None:
     folder = with_own_code(tmp_path / "old", outer, CODE + (PREPARE if prepared == "by itself" else ""))
-    store = ModelStore(str(folder))
+    store = ModelStore(str(folder), remote_code=True)
     store.start(str(folder), LoadOptions(trust=Trust(code=True)))
     assert store.wait(60).error is None
     loaded = store.current()

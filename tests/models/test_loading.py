@@ -92,16 +92,16 @@ def test_strangers_may_not_name_folders(base: Path, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(base.parent.parent)
     as_if_an_id = f"{base.parent.name}/base"
 
-    def asked(repo: str, report: object, trust: object) -> Path:
+    def asked(repo: str) -> None:
         raise HubError(f"{repo} was asked for", "")
 
-    monkeypatch.setattr("core.models.download.download", asked)
+    monkeypatch.setattr("core.models.loading.check_open", asked)
     assert load(store, as_if_an_id).error.en == f"{as_if_an_id} was asked for"
 
 
 def test_a_locked_model_stays(tmp_path: Path) -> None:
     store = ModelStore(locked=True)
-    with pytest.raises(NotAllowedError, match="cannot be changed"):
+    with pytest.raises(NotAllowedError, match="cannot change it"):
         store.start("Qwen/Qwen3-0.6B")
     assert store.status == ModelStatus()
     store.start()

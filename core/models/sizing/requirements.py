@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, entry_of, suggested
+from core.hub.client import check_open
 from core.models.model_errors import cannot_load
 from core.models.options import Quantization
 from core.models.sizing.dims import ModelDims
@@ -83,6 +84,8 @@ def suggestions(machine: Machine) -> tuple[CatalogueEntry, ...]:
 def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
     """What is known of `name`, a Hub id or a folder; from the Hub its small text files alone are fetched.
 
+    Without `local_folders` a stranger asks, who is told of what the Hub shows everybody.
+
     Raises InputError for what is neither, and ModelError or HubError where its configuration cannot be had.
     """
     if entry := entry_of(name):
@@ -98,7 +101,9 @@ def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
     if not (local_folders and folder.is_dir()):
         if not HUB_ID.fullmatch(name):
             raise neither_id_nor_folder(name)
-        folder = from_hub(name)
+        if not local_folders:
+            check_open(name)
+        folder = from_hub(name, own_token=local_folders)
     if not (folder / "config.json").is_file():
         raise no_config(name)
     try:

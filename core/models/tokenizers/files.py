@@ -87,8 +87,11 @@ def find_files(base: str | Path, revision: str | None = None) -> TokenizerFiles:
         ) from error
 
 
-def from_hub(repo: str, revision: str | None = None, *, cached: bool = False) -> Path:
-    """The folder of `repo` in the Hub's cache, with its text files; `cached`: as it is, if it is there at all."""
+def from_hub(repo: str, revision: str | None = None, *, cached: bool = False, own_token: bool = True) -> Path:
+    """The folder of `repo` in the Hub's cache, with its text files; `cached`: as it is, if it is there at all.
+
+    `own_token`: for the person at this machine, with the token that `hf auth login` left here.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -103,7 +106,8 @@ def from_hub(repo: str, revision: str | None = None, *, cached: bool = False) ->
         except LocalEntryNotFoundError:
             pass
     with hub_errors(repo):
-        return Path(snapshot_download(repo, token=login_token() or False, max_workers=4, **wanted))
+        token = (login_token() if own_token else None) or False
+        return Path(snapshot_download(repo, token=token, max_workers=4, **wanted))
 
 
 def settings(files: TokenizerFiles, raw: "SentencePieceProcessor") -> TokenizerSettings:
