@@ -135,7 +135,7 @@ def parse_json_lines(data: bytes) -> Iterator[dict]:
     for line in data.splitlines():
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             yield value

@@ -2,6 +2,8 @@
 
 home/
   owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ memory/
+                 downloads/    made to be fetched, and gone within the hour
+                 damaged/      what could not be read and was set aside
   jobs/<job>/            training runs of all owners; meta.json names the owner
   models/                the embedded model, built on first start
   cache/                 Gradio's upload cache, emptied as soon as a handler has the file
@@ -17,7 +19,8 @@ from pathlib import Path
 from core.errors import InputError
 from core.files import MAX_NAME_BYTES, check_name, disk_errors
 
-SHELVES = ("personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory")
+OWNER = re.compile(r"[a-z]+-[\w.\-]{1,96}")
+SHELVES = ("personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory", "downloads", "damaged")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Workspace:
 
     def shelf(self, owner: str, shelf: str) -> Path:
         """The folder of one kind of an owner's things; `shelf` is one of SHELVES."""
-        if not re.fullmatch(r"[a-z]+-[\w.\-]{1,96}", owner) or shelf not in SHELVES:
+        if not OWNER.fullmatch(owner) or shelf not in SHELVES:
             raise ValueError(f"no such shelf: {owner!r}/{shelf!r}")
         return self._made(self.home / "owners" / owner / shelf)
 
@@ -75,6 +78,17 @@ class Workspace:
         if source.parent != cache.resolve() and not any(source.parent.iterdir()):
             source.parent.rmdir()
         return target
+
+    def owner_folder(self, owner: str) -> Path:
+        """All that an owner has, but for training runs; there may be nothing."""
+        if not OWNER.fullmatch(owner):
+            raise ValueError(f"no such owner: {owner!r}")
+        return self.home / "owners" / owner
+
+    def owners(self) -> list[str]:
+        """Everybody who has anything here."""
+        folder = self.home / "owners"
+        return sorted(path.name for path in folder.iterdir() if OWNER.fullmatch(path.name)) if folder.is_dir() else []
 
     def jobs(self) -> Path:
         return self._made(self.home / "jobs")

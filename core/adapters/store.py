@@ -1,6 +1,5 @@
 """LoRA adapters on disk: a folder each, with the prompt config they were trained on."""
 
-import logging
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from pathlib import Path
 from core.errors import AppError, InputError, ModelError
 from core.files import disk_errors, new_folder, read_json, remove_folder
 from core.prompt.config import PromptConfig
+from core.stored import DamagedError, readable, reading
 from core.workspace import Workspace
 
-log = logging.getLogger(__name__)
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 FILES = (CONFIG, WEIGHTS, "prompt_config.json", "training.json", "config.yaml", "README.md")
 
@@ -31,7 +30,7 @@ class Adapter:
 
     @classmethod
     def read(cls, folder: Path) -> "Adapter":
-        """Raises ModelError when the folder holds no adapter, or files about it that cannot be read."""
+        """Raises ModelError when the folder holds no adapter, DamagedError when a file about it cannot be read."""
         if not all((folder / name).is_file() for name in (CONFIG, WEIGHTS)):
             raise ModelError(
                 f"“{folder.name}” is not an adapter: {CONFIG} or {WEIGHTS} is missing. Choose another one.",
@@ -42,26 +41,22 @@ class Adapter:
             _object(folder / name) for name in (CONFIG, "training.json", "prompt_config.json")
         )
         base = (training or {}).get("base") or (config or {}).get("base_model_name_or_path") or ""
-        held = PromptConfig.from_json(prompt_config) if prompt_config is not None else None
-        return cls(folder.name, folder, str(base), held, training or {})
+        if not isinstance(base, str):
+            raise DamagedError(folder, f"its base is {str(base)[:60]}, not a name")
+        with reading(folder / "prompt_config.json"):
+            held = PromptConfig.from_json(prompt_config) if prompt_config is not None else None
+        return cls(folder.name, folder, base, held, training or {})
 
 
 def _object(path: Path) -> dict | None:
-    """The JSON object in `path`, or None when there is no such file. Raises ModelError when it is no object."""
-    try:
-        value = read_json(path) if path.is_file() else None
-        if value is None or isinstance(value, dict):
-            return value
-    except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(path) from error
-    raise _unreadable(path)
-
-
-def _unreadable(path: Path) -> ModelError:
-    return ModelError(
-        f"{path.name} of the adapter “{path.parent.name}” cannot be read. Choose another adapter.",
-        f"アダプター「{path.parent.name}」の {path.name} を読めません。別のアダプターを選んでください。",
-    )
+    """The JSON object in `path`, or None when there is no such file. Raises DamagedError when it is none."""
+    if not path.is_file():
+        return None
+    with reading(path):
+        value = read_json(path)
+        if not isinstance(value, dict):
+            raise ValueError(f"it holds {type(value).__name__}, not an object")
+        return value
 
 
 @dataclass(frozen=True)
@@ -72,13 +67,19 @@ class Adapters:
 
     def list_all(self, owner: str) -> "list[Adapter]":
         """Newest first; folders that hold no adapter, or one that cannot be read, are left out."""
-        found = []
-        for name in self.workspace.names(owner, "adapters"):
-            try:
-                found.append(Adapter.read(self.workspace.place(owner, "adapters", name)))
-            except AppError:
-                log.warning("left out of the list: %s", name)
-        return found
+        return readable(self.workspace.names(owner, "adapters"), lambda name: self._read(owner, name))[0]
+
+    def damaged(self, owner: str) -> "list[DamagedError]":
+        """What `list_all` leaves out."""
+        return readable(self.workspace.names(owner, "adapters"), lambda name: self._read(owner, name))[1]
+
+    def _read(self, owner: str, name: str) -> Adapter:
+        """Raises DamagedError of the whole folder: half an adapter is none."""
+        folder = self.workspace.place(owner, "adapters", name)
+        try:
+            return Adapter.read(folder)
+        except AppError as error:
+            raise DamagedError(folder, error) from error
 
     def get(self, owner: str, name: str) -> Adapter:
         """Raises InputError when the owner has no adapter of that name."""

@@ -11,7 +11,8 @@ from itertools import groupby
 from typing import Literal
 
 from core.errors import InputError
-from core.messages import Role, Turn, from_chat_messages
+from core.messages import Role, Turn
+from core.stored import parse
 
 Thumb = Literal["", "up", "down"]
 NOWHERE = -1
@@ -197,12 +198,23 @@ class Conversation:
                 "nodes": nodes}  # fmt: skip
 
     @classmethod
-    def from_json(cls, conversation_id: str, value: Mapping) -> "Conversation":
-        """The inverse of `to_json`; reads what was stored before there were branches, too."""
-        bare = cls(conversation_id, value["persona"], value["adapter"], changed=value["changed"])
-        if "nodes" not in value:
-            return replace(bare.of_turns(from_chat_messages(value["messages"])), changed=value["changed"])
-        return replace(bare, nodes=tuple(map(_node, value["nodes"])), leaf=value["leaf"])
+    def from_json(cls, conversation_id: str, value: object) -> "Conversation":
+        """The inverse of `to_json`. Raises ValueError for what is none, or where its nodes make no tree."""
+        if not isinstance(value, Mapping):
+            raise ValueError(f"a conversation is an object, not {type(value).__name__}")
+        read = parse(cls, {**value, "id": conversation_id})
+        known: set[int] = set()
+        for node in sorted(read.nodes, key=lambda node: node.id):
+            if node.id in known or node.id < 0:
+                raise ValueError(f"nodes: two are number {node.id}")
+            if node.parent != NOWHERE and node.parent not in known:  # a parent is older: so there is no cycle
+                raise ValueError(f"nodes: {node.id} follows {node.parent}, which is not before it")
+            if not node.messages:
+                raise ValueError(f"nodes: {node.id} says nothing")
+            known.add(node.id)
+        if read.leaf != NOWHERE and read.leaf not in known:
+            raise ValueError(f"leaf: there is no node {read.leaf}")
+        return read
 
     def of_turns(self, turns: Sequence[Turn]) -> "Conversation":
         """With these turns in place of what was said."""
@@ -242,11 +254,3 @@ def turns_of(path: tuple[Node, ...]) -> tuple[Turn, ...]:
             yield Turn(role, tuple(text for node in nodes for text in node.messages))
 
     return tuple(runs())
-
-
-def _node(value: Mapping) -> Node:
-    made = value.get("metadata")
-    return Node(
-        value["id"], value["parent"], value["role"], tuple(value["messages"]), ReplyMetadata(**made) if made else None,
-        value.get("thumb", ""), tuple(value.get("original", ())),
-    )  # fmt: skip

@@ -6,13 +6,17 @@ import secrets
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.chat.conversation import Conversation
 from core.errors import InputError
 from core.files import append_json, disk_errors, read_json, write_json
+from core.stored import UNREADABLE, DamagedError, readable, reading
 from core.workspace import Workspace
+
+ID = re.compile(r"[0-9a-f]{6,12}-[0-9a-f]{12}\.json")
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,22 @@ class Conversations:
         return stored
 
     def get(self, owner: str, conversation_id: str) -> Conversation | None:
-        """The stored conversation, or None."""
-        try:
-            value = read_json(self._path(owner, conversation_id))
-        except FileNotFoundError:
-            return None
-        return Conversation.from_json(conversation_id, value)
+        """The stored conversation, or None. Raises DamagedError when its file cannot be read."""
+        path = self._path(owner, conversation_id)
+        with reading(path):
+            try:
+                return Conversation.from_json(conversation_id, read_json(path))
+            except FileNotFoundError:
+                return None
 
     def list_all(self, owner: str, most: int = 30) -> Sequence[Conversation]:
-        """The newest conversations, the last talked in first."""
-        ids = [n.removesuffix(".json") for n in self.workspace.names(owner, "chats") if n.endswith(".json")][:most]
-        return [c for c in (self.get(owner, i) for i in ids) if c]
+        """The newest conversations, the last talked in first, without those that are damaged."""
+        found, _ = readable(self._ids(owner)[:most], lambda one: self.get(owner, one))
+        return [conversation for conversation in found if conversation]
+
+    def damaged(self, owner: str) -> list[DamagedError]:
+        """What `list_all` leaves out."""
+        return readable(self._ids(owner), lambda one: self.get(owner, one))[1]
 
     def delete(self, owner: str, conversation_id: str) -> None:
         """Remove a conversation for good."""
@@ -68,14 +77,18 @@ class Conversations:
         path = self._prompts(owner, conversation_id)
         found = None
         if path.is_file():
-            with path.open(encoding="utf-8") as file:
+            with path.open(encoding="utf-8", errors="replace") as file:
                 for line in file:
                     if line.startswith(f'{{"node": {node_id},') and line.endswith("\n"):
-                        found = json.loads(line)
+                        with suppress(*UNREADABLE):  # a damaged line: what made the node is not known then
+                            found = json.loads(line)
         return found
 
+    def _ids(self, owner: str) -> list[str]:
+        return [name.removesuffix(".json") for name in self.workspace.names(owner, "chats") if ID.fullmatch(name)]
+
     def _path(self, owner: str, conversation_id: str) -> Path:
-        if not re.fullmatch(r"[0-9a-f]{6,12}-[0-9a-f]{12}", conversation_id):
+        if not ID.fullmatch(f"{conversation_id}.json"):
             raise InputError("There is no such conversation.", "その会話はありません。")
         return self.workspace.place(owner, "chats", f"{conversation_id}.json")
 

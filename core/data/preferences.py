@@ -17,6 +17,7 @@ from typing import Literal
 from core.errors import InputError
 from core.files import append_json, disk_errors, parse_json_lines, write_text
 from core.messages import Turn, from_chat_messages, to_chat_messages
+from core.stored import UNREADABLE
 from core.workspace import Workspace
 
 Source = Literal["chat", "samples"]
@@ -100,7 +101,7 @@ class Preferences:
                 continue
             try:
                 pair = Pair.from_json(value)
-            except (InputError, ValueError, KeyError, TypeError, AttributeError):
+            except (InputError, *UNREADABLE):
                 continue  # of a later version, or damaged by hand
             found[pair.id] = pair
         return tuple(p for p in reversed(found.values()) if p.id not in gone and adapter in (None, p.adapter))

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from core.errors import InputError
 from core.logs.parsing.decode import edges
 from core.messages import Turn, from_chat_messages, to_chat_messages
+from core.stored import UNREADABLE, DamagedError
 
 JsonRow = dict[str, int | str | list[dict[str, str | int]] | None]
 
@@ -97,23 +97,19 @@ def to_jsonl(rows: Iterable[Row]) -> Iterator[str]:
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a JSONL file, blank lines left aside; none where there is no such file.
 
-    Raises InputError with the number of a line that is not a row.
+    Raises DamagedError with the number of a line that is not a row.
     """
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
                 yield Row.from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise InputError(
-                    f"Line {number} of {path.name} is not a row of a data set: {line.strip()[:80]}. "
-                    "Make the data set again.",
-                    f"{path.name} の {number} 行目はデータセットの行ではありません: {line.strip()[:80]}。"
-                    "データセットを作り直してください。",
-                ) from error
+            except UNREADABLE as error:
+                said = line.strip()[:80].decode(errors="replace")
+                raise DamagedError(path, f"line {number} is not a row: {said}") from error
 
 
 def read_turns(path: Path) -> Iterator[tuple[Turn, ...]]:

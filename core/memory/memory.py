@@ -23,6 +23,7 @@ from core.models.loading import LoadedModel
 from core.prompt import Prompt
 from core.prompt.config import PromptConfig
 from core.prompt.context import RetrievedContext
+from core.stored import DamagedError
 from core.workspace import Workspace
 
 FILE = "memory.sqlite"
@@ -58,8 +59,11 @@ class Memory:
         return MemoryStore(self.workspace.place(owner, "memory", FILE))
 
     def options(self, owner: str, persona: str) -> MemoryOptions:
-        """How this persona remembers."""
-        return load_options(self.store(owner), persona)
+        """How this persona remembers; not at all while the owner's file is damaged: talking goes on."""
+        try:
+            return load_options(self.store(owner), persona)
+        except DamagedError:
+            return replace(MemoryOptions(), remembers=False, single_pass=False)
 
     def set_options(self, owner: str, persona: str, choices: MemoryOptions) -> None:
         """Have it remember so."""
@@ -72,7 +76,7 @@ class Memory:
         only when it is made.
         """
         store, now = self.store(moment.owner), self.clock()
-        if not store.exists or not load_options(store, moment.participants.persona).remembers:
+        if not store.exists or not self.options(moment.owner, moment.participants.persona).remembers:
             return make(RetrievedContext())
         background = known(store, moment.participants, moment.words, window=window, now=now)
         prompt = make(background)
@@ -86,7 +90,7 @@ class Memory:
     def after_turn(self, moment: TurnContext, loaded: LoadedModel, prompt_config: PromptConfig) -> None:
         """Keep the turns of a talk that has got its reply; in idle time take notes and write the diary."""
         store, persona = self.store(moment.owner), moment.participants.persona
-        choices = load_options(store, persona)
+        choices = self.options(moment.owner, persona)
         if not choices.remembers:
             return
         Turns(store).keep(persona, moment.conversation, moment.turns, self.clock().timestamp())

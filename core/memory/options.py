@@ -1,10 +1,11 @@
 """What a person chose about remembering, a persona at a time."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from core.memory.store import MemoryStore
+from core.stored import parse, reading
 
 NoteTaking = Literal["auto", "on", "off"]
 LARGE_ENOUGH = 1_000_000_000  # parameters: below, models note down nonsense more often than what was said
@@ -34,10 +35,8 @@ def load_options(store: MemoryStore, persona: str) -> MemoryOptions:
         return MemoryOptions()
     with store.connect() as db:
         row = db.execute("select value from choices where persona = ?", (persona,)).fetchone()
-    known = {field.name for field in fields(MemoryOptions)}
-    return MemoryOptions(
-        **{key: value for key, value in json.loads(row["value"]).items() if key in known} if row else {}
-    )
+    with reading(store.path):
+        return parse(MemoryOptions, json.loads(row["value"])) if row else MemoryOptions()
 
 
 def choose(store: MemoryStore, persona: str, choices: MemoryOptions) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 from core.errors import InputError
 from core.files import disk_errors
 from core.memory.retrieve.word_index import sought, terms
+from core.stored import DamagedError
 
 RecordKind = Literal["turns", "notes", "passages"]
 VERSION = 1
@@ -64,16 +65,34 @@ class MemoryStore:
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose changes are kept together or not at all. Raises InputError when the disk is full."""
+        """A connection whose changes are kept together or not at all.
+
+        Raises InputError when the disk is full or the file is busy, DamagedError when it is no such file.
+        """
         with disk_errors(), closing(sqlite3.connect(self.path, timeout=10)) as db:
             db.row_factory = sqlite3.Row
-            db.executescript("pragma journal_mode=wal; pragma synchronous=normal; pragma secure_delete=on;")
             try:
+                db.executescript("pragma journal_mode=wal; pragma synchronous=normal; pragma secure_delete=on;")
                 with db:
                     _prepare(db)
                     yield db
             except sqlite3.OperationalError as error:
+                if any(word in str(error) for word in ("no such table", "no such column", "malformed")):
+                    raise DamagedError(self.path, error) from error
                 raise _unusable(self.path, error) from error
+            except sqlite3.DatabaseError as error:
+                raise DamagedError(self.path, error) from error
+
+    def damaged(self) -> list[DamagedError]:
+        """What is wrong with the file, by SQLite's own check; nothing where there is none."""
+        if not self.exists:
+            return []
+        try:
+            with self.connect() as db:
+                said = db.execute("pragma quick_check(1)").fetchone()[0]
+                return [] if said == "ok" else [DamagedError(self.path, said)]
+        except DamagedError as error:
+            return [error]
 
     @property
     def exists(self) -> bool:

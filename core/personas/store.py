@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.errors import InputError
@@ -12,6 +12,7 @@ from core.models.sampling import Sampling
 from core.personas.lorebook import book_from, book_to_json
 from core.personas.persona import Persona
 from core.prompt.config import YOU
+from core.stored import DamagedError, parse, readable, reading
 from core.workspace import Workspace
 
 BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
@@ -26,12 +27,18 @@ class Personas:
 
     def list_all(self, owner: str, language: str) -> "list[Persona]":
         """An owner's own, newest first, then the built-in ones; those written in `language` lead."""
-        own = [self.get(owner, name.removesuffix(".json"), language)
-               for name in self.workspace.names(owner, "personas") if name.endswith(".json")]  # fmt: skip
+        own, _ = readable(self._ids(owner), lambda one: self.get(owner, one, language))
         return own + built_in(language)
 
+    def damaged(self, owner: str) -> "list[DamagedError]":
+        """What `list_all` leaves out."""
+        return readable(self._ids(owner), lambda one: self.get(owner, one, "en"))[1]
+
+    def _ids(self, owner: str) -> "list[str]":
+        return [name[:-5] for name in self.workspace.names(owner, "personas") if name.endswith(".json")]
+
     def get(self, owner: str, persona_id: str, language: str) -> Persona:
-        """The persona with this id. Raises InputError when there is none."""
+        """The persona with this id. Raises InputError when there is none, DamagedError when it cannot be read."""
         for persona in built_in(language):
             if persona.id == persona_id:
                 return persona
@@ -41,7 +48,8 @@ class Personas:
                 f"There is no persona “{persona_id}” any more. Choose another one.",
                 f"人格「{persona_id}」はもうありません。ほかの人格を選んでください。",
             )
-        return _from_json(read_json(path) | {"id": persona_id})
+        with reading(path):
+            return _from_json(read_json(path) | {"id": persona_id})
 
     def save(self, owner: str, persona: Persona) -> Persona:
         """Store a persona under its id; a built-in or new one is stored as a new one. Returns it with its id."""
@@ -100,9 +108,7 @@ def built_in(language: str) -> list[Persona]:
 
 
 def _from_json(value: dict) -> Persona:
-    known = {f.name for f in fields(Persona)}
-    turns = tuple(Turn(t["role"], tuple(t["messages"])) for t in value.get("examples", ()))
-    kept = {k: v for k, v in value.items() if k in known}
-    read = {"examples": turns, "sampling": Sampling(**value.get("sampling", {})),
-            "greetings": tuple(value.get("greetings", ())), "book": book_from(value.get("book") or {})}  # fmt: skip
-    return Persona(**kept | read)
+    read = parse(Persona, {**value, "book": book_from(value.get("book") or {}), "built_in": False})
+    if not read.name.strip():
+        raise ValueError("name: it is empty")
+    return read

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from core.files import append_json, parse_json_lines
+from core.stored import UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ def _parsed(lines: bytes) -> Iterator[tuple[float, Event]]:
         try:
             kind: Callable[..., Event] = KINDS[value["event"]]
             yield value["time"], kind(**{f.name: value[f.name] for f in fields(kind)})
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE:
             continue  # of a later version
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.files import read_json, write_json
 from core.models.options import NO_REMOTE_CODE, Trust
 from core.prompt import PromptConfig
+from core.stored import DamagedError, parse, reading
 from core.train.config.train_config import TrainConfig
 from core.train.preference.config import PreferenceConfig
 
@@ -44,13 +45,9 @@ class JobSpec:
         }
 
     @classmethod
-    def from_json(cls, value: dict) -> "JobSpec":
-        return cls(
-            value["base"], Path(value["dataset"]), PromptConfig.from_json(value["prompt_config"]),
-            TrainConfig.from_json(value["config"]), value["adapter_name"], value.get("base_revision"),
-            PreferenceConfig.from_json(value["preference"]) if value.get("preference") else None,
-            Trust(**value.get("trust", {})),
-        )  # fmt: skip
+    def from_json(cls, value: object) -> "JobSpec":
+        """The inverse of `to_json`. Raises ValueError for what is none."""
+        return parse(cls, value)
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,12 @@ class RunFolder:
                 shutil.copyfile(source / name, self.dataset / name)
 
     def read_spec(self) -> JobSpec:
-        return JobSpec.from_json(read_json(self.path / "spec.json"))
+        """Raises DamagedError of the run's folder where spec.json is missing or cannot be read."""
+        with reading(self.path):
+            try:
+                return JobSpec.from_json(read_json(self.path / "spec.json"))
+            except FileNotFoundError as error:
+                raise DamagedError(self.path, "spec.json is missing") from error
 
     def write_spec(self, spec: JobSpec) -> None:
         write_json(self.path / "spec.json", spec.to_json())

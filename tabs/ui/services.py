@@ -18,6 +18,7 @@ from core.memory.memory import Memory
 from core.memory.write.generate import generate
 from core.models.loading import ModelStore
 from core.models.remote import RemoteModels
+from core.own_files import OwnFiles
 from core.owners import Owners
 from core.personas import Personas
 from core.settings import Settings
@@ -45,6 +46,13 @@ class Services:
     datasets: DataSets
     preferences: Preferences
     jobs: Jobs
+
+    @property
+    def own_files(self) -> OwnFiles:
+        """What each owner has, over all stores."""
+        return OwnFiles(
+            self.workspace, self.personas, self.adapters, self.conversations, self.memory, self.datasets, self.jobs
+        )
 
     def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
         """Who calls a handler: the only way a handler learns whose things it may touch."""

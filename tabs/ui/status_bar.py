@@ -1,10 +1,12 @@
 """The strip on top of every tab: persona, model and adapter, what is running, device. A click goes there."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import gradio as gr
 
 from core.models.loading import ModelStatus
+from core.stored import DamagedError
 from core.train.queue.progress import Progress
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
@@ -50,7 +52,9 @@ class StatusBarHandlers:
     def refresh(self, visitor: Visitor, conversation: str, shown: list) -> tuple:
         """The four chips, or nothing when they are as shown."""
         status = self.services.models.status
-        talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
+        talk = None
+        with suppress(DamagedError):  # the Talk tab says so; what runs is shown all the same
+            talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
         persona = ""
         if talk:
             persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language).name

@@ -11,6 +11,7 @@ import pytest
 from core.adapters.store import CONFIG, FILES, WEIGHTS, Adapter, Adapters
 from core.errors import InputError, ModelError
 from core.files import write_json
+from core.stored import DamagedError
 from core.workspace import Workspace
 from tests.helpers.train_tiny import PROMPT_CONFIG
 
@@ -69,12 +70,9 @@ def test_a_broken_adapter_is_told_and_left_out_of_the_list(
 ) -> None:
     good, bad = adapters.keep(ME, "good", source), adapters.keep(ME, "bad", source)
     (bad.folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
-    if text != "null":
-        with pytest.raises((ModelError, InputError), match=name.removesuffix(".json")):
-            adapters.get(ME, "bad")
-        assert adapters.list_all(ME) == [good]
-    else:
-        assert adapters.get(ME, "bad").prompt_config is None
+    with pytest.raises(DamagedError, match=name.removesuffix(".json")):
+        adapters.get(ME, "bad")
+    assert adapters.list_all(ME) == [good] and [error.path for error in adapters.damaged(ME)] == [bad.folder]
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS])

@@ -8,7 +8,6 @@ import pytest
 from core.chat.conversation import Conversation, Node, ReplyMetadata
 from core.chat.store import Conversations
 from core.errors import InputError
-from core.files import write_json
 from core.messages import Turn
 from core.workspace import Workspace
 
@@ -138,15 +137,6 @@ def test_everything_about_a_reply_is_kept(conversations: Conversations) -> None:
     saved = conversations.save(ME, new)
     assert conversations.get(ME, new.id) == saved
     assert saved.switch_version(2, 1).path[-1] == Node(3, 2, A, ("Y",), made, "down", ("y",))
-
-
-def test_what_was_stored_before_there_were_branches_is_read(conversations: Conversations) -> None:
-    old = conversations.save(ME, conversations.new("p", "mine"))
-    messages = [{"role": A, "content": "hi"}, {"role": B, "content": "a"}, {"role": B, "content": "b"}]
-    path = conversations.workspace.place(ME, "chats", f"{old.id}.json")
-    write_json(path, {"persona": "p", "adapter": "mine", "changed": 5.0, "messages": messages})
-    found = conversations.get(ME, old.id)
-    assert found.turns == (Turn(A, ("hi",)), Turn(B, ("a", "b"))) and (found.adapter, found.changed) == ("mine", 5.0)
 
 
 def test_the_prompts_of_replies_are_kept_beside(conversations: Conversations) -> None:

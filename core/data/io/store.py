@@ -4,8 +4,9 @@ A row a line, as `datasets.load_dataset("json", data_files=…)` reads it. A set
 name and then renamed, so there is a whole one or none.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from core.errors import InputError
 from core.files import disk_errors, new_folder, read_json, remove_folder, write_json
 from core.prompt import PromptConfig
 from core.prompt.config import user_name
+from core.stored import DamagedError, parse, readable, reading
 from core.workspace import Workspace
 
 Split = Literal["train", "validation", "test"]
@@ -55,9 +57,9 @@ class DataSetInfo:
     """What the other side is called in prompts; "" for the word of the persona's language."""
 
     @classmethod
-    def from_json(cls, value: Mapping[str, object]) -> "DataSetInfo":
-        """The inverse of `asdict`; keys of later versions are left aside. Raises TypeError where one is missing."""
-        return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})
+    def from_json(cls, value: object) -> "DataSetInfo":
+        """The inverse of `asdict`; keys of later versions are left aside. Raises ValueError where one is missing."""
+        return parse(cls, value)
 
 
 @dataclass(frozen=True)
@@ -116,23 +118,28 @@ class DataSets:
         """The data set called `name`. Raises InputError when there is none, or none that can be read."""
         folder = self.workspace.place(owner, "datasets", name)
         try:
-            return SavedDataSet(DataSetInfo.from_json(read_json(folder / INFO)), folder)
+            with reading(folder):
+                return SavedDataSet(DataSetInfo.from_json(read_json(folder / INFO)), folder)
         except FileNotFoundError as error:
             raise InputError(
                 f"There is no data set “{name}”. Choose one from the list, or make it again.",
                 f"データセット「{name}」がありません。一覧から選ぶか、作り直してください。",
             ) from error
-        except (ValueError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"The data set “{name}” is damaged: {INFO} cannot be read. Delete it and make it again.",
-                f"データセット「{name}」の {INFO} が壊れています。削除して作り直してください。",
-            ) from error
 
     def list_all(self, owner: str) -> tuple[SavedDataSet, ...]:
         """All data sets of an owner that can be read, newest first."""
-        return tuple(
-            saved for name in self.workspace.names(owner, "datasets") if (saved := self._readable(owner, name))
-        )
+        return tuple(readable(self.workspace.names(owner, "datasets"), lambda name: self._read(owner, name))[0])
+
+    def damaged(self, owner: str) -> list[DamagedError]:
+        """What `list_all` leaves out, and what has rows that cannot be read."""
+        found, damaged = readable(self.workspace.names(owner, "datasets"), lambda name: self._read(owner, name))
+        for saved in found:
+            try:
+                for split in FILES:
+                    deque(read_rows(saved.file(split)), maxlen=0)
+            except DamagedError as error:
+                damaged.append(error)
+        return damaged
 
     def delete(self, owner: str, name: str) -> None:
         """Remove a data set. Raises InputError when there is none."""
@@ -145,11 +152,11 @@ class DataSets:
         """The rows of one split, as they were saved."""
         return tuple(read_rows(self.get(owner, name).file(split)))
 
-    def _readable(self, owner: str, name: str) -> SavedDataSet | None:
-        try:
+    def _read(self, owner: str, name: str) -> SavedDataSet:
+        """Raises DamagedError of the folder where anything is wrong with it: without dataset.json it is no set."""
+        folder = self.workspace.place(owner, "datasets", name)
+        with reading(folder):
             return self.get(owner, name)
-        except InputError:
-            return None
 
 
 def read_info(folder: Path) -> DataSetInfo | None:

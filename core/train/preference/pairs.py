@@ -17,6 +17,7 @@ from core.data.rows import read_turns
 from core.errors import InputError
 from core.prompt import render
 from core.prompt.config import PromptConfig
+from core.stored import UNREADABLE
 from core.train.config.train_config import TrainConfig
 from core.train.events import Generating, Notice, append
 from core.train.preference.config import PairExample, PreferenceConfig, PreferencePlace, encode_pairs, pair_of, places
@@ -129,7 +130,7 @@ class PairMaker:
             try:
                 value = json.loads(line)
                 said[value["n"]] = value["said"]
-            except (ValueError, KeyError, TypeError):
+            except UNREADABLE:
                 continue
         return said
 

@@ -14,6 +14,7 @@ from typing import Literal
 from core.data.preferences import Pair, write_pairs
 from core.errors import InputError, JobError, NotAllowedError
 from core.files import disk_errors, remove_folder
+from core.stored import DamagedError, readable
 from core.train.queue import devices as machine
 from core.train.queue.dispatch import TICK, Dispatcher
 from core.train.queue.progress import Progress
@@ -107,8 +108,20 @@ class Jobs:
         return Job(job_id, owner, now, spec, folder)
 
     def list_all(self, owner: str) -> list[Job]:
-        """The owner's runs, newest first."""
-        return [self._job(meta) for meta in reversed(self._runs.all()) if meta.owner == owner]
+        """The owner's runs, newest first, without those that are damaged."""
+        return self._read(owner)[0]
+
+    def damaged(self, owner: str) -> list[DamagedError]:
+        """The owner's runs that `list_all` leaves out."""
+        return self._read(owner)[1]
+
+    def damaged_by_nobody(self) -> Sequence[DamagedError]:
+        """Runs of which nobody can say whose they are: for the person at this machine."""
+        return self._runs.damaged()
+
+    def _read(self, owner: str) -> tuple[list[Job], list[DamagedError]]:
+        own = {meta.id: meta for meta in reversed(self._runs.all()) if meta.owner == owner}
+        return readable(own, lambda job_id: self._job(own[job_id]))
 
     def get(self, owner: str, job_id: str) -> Job:
         """The run. Raises NotAllowedError when there is none of that id, or it is somebody else's."""
@@ -124,7 +137,8 @@ class Jobs:
     def queue(self, owner: str) -> Sequence[Job | None]:
         """All runs that wait, the next to start first; None for each that is somebody else's."""
         with self._runs.lock:
-            return [self._job(meta) if meta.owner == owner else None for meta in self._runs.waiting()]
+            own = {job.id: job for job in self._read(owner)[0]}
+            return [own.get(meta.id) for meta in self._runs.waiting()]
 
     def move(self, owner: str, job_id: str, way: Literal["up", "down"]) -> None:
         """Let a waiting run change places with the owner's next one before or after it; others keep theirs.
@@ -178,8 +192,24 @@ class Jobs:
             remove_folder(folder)
             self._runs.forget(meta.id)
 
+    def delete_all(self, owner: str) -> int:
+        """Remove all runs of an owner, those that run and those that are damaged too; returns how many."""
+        with self._runs.lock:
+            own = [meta for meta in self._runs.all() if meta.owner == owner]
+            for meta in own:
+                self._runs.folder(meta.id).stop.touch()  # nobody starts it again
+                if meta.process:
+                    meta.process.kill()
+                self._runs.forget(meta.id)
+        for meta in own:
+            shutil.rmtree(self._runs.folder(meta.id).path, ignore_errors=True)
+        return len(own)
+
     def _owned(self, owner: str, job_id: str) -> Meta:
-        meta = self._runs.find(job_id)
+        try:
+            meta = self._runs.find(job_id)
+        except DamagedError:  # nobody can say whose it is
+            meta = None
         if meta is None or meta.owner != owner:
             raise NotAllowedError("There is no such training of yours.", "あなたの学習の中に、これはありません。")
         return meta

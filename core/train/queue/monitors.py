@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,7 @@ from filelock import FileLock
 
 from core.errors import InputError
 from core.files import read_json, write_json
+from core.stored import UNREADABLE, parse
 from core.train.events import Event, Step, ValidationLoss, read_timed
 from core.train.queue.process import Process
 from core.train.spec import RunFolder
@@ -131,13 +133,20 @@ def values_of(event: Event) -> Values:
             return {}
 
 
+def _told(place: Path) -> dict[str, int]:
+    """The last step told of each kind of event; where the file is damaged, all is told again."""
+    with suppress(FileNotFoundError, *UNREADABLE):
+        return parse(dict[str, int], read_json(place))
+    return {}
+
+
 class Feed:
     """One monitor that follows one run. Made again, it goes on where it was; a step that is run again is told once."""
 
     def __init__(self, folder: RunFolder, name: str) -> None:
         self._folder, self._name = folder, name
         self._place = folder.path / f".told-{name}.json"
-        self._told: dict[str, int] = read_json(self._place) if self._place.exists() else {}
+        self._told = _told(self._place)
         self._offset = 0
         self._monitor: Monitor | None = None
 

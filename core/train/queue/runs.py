@@ -4,6 +4,7 @@ A run is a folder (`core.train.spec.RunFolder`) and a process of its own. How it
 files and from whether its process lives: nothing is held here that a restart could lose.
 """
 
+import logging
 import re
 import threading
 from collections.abc import Sequence
@@ -11,10 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.files import read_json, write_json
+from core.stored import DamagedError, parse, readable, reading
 from core.train.queue.process import Process
 from core.train.queue.progress import EventFollower, RunState
 from core.train.spec import RunFolder
 
+log = logging.getLogger(__name__)
 ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{16}")
 
 
@@ -53,23 +56,40 @@ class Runs:
         self.home = home
         self.lock = threading.RLock()
         self._followers: dict[str, EventFollower] = {}
+        self._reported: set[Path] = set()
 
     def folder(self, job_id: str) -> RunFolder:
         return RunFolder(self.home / job_id)
 
     def find(self, job_id: str) -> Meta | None:
-        """The run of that id; None when there is none. Any text may be asked for."""
+        """The run of that id; None when there is none. Any text may be asked for.
+
+        Raises DamagedError of its folder where meta.json cannot be read.
+        """
         if not ID.fullmatch(job_id):
             return None
-        try:
-            return Meta(**read_json(self.folder(job_id).meta))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        folder = self.folder(job_id)
+        with reading(folder.path):
+            try:
+                return parse(Meta, read_json(folder.meta))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def all(self) -> Sequence[Meta]:
-        """Oldest first."""
-        found = (meta for path in self.home.iterdir() if (meta := self.find(path.name)))
-        return sorted(found, key=lambda meta: meta.created)
+        """Oldest first, without those that are damaged."""
+        return self._read()[0]
+
+    def damaged(self) -> Sequence[DamagedError]:
+        """Runs of which nobody can say whose they are."""
+        return self._read()[1]
+
+    def _read(self) -> tuple[Sequence[Meta], Sequence[DamagedError]]:
+        found, damaged = readable((path.name for path in self.home.iterdir()), self.find)
+        for error in damaged:
+            if error.path not in self._reported:  # the queue looks twice a second
+                self._reported.add(error.path)
+                log.warning("%s", error)
+        return sorted((meta for meta in found if meta), key=lambda meta: meta.created), damaged
 
     def write(self, meta: Meta) -> None:
         """Raises InputError when the disk is full; what was there before is unchanged."""

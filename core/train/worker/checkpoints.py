@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.files import read_json, sync_folder, write_json
+from core.stored import UNREADABLE
 
 COMPLETE = "complete.json"
 KEPT = 2  # whole checkpoints: should the newest be lost with a part of the disk, there is one more
@@ -63,7 +64,7 @@ def _whole(folder: Path) -> list[Checkpoint]:
             if any((path / name).stat().st_size != size for name, size in marker.get("sizes", {}).items()):
                 raise ValueError("a file was cut")
             found.append(Checkpoint(marker["step"], path, marker["seconds"]))
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        except (OSError, *UNREADABLE):
             shutil.rmtree(path)
     return found
 

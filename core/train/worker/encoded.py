@@ -21,6 +21,7 @@ import numpy as np
 
 from core.data.rows import read_turns
 from core.files import write_json
+from core.stored import UNREADABLE
 from core.train.worker.rows import IGNORED, EncodedRows, Example, RowEncoder
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _whole(place: Path) -> bool:
     try:
         tokens = json.loads((place / "done").read_text(encoding="utf-8"))["tokens"]
         return ((place / "ids").stat().st_size, (place / "kinds").stat().st_size) == (4 * tokens, tokens)
-    except (OSError, ValueError):
+    except (OSError, *UNREADABLE):
         return False
 
 

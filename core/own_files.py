@@ -1,0 +1,89 @@
+"""All that one owner has here: how much room it takes, what of it is damaged, and how to be rid of all of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from filecmp import cmp
+from pathlib import Path
+
+from core.adapters.store import Adapters
+from core.chat.store import Conversations
+from core.data.io.store import DataSets
+from core.errors import InputError
+from core.files import remove_folder
+from core.memory.memory import Memory
+from core.personas import Personas
+from core.stored import DamagedError, set_aside
+from core.train.queue.jobs import Jobs
+from core.workspace import SHELVES, Workspace
+
+
+@dataclass(frozen=True)
+class DiskUse:
+    """What one kind of things takes."""
+
+    shelf: str
+    """One of `core.workspace.SHELVES`, or "jobs"."""
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """What an owner has, over all stores."""
+
+    workspace: Workspace
+    personas: Personas
+    adapters: Adapters
+    conversations: Conversations
+    memory: Memory
+    datasets: DataSets
+    jobs: Jobs
+
+    def used(self, owner: str) -> list[DiskUse]:
+        """What there is, a line for each kind that has any."""
+        folder = self.workspace.owner_folder(owner)
+        found = [_use(shelf, [folder / shelf]) for shelf in SHELVES]
+        runs = [job.folder.path for job in self.jobs.list_all(owner)]
+        runs += [error.path for error in self.jobs.damaged(owner)]
+        return [use for use in (*found, _use("jobs", runs)) if use.files]
+
+    def damaged(self, owner: str) -> list[DamagedError]:
+        """What is left out everywhere else because it cannot be read. Reads everything: seconds for much."""
+        stores: tuple[Callable[[str], list[DamagedError]], ...] = (
+            self.conversations.damaged, self.personas.damaged, self.datasets.damaged, self.adapters.damaged,
+            self.jobs.damaged, lambda one: self.memory.store(one).damaged(),
+        )  # fmt: skip
+        return [error for store in stores for error in store(owner)]
+
+    def set_aside(self, owner: str, place: str) -> Path:
+        """Move what `damaged` names with this path to the owner's shelf "damaged"; nothing is deleted.
+
+        Raises InputError when it is not damaged, or not there any more.
+        """
+        for error in self.damaged(owner):
+            if str(error.path) == place:
+                return set_aside(error.path, self.workspace.shelf(owner, "damaged"))
+        raise InputError("This can be read again, or is gone already.", "これはもう読めるか、すでにありません。")
+
+    def delete_all(self, owner: str) -> None:
+        """Stop what runs for an owner and remove all of it for good, with the copies made for downloads."""
+        self.memory.tasks.drop(f"{owner}/")
+        self.jobs.delete_all(owner)
+        folder = self.workspace.owner_folder(owner)
+        if not folder.is_dir():
+            return
+        self._remove_copies([folder / "downloads", folder / "uploads"])
+        remove_folder(folder)
+
+    def _remove_copies(self, folders: list[Path]) -> None:
+        """Gradio serves a download from a copy in its cache, under the same name."""
+        made = {path.name: path for folder in folders if folder.is_dir() for path in folder.rglob("*")}
+        for copy in self.workspace.cache().rglob("*"):
+            own = made.get(copy.name)
+            if own and own.is_file() and copy.is_file() and cmp(own, copy, shallow=False):
+                copy.unlink(missing_ok=True)
+
+
+def _use(shelf: str, folders: list[Path]) -> DiskUse:
+    files = [path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()]
+    return DiskUse(shelf, len(files), sum(path.stat().st_size for path in files))
