@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 
 from core.errors import InputError
 from core.logs.archives import joined
+from core.logs.columns import NO_TIME, Columns
 from core.logs.formats.ai_chats import json_messages
 from core.logs.formats.discord import text as discord_text
 from core.logs.formats.kakaotalk import chat as kakaotalk
@@ -33,7 +34,10 @@ from core.logs.parsing.decode import SAMPLE_BYTES, decode, edges
 from core.logs.parsing.json_source import JsonSource, looks_like_json
 from core.logs.readers import ARCHIVE_READERS, JSON_READERS
 from core.messages import Kind
+from core.text import Text
 
+# Formats in which messages may well have no time.
+TIMELESS = frozenset(("plain", "irc", "csv", "json", "ooba", "agnai", "character-ai", "sillytavern", "wechat-csv"))
 MAX_BYTES = 200_000_000
 WHOLE = 1_000_000  # characters up to which every line is looked at
 HEAD_LINES, WINDOW_LINES = 300, 200
@@ -129,7 +133,7 @@ def read_log(
             log = _read_file(lambda: path.open("rb"), hints, format)
     if not any(message.kind is not Kind.UNKNOWN for message in log.messages):
         raise _no_message(name, log.format)
-    return replace(log, file_name=name)
+    return replace(log, file_name=name, notes=(*log.notes, *_untimed(log)))
 
 
 def _tuple(answer: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -198,6 +202,25 @@ def _no_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _untimed(log: Log) -> tuple[Text, ...]:
+    """A note where a messenger's export gives no time for its messages: silences then cut no talk."""
+    if log.format.id in TIMELESS:
+        return ()
+    if isinstance(log.messages, Columns):
+        untimed, every = log.messages.minutes.count(NO_TIME), len(log.messages)
+    else:
+        untimed, every = sum(message.time is None for message in log.messages), len(log.messages)
+    if 2 * untimed <= every:
+        return ()
+    note = Text(
+        f"{untimed:,} of {every:,} messages have no date, so that silences cut no talk there. "
+        "Is the date line missing, or in a form that is not known?",
+        f"{every:,} 件のうち {untimed:,} 件に日付がないため、そこでは間隔で会話を区切れません。"
+        "日付の行が欠けているか、読めない形かもしれません。",
+    )
+    return (note,)
 
 
 def _no_message(name: str, format: Format) -> InputError:

@@ -42,7 +42,7 @@ def presume(
     for sentence in taken:
         for place in places[sentence]:
             changed[place] = _without(messages[place], sentence)
-    return tuple(changed), _guess(taken, tuple(places), sum(len(places[sentence]) for sentence in taken))
+    return tuple(changed), presumed_guess(taken, tuple(places), sum(len(places[sentence]) for sentence in taken))
 
 
 def _without(message: Message, sentence: str) -> Message:
@@ -86,7 +86,8 @@ def _is_plain(text: str) -> bool:
     return spaceless or len(text.split()) >= FEWEST_WORDS
 
 
-def _guess(taken: tuple[str, ...], every: tuple[str, ...], messages: int) -> Guess:
+def presumed_guess(taken: tuple[str, ...], every: tuple[str, ...], messages: int) -> Guess:
+    """The guess that `taken`, of `every` sentence that may be, are the app's own in so many messages."""
     shown, shown_ja = ", ".join(f"“{one}”" for one in taken[:SHOWN]), "".join(f"「{one}」" for one in taken[:SHOWN])
     more = " …" if len(taken) > SHOWN else ""
     note = Text(

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from core.logs.log import DateOrder
+from core.logs.parsing.calendar import is_afternoon, weekday_forms
 
 WEEKDAYS = (
     "月 月曜 月曜日 一 周一 週一 星期一 월 월요일 mon monday จ. จ จันทร์ วันจันทร์",
@@ -22,11 +23,21 @@ WEEKDAYS = (
     "日 日曜 日曜日 天 周日 週日 星期日 星期天 일 일요일 sun sunday อา. อา อาทิตย์ วันอาทิตย์",
 )
 WEEKDAY = {word: day for day, words in enumerate(WEEKDAYS) for word in words.split()}
-_WORD = "|".join(sorted(map(re.escape, WEEKDAY), key=len, reverse=True))
+# A word of two letters or more in any language; a few are two days in two languages.
+DAYS_OF = {word: days for word, days in weekday_forms().items() if len(word) > 1} | {
+    word: frozenset((day,)) for word, day in WEEKDAY.items()
+}
+_WORD = "|".join(sorted(map(re.escape, DAYS_OF), key=len, reverse=True))
 YEAR_FIRST = re.compile(
-    rf"(\d{{4}})(?:[/.]|年\s?)(\d{{1,2}})(?:[/.]|月\s?)(\d{{1,2}})日?\s*[(（]?\s*({_WORD})\s*[)）]?\s*", re.IGNORECASE
+    rf"(\d{{4}})(?:[/.]|年\s?)(\d{{1,2}})(?:[/.]|月\s?)(\d{{1,2}})日?\s*[(（]?\s*({_WORD})\.?\s*[)）]?\s*",
+    re.IGNORECASE,
 )
-YEAR_LAST = re.compile(rf"({_WORD}),?\s+(\d{{1,2}})/(\d{{1,2}})/(\d{{4}})\s*", re.IGNORECASE)
+YEAR_LAST = re.compile(rf"({_WORD})\.?,?\s+(\d{{1,2}})[/.-](\d{{1,2}})[/.-](\d{{4}})\s*", re.IGNORECASE)
+# A weekday in a language that is not among these: only between a blank line and a message.
+OTHER_WEEKDAY = re.compile(
+    r"(?P<first>\d{4})[/.-](?P<month>\d{1,2})[/.-](?P<day>\d{1,2})[ (（,]{1,2}[^\d\s][^\d\n]{0,18}"
+    r"|[^\d\s][^\d\n]{0,16}\d?[.,]{0,2} (?P<a>\d{1,2})[/.-](?P<b>\d{1,2})[/.-](?P<last>\d{4})"
+)
 # Halves and, in Chinese, smaller parts of the day. 中午 covers 11:00 to 13:59.
 BEFORE_NOON = ("午前", "上午", "오전", "凌晨", "清晨", "早上", "ก่อนเที่ยง")
 AFTERNOON = ("午後", "下午", "오후", "傍晚", "晚上", "หลังเที่ยง")
@@ -36,7 +47,8 @@ TIME = re.compile(rf"({HALVES})?\s?(\d{{1,2}}):(\d{{2}})(?:\s?([AaPp]\.?[Mm]\.?)
 BUDDHIST = 543  # Thai phones may count years so
 LONGEST_HEADER = 40
 LONGEST_CLOCK = 20
-FIRST_CHARACTERS = frozenset("0123456789") | {c for word in WEEKDAY for c in (word[0], word[0].upper())}
+FIRST_CHARACTERS = frozenset("0123456789") | {c for word in DAYS_OF for c in (word[0], word[0].upper())}
+OTHER_TIME = re.compile(r"(\D{0,14}?)[ \u202f]?(\d{1,2}):(\d{2})[ \u202f]?(\D{0,14})")
 MINUTE = tuple(timedelta(minutes=n) for n in range(25 * 60))
 
 
@@ -49,12 +61,25 @@ def minutes(clock: str) -> int | None:
     """
     match = TIME.fullmatch(clock) if len(clock) <= LONGEST_CLOCK else None
     if match is None:
-        return None
+        return _other_minutes(clock) if len(clock) <= LONGEST_CLOCK else None
     half, hour, minute, meridiem = match[1], int(match[2]), int(match[3]), match[4]
     if half or meridiem:
         late = half in AFTERNOON or (meridiem or "").lower().startswith("p") or (half == NOON and hour < 11)
         late = late or (half == NOON and hour == 12)
         hour = hour % 12 + (12 if late else 0)
+    return hour * 60 + minute if hour <= 24 and minute < 60 else None
+
+
+def _other_minutes(clock: str) -> int | None:
+    """Minutes since midnight where the half of the day is named in another language, or the digits are others."""
+    match = OTHER_TIME.fullmatch(clock)
+    if match is None:
+        return None
+    hour, minute, halves = int(match[2]), int(match[3]), [word for word in (match[1], match[4]) if word.strip()]
+    late = is_afternoon(halves[0]) if halves else False
+    if len(halves) > 1 or late is None:
+        return None
+    hour = hour % 12 + 12 * late if halves else hour
     return hour * 60 + minute if hour <= 24 and minute < 60 else None
 
 
@@ -91,35 +116,63 @@ class DateHeaders:
         self._is_head = is_head
         self.order = order
         """Day or month first; None while no date line asked for it."""
+        self.agreed = True
+        """Whether weekdays settled the order."""
         self._trusted: bool | None = None
 
     def date_of(self, line: str, around: Callable[[], tuple[str, str]]) -> date | None:
-        """The date that `line` announces, or None when it is ordinary text. `around` gives its two neighbours."""
-        if len(line) > LONGEST_HEADER or line[:1] not in FIRST_CHARACTERS:
+        """The date that `line` announces, or None when it is ordinary text. `around` gives its two neighbours.
+
+        A message stands right below a date line, so one above other words is part of a message.
+        """
+        if len(line) > LONGEST_HEADER:
             return None
-        first = YEAR_FIRST.fullmatch(line)
-        if first:
-            day, weekday = _date(int(first[1]), int(first[2]), int(first[3])), WEEKDAY[first[4].lower()]
-            agrees = day is not None and day.weekday() == weekday
-            return day if agrees or self._stands_apart(*around()) or not self._weekdays_trusted() else None
-        last = YEAR_LAST.fullmatch(line)
-        return self._year_last(last) if last else None
+        known = line[:1] in FIRST_CHARACTERS
+        first = YEAR_FIRST.fullmatch(line) if known else None
+        last = YEAR_LAST.fullmatch(line) if known and first is None else None
+        if first is None and last is None:
+            other = OTHER_WEEKDAY.fullmatch(line.strip())
+            return self._other(other) if other and self._stands_apart(*around()) else None
+        above, below = around()
+        if below.strip() and not self._is_head(below):
+            return None
+        if last:
+            return self._year_last(last)
+        day = _date(int(first[1]), int(first[2]), int(first[3]))
+        agrees = day is not None and day.weekday() in DAYS_OF[first[4].lower()]
+        return day if agrees or self._stands_apart(above, below) or not self._weekdays_trusted() else None
 
     def _year_last(self, match: re.Match[str]) -> date | None:
-        dmy, mdy = _both_orders(match)
+        return self._one_of(*_both_orders(int(match[2]), int(match[3]), int(match[4])))
+
+    def _other(self, match: re.Match[str]) -> date | None:
+        if match["first"]:
+            return _date(int(match["first"]), int(match["month"]), int(match["day"]))
+        return self._one_of(*_both_orders(int(match["a"]), int(match["b"]), int(match["last"])))
+
+    def _one_of(self, dmy: date | None, mdy: date | None) -> date | None:
         if dmy is None or mdy is None:
             return dmy or mdy
         self.order = self.order or self._vote()
         return mdy if self.order == "mdy" else dmy
 
     def _vote(self) -> Literal["dmy", "mdy"]:
-        """The order whose weekdays agree more often over the file."""
-        score = 0
-        for match in filter(None, map(YEAR_LAST.fullmatch, self._candidates())):
-            weekday = WEEKDAY[match[1].lower()]
-            dmy, mdy = _both_orders(match)
-            score += (dmy is not None and dmy.weekday() == weekday) - (mdy is not None and mdy.weekday() == weekday)
-        return "mdy" if score < 0 else "dmy"
+        """The order whose weekdays agree more often over the file; of weekdays that are not known, the one in
+        which more of the dates exist.
+        """
+        score = exist = 0
+        for line in self._candidates():
+            match = YEAR_LAST.fullmatch(line)
+            other = None if match else OTHER_WEEKDAY.fullmatch(line.strip())
+            if match:
+                weekdays = DAYS_OF[match[1].lower()]
+                dmy, mdy = _both_orders(int(match[2]), int(match[3]), int(match[4]))
+                score += _on(dmy, weekdays) - _on(mdy, weekdays)
+            elif other and other["last"]:
+                dmy, mdy = _both_orders(int(other["a"]), int(other["b"]), int(other["last"]))
+                exist += (dmy is not None) - (mdy is not None)
+        self.agreed = score != 0
+        return "mdy" if (score or exist) < 0 else "dmy"
 
     def _stands_apart(self, above: str, below: str) -> bool:
         """After a blank line (or at the top) and right before a message: where exports put it."""
@@ -131,12 +184,15 @@ class DateHeaders:
             right = wrong = 0
             for match in filter(None, map(YEAR_FIRST.fullmatch, self._candidates())):
                 day = _date(int(match[1]), int(match[2]), int(match[3]))
-                agrees = day is not None and day.weekday() == WEEKDAY[match[4].lower()]
+                agrees = day is not None and day.weekday() in DAYS_OF[match[4].lower()]
                 right, wrong = right + agrees, wrong + (not agrees)
             self._trusted = right >= wrong
         return self._trusted
 
 
-def _both_orders(match: re.Match[str]) -> tuple[date | None, date | None]:
-    a, b, year = int(match[2]), int(match[3]), int(match[4])
+def _on(day: date | None, weekdays: frozenset[int]) -> bool:
+    return day is not None and day.weekday() in weekdays
+
+
+def _both_orders(a: int, b: int, year: int) -> tuple[date | None, date | None]:
     return _date(year, b, a), _date(year, a, b)

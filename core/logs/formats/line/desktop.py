@@ -85,8 +85,8 @@ def read(text: str, hints: Hints) -> Log:
 
 
 def _around(lines: Sequence[str], i: int) -> tuple[str, str]:
-    """The lines above and below line `i`."""
-    return lines[i - 1] if i else "", lines[i + 1] if i + 1 < len(lines) else ""
+    """The line above line `i`, and the next below that is not blank."""
+    return lines[i - 1] if i else "", next((line for line in lines[i + 1 : i + 21] if line.strip()), "")
 
 
 def _head(line: str) -> _Head | None:

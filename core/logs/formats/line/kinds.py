@@ -62,6 +62,8 @@ EVENT = re.compile(
     r"|(?:已)?建立(?:了)?相簿.{0,60}| created an album.{0,60}| set .{1,60} as BGM"
     r"|\s?(?:ได้)?(?:เข้าร่วม|ออกจาก)(?:กลุ่ม|แชท)(?:แล้ว)?|\s?(?:ได้)?เชิญ.{1,60}(?:เข้า(?:ร่วม)?กลุ่ม|เข้าร่วม))[。.]?"
 )
+# What a mark looks like in a language whose words are not among these.
+OTHER_MARK = re.compile(r"\[[^\[\]\d\n]{2,30}\]|☎ [^\n]{2,40}")
 # First characters of every body that is not plain words; the cheap test before the patterns.
 SUSPECT = frozenset("[☎ⓘ通不グ音ビ未已收取群DMCGNUcメuยเสไได")
 EMOJI = "(emoji)"

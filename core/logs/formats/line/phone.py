@@ -6,21 +6,26 @@ into columns, and only what is no plain record is looked at further.
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from core.logs.columns import NO_TIME, Columns
-from core.logs.formats.line.banner import DEPTH, SAVED, is_banner, partner_of
+from core.logs.formats.line.banner import DEPTH, in_another_language, is_banner, is_saved, named_in, partner_of
 from core.logs.formats.line.dates import HALVES, DateHeaders, looks_like_header, minutes
-from core.logs.formats.line.kinds import EMOJI, SUSPECT, classify
+from core.logs.formats.line.kinds import EMOJI, OTHER_MARK, SUSPECT, classify
 from core.logs.formats.line.quotes import Blocks, unquoted
 from core.logs.log import Format, Guess, Hints, LineCount, Log
+from core.logs.parsing.calendar import halves_pattern
 from core.logs.parsing.decode import EDGE_MARKS, Records, count_lines, split_records
+from core.logs.parsing.presumed import presumed_guess
 from core.messages import Kind
 from core.text import Text
 
 FORMAT = Format("line", Text("LINE (saved on a phone)", "LINE（スマートフォンで保存）"))
-HEAD = re.compile(rf"(?:{HALVES})?\s?\d{{1,2}}:\d{{2}}\s?(?:[AaPp]\.?[Mm]\.?|น\.)?\t")
+HEAD = re.compile(
+    rf"(?:{HALVES}|{halves_pattern()})?\s?\d{{1,2}}:\d{{2}}(?:\s?(?:น\.|{halves_pattern()}))?\t", re.IGNORECASE
+)
 INVISIBLE = str.maketrans("", "", EDGE_MARKS)
 # Every line is one match: clock, name and text, or any other line.
 ROW = re.compile(r"^(?:([^\t\n]{3,20})\t([^\t\n]+)\t(.*)|(.*))$", re.MULTILINE)
@@ -28,6 +33,7 @@ SHORT_LINE = re.compile(r"^[^\t\n]{6,40}$", re.MULTILINE)
 CHUNK = 1_000_000  # characters searched at a time
 MORE = frozenset('"') | SUSPECT
 DAY_MINUTES = 24 * 60
+BLANKS = 20  # lines below a date line among which the next written one is looked for
 
 PhoneLine = tuple[int, tuple[str, str, str, str]]
 """Number of the line, and what ROW found in it."""
@@ -51,7 +57,11 @@ def read(text: str, hints: Hints) -> Log:
     reading = _MixedEndingsReader(records, hints) if records else _PhoneReader(text, hints)
     found = reading.read()
     count = LineCount(total, reading.used, reading.marks, reading.blank, reading.unread)
-    return Log(FORMAT, found, count, _guesses(reading.headers), partner=partner_of(top, hints.file_name))
+    partner, guesses = partner_of(top, hints.file_name), _guesses(reading.headers)
+    if in_another_language(top):
+        partner = partner or named_in(top, {name for name in found.senders if name})
+        guesses += _presumed(found, hints)
+    return Log(FORMAT, found, count, guesses, partner=partner)
 
 
 def _one_line_end(text: str) -> tuple[str, Records | None]:
@@ -148,9 +158,11 @@ class _PhoneReader:
     def _no_record(self, number: int, line: str) -> None:
         """A date line, a banner, or part of the message above."""
         day = self.headers.date_of(line, lambda: self._around(line))
+        if day and self._day and day < self._day and self._around(line)[0].strip():
+            day = None  # the past, right below words: somebody wrote it
         top = number <= DEPTH and not self._found and self._day is None and is_banner(line)
         # The second: another export, joined to the first.
-        if day or top or (line.startswith("[LINE]") and SAVED.fullmatch(self._around(line)[1])):
+        if day or top or (line.startswith("[LINE]") and is_saved(self._around(line)[1])):
             self._settle()
             self.marks += line.count("\n") + 1
             self._mark = len(self._found)
@@ -196,11 +208,11 @@ class _PhoneReader:
         return self._at
 
     def _around(self, line: str) -> tuple[str, str]:
-        """The lines above and below."""
+        """The line above, and the next below that is not blank."""
         start = self._locate(line)
         end = start + len(line)
         above = self._text[max(start - 1000, 0) : max(start - 1, 0)].rpartition("\n")[2]
-        return above, self._text[end + 1 : end + 1000].partition("\n")[0]
+        return above, self._text[end + 1 : end + 1000].lstrip().partition("\n")[0]
 
     def _unquote(self, line: str, body: str, minute: int) -> tuple[str, int]:
         """The words of a body that begins with a quote, and how many lines more they take."""
@@ -230,21 +242,39 @@ class _MixedEndingsReader(_PhoneReader):
 
     def _around(self, line: str) -> tuple[str, str]:
         records, place = self._records.texts, self._place
-        return records[place - 1] if place else "", records[place + 1] if place + 1 < len(records) else ""
+        below = next((one for one in records[place + 1 : place + 1 + BLANKS] if one.strip()), "")
+        return records[place - 1] if place else "", below
 
     def _unquote(self, line: str, body: str, minute: int) -> tuple[str, int]:
         return unquoted(body) or body, 0
+
+
+def _presumed(found: Columns, hints: Hints) -> tuple[Guess, ...]:
+    """Marks for pictures, stickers and calls in a language whose words are not known: a guess to be taken back."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, text in enumerate(found.texts):
+        if text[:1] in "[☎" and place not in found.kinds and OTHER_MARK.fullmatch(text):
+            places[text].append(place)
+    taken = tuple(places) if hints.presumed is None else tuple(text for text in places if text in hints.presumed)
+    found.kinds.update((place, Kind.PRESUMED) for text in taken for place in places[text])
+    return (presumed_guess(taken, tuple(places), sum(len(places[text]) for text in taken)),) if places else ()
 
 
 def _guesses(headers: DateHeaders) -> tuple[Guess, ...]:
     if headers.order is None:
         return ()
     day_first = headers.order == "dmy"
+    order, order_ja = ("day", "日/月") if day_first else ("month", "月/日")
     note = Text(
-        f"Dates were read with the {'day' if day_first else 'month'} first; the weekdays agree.",
-        f"日付は{'日/月' if day_first else '月/日'}の順で読みました（曜日と一致）。",
+        f"Dates were read with the {order} first; the weekdays agree.",
+        f"日付は{order_ja}の順で読みました（曜日と一致）。",
     )
-    return (Guess("date_order", (headers.order,), ("dmy", "mdy"), True, note),)
+    if not headers.agreed:
+        note = Text(
+            f"Dates were read with the {order} first. Change it if they look wrong.",
+            f"日付は{order_ja}の順で読みました。日付が違って見えるときは変えてください。",
+        )
+    return (Guess("date_order", (headers.order,), ("dmy", "mdy"), headers.agreed, note),)
 
 
 class _Clocks(dict[str, int | None]):
