@@ -69,6 +69,7 @@ def _sum(counts: list[LineCount]) -> LineCount:
         sum(c.marks for c in counts),
         sum(c.blank for c in counts),
         sum(c.unread for c in counts),
+        sum(c.doubtful for c in counts),
     )
 
 

@@ -31,6 +31,7 @@ from core.logs.formats.whatsapp import chat as whatsapp
 from core.logs.log import DateOrder, Format, Hints, Log
 from core.logs.parsing.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
 from core.logs.parsing.decode import SAMPLE_BYTES, decode, edges
+from core.logs.parsing.doubtful import with_doubts
 from core.logs.parsing.json_source import JsonSource, looks_like_json
 from core.logs.readers import ARCHIVE_READERS, JSON_READERS
 from core.messages import Kind
@@ -159,7 +160,7 @@ def _read_file(open: Callable[[], BinaryIO], hints: Hints, format: str | None) -
             raise _no_message(hints.file_name, next(known for known in FORMATS if known.id == format))
     else:
         by_lines = detect(decoded.text)
-    log = by_lines.read(decoded.text, hints)
+    log = with_doubts(by_lines.read(decoded.text, hints))
     notes = (decoded.warning, *log.notes) if decoded.warning else log.notes
     return replace(log, encoding=decoded.encoding, notes=notes)
 

@@ -67,6 +67,8 @@ class LineCount:
     blank: int = 0
     unread: int = 0
     """Lines not understood. Their text is kept in messages of kind UNKNOWN."""
+    doubtful: int = 0
+    """Of the lines of messages, those that look like the beginning of a message and could not be read as one."""
 
     @property
     def missing(self) -> int:

@@ -33,7 +33,7 @@ def test_messages_and_ledger_whatever_the_console_is(tmp_path):
     assert [record["kind"] for record in records] == ["unknown", "text", "sticker", "text"]
     ledger = json.loads(done.stderr.decode("utf-8"))
     (file,) = ledger["files"]
-    assert file["lines"] == {"total": 6, "messages": 4, "marks": 1, "blank": 0, "unread": 1}
+    assert file["lines"] == {"total": 6, "messages": 4, "marks": 1, "blank": 0, "unread": 1, "doubtful": 0}
     assert file["kinds"] == {"text": 2, "sticker": 1, "unknown": 1} and file["format"] == "line"
     assert file["unread"] == [{"line": 1, "lines": 1, "text": "説明の行"}]
     assert ledger["persona"] == {

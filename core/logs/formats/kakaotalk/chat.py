@@ -20,16 +20,18 @@ FORMAT = Format("kakaotalk", Text("KakaoTalk", "カカオトーク"))
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAY_EN = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _DAY = (
-    r"(?:\d{4}년 \d{1,2}월 \d{1,2}일(?: [월화수목금토일]요일)?|\d{4}\. ?\d{1,2}\. ?\d{1,2}\.?(?: [월화수목금토일]요일)?"
+    r"(?:\d{4}년 \d{1,2}월 \d{1,2}일(?: [월화수목금토일]요일)?"
+    r"|\d{4}年 ?\d{1,2}月 ?\d{1,2}日(?: ?[月火水木金土日]曜日)?"
+    r"|\d{4}\. ?\d{1,2}\. ?\d{1,2}\.?(?: [월화수목금토일]요일)?"
     rf"|(?:{_WEEKDAY_EN}, )?[A-Z][a-z]{{2,8}} \d{{1,2}}, \d{{4}})"
 )
-_CLOCK = r"(?:(?:오전|오후|AM|PM) )?\d{1,2}:\d{2}(?:[ \u202f]?[AaPp][Mm])?"
+_CLOCK = r"(?:(?:오전|오후|AM|PM|午前|午後) ?)?\d{1,2}:\d{2}(?:[ \u202f]?[AaPp][Mm])?"
 HEAD = re.compile(
     rf"(?P<when>{_DAY}(?:,| at)? {_CLOCK}|{_CLOCK}, {_DAY}|(?:오전|오후) \d{{1,2}}:\d{{2}})"
     r"(?P<mark>[,:]) ?(?P<rest>.*)",
     re.DOTALL,
 )
-WINDOWS = re.compile(rf"\[(?P<name>[^\]\n]{{0,60}})\] \[(?P<when>{_CLOCK})\] ?(?P<words>.*)", re.DOTALL)
+WINDOWS = re.compile(rf"\[(?P<name>[^\n]{{0,60}}?)\] \[(?P<when>{_CLOCK})\] ?(?P<words>.*)", re.DOTALL)
 DATE_LINE = re.compile(rf"(?:-{{5,}} )?(?:{_DAY}(?:,? {_CLOCK})?|{_CLOCK}, {_DAY})(?: -{{5,}})?\s*")
 PARTNER = re.compile(r"(?:(.+) 님과 카카오톡 대화|KakaoTalk Chats with (.+))\s*")
 BANNER = re.compile(
@@ -97,12 +99,12 @@ def _message(match: re.Match[str], number: int, day: date | None) -> Message:
 def _moment(when: str, day: date | None) -> datetime | None:
     """Date and clock; the clock alone is on `day`."""
     on = _day(when) or day
-    match = re.search(r"(?:(오전|오후|AM|PM) )?(\d{1,2}):(\d{2})[ \u202f]?([AaPp][Mm])?", when)
+    match = re.search(r"(?:(오전|오후|AM|PM|午前|午後) ?)?(\d{1,2}):(\d{2})[ \u202f]?([AaPp][Mm])?", when)
     if on is None or match is None:
         return None
     hour, half = int(match[2]), match[1] or (match[4] or "").upper()
     if half:
-        hour = hour % 12 + 12 * (half in ("오후", "PM"))
+        hour = hour % 12 + 12 * (half in ("오후", "PM", "午後"))
     try:
         return datetime.combine(on, time(hour, int(match[3])))
     except ValueError:
@@ -111,7 +113,7 @@ def _moment(when: str, day: date | None) -> datetime | None:
 
 def _day(line: str) -> date | None:
     """The day in a date line or stamp."""
-    year_first = re.search(r"(\d{4})(?:년|\.) ?(\d{1,2})(?:월|\.) ?(\d{1,2})", line)
+    year_first = re.search(r"(\d{4})[년年.] ?(\d{1,2})[월月.] ?(\d{1,2})", line)
     named = re.search(r"([A-Z][a-z]{2,8}) (\d{1,2}), (\d{4})", line)
     try:
         if year_first:
