@@ -2,9 +2,12 @@
 
 import re
 import unicodedata
+from difflib import SequenceMatcher
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-JAPANESE = re.compile("[ぁ-ヿ一-鿿々]")
+JAPANESE = re.compile("[぀-ヿ㐀-鿿々〆]")
 
 # Katakana to hiragana: the two blocks lie 0x60 apart. ヷ to ヺ have no hiragana; ー and the marks stay.
 _KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
@@ -46,6 +49,45 @@ def is_japanese(text: str) -> bool:
     (True, False)
     """
     return bool(JAPANESE.search(text))
+
+
+def similarity(one: str, other: str) -> float:
+    """How far two texts are the same words, in any order: Dice's coefficient of their character bigrams, 0 to 1.
+
+    >>> similarity("犬を飼う", "いぬ、犬を飼う。"), similarity("OK", "ｏｋ!")
+    (0.75, 1.0)
+    """
+    a, b = _bigrams(one), _bigrams(other)
+    if a and b:
+        return 2 * len(a & b) / (len(a) + len(b))
+    return float(normalize_for_match(one) == normalize_for_match(other))
+
+
+def share_contained(part: str, whole: str) -> float:
+    """How much of `part`'s character bigrams `whole` has, 0 to 1."""
+    bigrams = _bigrams(part)
+    return len(bigrams & _bigrams(whole)) / len(bigrams) if bigrams else 0.0
+
+
+def wording_similarity(one: str, other: str, at_least: float = 0.0) -> float:
+    """How far two texts are the same word for word: the share of their characters in common, in order, 0 to 1.
+
+    Unlike `similarity` it tells an order from another, and takes quadratic time; what is cheaply known to be under
+    `at_least` gives 0.
+
+    >>> wording_similarity("abcd", "abxd"), wording_similarity("abcd", "dxxx", at_least=0.5)
+    (0.75, 0.0)
+    """
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    if matcher.real_quick_ratio() < at_least or matcher.quick_ratio() < at_least:
+        return 0.0
+    return matcher.ratio()
+
+
+@lru_cache(maxsize=4096)
+def _bigrams(text: str) -> frozenset[str]:
+    letters = "".join(c for c in normalize_for_match(text) if c.isalnum())
+    return frozenset(map("".join, pairwise(letters)))
 
 
 def format_parameters(count: int) -> str:

@@ -8,7 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+
+from core.text import wording_similarity
 
 LONGEST_PERIOD = 128  # characters
 LEAST_COPIES = 3
@@ -52,12 +53,7 @@ def says_again(text: str, before: Iterable[str]) -> bool:
     words = _plain(text)
     if len(words) < SHORTEST_TO_COMPARE:
         return False
-    return any(_alike(words, other) for other in map(_plain, before))
-
-
-def _alike(one: str, other: str) -> bool:
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
-    return matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE
+    return any(wording_similarity(words, other, ALIKE) >= ALIKE for other in map(_plain, before))
 
 
 def _plain(text: str) -> str:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from core.errors import InputError
-from core.memory.retrieve.word_index import alike
 from core.memory.store import MemoryStore, index, search, unindex
+from core.text import similarity
 
 NoteKind = Literal["fact", "taste", "plan", "event", "promise"]
 NOTE_KINDS: tuple[NoteKind, ...] = get_args(NoteKind)
 SaidBy = Literal["user", "assistant", "hand"]  # said in a talk by either side, or typed on the memory page
 LONGEST = 200  # characters of a note
-KNOWN = 0.9  # from this likeness on (`words.alike`) a note is known already; 大阪に住む and 東京に住む have less
+KNOWN = 0.9  # from this likeness on (`similarity`) a note is known already; 大阪に住む and 東京に住む have less
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Notes:
         words = check_note(text)
         with self.store.connect() as db:
             for known in self._live(db):
-                if alike(known.text, words) >= KNOWN:
+                if similarity(known.text, words) >= KNOWN:
                     db.execute("update notes set used = ? where id = ?", (now, known.id))
                     return known
             row = db.execute(

@@ -11,6 +11,7 @@ from itertools import pairwise
 from core.data.profile import Counted, Profile
 from core.messages import Turn
 from core.personas.persona import Persona
+from core.text import similarity
 
 OFTEN = 0.12  # share of the messages from which a habit is told
 WORDS = 6  # favourite words told
@@ -101,7 +102,7 @@ def telling_exchanges(
     chosen: list[tuple[Turn, Turn]] = []
     for asked, answered in sorted(_exchanges(rows), key=lambda pair: -_telling(made, pair[1])):
         tokens = sum(size(text) + 4 for turn in (asked, answered) for text in turn.messages)
-        if tokens > room or any(_alike(answered, other) > ALIKE for _, other in chosen):
+        if tokens > room or any(similarity(_words(answered), _words(other)) > ALIKE for _, other in chosen):
             continue
         chosen.append((asked, answered))
         room -= tokens
@@ -122,7 +123,7 @@ def _exchanges(rows: Iterable[Sequence[Turn]]) -> list[tuple[Turn, Turn]]:
 
 
 def _telling(made: Profile, turn: Turn) -> float:
-    text = "\n".join(turn.messages)
+    text = _words(turn)
     favourite = sum(word.text in text for word in made.words)
     ended = sum(ending.text in text for ending in made.endings[:5])
     mean = _letters(turn) / len(turn.messages)
@@ -135,11 +136,9 @@ def _often(items: Sequence[Counted]) -> list[str]:
     return [item.text for item in items if item.share >= OFTEN][:4]
 
 
+def _words(turn: Turn) -> str:
+    return "\n".join(turn.messages)
+
+
 def _letters(turn: Turn) -> int:
     return sum(map(len, turn.messages))
-
-
-def _alike(one: Turn, other: Turn) -> float:
-    """Dice coefficient of the letter pairs."""
-    first, second = ({text[k : k + 2] for text in turn.messages for k in range(len(text) - 1)} for turn in (one, other))
-    return 2 * len(first & second) / max(len(first) + len(second), 1)

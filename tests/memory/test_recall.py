@@ -12,11 +12,11 @@ from core.memory.documents import Documents, cut
 from core.memory.notes import Notes
 from core.memory.retrieve.dates import parse_date_query
 from core.memory.retrieve.recall import Participants, VisibleTurns, known, quoted, retrieve_turns, score
-from core.memory.retrieve.word_index import alike, held_in, sought, terms
+from core.memory.retrieve.word_index import sought, terms
 from core.memory.store import MemoryStore, search
 from core.memory.turns import Turns
 from core.messages import Turn
-from core.text import normalize_for_match
+from core.text import normalize_for_match, share_contained, similarity
 
 NOW = datetime(2026, 11, 21, 15, 0)
 WHO = Participants("mika", "ミカ", "ケン")
@@ -60,8 +60,8 @@ def test_what_says_nothing_is_not_looked_up() -> None:
 
 
 def test_likeness() -> None:
-    assert alike("犬を飼っている", "犬を飼っている。") == 1 and alike("犬", "猫") == 0
-    assert held_in("犬を飼う", "昨日から犬を飼うことにした") == 1 and held_in("猫", "犬を飼う") == 0
+    assert similarity("犬を飼っている", "犬を飼っている。") == 1 and similarity("犬", "猫") == 0
+    assert share_contained("犬を飼う", "昨日から犬を飼うことにした") == 1 and share_contained("猫", "犬を飼う") == 0
 
 
 @pytest.mark.parametrize(

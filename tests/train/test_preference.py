@@ -11,6 +11,7 @@ from core.errors import InputError
 from core.files import read_json
 from core.messages import Turn
 from core.prompt import render
+from core.text import wording_similarity
 from core.train.events import Done, Event, Failed, Launched, Notice, PreferenceEval, Stopped, ValidationLoss, read
 from core.train.preference.config import (
     IGNORED,
@@ -19,7 +20,6 @@ from core.train.preference.config import (
     encode_pairs,
     pair_of,
     places,
-    similar,
 )
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
@@ -160,7 +160,7 @@ def test_own_replies_as_good_as_the_real_one_are_left_out() -> None:
     assert pair_of(place, "  \n ", "\n", similarity=0.8) is None
     made = pair_of(place, "I cannot\n\nhelp", "\n", similarity=0.8)
     assert made.rejected == ("I cannot", "help") and made.chosen == place.reply and made.source == "samples"
-    assert similar("いいよ", "だめ") == 0
+    assert wording_similarity("いいよ", "だめ") == 0
 
 
 @pytest.mark.parametrize("wrong", [{"beta": 0}, {"own_replies": -1}, {"similarity": 2}, {"temperature": float("nan")}])

@@ -14,11 +14,11 @@ from core.memory.diary import Diary, DiaryEntry
 from core.memory.documents import DocumentPassage, Documents
 from core.memory.notes import MemoryNote, Notes
 from core.memory.retrieve.dates import day_words, parse_date_query
-from core.memory.retrieve.word_index import alike, is_japanese, sought
+from core.memory.retrieve.word_index import sought
 from core.memory.store import MemoryStore
 from core.memory.turns import OldTurn, Turns
 from core.prompt.context import RetrievedContext
-from core.text import normalize_for_match
+from core.text import is_japanese, normalize_for_match, similarity
 
 FADING = 0.995  # of what recency counts, an hour
 PLAIN = 3  # importance of what was said without being noted
@@ -97,7 +97,7 @@ def retrieve_turns(
         for turn, relevance in hits
         if first[turn.role, turn.text] is turn
         and turn.text not in shown.texts
-        and alike(turn.text, words) < SAME_QUESTION
+        and similarity(turn.text, words) < SAME_QUESTION
     ]
     best = heapq.nlargest(MOST_RECALLED * 2, candidates, key=lambda one: one[0])
     return tuple(dict.fromkeys(line for _, line in best))[:MOST_RECALLED]

@@ -6,7 +6,6 @@ pairs of characters and its kanji, what is written with spaces by its words.
 
 import re
 import unicodedata
-from functools import lru_cache
 from itertools import pairwise
 
 from core.text import normalize_for_match
@@ -61,25 +60,6 @@ def sought(text: str) -> list[str]:
     return telling or [term for term in found if term not in FUNCTION and (len(found) == 1 or "*" not in term)]
 
 
-def alike(one: str, other: str) -> float:
-    """How far two texts are the same words: Dice's coefficient of their character bigrams, 0 to 1."""
-    a, b = _pairs(one), _pairs(other)
-    return (
-        2 * len(a & b) / (len(a) + len(b)) if a and b else float(normalize_for_match(one) == normalize_for_match(other))
-    )
-
-
-def held_in(part: str, whole: str) -> float:
-    """How much of `part`'s character bigrams `whole` has, 0 to 1."""
-    pairs = _pairs(part)
-    return len(pairs & _pairs(whole)) / len(pairs) if pairs else 0.0
-
-
-def is_japanese(text: str) -> bool:
-    """Whether kana or kanji are written in it."""
-    return re.search(r"[぀-ヿ㐀-鿿]", text) is not None
-
-
 def _of_run(run: str) -> list[str]:
     if re.match(f"[{SPACED}]", run):
         return [_stem(run)]
@@ -97,9 +77,3 @@ def _pairs_of(letters: str) -> list[str]:
 def _stem(word: str) -> str:
     """English plurals and third persons lose their s: enough to find a dog by dogs."""
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-
-
-@lru_cache(maxsize=4096)
-def _pairs(text: str) -> frozenset[str]:
-    letters = "".join(c for c in normalize_for_match(text) if c.isalnum())
-    return frozenset(_pairs_of(letters))

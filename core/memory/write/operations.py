@@ -10,13 +10,13 @@ from statistics import median_low
 from typing import Literal, get_args
 
 from core.memory.notes import LONGEST, NOTE_KINDS, MemoryNote, NoteKind, Notes, SaidBy
-from core.memory.retrieve.word_index import alike, held_in
+from core.text import share_contained, similarity
 
 ParseMethod = Literal["grammar", "json", "fence", "loose", "braces", "tags", "none"]
 """How an answer was read: written under a grammar, strict JSON, JSON in a code fence, JSON with raw control
 characters, the first {…} in other text, tagged lines; "none" where nothing could be read."""
 PARSE_METHODS: tuple[ParseMethod, ...] = get_args(ParseMethod)
-SAME = 0.6  # from this likeness on (`words.alike`) two answers mean the same note
+SAME = 0.6  # from this likeness on (`core.text.similarity`) two answers mean the same note
 GROUNDED = 0.2  # of a note's letter pairs that the exchange must hold: less was made up, or copied from an example
 MOST_ITEMS = 3
 NOTHING = frozenset(("なし", "ない", "特になし", "（なし）", "none", "nothing", "-", "[]", "(none)", "n/a"))
@@ -87,7 +87,7 @@ def vote(answers: Sequence[Operations], listed: Sequence[MemoryNote]) -> Decided
     groups: list[list[tuple[int, NoteItem]]] = []
     for number, answer in enumerate(answers):
         for item in answer.remember:
-            group = next((g for g in groups if alike(g[0][1].text, item.text) >= SAME), None)
+            group = next((g for g in groups if similarity(g[0][1].text, item.text) >= SAME), None)
             groups.append([(number, item)]) if group is None else group.append((number, item))
     kept = [[item for _, item in group] for group in groups if len({number for number, _ in group}) >= least]
     return Decided(
@@ -105,8 +105,8 @@ def apply_operations(
     new: list[MemoryNote] = []
     before = {note.id for note in notes.live()}
     for item in decided.remember:
-        speaker = max(exchange, key=lambda side: held_in(item.text, exchange[side]))
-        if len(item.text) <= LONGEST and held_in(item.text, exchange[speaker]) >= GROUNDED:
+        speaker = max(exchange, key=lambda side: share_contained(item.text, exchange[side]))
+        if len(item.text) <= LONGEST and share_contained(item.text, exchange[speaker]) >= GROUNDED:
             new.append(
                 notes.add(item.text, now=now, kind=item.kind, importance=item.importance, said_by=speaker,
                           conversation=conversation, round=round)
@@ -114,8 +114,8 @@ def apply_operations(
     gone = [note for note in decided.forget if note in before and note not in {one.id for one in new}]
     for note in gone:
         text = notes.get(note).text
-        heir = max(new, key=lambda one: alike(one.text, text), default=None)
-        notes.forget(note, now=now, superseded_by=heir.id if heir and alike(heir.text, text) > 0 else None)
+        heir = max(new, key=lambda one: similarity(one.text, text), default=None)
+        notes.forget(note, now=now, superseded_by=heir.id if heir and similarity(heir.text, text) > 0 else None)
     return len({note.id for note in new} - before), len(gone)
 
 
@@ -206,14 +206,14 @@ def _resolved(forget: Sequence[int | str], listed: Sequence[MemoryNote]) -> Iter
         if number is not None:
             meant = listed[number - 1] if 1 <= number <= len(listed) else None
         else:
-            best = max(listed, key=lambda note: alike(note.text, str(one)), default=None)
-            meant = best if best and alike(best.text, str(one)) >= SAME else None
+            best = max(listed, key=lambda note: similarity(note.text, str(one)), default=None)
+            meant = best if best and similarity(best.text, str(one)) >= SAME else None
         if meant and not meant.pinned:
             yield meant.id
 
 
 def _agreed(items: Sequence[NoteItem]) -> NoteItem:
     """One note for several that say the same."""
-    text = max(items, key=lambda one: sum(alike(one.text, other.text) for other in items)).text
+    text = max(items, key=lambda one: sum(similarity(one.text, other.text) for other in items)).text
     kind = Counter(item.kind for item in items).most_common(1)[0][0]
     return NoteItem(text, kind, median_low(item.importance for item in items))

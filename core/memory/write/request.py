@@ -15,11 +15,11 @@ from core.errors import InputError
 from core.memory.notes import MemoryNote
 from core.memory.retrieve.dates import day_words
 from core.memory.retrieve.recall import Participants, quoted
-from core.memory.retrieve.word_index import is_japanese
 from core.messages import Turn
 from core.prompt import Prompt, render
 from core.prompt.chat_template import TEMPLATES
 from core.prompt.config import PromptConfig
+from core.text import is_japanese
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -85,7 +85,10 @@ def medoid(texts: Sequence[str]) -> str:
 
 
 def ngram_f(one: str, other: str) -> float:
-    """Character n-gram F-score of two texts, the mean over n = 1 … 4 (Popović 2015, with equal weights): 0 to 1."""
+    """Character n-gram F-score of two texts, the mean over n = 1 … 4 (Popović 2015, with equal weights): 0 to 1.
+
+    Unlike `core.text.similarity`, which compares sets of bigrams, it counts how often each is there.
+    """
     a, b = normalize_for_match(one), normalize_for_match(other)
     scores = []
     for n in range(1, LONGEST_GRAM + 1):

@@ -10,7 +10,6 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from difflib import SequenceMatcher
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from core.errors import InputError
 from core.messages import Turn
 from core.prompt import Prompt, render
 from core.prompt.config import PromptConfig
+from core.text import wording_similarity
 from core.train.config.train_config import TrainConfig
 from core.train.worker.rows import IGNORED, Example
 
@@ -164,15 +164,6 @@ def places(rows: Iterable[Sequence[Turn]], *, most: int, seed: int) -> list[Pref
 def pair_of(place: PreferencePlace, said: str, separator: str, *, similarity: float) -> Pair | None:
     """The real reply before the adapter's own; None where that is empty or as good as the real one."""
     own = tuple(part for part in said.split(separator) if part.strip()) if separator else (said,)
-    if not words(own) or similar(words(place.reply), words(own)) > similarity:
+    if not words(own) or wording_similarity(words(place.reply), words(own)) > similarity:
         return None
     return Pair(place.context, place.reply, own, source="samples")
-
-
-def similar(one: str, other: str) -> float:
-    """Share of the characters of two texts that they have in common, in order: 0 to 1.
-
-    >>> similar("うん、いいよ", "うん、いいよ"), round(similar("abcd", "abxd"), 2)
-    (1.0, 0.75)
-    """
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()
