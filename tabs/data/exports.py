@@ -3,6 +3,7 @@
 import json
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.open_log import OpenLog
 from tabs.data.recipe_form import LINES, choice_names
 from tabs.data.rows import line_of
+from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
@@ -26,68 +28,75 @@ LONGEST = 1500  # characters of a sample that are shown
 CLICK = "() => setTimeout(() => document.querySelector('#data-zip')?.click(), 150)"
 
 
+@dataclass(frozen=True)
+class ExportForm(Form):
+    """In which form rows are written."""
+
+    layout: str
+    """"rows", or one of EXPORT_FORMATS."""
+    line: PreambleKind
+    breaks: bool
+    """<NL> in the place of line ends."""
+    kind: FileType
+
+    def export(self, opened: OpenLog) -> Export:
+        return Export(self.layout, line_of(opened, self.line), newline="<NL>" if self.breaks else "\n")
+
+
 class ExportHandlers(DataHandlers):
     """Shows and writes the rows of the open log in another form."""
 
     @handler
-    def look(
-        self, visitor: Visitor, log: str, layout: str, line: PreambleKind, breaks: bool
-    ) -> tuple[gr.Radio, gr.Checkbox, str]:
+    def look(self, visitor: Visitor, log: str, form: ExportForm) -> tuple[gr.Radio, gr.Checkbox, str]:
         """(the persona's line, <NL> or not, each where the form has it; the first sample)."""
-        fields = gr.Radio(visible=layout != AS_ROWS), gr.Checkbox(visible=layout in MARKED)
+        fields = gr.Radio(visible=form.layout != AS_ROWS), gr.Checkbox(visible=form.layout in MARKED)
         if not log:
             return *fields, ""
         opened = self.context.opened(visitor, log)
         if opened.plain is None or not opened.plain.train:
             return *fields, ""
-        if layout == AS_ROWS:
+        if form.layout == AS_ROWS:
             text = json.dumps(opened.prepared.train[0].to_json(), ensure_ascii=False, indent=1)
         else:
-            sample = sample_of(opened.plain.train[0], _export(opened, layout, line, breaks))
-            text = str(sample["text"]) if layout in MARKED else json.dumps(sample, ensure_ascii=False, indent=1)
+            sample = sample_of(opened.plain.train[0], form.export(opened))
+            text = str(sample["text"]) if form.layout in MARKED else json.dumps(sample, ensure_ascii=False, indent=1)
         shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n…"
         title = escape(t(visitor.language, "data.export_sample"))
         return *fields, f'<p class="muted">{title}</p><pre class="sample" tabindex="0">{escape(shown)}</pre>'
 
     @handler
-    def download(
-        self, visitor: Visitor, log: str, name: str, layout: str, line: PreambleKind, breaks: bool, kind: FileType
-    ) -> gr.DownloadButton:
+    def download(self, visitor: Visitor, log: str, name: str, form: ExportForm) -> gr.DownloadButton:
         """A zip with a file a split, in the button that downloads it."""
         opened = self.context.with_rows(visitor, log)
-        if kind not in FILE_TYPES:
-            raise InputError(f"There is no file type “{kind}”.", f"「{kind}」というファイルの種類はありません。")
+        if form.kind not in FILE_TYPES:
+            raise InputError(
+                f"There is no file type “{form.kind}”.", f"「{form.kind}」というファイルの種類はありません。"
+            )
         folder = Path(tempfile.mkdtemp(dir=self.services.workspace.cache()))
         target = folder / f"{safe_name(name, 'rows')}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for split, file in FILES.items():
-                part = folder / f"{Path(file).stem}.{kind}"
-                if _write(part, opened, split, layout, line=line, breaks=breaks, kind=kind):
+                part = folder / f"{Path(file).stem}.{form.kind}"
+                if _write(part, opened, split, form):
                     archive.write(part, part.name)
                     part.unlink()
         return gr.DownloadButton(value=str(target))
 
 
-def _export(opened: OpenLog, layout: str, line: PreambleKind, breaks: bool) -> Export:
-    return Export(layout, line_of(opened, line), newline="<NL>" if breaks else "\n")
-
-
-def _write(
-    path: Path, opened: OpenLog, split: str, layout: str, *, line: PreambleKind, breaks: bool, kind: FileType
-) -> bool:  # fmt: skip
+def _write(path: Path, opened: OpenLog, split: str, form: ExportForm) -> bool:
     """Write one split; False where it has no rows. `rows` are the app's own, with bursts and sessions."""
-    if layout != AS_ROWS:
+    if form.layout != AS_ROWS:
         rows = getattr(opened.plain, split)
-        return bool(rows and write_samples(path, rows, _export(opened, layout, line, breaks), kind))
+        return bool(rows and write_samples(path, rows, form.export(opened), form.kind))
     rows = [row.to_json() for row in getattr(opened.prepared, split)]
     if not rows:
         return False
-    if kind == "parquet":
+    if form.kind == "parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         pq.write_table(pa.Table.from_pylist(rows), path)
-    elif kind == "json":
+    elif form.kind == "json":
         path.write_text(json.dumps(rows, ensure_ascii=False, indent=0), encoding="utf-8")
     else:
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
@@ -108,8 +117,8 @@ def build(context: DataContext, page: dict[str, gr.blocks.Block], key: gr.Browse
         sample = gr.HTML(padding=False, elem_id="data-sample-shown")
         download = gr.Button(t_client("data.download"), size="sm", elem_id="data-download")
         zipped = gr.DownloadButton("zip", elem_id="data-zip", elem_classes="unseen")
-    looking = [key, page["log"], layout, line, breaks]
-    gr.on([fold.expand, layout.input, line.input, breaks.input, page["made"].change], handlers.look, looking,
-          [line, breaks, sample], trigger_mode="always_last", **EVENT)  # fmt: skip
-    wanted = [key, page["log"], page["name"], layout, line, breaks, kind]
+    form = ExportForm.inputs({"layout": layout, "line": line, "breaks": breaks, "kind": kind})
+    gr.on([fold.expand, layout.input, line.input, breaks.input, page["made"].change], handlers.look,
+          [key, page["log"], *form], [line, breaks, sample], trigger_mode="always_last", **EVENT)  # fmt: skip
+    wanted = [key, page["log"], page["name"], *form]
     download.click(handlers.download, wanted, zipped, **EVENT).then(None, None, None, js=CLICK)

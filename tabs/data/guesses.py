@@ -1,16 +1,49 @@
 """What a file could not decide by itself, as a form: a person confirms it or sets it right."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import gradio as gr
 
 from core.logs.detect import FORMATS
 from core.logs.log import Guess
 from tabs.data.open_log import LogChoices, OpenLog
+from tabs.ui.form import Form
 from tabs.ui.text import t, t_client
 
 COLUMNS = ("sender", "text", "time")
+
+
+@dataclass(frozen=True)
+class ReadingForm(Form):
+    """A person's answers to what was guessed; None where nothing was asked."""
+
+    format: str | None = None
+    order: str | None = None
+    names: Sequence[str] | None = None
+    sender: str | None = None
+    text: str | None = None
+    time: str | None = None
+    conversations: Sequence[str] | None = None
+
+    def applied(self, opened: OpenLog) -> LogChoices:
+        """The choices with these answers. Another format has other guesses, so it takes none of them along."""
+        if (self.format or "") != opened.choices.format:
+            forgotten = {"date_order": "", "names": (), "columns": (), "conversations": ()}
+            return replace(opened.choices, format=self.format or "", **forgotten)
+        taken = {guess.about: guess.value for guess in opened.log.guesses}
+        answers: dict[str, str | tuple[str, ...]] = {}
+        if self.order and taken.get("date_order") not in (None, (self.order,)):
+            answers["date_order"] = self.order
+        if self.names and set(self.names) != set(taken.get("names", self.names)):
+            answers["names"] = tuple(self.names)
+        mapped = tuple(column or "" for column in (self.sender, self.text, self.time))
+        if any(mapped) and mapped != taken.get("columns", mapped):
+            answers["columns"] = mapped
+        chats = tuple(self.conversations or ())
+        if "conversations" in taken and set(chats) != set(_shown_chats(opened)):
+            answers["conversations"] = chats
+        return replace(opened.choices, **answers)
 
 
 def build(page: dict[str, gr.blocks.Block]) -> None:
@@ -54,28 +87,6 @@ def values_of(opened: OpenLog, language: str) -> dict[str, object]:
         "conversations": _conversations(opened),
         **_columns(opened, language),
     }
-
-
-def answered(
-    opened: OpenLog, format: str | None, order: str | None, names: Sequence[str] | None,
-    columns: Sequence[str | None], conversations: Sequence[str] | None,
-) -> LogChoices:  # fmt: skip
-    """The choices with a person's answers. Another format has other guesses, so it takes none of them along."""
-    if (format or "") != opened.choices.format:
-        forgotten = {"date_order": "", "names": (), "columns": (), "conversations": ()}
-        return replace(opened.choices, format=format or "", **forgotten)
-    taken = {guess.about: guess.value for guess in opened.log.guesses}
-    answers: dict[str, str | tuple[str, ...]] = {}
-    if order and taken.get("date_order") not in (None, (order,)):
-        answers["date_order"] = order
-    if names and set(names) != set(taken.get("names", names)):
-        answers["names"] = tuple(names)
-    mapped = tuple(column or "" for column in columns)
-    if any(mapped) and mapped != taken.get("columns", mapped):
-        answers["columns"] = mapped
-    if "conversations" in taken and set(conversations or ()) != set(_shown_chats(opened)):
-        answers["conversations"] = tuple(conversations or ())
-    return replace(opened.choices, **answers)
 
 
 def _shown_chats(opened: OpenLog) -> tuple[str, ...]:

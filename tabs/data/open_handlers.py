@@ -7,24 +7,22 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.data.io.export import PreambleKind
-from core.data.recipe import Burst, RowShape
 from core.errors import AppError
 from core.settings import ROOT
-from tabs.data import guesses, log_view, outputs, variants_view
+from tabs.data import log_view, outputs, variants_view
 from tabs.data.data_context import DataHandlers
 from tabs.data.gaps import STEPS
+from tabs.data.guesses import ReadingForm
 from tabs.data.open_log import LogChoices
 from tabs.data.outputs import UNCHANGED, View
 from tabs.data.recipe_form import RecipeForm
-from tabs.data.rows import SMALLEST_BUDGET, check_description, open_log
+from tabs.data.rows import open_log
 from tabs.ui.handler import handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 SET_RIGHT = ("names", "columns", "conversations")  # guesses that may be why there are no rows
-MOST_LISTED = 50  # people of a large group whose names are put on the list at once
 SAMPLES = {"ja": ROOT / "datasets" / "sample_line_aoi.txt", "en": ROOT / "datasets" / "sample_whatsapp_wren.txt"}
 
 
@@ -72,60 +70,21 @@ class OpenLogHandlers(DataHandlers):
         yield from self._open_new(visitor, copied)
 
     @handler
-    def reread(
-        self,
-        visitor: Visitor,
-        log: str,
-        format: str | None,
-        order: str | None,
-        names: list[str] | None,
-        sender: str | None,
-        text: str | None,
-        time: str | None,
-        conversations: list[str] | None,
-    ) -> Iterator[View]:
+    def reread(self, visitor: Visitor, log: str, form: ReadingForm) -> Iterator[View]:
         """Read the file again with a person's answers to what was guessed."""
         opened = self.context.opened(visitor, log)
-        choices = guesses.answered(opened, format, order, names, (sender, text, time), conversations)
-        yield from self._open(visitor, choices, t(visitor.language, "data.reading", name=opened.choices.name))
+        reading = t(visitor.language, "data.reading", name=opened.choices.name)
+        yield from self._open(visitor, form.applied(opened), reading)
 
     @handler
-    def choose(
-        self,
-        visitor: Visitor,
-        log: str,
-        persona: str | None,
-        description: str,
-        budget: float | None,
-        gap: float | None,
-        shape: RowShape,
-        burst: Burst,
-        separator: str | None,
-        clean: bool,
-        turns: float | None,
-        context: float | None,
-        validation: float | None,
-        test: float | None,
-        line: PreambleKind,
-        private: bool,
-        secrets: list[str] | None,
-    ) -> Iterator[View]:
+    def choose(self, visitor: Visitor, log: str, form: RecipeForm) -> Iterator[View]:
         """Make the rows anew for what is chosen now; nothing where none of it changed."""
         opened = self.context.opened(visitor, log)
-        others = tuple(s.name for s in opened.speakers if s.name != opened.persona)[:MOST_LISTED]
-        form = RecipeForm(gap, shape, burst, separator, clean, turns, context, validation, test, line, private, secrets)
-        choices = form.applied(opened.choices, others)
-        if description.strip() != opened.description:
-            written = {**choices.descriptions, opened.persona: check_description(description)}
-            choices = replace(choices, descriptions=written)
-        if persona and persona != opened.persona:
-            choices = replace(choices, persona=persona)
-        if budget and int(budget) != opened.budget and opened.budget:
-            choices = replace(choices, budget=max(int(budget), SMALLEST_BUDGET))
+        choices = form.applied(opened)
         if choices == opened.choices:
             yield UNCHANGED
             return
-        listed = choices.recipe.names != tuple(secrets or ())
+        listed = choices.recipe.names != tuple(form.secrets or ())
         for view in self._open(visitor, choices):
             now = self.context.logs.get(visitor.owner)
             done = now and now.choices == choices and view.row is not UNCHANGED.row

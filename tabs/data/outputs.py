@@ -118,7 +118,8 @@ def after_choice(view: View, opened: OpenLog, *, listed: bool) -> View:
 
     `listed`: the list of names was filled by the app.
     """
-    kept = {name: getattr(UNCHANGED, name) for name in (*recipe_form.RecipeForm._fields, "budget")}
+    form = set(recipe_form.RecipeForm.field_names()) - {"persona", "description"}
+    kept = {name: getattr(UNCHANGED, name) for name in form}
     changed = recipe_form.visible_for(opened.choices.recipe)
     secrets = recipe_form.secrets_of(opened) if listed else gr.Dropdown(visible=opened.choices.recipe.private)
     return view._replace(**kept | changed | {"secrets": secrets})

@@ -1,7 +1,6 @@
 """How rows are made, as a form: its components, what they show of a recipe, and the recipe that they say."""
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import gradio as gr
 
@@ -9,18 +8,25 @@ from core.data.io.export import PreambleKind
 from core.data.recipe import Burst, Recipe, RowShape
 from tabs.data.gaps import STEPS, nearest
 from tabs.data.open_log import LogChoices, OpenLog
+from tabs.data.rows import SMALLEST_BUDGET, check_description
+from tabs.ui.form import Form
 from tabs.ui.text import t, t_client
 
 SHAPES: tuple[RowShape, ...] = ("conversation", "window", "pair")
 BURSTS: tuple[Burst, ...] = ("newline", "separator", "each")
 LINES: tuple[PreambleKind, ...] = ("none", "address", "statement")
+MOST_LISTED = 50  # people of a large group whose names are put on the list at once
 MOST_NAMES = 200  # to choose from; more can be typed
 MOST_TURNS, MOST_CONTEXT, MOST_SHARE = 40, 10, 40  # on the sliders; shares in percent
 
 
-class RecipeForm(NamedTuple):
-    """What the form says, in the order of its inputs. A cleared field is None."""
+@dataclass(frozen=True)
+class RecipeForm(Form):
+    """Who is learned and how rows are made. A cleared field is None."""
 
+    persona: str | None
+    description: str
+    budget: float | None
     gap: float | None
     shape: RowShape
     burst: Burst
@@ -34,12 +40,24 @@ class RecipeForm(NamedTuple):
     private: bool
     secrets: list[str] | None
 
-    def applied(self, choices: LogChoices, others: tuple[str, ...]) -> LogChoices:
-        """`choices` with this recipe. Names to replace begin with the `others` of the log.
+    def applied(self, opened: OpenLog) -> LogChoices:
+        """The choices about a log with those of the form. Names to replace begin with the others of the log.
 
-        Raises InputError for what makes no recipe.
+        Raises InputError for what makes no recipe, and for a description that is too long.
         """
-        old = choices.recipe
+        choices = replace(opened.choices, recipe=self._recipe(opened), line=self.line)
+        if self.description.strip() != opened.description:
+            written = {**choices.descriptions, opened.persona: check_description(self.description)}
+            choices = replace(choices, descriptions=written)
+        if self.persona and self.persona != opened.persona:
+            choices = replace(choices, persona=self.persona)
+        if self.budget and int(self.budget) != opened.budget and opened.budget:
+            choices = replace(choices, budget=max(int(self.budget), SMALLEST_BUDGET))
+        return choices
+
+    def _recipe(self, opened: OpenLog) -> Recipe:
+        old = opened.choices.recipe
+        others = tuple(s.name for s in opened.speakers if s.name != opened.persona)[:MOST_LISTED]
         begins = self.private and not old.private and not old.names and not self.secrets
         recipe = replace(
             old,
@@ -57,7 +75,7 @@ class RecipeForm(NamedTuple):
         )
         if nearest(old.gap_minutes) == nearest(recipe.gap_minutes):
             recipe = replace(recipe, gap_minutes=old.gap_minutes)
-        return replace(choices, recipe=recipe, line=self.line)
+        return recipe
 
 
 def _within(value: float | None, most: int) -> int:

@@ -21,6 +21,7 @@ from tabs.data import (
 )
 from tabs.data.data_context import DataContext
 from tabs.data.gaps import STEPS
+from tabs.data.guesses import ReadingForm
 from tabs.data.open_handlers import OpenLogHandlers
 from tabs.data.open_log import OpenLogs
 from tabs.data.outputs import View
@@ -79,8 +80,7 @@ def build(services: Services, shared: Shared) -> None:
     fields = [file, another, newer]
     for press in (*(field.upload for field in fields), sample.click):
         press(**at_once, api_visibility="private")
-    answers = [page[name] for name in ("format", "order", "names", *guesses.COLUMNS, "conversations")]
-    form = [page[name] for name in ("persona", "description", "budget", *RecipeForm._fields)]
+    answers, form = ReadingForm.inputs(page), RecipeForm.inputs(page)
     opened = [
         file.upload(opening.upload, [shared.key, file], [*fields, *drawn], **EVENT),
         another.upload(opening.upload, [shared.key, another], [*fields, *drawn], **EVENT),

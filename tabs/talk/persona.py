@@ -8,15 +8,50 @@ from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
 from core.personas.lorebook import edited, format_book
 from tabs.talk import persona_card, sampling
+from tabs.talk.sampling import SamplingForm
+from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client, texts
 from tabs.ui.visitor import Visitor
 
-FORM = ("name", "summary", "description", "greeting", "examples", "greetings", "book")
 KINDS = ("free", "historical", "fictional", "departed", "oneself")
 BETWEEN = "\n---\n"  # of greetings
+
+
+@dataclass(frozen=True)
+class PersonaForm(Form):
+    """What a person writes about a persona."""
+
+    name: str
+    summary: str
+    description: str
+    greeting: str
+    examples: str
+    """As `format_examples` writes them."""
+    greetings: str
+    """Other greetings, with BETWEEN between them."""
+    book: str
+    """As `format_book` writes it."""
+
+    @classmethod
+    def showing(cls, persona: Persona) -> "PersonaForm":
+        return cls(
+            name=persona.name, summary=persona.summary, description=persona.description, greeting=persona.greeting,
+            examples=format_examples(persona.examples), greetings=BETWEEN.join(persona.greetings),
+            book=format_book(persona.book),
+        )  # fmt: skip
+
+    def applied(self, before: Persona) -> Persona:
+        """`before` as the form describes it."""
+        same = self.examples == format_examples(before.examples)  # a message of several lines is not one in the form
+        return replace(
+            before, name=self.name, summary=self.summary, description=self.description, greeting=self.greeting,
+            examples=before.examples if same else parse_examples(self.examples),
+            greetings=tuple(filter(None, map(str.strip, self.greetings.split(BETWEEN.strip())))),
+            book=edited(before.book, self.book),
+        )  # fmt: skip
 
 
 def choice(services: Services, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
@@ -37,23 +72,18 @@ class PersonaHandlers:
 
     @handler
     def show(self, visitor: Visitor, conversation: str) -> tuple:
-        """Fill card and form from the conversation's persona: (picker, face, *form, *sampling, delete button)."""
+        """Fill card and form from the conversation's persona: (picker, face, *PersonaForm, *SamplingForm, delete)."""
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
-            return (gr.skip(),) * (3 + len(FORM) + len(sampling.NAMES) + 1)
+            return (gr.skip(),) * (3 + len(PersonaForm.field_names()) + len(SamplingForm.field_names()))
         persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
         own = bool(persona.id) and not persona.built_in
         face = persona_card.face(self.services, visitor, persona)
-        filled = (*_form_of(persona), *sampling.shown(persona.sampling))
+        filled = (*PersonaForm.showing(persona).values(), *SamplingForm.showing(persona.sampling).values())
         return choice(self.services, visitor, talk), face, *filled, gr.Button(visible=own)
 
     @handler
-    def save(
-        self, visitor: Visitor, conversation: str, name: str, summary: str, description: str, greeting: str,
-        examples: str, greetings: str, book: str, preset: str, temperature: float, top_p: float, top_k: float,
-        min_p: float, typical_p: float, repetition_penalty: float, no_repeat_ngram: float, max_new_tokens: float,
-        seed: float | None,
-    ) -> str:  # fmt: skip
+    def save(self, visitor: Visitor, conversation: str, form: PersonaForm, sampling: SamplingForm) -> str:
         """Store the form: a built-in persona becomes one's own copy. Returns the id of a talk with it.
 
         The talk goes on when it was with this very persona; otherwise a new one begins.
@@ -62,15 +92,7 @@ class PersonaHandlers:
         before = self.services.chat.persona(
             visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
         )
-        drawn = sampling.drawn(temperature, top_p, top_k, min_p, typical_p, repetition_penalty, no_repeat_ngram,
-                               max_new_tokens, seed)  # fmt: skip
-        form = {"name": name, "summary": summary, "description": description, "greeting": greeting}
-        same = examples == format_examples(before.examples)  # a message of several lines is no longer one in the form
-        changed = replace(
-            before, **form, sampling=drawn, examples=before.examples if same else parse_examples(examples),
-            greetings=tuple(filter(None, map(str.strip, greetings.split(BETWEEN.strip())))),
-            book=edited(before.book, book),
-        )  # fmt: skip
+        changed = replace(form.applied(before), sampling=sampling.sampling())
         persona = self.services.personas.save(visitor.owner, changed)
         gr.Info(t(visitor.language, "persona.saved", name=persona.name))
         if talk and before.id == persona.id:
@@ -102,13 +124,6 @@ class PersonaHandlers:
         return self.services.chat.open_conversation(visitor.owner, visitor.language).id
 
 
-def _form_of(persona: Persona) -> list:
-    """The values of FORM."""
-    shown = {"examples": format_examples(persona.examples), "greetings": BETWEEN.join(persona.greetings),
-             "book": format_book(persona.book)}  # fmt: skip
-    return [shown[name] if name in shown else getattr(persona, name) for name in FORM]
-
-
 def build(services: Services, shared: Shared) -> gr.Dropdown:
     """The card; returns the picker."""
     handlers = PersonaHandlers(services)
@@ -117,18 +132,18 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
         who = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="persona")
         face = gr.HTML(padding=False, elem_id="persona-face")
         with gr.Accordion(t_client("persona.edit"), open=False, elem_id="persona-edit"):
-            form = [
-                gr.Textbox(label=t_client("persona.name"), max_length=60),
-                gr.Textbox(label=t_client("persona.summary"), max_length=120),
-                gr.Textbox(label=t_client("persona.description"), lines=5, max_lines=14),
-                gr.Textbox(label=t_client("persona.greeting"), info=t_client("persona.greeting_info"), lines=2),
-                gr.Textbox(
-                    label=t_client("persona.examples"), info=t_client("persona.examples_info"), lines=5, max_lines=14
-                ),
-            ]
+            components: dict[str, gr.components.Component] = {
+                "name": gr.Textbox(label=t_client("persona.name"), max_length=60),
+                "summary": gr.Textbox(label=t_client("persona.summary"), max_length=120),
+                "description": gr.Textbox(label=t_client("persona.description"), lines=5, max_lines=14),
+                "greeting": gr.Textbox(label=t_client("persona.greeting"), info=t_client("persona.greeting_info"),
+                                       lines=2),
+                "examples": gr.Textbox(label=t_client("persona.examples"), info=t_client("persona.examples_info"),
+                                       lines=5, max_lines=14),
+            }  # fmt: skip
             with gr.Accordion(t_client("persona.more"), open=False, elem_id="persona-book"):
-                form += _more()
-            drawing = sampling.build()
+                components |= _more()
+            drawing = SamplingForm.inputs(sampling.build())
             with gr.Row():
                 save = gr.Button(t_client("persona.save"), variant="primary", size="sm", elem_id="persona-save")
                 delete = gr.Button(t_client("persona.delete"), variant="stop", size="sm", visible=False)
@@ -141,7 +156,7 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
             gr.Markdown(t_client("persona.from_log"), elem_classes="muted")
             make = gr.Button(t_client("persona.make"), size="sm", elem_id="persona-make")
 
-    where = [shared.key, shared.conversation]
+    where, form = [shared.key, shared.conversation], PersonaForm.inputs(components)
     card = [who, face, *form, *drawing, delete]
     shared.conversation.change(handlers.show, where, card, **EVENT)
     save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **EVENT).then(
@@ -153,10 +168,11 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
     return who
 
 
-def _more() -> list[gr.components.Component]:
+def _more() -> dict[str, gr.components.Component]:
     """What few fill in: other greetings, and the character book."""
-    return [
-        gr.Textbox(label=t_client("persona.greetings"), info=t_client("persona.greetings_info"), lines=2, max_lines=8),
-        gr.Textbox(label=t_client("persona.book"), info=t_client("persona.book_info"), lines=4, max_lines=16,
-                   placeholder=t_client("persona.book_example"), elem_id="persona-book-text"),
-    ]  # fmt: skip
+    return {
+        "greetings": gr.Textbox(label=t_client("persona.greetings"), info=t_client("persona.greetings_info"), lines=2,
+                                max_lines=8),
+        "book": gr.Textbox(label=t_client("persona.book"), info=t_client("persona.book_info"), lines=4, max_lines=16,
+                           placeholder=t_client("persona.book_example"), elem_id="persona-book-text"),
+    }  # fmt: skip

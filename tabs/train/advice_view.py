@@ -83,7 +83,7 @@ def _takes(advice: Advice, config: TrainConfig, language: str) -> str:
 
 def _changes(config: TrainConfig, recommended: TrainConfig, language: str) -> list[str]:
     """A line for every setting that differs from the recommendation."""
-    names = settings.changed(settings.values_of(config), recommended)
+    names = settings.changed(config, recommended)
     if not names:
         return []
     rows = "".join(

@@ -9,10 +9,11 @@ from core.data.io.store import prompt_config_for
 from core.errors import AppError, InputError, ModelError
 from core.text import format_parameters
 from core.train.config.run_file import going_on
-from tabs.train import files, settings
+from tabs.train import files
 from tabs.train.advice_view import Advice, advice_for, advised
 from tabs.train.base import BaseModel, find_base
 from tabs.train.form_values import FormValues, free_name, request_of
+from tabs.train.settings import SettingsForm, controls
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -27,8 +28,8 @@ class TrainForm:
     model: gr.Textbox
     """Unseen; names the loaded model, and a change asks for advice anew."""
     started: gr.events.Dependency
-    asked: list[gr.components.Component]
-    """The components in the order of `Asked`."""
+    components: dict[str, gr.components.Component]
+    """Those of FormValues and of SettingsForm, by name."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class FormHandlers:
     @handler
     def advise(self, visitor: Visitor, dataset: str | None, base: str) -> tuple:
         """For a data set on a base: (line on the base, advice as HTML, the Advice, start button, *values)."""
-        language, nothing = visitor.language, (None, _start(False), *(gr.skip(),) * len(settings.CONTROLS))
+        language, nothing = visitor.language, (None, _start(False), *(gr.skip(),) * len(SettingsForm.field_names()))
         try:
             found = find_base(self.services, base)
         except ModelError:
@@ -69,15 +70,15 @@ class FormHandlers:
         advice = advice_for(self.services, found, self.services.datasets.get(visitor.owner, dataset))
         config = advice.recommendation.config
         shown = advised(advice, config, language)
-        return _base_line(found, language), shown, advice, _start(True), *settings.values_of(config)
+        return _base_line(found, language), shown, advice, _start(True), *SettingsForm.showing(config).values()
 
     @handler
-    def review(self, visitor: Visitor, advice: Advice | None, *values: settings.SettingValue) -> str:
+    def review(self, visitor: Visitor, advice: Advice | None, settings: SettingsForm) -> str:
         """The advice again, after a person changed a setting."""
         if advice is None:
             return _muted(t(visitor.language, "train.advice_first"))
         try:
-            return advised(advice, settings.config_of(values), visitor.language)
+            return advised(advice, settings.config(), visitor.language)
         except InputError as error:
             return f'<p class="warn">{escape(error.text.in_language(visitor.language))}</p>'
 
@@ -89,22 +90,22 @@ class FormHandlers:
         return gr.Dropdown(choices=choices, value=chosen if chosen in names else "")
 
     @handler
-    def going_on(self, visitor: Visitor, start_from: str | None, base: str, *values: settings.SettingValue) -> tuple:
+    def going_on(self, visitor: Visitor, start_from: str | None, base: str, settings: SettingsForm) -> tuple:
         """An adapter's own shape and names in the form: (persona, description, other side's name, *values)."""
         if not start_from:
-            return (gr.skip(),) * (3 + len(values))
+            return (gr.skip(),) * (3 + len(settings.field_names()))
         adapter = self.services.adapters.get(visitor.owner, start_from)
-        config = going_on(settings.config_of(values), adapter.folder, find_base(self.services, base).source)
+        config = going_on(settings.config(), adapter.folder, find_base(self.services, base).source)
         held = adapter.prompt_config
         names = (held.persona, held.description, held.user) if held else (gr.skip(),) * 3
-        return *names, *settings.values_of(config)
+        return *names, *SettingsForm.showing(config).values()
 
     @handler
-    def start(self, visitor: Visitor, *asked: settings.SettingValue) -> tuple[str, str]:
+    def start(self, visitor: Visitor, form: FormValues, settings: SettingsForm) -> tuple[str, str]:
         """Put a training in the queue: (its id, a name for the next one)."""
-        order = request_of(self.services, visitor, FormValues.of(asked))
-        job = self.services.jobs.submit(visitor.owner, order.spec, start=order.start)
-        return job.id, free_name(self.services, visitor.owner, order.spec.dataset.name)
+        request = request_of(self.services, visitor, form, settings)
+        job = self.services.jobs.submit(visitor.owner, request.spec, start=request.start)
+        return job.id, free_name(self.services, visitor.owner, request.spec.dataset.name)
 
 
 def dataset_choices(services: Services, visitor: Visitor) -> list[tuple[str, str]]:
@@ -161,30 +162,31 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> TrainForm:
                 elem_id="train-start-from",
             )
         with gr.Accordion(t_client("train.persona_details"), open=False, elem_id="train-persona"):
-            named = [
-                gr.Textbox(label=t_client("train.name"), max_lines=1, elem_id="train-name"),
-                gr.Textbox(label=t_client("train.persona"), max_lines=1, elem_id="train-persona-name"),
-                gr.Textbox(label=t_client("train.description"), info=t_client("train.description_info"), lines=4,
-                           max_lines=12, elem_id="train-description"),
-                gr.Textbox(label=t_client("train.user"), max_lines=1, elem_id="train-user"),
-            ]  # fmt: skip
+            named = {
+                "name": gr.Textbox(label=t_client("train.name"), max_lines=1, elem_id="train-name"),
+                "persona": gr.Textbox(label=t_client("train.persona"), max_lines=1, elem_id="train-persona-name"),
+                "description": gr.Textbox(label=t_client("train.description"), info=t_client("train.description_info"),
+                                          lines=4, max_lines=12, elem_id="train-description"),
+                "user": gr.Textbox(label=t_client("train.user"), max_lines=1, elem_id="train-user"),
+            }  # fmt: skip
     with gr.Column(elem_classes="card"):
         gr.Markdown(t_client("train.advice"), elem_classes="title")
         shown = gr.HTML(padding=False, elem_id="train-advice")
         with gr.Accordion(t_client("train.details"), open=False, elem_id="train-details"):
-            values = settings.controls()
+            settings = controls()
             again = gr.Button(t_client("train.again"), size="sm", elem_id="train-again")
-            asked = [dataset, base, start_from, *named, *values]
-            read = files.build(services, shared.key, advice, asked)
+            components = {"dataset": dataset, "base": base, "start_from": start_from, **named, **settings}
+            read = files.build(services, shared.key, advice, components)
     start = gr.Button(t_client("train.start"), variant="primary", interactive=False, elem_id="train-start")
     model = gr.Textbox(elem_id="train-model", elem_classes="unseen")
 
-    picked = [shared.key, dataset]
+    picked, values = [shared.key, dataset], SettingsForm.inputs(settings)
     filling = {"fn": handlers.datasets, "inputs": [shared.key, shared.dataset], "outputs": [dataset, none_yet], **EVENT}
     advising = ([*picked, base], [base_line, shown, advice, start, *values])
     shared.arrived.then(**filling)
     shared.dataset.change(**filling)
-    dataset.change(handlers.persona, picked, named, **EVENT)
+    names = [named[name] for name in ("persona", "description", "user")]
+    dataset.change(handlers.persona, picked, [named["name"], *names], **EVENT)
     gr.on(
         [dataset.change, base.input, model.change, again.click],
         handlers.advise,
@@ -197,8 +199,10 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> TrainForm:
     gr.on([v.input for v in values], **review)
     read.then(**review)
     go_on.expand(handlers.adapters, [shared.key, start_from], start_from, **EVENT)
-    taking = ([shared.key, start_from, base, *values], [*named[1:], *values])
+    taking = ([shared.key, start_from, base, *values], [*names, *values])
     start_from.input(handlers.going_on, *taking, **EVENT).then(**review)
     to_data.click(lambda: gr.Tabs(selected="data"), None, shared.tabs, queue=False, api_visibility="private")
-    started = start.click(handlers.start, [shared.key, *asked], [chosen, named[0]], **EVENT)
-    return TrainForm(model, started, asked)
+    started = start.click(
+        handlers.start, [shared.key, *FormValues.inputs(components), *values], [chosen, named["name"]], **EVENT
+    )
+    return TrainForm(model, started, components)

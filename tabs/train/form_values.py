@@ -1,6 +1,5 @@
-"""What stands in the form, as an order for a training."""
+"""What the form holds, as a request for a training."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +11,16 @@ from core.personas import LONGEST_DESCRIPTION
 from core.prompt import PromptConfig
 from core.train.config.run_file import RunRequest, going_on
 from core.train.spec import JobSpec
-from tabs.train import settings
 from tabs.train.base import BaseModel, find_base
+from tabs.train.settings import SettingsForm
+from tabs.ui.form import Form
 from tabs.ui.services import Services
 from tabs.ui.visitor import Visitor
 
 
 @dataclass(frozen=True)
-class FormValues:
-    """The values of the form's components, in their order."""
+class FormValues(Form):
+    """What is learned, on what, and who the persona is; how, is in SettingsForm."""
 
     dataset: str | None
     base: str
@@ -29,46 +29,41 @@ class FormValues:
     persona: str
     description: str
     user: str
-    values: tuple[settings.SettingValue, ...]
-
-    @classmethod
-    def of(cls, fields: Sequence[settings.SettingValue]) -> "FormValues":
-        return cls(*fields[:7], tuple(fields[7:]))
 
 
-def request_of(services: Services, visitor: Visitor, asked: FormValues) -> RunRequest:
+def request_of(services: Services, visitor: Visitor, form: FormValues, settings: SettingsForm) -> RunRequest:
     """The training that the form asks for. Raises AppError that says what cannot be used."""
-    saved = chosen_dataset(services, visitor, asked)
-    config, found = settings.config_of(asked.values), find_base(services, asked.base)
-    adapter = services.adapters.get(visitor.owner, asked.start_from) if asked.start_from else None
+    saved = chosen_dataset(services, visitor, form)
+    config, found = settings.config(), find_base(services, form.base)
+    adapter = services.adapters.get(visitor.owner, form.start_from) if form.start_from else None
     if adapter:
         config = going_on(config, adapter.folder, found.source)
-    prompt_config = prompt_config_of(asked, saved, found, adapter)
-    named = (asked.name or "").strip()
+    prompt_config = prompt_config_of(form, saved, found, adapter)
+    named = (form.name or "").strip()
     name = check_name(named) if named else free_name(services, visitor.owner, saved.folder.name)
     spec = JobSpec(found.source, saved.folder, prompt_config, config, name, found.revision, trust=found.trust)
     return RunRequest(spec, Path(name), adapter and adapter.folder)
 
 
-def chosen_dataset(services: Services, visitor: Visitor, asked: FormValues) -> SavedDataSet:
-    if not asked.dataset:
+def chosen_dataset(services: Services, visitor: Visitor, form: FormValues) -> SavedDataSet:
+    if not form.dataset:
         raise InputError("Choose a data set first. You can make one from a chat log in Data.",
                          "データセットを選んでください。なければ「記録」でトーク履歴から作れます。")  # fmt: skip
-    return services.datasets.get(visitor.owner, asked.dataset)
+    return services.datasets.get(visitor.owner, form.dataset)
 
 
 def prompt_config_of(
-    asked: FormValues, saved: SavedDataSet, base: BaseModel, adapter: Adapter | None = None
+    form: FormValues, saved: SavedDataSet, base: BaseModel, adapter: Adapter | None = None
 ) -> PromptConfig:
     """The prompt config of the form, on that of the adapter that is gone on from."""
-    if len(asked.description or "") > LONGEST_DESCRIPTION:
+    if len(form.description or "") > LONGEST_DESCRIPTION:
         raise InputError(
-            f"The description has {len(asked.description)} characters; {LONGEST_DESCRIPTION} are allowed.",
-            f"説明が {len(asked.description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
+            f"The description has {len(form.description)} characters; {LONGEST_DESCRIPTION} are allowed.",
+            f"説明が {len(form.description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
         )
     return prompt_config_for(
-        saved.info, context_window=base.window, persona=(asked.persona or "").strip(),
-        description=(asked.description or "").strip(), user=(asked.user or "").strip(),
+        saved.info, context_window=base.window, persona=(form.persona or "").strip(),
+        description=(form.description or "").strip(), user=(form.user or "").strip(),
         like=adapter.prompt_config if adapter else None,
     )  # fmt: skip
 

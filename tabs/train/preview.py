@@ -1,5 +1,6 @@
 """A row as it will be learned with the settings of the form, before anything is started."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from itertools import islice
@@ -8,9 +9,9 @@ import gradio as gr
 
 from core.data.rows import read_turns
 from core.train.worker.rows import encode
-from tabs.train import settings
 from tabs.train.base import find_base
 from tabs.train.form_values import FormValues, chosen_dataset, prompt_config_of
+from tabs.train.settings import SettingsForm
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
@@ -25,20 +26,19 @@ class PreviewHandlers:
     services: Services
 
     @handler
-    def row(self, visitor: Visitor, number: float, *asked: settings.SettingValue) -> tuple[gr.Slider, str]:
+    def row(self, visitor: Visitor, number: float, form: FormValues, settings: SettingsForm) -> tuple[gr.Slider, str]:
         """(slider over the rows, the row with what it teaches)."""
-        language, filled = visitor.language, FormValues.of(asked)
-        hidden = gr.Slider(visible=False)
-        if not filled.dataset:
+        language, hidden = visitor.language, gr.Slider(visible=False)
+        if not form.dataset:
             return hidden, html_parts.empty(t(language, "tokens.no_rows"), t(language, "tokens.no_rows_hint"))
-        base = find_base(self.services, filled.base)
+        base = find_base(self.services, form.base)
         if base.parameters is None:
             return hidden, f'<p class="muted">{escape(t(language, "train.preview_unloaded", name=base.name))}</p>'
-        saved, config = chosen_dataset(self.services, visitor, filled), settings.config_of(filled.values)
+        saved, config = chosen_dataset(self.services, visitor, form), settings.config()
         count = saved.info.train_rows
         at = max(1, min(int(number or 1), count))
         turns = next(islice(read_turns(saved.file("train")), at - 1, None))
-        prompt_config = prompt_config_of(filled, saved, base)
+        prompt_config = prompt_config_of(form, saved, base)
         tokenizer = self.services.models.current().tokenizer
         found = encode(
             [turns], replace(prompt_config, template="auto"), tokenizer, max_length=min(config.max_length, base.window),
@@ -49,8 +49,8 @@ class PreviewHandlers:
         return slider, "".join(blocks) or f'<p class="warn">{escape(t(language, "train.preview_nothing"))}</p>'
 
 
-def build(services: Services, shared_key: gr.State, asked: list[gr.components.Component]) -> None:
-    """A fold under the curve."""
+def build(services: Services, key: gr.BrowserState, components: Mapping[str, gr.components.Component]) -> None:
+    """A fold under the curve. `components` are those of FormValues and of SettingsForm."""
     handlers = PreviewHandlers(services)
     with (
         gr.Column(elem_classes="card fold"),
@@ -59,10 +59,10 @@ def build(services: Services, shared_key: gr.State, asked: list[gr.components.Co
         gr.Markdown(t_client("train.preview_info"), elem_classes="muted")
         number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False, elem_id="train-row-number")
         row = gr.HTML(padding=False, elem_id="train-row")
-    places = dict(zip(settings.CONTROLS, asked[7:], strict=True))
-    matter = [places[name] for name in ("max_length", "loss_on", "prompt_loss_weight")]
+    form, settings = FormValues.inputs(components), SettingsForm.inputs(components)
+    matter = [components[name] for name in ("max_length", "loss_on", "prompt_loss_weight")]
     gr.on(
-        [fold.expand, number.release, asked[0].change, *(control.input for control in matter)],
-        handlers.row, [shared_key, number, *asked], [number, row],
+        [fold.expand, number.release, components["dataset"].change, *(control.input for control in matter)],
+        handlers.row, [key, number, *form, *settings], [number, row],
         trigger_mode="always_last", **EVENT,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """The controls of a training's settings: one for every field of TrainConfig, and what they say together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import gradio as gr
@@ -8,6 +9,7 @@ import gradio as gr
 from core.models.options import Quantization
 from core.train.config import train_config
 from core.train.config.train_config import TrainConfig
+from tabs.ui.form import Form
 from tabs.ui.text import t, t_client
 
 SettingValue = float | int | str | bool | None
@@ -75,39 +77,56 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
 CONTROLS = {name: make for group in GROUPS.values() for name, make in group.items()}
 
 
-def controls() -> list[gr.components.Component]:
-    """The components, in the order of CONTROLS, standing on TrainConfig's own values."""
+@dataclass(frozen=True)
+class SettingsForm(Form):
+    """What the controls hold, by the names of TrainConfig's fields."""
+
+    settings: Mapping[str, SettingValue]
+
+    @classmethod
+    def field_names(cls) -> tuple[str, ...]:
+        return tuple(CONTROLS)
+
+    @classmethod
+    def of(cls, values: Sequence[SettingValue]) -> "SettingsForm":
+        return cls(dict(zip(CONTROLS, values, strict=True)))
+
+    @classmethod
+    def showing(cls, config: TrainConfig) -> "SettingsForm":
+        """The inverse of `config`."""
+        return cls({name: getattr(config, name) for name in CONTROLS})
+
+    def values(self) -> list[SettingValue]:
+        return list(self.settings.values())
+
+    def config(self, **changes: SettingValue) -> TrainConfig:
+        """What the controls say, with `changes`. Raises InputError that names every wrong one."""
+        return TrainConfig(**self.settings | changes)
+
+
+def controls() -> dict[str, gr.components.Component]:
+    """The components by the names of CONTROLS, holding TrainConfig's own values."""
     made = _made(GROUPS["first"])
     for group in list(GROUPS)[1:]:
         with gr.Accordion(t_client(f"train.group_{group}"), open=False, elem_id=f"train-{group}"):
-            made += _made(GROUPS[group])
+            made |= _made(GROUPS[group])
     return made
 
 
-def _made(names: Iterable[str]) -> list[gr.components.Component]:
+def _made(names: Iterable[str]) -> dict[str, gr.components.Component]:
     plain = TrainConfig()
-    return [
-        CONTROLS[name](
+    return {
+        name: CONTROLS[name](
             value=getattr(plain, name), label=t_client(f"train.{name}"), info=t_client(f"train.{name}_info"),
             elem_id=f"set-{name}", interactive=True,
         )
         for name in names
-    ]  # fmt: skip
+    }  # fmt: skip
 
 
-def config_of(values: Sequence[SettingValue]) -> TrainConfig:
-    """What the controls say. Raises InputError that names every wrong one."""
-    return TrainConfig(**dict(zip(CONTROLS, values, strict=True)))
-
-
-def values_of(config: TrainConfig) -> list[SettingValue]:
-    """The inverse of `read_config`."""
-    return [getattr(config, name) for name in CONTROLS]
-
-
-def changed(values: Sequence[SettingValue], config: TrainConfig) -> list[str]:
-    """Names of the settings that differ from `config`."""
-    return [name for name, value in zip(CONTROLS, values, strict=True) if value != getattr(config, name)]
+def changed(config: TrainConfig, other: TrainConfig) -> list[str]:
+    """Names of the settings that differ."""
+    return [name for name in CONTROLS if getattr(config, name) != getattr(other, name)]
 
 
 def summary(config: TrainConfig, language: str) -> str:

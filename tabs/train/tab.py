@@ -128,7 +128,7 @@ def build(services: Services, shared: Shared) -> None:
                     with gr.Row(elem_classes="actions"):
                         yes = gr.Button(t_client("train.delete_yes"), variant="stop", size="sm", elem_id="delete-yes")
                         no = gr.Button(t_client("train.delete_no"), size="sm")
-            preview.build(services, shared.key, made.asked)
+            preview.build(services, shared.key, made.components)
             samples.build(services, shared, chosen)
             with gr.Column(visible=False, elem_classes="card") as result:
                 gr.Markdown(t_client("publish.keep"), elem_classes="title")

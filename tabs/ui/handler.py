@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, Protocol, Typ
 import gradio as gr
 
 from core.errors import AppError
+from tabs.ui.form import Form
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor, language_of
 
@@ -46,17 +47,18 @@ H = TypeVar("H", bound=HasServices)
 def handler(method: Callable[Concatenate[H, Visitor, P], R]) -> Callable[..., R]:
     """Make `method(self, visitor, *inputs)` callable as `(self, key, *inputs, request, token=None)`.
 
-    Plain methods and generators; a parameter annotated with gr.EventData or a subclass is injected as ever. Of a
-    method that ends in `*values`, request and token come before these, where Gradio injects them. An AppError is
-    shown as a sentence in the visitor's language, and nothing else happens.
+    Plain methods and generators; a parameter annotated with gr.EventData or a subclass is injected as ever, and one
+    annotated with a Form is made of as many values as that has fields. An AppError is shown as a sentence in the
+    visitor's language, and nothing else happens.
     """
-    signature = _signature(method)
+    inputs = list(inspect.signature(method).parameters.values())[2:]
+    signature = _signature(inputs)
     at = list(signature.parameters).index("request") - 1  # of the request, behind self
 
     def called(self: H, given: tuple) -> tuple[str, Callable[[], R]]:
         key, request, token = given[0], given[at], given[at + 1] if len(given) > at + 1 else None
-        inputs = (*given[1:at], *given[at + 2 :])
-        return language_of(request), lambda: method(self, self.services.visitor(key, request, token), *inputs)
+        values = _formed(inputs, given[1:at])
+        return language_of(request), lambda: method(self, self.services.visitor(key, request, token), *values)
 
     if inspect.isgeneratorfunction(method):
 
@@ -84,18 +86,37 @@ def handler(method: Callable[Concatenate[H, Visitor, P], R]) -> Callable[..., R]
     return wrapper
 
 
-def _signature(method: Callable) -> inspect.Signature:
-    """The parameters of `method` as Gradio fills them."""
-    this, _, *rest = inspect.signature(method).parameters.values()
+def _signature(inputs: list[inspect.Parameter]) -> inspect.Signature:
+    """The parameters of a method with these inputs, as Gradio fills them."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    named = [p.replace(default=inspect.Parameter.empty) for p in rest if p.kind is kind]
-    values = [p for p in rest if p.kind is inspect.Parameter.VAR_POSITIONAL]
-    key = inspect.Parameter("key", kind, annotation=str)
+    named = []
+    for parameter in inputs:
+        if form := _form(parameter):
+            named += [inspect.Parameter(f"{parameter.name}_{name}", kind) for name in form.field_names()]
+        else:
+            named.append(parameter.replace(default=inspect.Parameter.empty))
+    this, key = inspect.Parameter("self", kind), inspect.Parameter("key", kind, annotation=str)
     request = inspect.Parameter("request", kind, annotation=gr.Request)
-    token = inspect.Parameter("token", kind, annotation=gr.OAuthToken | None)
-    if not values:
-        token = token.replace(default=None)
-    return inspect.Signature([this, key, *named, request, token, *values])
+    token = inspect.Parameter("token", kind, annotation=gr.OAuthToken | None, default=None)
+    return inspect.Signature([this, key, *named, request, token])
+
+
+def _formed(inputs: list[inspect.Parameter], given: tuple) -> list:
+    """An argument for each input: what was given, forms put together."""
+    values, rest = [], list(given)
+    for parameter in inputs:
+        if form := _form(parameter):
+            width = len(form.field_names())
+            values.append(form.of(rest[:width]))
+            del rest[:width]
+        else:
+            values.append(rest.pop(0))
+    return values
+
+
+def _form(parameter: inspect.Parameter) -> type[Form] | None:
+    kind = parameter.annotation
+    return kind if inspect.isclass(kind) and issubclass(kind, Form) else None
 
 
 def shown(error: AppError, language: str) -> gr.Error:

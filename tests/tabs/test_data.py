@@ -3,7 +3,7 @@
 import errno
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import gradio as gr
@@ -15,6 +15,7 @@ from tabs.data import open_log, saved_sets
 from tabs.data.data_context import DataContext
 from tabs.data.exports import ExportHandlers
 from tabs.data.gaps import STEPS, Histogram, duration, nearest, picture
+from tabs.data.guesses import ReadingForm
 from tabs.data.open_handlers import OpenLogHandlers
 from tabs.data.open_log import OpenLog, OpenLogs
 from tabs.data.outputs import UNCHANGED, View
@@ -107,22 +108,20 @@ class Tab:
     ) -> "Tab":  # fmt: skip
         """What the page sends when something of the form changes: all of it, as it stands."""
         now, recipe = self.opened, self.opened.choices.recipe
+        described = now.description if description is None else description
         stands = RecipeForm(
-            STEPS.index(gap), recipe.shape, recipe.burst, recipe.separator, recipe.clean, recipe.turns, recipe.context,
+            persona or now.persona, described, budget or now.budget, STEPS.index(gap), recipe.shape, recipe.burst,
+            recipe.separator, recipe.clean, recipe.turns, recipe.context,
             round(100 * recipe.validation_share), round(100 * recipe.test_share), now.choices.line, recipe.private,
             list(recipe.names),
         )  # fmt: skip
-        described = now.description if description is None else description
-        return self.draw(self.opening.choose(
-            self.key, self.log, persona or now.persona, described, budget or now.budget, *stands._replace(**form),
-            self.request,
-        ))  # fmt: skip
+        values = replace(stands, **form).values()
+        return self.draw(self.opening.choose(self.key, self.log, *values, self.request))
 
     def reread(self, format: str = "", **answers: object) -> "Tab":
         """What the page sends when the reading is corrected."""
-        stands = dict.fromkeys(("order", "names", "sender", "text", "time", "conversations"))
-        given = (stands | answers).values()
-        return self.draw(self.opening.reread(self.key, self.log, format, *given, self.request))
+        values = ReadingForm(format, **answers).values()
+        return self.draw(self.opening.reread(self.key, self.log, *values, self.request))
 
     def shelf(self) -> list[str]:
         return sorted(p.name for p in self.services.workspace.shelf(self.owner, "uploads").iterdir())
@@ -295,7 +294,7 @@ def test_nobody_sees_anothers_log(tab: Tab) -> None:
     for work in (
         lambda: RowHandlers(tab.context).row(OTHER, tab.log, "train", 1, visit()),
         lambda: ExportHandlers(tab.context).download(OTHER, tab.log, "x", "rows", "none", True, "jsonl", visit()),
-        lambda: ExportHandlers(tab.context).look(OTHER, tab.log, "rows", "none", True, visit()),
+        lambda: ExportHandlers(tab.context).look(OTHER, tab.log, "rows", "none", True, "jsonl", visit()),
         lambda: ProfileHandlers(tab.context).unfold(OTHER, tab.log, "葵", visit()),
         lambda: list(VariantHandlers(tab.context).compare(OTHER, tab.log, visit())),
         lambda: list(OpenLogHandlers(tab.context).take_variant(OTHER, tab.log, "1-none-newline-raw", visit())),

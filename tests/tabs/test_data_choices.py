@@ -333,7 +333,7 @@ def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, ki
     else:
         rows = json.loads(data) if kind == "json" else [json.loads(line) for line in data.decode().splitlines()]
     assert len(rows) == len(tab.opened.prepared.train)
-    line, breaks, sample = handlers.look(KEY, tab.log, layout, "address", True, tab.request)
+    line, breaks, sample = handlers.look(KEY, tab.log, layout, "address", True, kind, tab.request)
     assert line.visible == (layout != "rows") and breaks.visible == layout.startswith("instruction")
     assert ("葵さん。" in json.dumps(rows[0], ensure_ascii=False)) == (layout != "rows") == ("葵さん。" in sample)
     assert "<b>" not in sample
@@ -342,7 +342,7 @@ def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, ki
 def test_a_line_that_rows_already_have_is_written_once(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(line="address")
-    sample = ExportHandlers(tab.context).look(KEY, tab.log, "instruction", "address", False, tab.request)[2]
+    sample = ExportHandlers(tab.context).look(KEY, tab.log, "instruction", "address", False, "jsonl", tab.request)[2]
     assert sample.count("葵さん。") == 1
 
 

@@ -12,11 +12,18 @@ from gradio.helpers import special_args
 
 import tabs
 from core.errors import InputError
+from tabs.ui.form import Form
 from tabs.ui.handler import handler
 from tabs.ui.visitor import Visitor
 from tests.helpers.tab_tiny import visit
 
 TOKEN = gr.OAuthToken(token="hf_visitor", scope="", expires_at=0)
+
+
+@dataclass(frozen=True)
+class Lengths(Form):
+    low: float
+    high: float
 
 
 class Resolving:
@@ -33,8 +40,8 @@ class Handlers:
         return visitor, word, event
 
     @handler
-    def many(self, visitor: Visitor, number: float, *values: float) -> tuple:
-        return visitor, number, values
+    def filled(self, visitor: Visitor, word: str, form: Lengths, last: int) -> tuple:
+        return word, form, last
 
     @handler
     def steps(self, visitor: Visitor, word: str) -> Iterator[str]:
@@ -62,10 +69,17 @@ def test_gradio_injects_the_request_the_token_and_the_event(handlers: Handlers) 
     assert visitor.signed_in is TOKEN and (word, given) == ("w", event)
 
 
-def test_values_of_any_number_come_behind_what_is_injected(handlers: Handlers) -> None:
-    arguments = injected(handlers.many, ["k", 1.0, 2.0, 3.0])
-    assert [type(each).__name__ for each in arguments] == ["str", "float", "Request", "OAuthToken", "float", "float"]
-    assert handlers.many("k", 1.0, visit("en"), None, 2.0, 3.0)[1:] == (1.0, (2.0, 3.0))
+def test_a_form_is_made_of_as_many_values_as_it_has_fields(handlers: Handlers) -> None:
+    with gr.Blocks():
+        components = {"high": gr.Number(2), "low": gr.Number(1), "other": gr.Number(9)}
+    inputs = Lengths.inputs(components)
+    assert inputs == [components["low"], components["high"]]
+    arguments = injected(handlers.filled, ["k", "w", *(component.value for component in inputs), 5])
+    assert [type(each).__name__ for each in arguments[-2:]] == ["Request", "OAuthToken"]
+    assert handlers.filled(*arguments[:5], visit("en")) == ("w", Lengths(low=1, high=2), 5)
+    assert Lengths.of(Lengths(3, 4).values()) == Lengths(3, 4)
+    with pytest.raises(KeyError, match="high"):
+        Lengths.inputs({"low": components["low"]})
 
 
 def test_an_error_is_a_sentence_in_the_visitors_language(handlers: Handlers) -> None:

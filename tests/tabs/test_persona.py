@@ -2,15 +2,20 @@
 
 import io
 import json
+from dataclasses import fields
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from PIL import Image
 
+from core.models.sampling import Sampling
 from core.personas.card import read_card
 from core.settings import Settings
+from tabs.talk import sampling
 from tabs.talk.persona import KINDS, PersonaHandlers
 from tabs.talk.persona_card import CardHandlers
+from tabs.talk.sampling import SamplingForm
 from tabs.ui.services import Services, make_services
 from tabs.ui.text import LANGUAGES
 from tests.helpers.tab_tiny import KEY, OTHER, owner, visit
@@ -78,6 +83,14 @@ def test_a_built_in_one_gets_a_picture_as_ones_own_copy(services: Services) -> N
     assert third == second
     with pytest.raises(Exception, match="cannot be read as a picture"):
         handlers.change_picture(KEY, second, uploaded(services, "r.jpg", b"no"), visit("en"), None)
+
+
+def test_every_dial_of_sampling_is_on_the_form() -> None:
+    drawn = Sampling(temperature=0.3, no_repeat_ngram=4, max_new_tokens=64, seed=7)
+    assert set(SamplingForm.field_names()) == {"preset", *(field.name for field in fields(Sampling))}
+    assert SamplingForm.showing(drawn).sampling() == drawn and SamplingForm().sampling() == Sampling()
+    with gr.Blocks():
+        assert len(SamplingForm.inputs(sampling.build())) == len(SamplingForm.field_names())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

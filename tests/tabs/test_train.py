@@ -24,6 +24,7 @@ from tabs.train.base import find_base
 from tabs.train.curve import curve, ticks
 from tabs.train.form import FormHandlers
 from tabs.train.queue import QueueHandlers
+from tabs.train.settings import SettingsForm
 from tabs.train.tab import RunHandlers
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
@@ -56,8 +57,8 @@ def start(
     persona: str = "", description: str = "Mika.", user: str = "",
 ) -> str:  # fmt: skip
     """Press the button: the run's id."""
-    form, values = FormHandlers(services), settings.values_of(config)
-    return form.start(KEY, visit(), None, dataset, "", "", name, persona, description, user, *values)[0]
+    form, values = FormHandlers(services), SettingsForm.showing(config).values()
+    return form.start(KEY, dataset, "", "", name, persona, description, user, *values, visit())[0]
 
 
 def refreshed(services: Services, chosen: str = "", shown: tuple = (), key: str = KEY, language: str = "en") -> tuple:
@@ -70,10 +71,10 @@ def refreshed(services: Services, chosen: str = "", shown: tuple = (), key: str 
 def test_every_setting_has_a_control_with_its_plain_value() -> None:
     with gr.Blocks():
         made = settings.controls()
-    assert [c.elem_id for c in made] == [f"set-{name}" for name in settings.CONTROLS]
+    assert {name: c.elem_id for name, c in made.items()} == {name: f"set-{name}" for name in settings.CONTROLS}
     assert set(settings.CONTROLS) == {f.name for f in fields(TrainConfig)}
-    assert settings.config_of([c.value for c in made]) == TrainConfig()
-    assert all(c.interactive for c in made)
+    assert SettingsForm.of([c.value for c in SettingsForm.inputs(made)]).config() == TrainConfig()
+    assert all(c.interactive for c in made.values())
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(TrainConfig)])
@@ -87,10 +88,10 @@ def test_each_control_reaches_the_run(services: Services, name: str) -> None:
 
 def test_an_emptied_control_is_named_and_nothing_starts(services: Services) -> None:
     keep_dataset(services)
-    values = settings.values_of(TrainConfig())
+    values = SettingsForm.showing(TrainConfig()).values()
     values[list(settings.CONTROLS).index("epochs")] = None
     with pytest.raises(gr.Error, match="epochs = None"):
-        FormHandlers(services).start(KEY, visit(), None, "mika-talk", "", "", "", "", "", "", *values)
+        FormHandlers(services).start(KEY, "mika-talk", "", "", "", "", "", "", *values, visit())
     assert services.jobs.list_all(owner(services)) == []
 
 
@@ -133,7 +134,7 @@ def test_the_form_is_filled_from_the_data_set(services: Services) -> None:
 def test_the_advice_is_the_advisors_for_these_rows_and_this_model(services: Services) -> None:
     keep_dataset(services)
     line, shown, advice, button, *values = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
-    config = settings.config_of(values)
+    config = SettingsForm.of(values).config()
     shape = base_dims(str(services.models.folder))
     wanted = fit(recommend(shape.parameters, 24), shape, this_device()).config
     assert config == replace(wanted, max_length=256)
@@ -151,11 +152,11 @@ def test_the_advice_says_what_was_changed(services: Services) -> None:
     keep_dataset(services)
     form = FormHandlers(services)
     _, _, advice, _, *values = form.advise(KEY, "mika-talk", "", visit())
-    assert "変えた" not in form.review(KEY, advice, visit(), None, *values)
+    assert "変えた" not in form.review(KEY, advice, *values, visit())
     values[list(settings.CONTROLS).index("rank")] = 64
-    assert "rank <del>8</del> <ins>64</ins>" in form.review(KEY, advice, visit(), None, *values)
+    assert "rank <del>8</del> <ins>64</ins>" in form.review(KEY, advice, *values, visit())
     values[list(settings.CONTROLS).index("rank")] = 0
-    assert "rank = 0" in form.review(KEY, advice, visit(), None, *values)
+    assert "rank = 0" in form.review(KEY, advice, *values, visit())
 
 
 def test_a_model_of_unknown_size_gets_plain_settings_and_is_told_so(services: Services) -> None:
@@ -163,7 +164,7 @@ def test_a_model_of_unknown_size_gets_plain_settings_and_is_told_so(services: Se
     line, shown, advice, button, *values = FormHandlers(services).advise(
         KEY, "mika-talk", "someone/model-9b", visit("en")
     )
-    assert settings.config_of(values) == TrainConfig() and advice.shape is None and button.interactive
+    assert SettingsForm.of(values).config() == TrainConfig() and advice.shape is None and button.interactive
     assert "someone/model-9b" in line and "not known" in shown
 
 
