@@ -66,6 +66,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--columns", nargs=3, metavar=("SENDER", "TEXT", "TIME"), help='columns of a table; "" for none'
     )
     answers.add_argument("--presumed", nargs="*", metavar="TEXT", help="which sentences are the app's own")
+    answers.add_argument("--zone", metavar="PLACE", help="where people were, for files in UTC, as Asia/Tokyo")
     answers.add_argument("--conversations", nargs="+", metavar="NAME", help="which of several conversations")
     return parser.parse_intermixed_args(arguments)
 
@@ -80,6 +81,7 @@ def _read(path: str, options: argparse.Namespace) -> Log:
             columns=options.columns,
             conversations=options.conversations,
             presumed=options.presumed,
+            zone=options.zone,
             max_bytes=LARGEST_BYTES,
         )
     except InputError as error:

@@ -37,6 +37,7 @@ def joined(logs: Mapping[str, Log], failed: Mapping[str, InputError], hints: Hin
         (*notes, *([_left_out(failed)] if failed else [])),
         partner=largest.partner if len(taken) == 1 else None,
         encoding=largest.encoding,
+        in_utc=any(log.in_utc for log in taken),
         parts=tuple(parts) if len(titled) > 1 else largest.parts,
     )
 

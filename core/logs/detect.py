@@ -20,7 +20,7 @@ from core.logs.formats.discord import text as discord_text
 from core.logs.formats.kakaotalk import chat as kakaotalk
 from core.logs.formats.line import desktop as line_desktop
 from core.logs.formats.line import phone as line_phone
-from core.logs.formats.messengers import imessage, qq
+from core.logs.formats.messengers import imessage, qq, wechat_text
 from core.logs.formats.plain import dialogue as plain
 from core.logs.formats.plain import irc
 from core.logs.formats.signal import fields as signal_fields
@@ -33,6 +33,7 @@ from core.logs.parsing.archive import Archive, chosen_log, is_archive, no_logs, 
 from core.logs.parsing.decode import SAMPLE_BYTES, decode, edges
 from core.logs.parsing.doubtful import with_doubts
 from core.logs.parsing.json_source import JsonSource, looks_like_json
+from core.logs.parsing.zones import in_zone
 from core.logs.readers import ARCHIVE_READERS, JSON_READERS
 from core.messages import Kind
 from core.text import Text
@@ -61,7 +62,19 @@ class Reader(Protocol):
 
 # The strict ones first: on equal hits the earlier reader wins. Plain text takes what no other does.
 READERS: tuple[Reader, ...] = (
-    *(json_messages, line_phone, kakaotalk, signal_text, signal_fields, imessage, discord_text, irc, qq, whatsapp),
+    *(
+        json_messages,
+        line_phone,
+        kakaotalk,
+        signal_text,
+        signal_fields,
+        imessage,
+        discord_text,
+        irc,
+        qq,
+        wechat_text,
+        whatsapp,
+    ),
     *(line_desktop, *csv_known.READERS, csv_columns),
 )
 FALLBACK: Reader = plain
@@ -109,18 +122,26 @@ def read_log(
     columns: Sequence[str] | None = None,
     conversations: Sequence[str] | None = None,
     presumed: Sequence[str] | None = None,
+    zone: str | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Log:
     """A chat log from a file or a zip.
 
     `file_name` is what the person called it (exports carry the partner's name there). `format` is the
     id of one of FORMATS, instead of detection; `names`, `date_order`, `columns`, `conversations` and `presumed`
-    are answers to the guesses of an earlier reading. Raises InputError for a file that is empty, too large,
+    are answers to the guesses of an earlier reading. `zone` is where people were, for files in UTC ("Asia/Tokyo").
+    Raises InputError for a file that is empty, too large,
     no text, of no known format or without a message.
     """
     name = file_name or path.name
     hints = Hints(
-        name, _tuple(names), date_order, _tuple(columns), _tuple(presumed), conversations=_tuple(conversations)
+        name,
+        names=_tuple(names),
+        date_order=date_order,
+        columns=_tuple(columns),
+        presumed=_tuple(presumed),
+        zone=zone,
+        conversations=_tuple(conversations),
     )
     if format and format not in {known.id for known in FORMATS}:
         raise _unknown_format(format)
@@ -150,7 +171,7 @@ def _read_file(open: Callable[[], BinaryIO], hints: Hints, format: str | None) -
         source = JsonSource(open, hints.file_name)
         reader = wanted[0] if format else next((one for one in wanted if one.claims(source.top)), None)
         if reader:
-            log = reader.read(source, hints)
+            log = in_zone(reader.read(source, hints), hints.zone)
             return replace(log, encoding=source.encoding, notes=(*source.notes, *log.notes))
     with open() as file:
         decoded = decode(file.read())
@@ -169,7 +190,7 @@ def _read_archive(archive: Archive, hints: Hints, format: str | None) -> Log:
     """An archive whose files belong together, or the one log in it, or each log as a conversation."""
     for reader in ARCHIVE_READERS:
         if format in (None, reader.FORMAT.id) and reader.claims_archive(archive):
-            return reader.read_archive(archive, hints)
+            return in_zone(reader.read_archive(archive, hints), hints.zone)
     names = archive.logs()
     if not names:
         raise no_logs()

@@ -31,6 +31,8 @@ class Hints:
     """Names of the columns of a table that hold sender, text and time; "" where there is none."""
     presumed: tuple[str, ...] | None = None
     """Which sentences, of those that a rule took for the app's own, are left out as such."""
+    zone: str | None = None
+    """Where the people were ("Asia/Tokyo"): times that the file gives in UTC are put on the clocks there."""
     conversations: tuple[str, ...] | None = None
     """Which of several conversations to take, by their names in the Guess; all where none is known."""
 
@@ -42,10 +44,11 @@ class Guess:
     `about` names the field of Hints; `value` is what was taken, `choices` what else it could be
     (for names: every prefix that may be a person, of which any number can be right; for columns: all
     of the table's, of which `value` takes three; for conversations: every one of the file, the longest
-    first, of which any number can be taken; for presumed: every sentence that may be the app's own).
+    first, of which any number can be taken; for presumed: every sentence that may be the app's own, of
+    which any number can be; for zone: none, as any place can be named).
     """
 
-    about: Literal["names", "date_order", "columns", "conversations", "presumed"]
+    about: Literal["zone", "names", "date_order", "columns", "conversations", "presumed"]
     value: tuple[str, ...]
     choices: tuple[str, ...]
     certain: bool
@@ -98,6 +101,8 @@ class Log:
     """The other person of a one-to-one chat, where the file or its name says so."""
     file_name: str = ""
     encoding: str = "utf-8"
+    in_utc: bool = False
+    """The file gives its times in UTC, whatever the clock on people's walls showed."""
     parts: tuple[str, ...] = ()
     """The names of the conversations, the first for part 1; none where the file holds one only."""
 

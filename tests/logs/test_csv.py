@@ -100,7 +100,7 @@ def test_discord_table(read):
     )
     assert log.format.id == "discord-csv"
     assert [(m.sender, m.kind) for m in log.messages] == [
-        ("Ann", Kind.TEXT), ("bo", Kind.MEDIA), (None, Kind.SYSTEM)
+        ("Ann#1234", Kind.TEXT), ("bo", Kind.MEDIA), (None, Kind.SYSTEM)
     ]  # fmt: skip
     assert log.messages[0].text == 'hi\n"q"' and log.messages[0].time == datetime(2024, 1, 15, 10, 30)
     old = read('AuthorID,Author,Date,Content,Attachments,Reactions\n"1","Ann","25/01/2020 01:33 AM","hi","",""\n')

@@ -52,7 +52,7 @@ Exported 4 message(s)
 def test_messages_blocks_and_frame(read):
     log = read(TALK)
     assert [(m.sender, m.kind) for m in log.messages] == [
-        ("ann", Kind.TEXT), ("Bo B.", Kind.TEXT), ("ann", Kind.STICKER), (None, Kind.CALL)
+        ("ann#1234", Kind.TEXT), ("Bo B.", Kind.TEXT), ("ann#1234", Kind.STICKER), (None, Kind.CALL)
     ]  # fmt: skip
     assert log.messages[0].text == "Hello\n\ntwo: lines" and log.messages[1].text == "look"
     assert log.messages[0].time == datetime(2024, 1, 15, 10, 30) and log.messages[0].line == 7

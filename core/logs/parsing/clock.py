@@ -42,6 +42,23 @@ def utc(number: object) -> datetime | None:
         return None
 
 
+def utc_of(text: object) -> datetime | None:
+    """The moment in ISO 8601 text, moved from the zone behind it to the clock of UTC; None for anything else."""
+    moment = written(text)
+    zone = _zone(text.strip()) if isinstance(text, str) else None
+    if moment is None or zone is None:
+        return moment
+    try:
+        return moment.replace(tzinfo=zone).astimezone(timezone.utc).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_utc(text: object) -> bool:
+    """Whether ISO 8601 text names UTC as its zone."""
+    return isinstance(text, str) and text.rstrip().endswith(("Z", "+00:00", "+0000"))
+
+
 class Clock:
     """Times of one file on one clock: the zone of the first that names one."""
 

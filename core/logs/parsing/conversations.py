@@ -51,13 +51,14 @@ def assemble(
     *,
     names: Mapping[str, str] | None = None,
     by_time: bool = False,
+    in_utc: bool = False,
     notes: tuple[Text, ...] = (),
 ) -> Log:
     """One log of all conversations, or of those that `hints` choose; each is a part.
 
     `names` are people's names by id (an id without one shows as it is); two people of one name are
     told apart. `by_time` puts each conversation in the order of time, for exports that are newest
-    first or unordered. The lines of the log count records.
+    first or unordered; `in_utc` says that the times are those of UTC. The lines of the log count records.
     """
     known = _titled([one for one in conversations if one.entries])
     chosen = _chosen(list(known), hints.conversations)
@@ -78,6 +79,7 @@ def assemble(
         guesses,
         notes,
         partner=partner,
+        in_utc=in_utc,
         parts=tuple(chosen) if len(known) > 1 else (),
     )
 

@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from core.logs.formats.line.dates import WEEKDAY
 from core.logs.formats.whatsapp.dates import Stamp, date_order, stamp
 from core.logs.log import DateOrder, Guess
+from core.logs.parsing.calendar import fold, months_among
 
 HALF = "午前|午後|上午|下午|오전|오후"
 DATE = r"\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}年\s?\d{1,2}月\s?\d{1,2}日"
@@ -27,6 +28,9 @@ WRITTEN = re.compile(
 DATE_LINE = re.compile(
     rf"[-=—─ \[【#*]*(?:(?P<front>{_DAY}),?[ ]+)?(?P<date>{DATE})(?:{_WEEKDAY})?[-=—─ \]】*]*", re.IGNORECASE
 )
+
+
+NAMED_MONTH = re.compile(r"(?P<day>\d{1,2})[- ](?P<month>[^\W\d_]{3,12})\.?[- ,](?P<year>\d{4}|\d{2})(?P<rest>\D.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,19 @@ def _order(written: str, order: DateOrder) -> DateOrder:
     return "ymd" if re.match(r"\d{4}", written) else "dmy" if order == "ymd" else order
 
 
+def _month_in_numbers(written: str) -> str:
+    """01-Jan-20 as 2020/1/01; anything else as it stands."""
+    match = NAMED_MONTH.fullmatch(written)
+    month = months_among((match["month"],)).get(fold(match["month"])) if match else None
+    if match is None or month is None:
+        return written
+    year = match["year"] if len(match["year"]) == 4 else f"20{match['year']}"
+    return f"{year}/{month}/{match['day']}{match['rest']}"
+
+
 def _parse(written: str) -> Stamp | time | None:
-    match = WRITTEN.fullmatch(written.strip())
+    written = _month_in_numbers(written.strip())
+    match = WRITTEN.fullmatch(written)
     if match is None:
         return None
     clock = re.sub(r"[.,]\d+$", "", match["clock"])

@@ -35,7 +35,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
         place += len(spoken)
         aside += sum(_is_said(as_record(node)) for key, node in mapping.items() if key not in path)
         found.append(LogConversation(as_text(value.get("title")), entries))
-    return assemble(FORMAT, found, hints, notes=(_left_aside(aside),) if aside else ())
+    return assemble(FORMAT, found, hints, in_utc=True, notes=(_left_aside(aside),) if aside else ())
 
 
 def _path(mapping: Record, node: str) -> dict[str, None]:

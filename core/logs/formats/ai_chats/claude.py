@@ -22,7 +22,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
     for group, head, item in source.grouped("item", "chat_messages.item"):
         one = found.setdefault(group, LogConversation(as_text(head.get("name"))))
         one.entries.append(_entry(item))
-    return assemble(FORMAT, found.values(), hints)
+    return assemble(FORMAT, found.values(), hints, in_utc=True)
 
 
 def _entry(item: JsonItem) -> LogEntry:

@@ -3,7 +3,7 @@
 import re
 
 from core.logs.log import Format, Hints, Log
-from core.logs.parsing.clock import written
+from core.logs.parsing.clock import is_utc, written
 from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
 from core.logs.parsing.json_source import JsonItem, JsonSource, JsonValue, Record, Top, as_list, as_record, as_text
 from core.messages import Kind
@@ -22,20 +22,26 @@ def claims(top: Top) -> bool:
 
 
 def read(source: JsonSource, hints: Hints) -> Log:
-    """The channel; people are told apart by their ids and shown by the name they have on the server."""
+    """The channel; people are told apart by their ids and shown by the name they have on the server.
+
+    The exporter writes the clock of its computer with its zone; where that is UTC everywhere, it was never set.
+    """
     names: dict[str, str] = {}
+    zones: set[bool] = set()
     title = as_text(source.top.paths.get("channel.name"))
-    one = LogConversation(title, [_entry(item, names) for item in source.items("messages.item")])
+    one = LogConversation(title, [_entry(item, names, zones) for item in source.items("messages.item")])
     if source.top.paths.get("channel.type") in ("DirectTextChat", "DM"):
         one.partner = next((identity for identity, name in names.items() if name == title), title)
-    return assemble(FORMAT, [one], hints, names=names)
+    return assemble(FORMAT, [one], hints, names=names, in_utc=zones == {True})
 
 
-def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
+def _entry(item: JsonItem, names: dict[str, str], zones: set[bool]) -> LogEntry:
     value = as_record(item.value)
     author = as_record(value.get("author"))
     sender = as_text(author.get("id")) or as_text(author.get("name"))
     time, identity = written(value.get("timestamp")), as_text(value.get("id")) or None
+    if time:
+        zones.add(is_utc(value.get("timestamp")))
     if not sender or "content" not in value:
         return unread(item)
     names[sender] = as_text(author.get("nickname")) or as_text(author.get("name")) or sender

@@ -34,7 +34,7 @@ def claims_archive(archive: Archive) -> bool:
 def read(source: JsonSource, hints: Hints) -> Log:
     """One channel, of which the name of the owner is not known."""
     one = LogConversation("", [_entry(item, OWNER) for item in source.records()])
-    return assemble(FORMAT, [one], hints, by_time=True, notes=(ONE_SIDE,))
+    return assemble(FORMAT, [one], hints, by_time=True, in_utc=True, notes=(ONE_SIDE,))
 
 
 def read_archive(archive: Archive, hints: Hints) -> Log:
@@ -47,7 +47,7 @@ def read_archive(archive: Archive, hints: Hints) -> Log:
         label = as_text(labels.get(channel.removeprefix("c"))) or channel
         items = _table(archive.read(name)) if name.endswith(".csv") else list(archive.json(name).records())
         found.append(LogConversation(label, [_entry(item, owner) for item in items]))
-    return assemble(FORMAT, found, hints, by_time=True, notes=(ONE_SIDE,))
+    return assemble(FORMAT, found, hints, by_time=True, in_utc=True, notes=(ONE_SIDE,))
 
 
 def _channels(archive: Archive) -> list[str]:

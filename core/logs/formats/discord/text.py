@@ -16,7 +16,8 @@ FORMAT = Format(
     "discord-text", Text("Discord (text of DiscordChatExporter)", "Discord（DiscordChatExporter のテキスト）")
 )
 HEAD = re.compile(
-    r"\[(?P<when>\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},? \d{1,2}[:.]\d{2}(?::\d{2})?(?:[ \u202f]?[AP]M)?)\]"
+    r"\[(?P<when>(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}-[^\W\d_]{3,9}\.?-\d{2,4})"
+    r",? \d{1,2}[:.]\d{2}(?::\d{2})?(?:[ \u202f]?[AP]M)?)\]"
     r" (?P<name>(?:(?!: ).){1,80}?)(?: \(pinned\))?\s*"
 )
 PREAMBLE = re.compile(r"(?:Guild|Channel|Topic|After|Before): .*|={10,}|Exported [\d,. ]+ message\(s\)\s*")
@@ -42,7 +43,7 @@ def read(text: str, hints: Hints) -> Log:
     found = Collector(_join)
     for i, (line, number, head) in enumerate(zip(records.texts, records.starts, heads, strict=True)):
         if head:
-            found.add(Message(re.sub(r"#\d{4}$", "", head["name"]), "", number, time=times.moment(head["when"], None)))
+            found.add(Message(head["name"].removesuffix("#0000"), "", number, time=times.moment(head["when"], None)))
         elif PREAMBLE.fullmatch(line) and ((i < WINDOW and not found.messages) or _ends(records.texts, i)):
             found.mark(line.count("\n") + 1)
         else:

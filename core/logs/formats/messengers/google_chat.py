@@ -38,7 +38,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
     """One chat. Times are those of UTC, as the file gives them."""
     names: dict[str, str] = {}
     one = LogConversation("", [_entry(item, names) for item in source.items("messages.item")])
-    return assemble(FORMAT, [one], hints, names=names)
+    return assemble(FORMAT, [one], hints, names=names, in_utc=True)
 
 
 def read_archive(archive: Archive, hints: Hints) -> Log:
@@ -52,7 +52,7 @@ def read_archive(archive: Archive, hints: Hints) -> Log:
         entries = [_entry(item, names) for item in archive.json(name).items("messages.item")]
         is_direct = folder.name.startswith("DM")
         found.append(LogConversation(title or folder.name, entries, partner if is_direct else None))
-    return assemble(FORMAT, found, hints, names=names)
+    return assemble(FORMAT, found, hints, names=names, in_utc=True)
 
 
 def _chats(archive: Archive) -> list[str]:

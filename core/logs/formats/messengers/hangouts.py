@@ -27,7 +27,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
         found.setdefault(group, LogConversation("")).entries.append(_entry(item))
     for group, one in found.items():
         _name(one, heads[group], names)
-    return assemble(FORMAT, found.values(), hints, names=names, by_time=True)
+    return assemble(FORMAT, found.values(), hints, names=names, by_time=True, in_utc=True)
 
 
 def _name(one: LogConversation, head: Record, names: dict[str, str]) -> None:

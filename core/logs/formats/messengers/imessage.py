@@ -27,6 +27,13 @@ PATH = re.compile(r"(?:~?/|attachments/|[A-Z]:\\)[^\n]*\.\w{2,5}|Attachment miss
 STICKER = re.compile(r"Sticker from .{1,60}: .*")
 UNSENT = re.compile(r".{1,60} unsent (?:a message|this message part).*")
 CALL = re.compile(r".{0,40}(?:SharePlay|FaceTime|Missed call).{0,60}")
+# What other phones get for a tapback: a sentence that quotes the message.
+TAPBACK = re.compile(
+    r"(?:(?:Loved|Liked|Disliked|Laughed at|Emphasi[sz]ed|Questioned|Reacted [^\n]{1,20} to)"
+    r"|Removed (?:an? [^\n]{1,30}|[^\n]{1,8}) from)"
+    r" (?:[“\"].{0,4000}[”\"]|an? (?:image|movie|attachment|video|sticker))",
+    re.DOTALL,
+)
 EXPRESSIVE = re.compile(r"Sent with .{1,30}")
 
 
@@ -118,6 +125,8 @@ def _kind(words: str, sender: str) -> Kind:
         return Kind.STICKER
     if UNSENT.fullmatch(words):
         return Kind.UNSENT
+    if TAPBACK.fullmatch(words):
+        return Kind.SYSTEM
     return Kind.CALL if CALL.fullmatch(words) and words.startswith(("SharePlay", "FaceTime", "Missed")) else Kind.TEXT
 
 

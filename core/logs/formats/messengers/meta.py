@@ -4,12 +4,14 @@ string is UTF-8 read as Latin-1. Encrypted chats are exported in another shape, 
 
 import re
 from collections import defaultdict
+from datetime import timedelta
+from difflib import SequenceMatcher
 from pathlib import PurePosixPath
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.archive import Archive
 from core.logs.parsing.clock import utc
-from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, unread
+from core.logs.parsing.conversations import LogConversation, LogEntry, assemble, in_order_of_time, unread
 from core.logs.parsing.json_source import (
     JsonItem,
     JsonSource,
@@ -27,6 +29,10 @@ from core.text import Text
 FORMAT = Format("meta", Text("Messenger, Instagram (JSON)", "Messenger・Instagram（JSON）"))
 CLASSIC, ENCRYPTED = "messages.item.sender_name", "messages.item.senderName"
 SHOWN = ("photos", "videos", "audio_files", "files", "gifs", "share", "media")
+EDITED = re.compile(r" ?\((?:edited|編集済み)\)\Z")
+EDITS = 5  # messages of one person among which the earlier version is looked for
+LATEST_EDIT = timedelta(hours=1)
+ALIKE, COMPARED = 0.5, 300
 CALL = re.compile(
     r"(?:.{1,60} missed (?:a|your) (?:video |voice |audio )?(?:call|chat)(?: (?:with|from) .{1,60})?"
     r"|.{1,60} called you|You called .{1,60}"
@@ -58,13 +64,15 @@ def claims_archive(archive: Archive) -> bool:
 
 def read(source: JsonSource, hints: Hints) -> Log:
     """One thread, oldest first. Times are those of UTC: the file names no zone."""
-    return assemble(FORMAT, [_thread([source])], hints, by_time=True)
+    return assemble(FORMAT, [_thread([source])], hints, by_time=True, in_utc=True)
 
 
 def read_archive(archive: Archive, hints: Hints) -> Log:
     """Every thread as a conversation; places count the records of each."""
     threads = _threads(archive).values()
-    return assemble(FORMAT, [_thread([archive.json(name) for name in names]) for names in threads], hints, by_time=True)
+    return assemble(
+        FORMAT, [_thread([archive.json(name) for name in names]) for names in threads], hints, by_time=True, in_utc=True
+    )
 
 
 def _threads(archive: Archive) -> dict[str, list[str]]:
@@ -87,8 +95,39 @@ def _thread(sources: list[JsonSource]) -> LogConversation:
     items = (item for source in sources for item in source.items("messages.item"))
     make = _encrypted if encrypted else _classic
     entries = [make(item._replace(place=place)) for place, item in enumerate(items, 1)]
+    _once_where_edited(entries)
     partner = title if len(people) == 2 and title in people else None
     return LogConversation(title or PurePosixPath(first.name).parent.name or first.name, entries, partner)
+
+
+def _once_where_edited(entries: list[LogEntry]) -> None:
+    """An edited message stands there twice: as it was, and with a note behind it. The first one becomes a notice.
+
+    Both are less than an hour apart and alike; a person edits a message several times.
+    """
+    before: dict[str | None, list[LogEntry]] = defaultdict(list)
+    for entry in in_order_of_time(entries):
+        if entry.kind is not Kind.TEXT:
+            continue
+        edited = EDITED.search(entry.text)
+        recent = before[entry.sender][-EDITS:]
+        if edited:
+            words = entry.text[: edited.start()]
+            earlier = [one for one in recent if _is_earlier(one, entry, words)]
+            if earlier or not words.strip():
+                entry.text = words
+                for one in earlier:
+                    one.kind, one.sender = Kind.SYSTEM, None
+        before[entry.sender] = [*recent, entry]
+
+
+def _is_earlier(one: LogEntry, entry: LogEntry, words: str) -> bool:
+    """Whether `one` is `entry` as it was before it became `words`."""
+    near = one.time is None or entry.time is None or entry.time - one.time <= LATEST_EDIT
+    if one.kind is not Kind.TEXT or not near:
+        return False
+    first, second = one.text[:COMPARED], words[:COMPARED]
+    return SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
 
 
 def repair(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Skype (messages.json, which comes in a tar): every conversation of an account, newest first."""
+"""Skype and Teams for private use (messages.json in a tar): every conversation, newest first."""
 
 import html
 import re
@@ -10,12 +10,13 @@ from core.logs.parsing.json_source import JsonItem, JsonSource, Record, Top, as_
 from core.messages import Kind
 from core.text import Text
 
-FORMAT = Format("skype", Text("Skype", "Skype"))
-TYPED = ("RichText", "Text")
+FORMAT = Format("skype", Text("Skype, Teams (messages.json)", "Skype・Teams（messages.json）"))
+TYPED = ("RichText", "Text", "RichText/Html")
 SHOWN = ("RichText/Media", "RichText/UriObject", "RichText/Files", "RichText/Contacts", "RichText/Location", "PopCard")
 QUOTE = re.compile(r"<quote\b(?P<about>[^>]*)>.*?</quote>", re.DOTALL)
 QUOTED = re.compile(r'\bmessageid="(?P<id>[^"]+)"')
 EDIT = re.compile(r"<e_m\b[^>]*?(?:/>|>.*?</e_m>)", re.DOTALL)
+LINE_END = re.compile(r"<br ?/?>|</p>\s?|</div>\s?|</li>\s?")
 TAG = re.compile(r"</?[A-Za-z][\w:]*\b[^>]*>")
 
 
@@ -40,7 +41,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
             one.partner = identity
             if name:
                 names[identity] = name
-    return assemble(FORMAT, found.values(), hints, names=names, by_time=True)
+    return assemble(FORMAT, found.values(), hints, names=names, by_time=True, in_utc=True)
 
 
 def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
@@ -71,5 +72,5 @@ def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
 def text_of(content: str) -> str:
     """The words in what looks like XML: without quoted messages, marks of edits and tags."""
     if "<" in content:
-        content = TAG.sub("", EDIT.sub("", QUOTE.sub("", content)))
+        content = TAG.sub("", LINE_END.sub("\n", EDIT.sub("", QUOTE.sub("", content))))
     return html.unescape(content).strip()

@@ -37,7 +37,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
     """One day, in which people have names only where the messages bring them."""
     names: dict[str, str] = {}
     one = LogConversation("", _entries(list(source.records()), names))
-    return assemble(FORMAT, [one], hints, names=names, by_time=True)
+    return assemble(FORMAT, [one], hints, names=names, by_time=True, in_utc=True)
 
 
 def read_archive(archive: Archive, hints: Hints) -> Log:
@@ -52,7 +52,7 @@ def read_archive(archive: Archive, hints: Hints) -> Log:
         entries = _entries(items, names)
         title = " / ".join(names.get(person, person) for person in members.get(folder, ())) or folder
         found.append(LogConversation(title, entries))
-    return assemble(FORMAT, found, hints, names=names, by_time=True)
+    return assemble(FORMAT, found, hints, names=names, by_time=True, in_utc=True)
 
 
 def _days(archive: Archive) -> dict[str, list[str]]:

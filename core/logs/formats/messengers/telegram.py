@@ -27,6 +27,7 @@ TALK = "messages.item."
 STICKERS = ("sticker",)
 MEDIA = ("photo", "file", "media_type", "location_information", "contact_information", "poll", "game_title")
 CALLS = ("phone_call", "group_call", "invite_to_group_call")
+DATES = ("messages.item.date", "chats.list.item.messages.item.date")
 ONE_TO_ONE = ("personal_chat", "bot_chat")
 
 
@@ -50,7 +51,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
         one = _conversation(head)
         one.entries = [_entry(item, names) for item in source.items("messages.item")]
         conversations = [_with_partner(one, head)]
-    return assemble(FORMAT, conversations, hints, names=names)
+    return assemble(FORMAT, conversations, hints, names=names, in_utc=not source.top.any(*DATES))
 
 
 def _chats(source: JsonSource, names: dict[str, str]) -> Iterator[LogConversation]:

@@ -37,7 +37,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
     one = LogConversation(title, [_entry(item, names) for item in source.items("messages.item")])
     if "群" not in session["type"] and not session["wxid"].endswith("@chatroom"):
         one.partner = session["wxid"] or None
-    return assemble(FORMAT, [one], hints, names=names, by_time=True)
+    return assemble(FORMAT, [one], hints, names=names, by_time=True, in_utc=True)
 
 
 def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:

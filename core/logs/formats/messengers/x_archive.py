@@ -31,7 +31,7 @@ def read(source: JsonSource, hints: Hints) -> Log:
     """Every conversation of one script. People are ids: X writes no names."""
     found: dict[str, LogConversation] = {}
     _gather(source, found)
-    return assemble(FORMAT, found.values(), hints, by_time=True)
+    return assemble(FORMAT, found.values(), hints, by_time=True, in_utc=True)
 
 
 def read_archive(archive: Archive, hints: Hints) -> Log:
@@ -44,7 +44,7 @@ def read_archive(archive: Archive, hints: Hints) -> Log:
         others = {entry.sender for entry in one.entries if entry.sender} - {owner}
         if owner and len(others) == 1:
             one.partner = one.name = others.pop()
-    return assemble(FORMAT, found.values(), hints, names=names, by_time=True)
+    return assemble(FORMAT, found.values(), hints, names=names, by_time=True, in_utc=True)
 
 
 def _owner(archive: Archive) -> tuple[str, dict[str, str]]:

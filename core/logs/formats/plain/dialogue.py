@@ -154,7 +154,8 @@ def choose_names(heads: dict[int, Head], lines: Sequence[str]) -> tuple[str, ...
     counts = Counter(head.name for head in heads.values())
     written = sum(bool(line.strip()) for line in lines)
     short = len(heads) <= 40 and len(counts) <= FEW_NAMES and 2 * len(heads) > written
-    names = [name for name, n in counts.most_common() if n >= 2 or short]
+    often = [name for name, n in counts.items() if n >= 2]
+    names = [name for name, n in counts.most_common() if n >= 2 or (short and not _in_another_script(name, often))]
     leaders = names[:2]
     if len(leaders) < 2 or short:
         return tuple(names)
@@ -164,6 +165,11 @@ def choose_names(heads: dict[int, Head], lines: Sequence[str]) -> tuple[str, ...
     if all(after_blank[name] >= 0.9 * counts[name] for name in leaders):
         names = [name for name in names if after_blank[name] >= 0.5 * counts[name]]
     return tuple(names)
+
+
+def _in_another_script(name: str, often: Sequence[str]) -> bool:
+    """Whether a prefix that stands there once is Japanese among Latin names, or the other way round: a label."""
+    return len(often) > 1 and all(one.isascii() != name.isascii() for one in often)
 
 
 def _dialogue(spoken: dict[int, Head]) -> dict[int, Head]:

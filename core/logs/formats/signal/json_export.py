@@ -37,7 +37,9 @@ def read(source: JsonSource, hints: Hints) -> Log:
         if len(others) == 1:
             one.partner = next(iter(others))
             one.name = names.get(one.partner, one.partner)
-    return assemble(FORMAT, found.values(), hints, names=names, by_time=True)
+    return assemble(
+        FORMAT, found.values(), hints, names=names, by_time=True, in_utc=not source.top.any("date", "item.date")
+    )
 
 
 def _row(item: JsonItem, names: dict[str, str]) -> tuple[str, LogEntry]:

@@ -79,7 +79,7 @@ def _kakaotalk(cells: Cells, line: int, time: datetime | None) -> Message:
 
 def _discord(cells: Cells, line: int, time: datetime | None) -> Message:
     name, words = cells.get("author", "").strip(), cells.get("content", "")
-    name = re.sub(r"#(?:0000|\d{4})$", "", name)
+    name = name.removesuffix("#0000")
     kind = service_kind(words)
     if kind:
         return Message(None, words, line, kind, time)
