@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from filecmp import cmp
 from pathlib import Path
 
 from core.adapters.store import Adapters
@@ -66,22 +65,12 @@ class OwnFiles:
         raise InputError("This can be read again, or is gone already.", "これはもう読めるか、すでにありません。")
 
     def delete_all(self, owner: str) -> None:
-        """Stop what runs for an owner and remove all of it for good, with the copies made for downloads."""
+        """Stop what runs for an owner and remove all of it for good, with the downloads that are still served."""
         self.memory.tasks.drop(f"{owner}/")
         self.jobs.delete_all(owner)
-        folder = self.workspace.owner_folder(owner)
-        if not folder.is_dir():
-            return
-        self._remove_copies([folder / "downloads", folder / "uploads"])
-        remove_folder(folder)
-
-    def _remove_copies(self, folders: list[Path]) -> None:
-        """Gradio serves a download from a copy in its cache, under the same name."""
-        made = {path.name: path for folder in folders if folder.is_dir() for path in folder.rglob("*")}
-        for copy in self.workspace.cache().rglob("*"):
-            own = made.get(copy.name)
-            if own and own.is_file() and copy.is_file() and cmp(own, copy, shallow=False):
-                copy.unlink(missing_ok=True)
+        for folder in (self.workspace.handed_out(owner), self.workspace.owner_folder(owner)):
+            if folder.is_dir():
+                remove_folder(folder)
 
 
 def _use(shelf: str, folders: list[Path]) -> DiskUse:

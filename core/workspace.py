@@ -2,17 +2,20 @@
 
 home/
   owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ memory/
-                 downloads/    made to be fetched, and gone within the hour
+                 downloads/    while they are being made; then cache/ has them
                  damaged/      what could not be read and was set aside
   jobs/<job>/            training runs of all owners; meta.json names the owner
   models/                the embedded model, built on first start
-  cache/                 Gradio's upload cache, emptied as soon as a handler has the file
+  cache/                 Gradio's: uploads until a handler has them, downloads for as long as it serves them
 """
 
+import hashlib
 import re
 import shutil
+import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from core.files import MAX_NAME_BYTES, check_name, disk_errors
 
 OWNER = re.compile(r"[a-z]+-[\w.\-]{1,96}")
 SHELVES = ("personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory", "downloads", "damaged")
+STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,34 @@ class Workspace:
         """Everybody who has anything here."""
         folder = self.home / "owners"
         return sorted(path.name for path in folder.iterdir() if OWNER.fullmatch(path.name)) if folder.is_dir() else []
+
+    @contextmanager
+    def download_folder(self, owner: str) -> Iterator[Path]:
+        """A folder of the owner's for files that are being made to be downloaded; it goes when the block ends.
+
+        Raises InputError when the disk is full.
+        """
+        shelf = self.shelf(owner, "downloads")
+        for old in shelf.iterdir():
+            with suppress(FileNotFoundError):
+                if old.stat().st_mtime < time.time() - STALE:
+                    shutil.rmtree(old, ignore_errors=True)
+        folder = self._made(shelf / uuid.uuid4().hex)
+        try:
+            with disk_errors():
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def hand_out(self, owner: str, made: Path) -> Path:
+        """Move a file to where Gradio serves it, under a path that nobody can guess, until Gradio sweeps it up."""
+        target = self._made(self.handed_out(owner) / uuid.uuid4().hex) / made.name
+        shutil.move(made, target)
+        return target
+
+    def handed_out(self, owner: str) -> Path:
+        """The folder of an owner's files that Gradio serves; there may be none."""
+        return self.cache() / hashlib.sha256(owner.encode()).hexdigest()[:32]
 
     def jobs(self) -> Path:
         return self._made(self.home / "jobs")

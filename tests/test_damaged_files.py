@@ -1,6 +1,5 @@
 """Anything on disk may be damaged: it is left out, named with its path, and never hides the rest."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,11 +192,9 @@ def test_deleting_everything_leaves_no_trace(services: Services) -> None:
     document.write_text(f"{canary} lives here. " * 9)
     Documents(store, "socrates").add(document, "d.txt", 1.0)
     document.unlink()
-    made = services.workspace.shelf(me, "downloads") / f"{canary}.txt"
-    made.write_text(canary)
-    copy = services.workspace.cache() / "0123" / made.name
-    copy.parent.mkdir()
-    shutil.copy(made, copy)
+    with services.workspace.download_folder(me) as folder:
+        (folder / f"{canary}.txt").write_text(canary)
+        assert services.workspace.hand_out(me, folder / f"{canary}.txt").read_text() == canary
     assert sum(use.files for use in services.own_files.used(me)) > 9
     services.own_files.delete_all(me)
     left = [path for path in home.rglob("*") if path.is_file()]

@@ -1,5 +1,6 @@
 """Names that become paths, and files that are whole."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -132,3 +133,32 @@ def test_a_forged_upload_is_refused(workspace: Workspace, tmp_path: Path) -> Non
         with pytest.raises(InputError, match="not uploaded here"):
             workspace.take_upload(OWNER, path, cache)
     assert secret.read_text(encoding="utf-8") == "secret"
+
+
+# Downloads
+
+
+def test_a_download_is_made_with_its_owner_and_served_from_the_cache(workspace: Workspace) -> None:
+    with workspace.download_folder(OWNER) as folder:
+        assert folder.is_relative_to(workspace.shelf(OWNER, "downloads"))
+        (folder / "part").write_text("left over")
+        (folder / "a.zip").write_bytes(b"zip")
+        file = workspace.hand_out(OWNER, folder / "a.zip")
+    assert (file.name, file.read_bytes()) == ("a.zip", b"zip") and file.is_relative_to(workspace.cache())
+    assert not list(workspace.shelf(OWNER, "downloads").iterdir())
+    with workspace.download_folder(OWNER) as folder:
+        (folder / "a.zip").write_bytes(b"other")
+        assert workspace.hand_out(OWNER, folder / "a.zip").parent != file.parent  # two of one name are two files
+
+
+def test_a_download_that_fails_or_was_cut_short_leaves_nothing(workspace: Workspace) -> None:
+    with pytest.raises(InputError, match="disk is full"), workspace.download_folder(OWNER) as folder:
+        (folder / "a.zip").write_bytes(b"zip")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not folder.exists()
+    old, new = (workspace.shelf(OWNER, "downloads") / name for name in ("old", "new"))
+    for left in (old, new):
+        left.mkdir()
+    os.utime(old, (0, 0))
+    with workspace.download_folder(OWNER):
+        assert not old.exists() and new.exists()

@@ -1,7 +1,6 @@
 """Rows as other tools train on them: a form, a look at the first sample, and the file."""
 
 import json
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +16,7 @@ from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.open_log import OpenLog
 from tabs.data.recipe_form import LINES, choice_names
 from tabs.data.rows import line_of
+from tabs.ui.download import build_download
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
@@ -25,7 +25,6 @@ from tabs.ui.visitor import Visitor
 MARKED = ("instruction", "instruction_input")  # layouts of one text with ### marks
 AS_ROWS = "rows"
 LONGEST = 1500  # characters of a sample that are shown
-CLICK = "() => setTimeout(() => document.querySelector('#data-zip')?.click(), 150)"
 
 
 @dataclass(frozen=True)
@@ -65,22 +64,21 @@ class ExportHandlers(DataHandlers):
         return *fields, f'<p class="muted">{title}</p><pre class="sample" tabindex="0">{escape(shown)}</pre>'
 
     @handler
-    def download(self, visitor: Visitor, log: str, name: str, form: ExportForm) -> gr.DownloadButton:
-        """A zip with a file a split, in the button that downloads it."""
+    def download(self, visitor: Visitor, log: str, name: str, form: ExportForm) -> str:
+        """The path of a zip with a file a split."""
         opened = self.context.with_rows(visitor, log)
         if form.kind not in FILE_TYPES:
             raise InputError(
                 f"There is no file type “{form.kind}”.", f"「{form.kind}」というファイルの種類はありません。"
             )
-        folder = Path(tempfile.mkdtemp(dir=self.services.workspace.cache()))
-        target = folder / f"{safe_name(name, 'rows')}.zip"
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for split, file in FILES.items():
-                part = folder / f"{Path(file).stem}.{form.kind}"
-                if _write(part, opened, split, form):
-                    archive.write(part, part.name)
-                    part.unlink()
-        return gr.DownloadButton(value=str(target))
+        with self.services.workspace.download_folder(visitor.owner) as folder:
+            target = folder / f"{safe_name(name, 'rows')}.zip"
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+                for split, file in FILES.items():
+                    part = folder / f"{Path(file).stem}.{form.kind}"
+                    if _write(part, opened, split, form):
+                        archive.write(part, part.name)
+            return str(self.services.workspace.hand_out(visitor.owner, target))
 
 
 def _write(path: Path, opened: OpenLog, split: str, form: ExportForm) -> bool:
@@ -116,9 +114,9 @@ def build(context: DataContext, page: dict[str, gr.blocks.Block], key: gr.Browse
                         label=t_client("data.file_type"), elem_id="data-file-type")  # fmt: skip
         sample = gr.HTML(padding=False, elem_id="data-sample-shown")
         download = gr.Button(t_client("data.download"), size="sm", elem_id="data-download")
-        zipped = gr.DownloadButton("zip", elem_id="data-zip", elem_classes="unseen")
+        zipped = build_download("data-zip")
     form = ExportForm.inputs({"layout": layout, "line": line, "breaks": breaks, "kind": kind})
     gr.on([fold.expand, layout.input, line.input, breaks.input, page["made"].change], handlers.look,
           [key, page["log"], *form], [line, breaks, sample], trigger_mode="always_last", **EVENT)  # fmt: skip
     wanted = [key, page["log"], page["name"], *form]
-    download.click(handlers.download, wanted, zipped, **EVENT).then(None, None, None, js=CLICK)
+    zipped.after(download.click(handlers.download, wanted, zipped.file, **EVENT))

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import tempfile
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -14,6 +13,7 @@ from core.files import safe_name
 from core.personas import Persona
 from core.personas.card import card_json, card_png, read_card
 from core.personas.picture import drawn, portrait
+from tabs.ui.download import Download, build_download
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -22,7 +22,6 @@ from tabs.ui.visitor import Visitor
 
 CARD_FILES = [".png", ".json", ".charx"]
 THUMBNAIL = 144  # pixels: shown at half of that, sharp on dense screens
-CLICK = "() => setTimeout(() => document.querySelector('#persona-file')?.click(), 150)"
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,17 @@ class CardHandlers:
         return None, self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
 
     @handler
-    def save_png(self, visitor: Visitor, conversation: str) -> gr.DownloadButton:
-        """The persona as a picture that carries its card."""
+    def save_png(self, visitor: Visitor, conversation: str) -> str:
+        """The path of a picture that carries the persona's card."""
         persona = self._persona(visitor, conversation)
         picture = _picture(self.services, visitor.owner, persona)
-        return _download(persona, "png", card_png(persona, picture))
+        return self._saved(visitor, f"{safe_name(persona.name, 'persona')}.png", card_png(persona, picture))
 
     @handler
-    def save_json(self, visitor: Visitor, conversation: str) -> gr.DownloadButton:
-        """The persona as a card in JSON."""
+    def save_json(self, visitor: Visitor, conversation: str) -> str:
+        """The path of the persona's card in JSON."""
         persona = self._persona(visitor, conversation)
-        return _download(persona, "json", card_json(persona))
+        return self._saved(visitor, f"{safe_name(persona.name, 'persona')}.json", card_json(persona))
 
     @handler
     def change_picture(self, visitor: Visitor, conversation: str, cached: str) -> tuple[None, str]:
@@ -72,6 +71,11 @@ class CardHandlers:
         if persona.id == before.id:
             return None, conversation
         return None, self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
+
+    def _saved(self, visitor: Visitor, name: str, data: bytes) -> str:
+        with self.services.workspace.download_folder(visitor.owner) as folder:
+            (folder / name).write_bytes(data)
+            return str(self.services.workspace.hand_out(visitor.owner, folder / name))
 
     def _uploaded(self, visitor: Visitor, cached: str) -> bytes:
         file = self.services.take_upload(visitor.owner, cached)
@@ -106,12 +110,6 @@ def _picture(services: Services, owner: str, persona: Persona) -> bytes:
     return path.read_bytes() if path else drawn(persona.name)
 
 
-def _download(persona: Persona, ending: str, data: bytes) -> gr.DownloadButton:
-    target = Path(tempfile.mkdtemp()) / f"{safe_name(persona.name, 'persona')}.{ending}"
-    target.write_bytes(data)
-    return gr.DownloadButton(value=str(target))
-
-
 @dataclass(frozen=True)
 class CardParts:
     """The fold's components; `wire` joins them to the page once all of it is there."""
@@ -120,7 +118,7 @@ class CardParts:
     png: gr.Button
     json: gr.Button
     picture: gr.UploadButton
-    file: gr.DownloadButton
+    file: Download
 
 
 def build() -> CardParts:
@@ -134,7 +132,7 @@ def build() -> CardParts:
         picture = gr.UploadButton(
             t_client("persona.picture_change"), file_types=["image"], size="sm", elem_id="card-picture"
         )
-        file = gr.DownloadButton("file", elem_id="persona-file", elem_classes="unseen")
+        file = build_download("persona-file")
     return CardParts(opened, png, plain, picture, file)
 
 
@@ -145,6 +143,6 @@ def wire(services: Services, shared: Shared, parts: CardParts) -> gr.events.Depe
     opened = [parts.open, shared.conversation]
     parts.open.upload(handlers.open_card, [shared.key, parts.open], opened, **EVENT)
     for press, save in ((parts.png, handlers.save_png), (parts.json, handlers.save_json)):
-        press.click(save, where, parts.file, **EVENT).success(None, js=CLICK, api_visibility="private")
+        parts.file.after(press.click(save, where, parts.file.file, **EVENT))
     changed = [parts.picture, shared.conversation]
     return parts.picture.upload(handlers.change_picture, [*where, parts.picture], changed, **EVENT)

@@ -1,14 +1,13 @@
 """Chats as files: the one on the page to be downloaded, others to be brought in."""
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
 from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read
 from core.files import safe_name
 from tabs.talk.handlers import stored
+from tabs.ui.download import build_download
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -16,7 +15,6 @@ from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 FILES = [f".{form}" for form in TRANSFER_FORMATS]
-CLICK = "() => setTimeout(() => document.querySelector('#talk-file')?.click(), 150)"
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,11 @@ class TransferHandlers:
     def _save(self, visitor: Visitor, conversation: str, form: TransferFormat) -> str:
         talk = stored(self.services, visitor, conversation)
         names = self._names(visitor, talk.persona, talk.adapter)
-        target = Path(tempfile.mkdtemp()) / f"{safe_name(names['persona'], 'chat')}.{form}"
-        target.write_text(export(talk, form, **names), encoding="utf-8")
-        return str(target)
+        workspace = self.services.workspace
+        with workspace.download_folder(visitor.owner) as folder:
+            made = folder / f"{safe_name(names['persona'], 'chat')}.{form}"
+            made.write_text(export(talk, form, **names), encoding="utf-8")
+            return str(workspace.hand_out(visitor.owner, made))
 
     def _names(self, visitor: Visitor, persona: str, adapter: str) -> dict[str, str]:
         chosen = self.services.chat.persona(visitor.owner, persona, adapter, visitor.language)
@@ -71,12 +71,12 @@ def build(services: Services, shared: Shared) -> None:
     handlers = TransferHandlers(services)
     where = [shared.key, shared.conversation]
     with gr.Accordion(t_client("talk.files"), open=False, elem_id="talk-files"):
-        file = gr.DownloadButton("file", elem_id="talk-file", elem_classes="unseen")
+        file = build_download("talk-file")
         with gr.Row():
             for form, write in zip(
                 TRANSFER_FORMATS, (handlers.as_lines, handlers.as_messages, handlers.as_text), strict=True
             ):
                 button = gr.Button(t_client(f"talk.form_{form}"), size="sm", min_width=60, elem_id=f"talk-{form}")
-                button.click(write, where, file, **EVENT).then(None, js=CLICK, **EVENT)
+                file.after(button.click(write, where, file.file, **EVENT))
         bring = gr.UploadButton(t_client("talk.bring"), file_types=FILES, size="sm", elem_id="talk-bring")
     bring.upload(handlers.bring, [*where, bring], shared.conversation, **EVENT)

@@ -1,7 +1,6 @@
 """What can be made of a trained adapter: an export for other programs, a combination with others."""
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
@@ -15,14 +14,13 @@ from core.adapters.store import Adapter
 from core.errors import AppError, InputError
 from core.export.run import export_in_process, zipped
 from tabs.ui.adapters import kept
+from tabs.ui.download import build_download
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
-
-CLICK_EXPORT = "() => setTimeout(() => document.querySelector('#export-zip')?.click(), 150)"
 
 
 @dataclass(frozen=True)
@@ -33,25 +31,26 @@ class ExportMergeHandlers:
 
     @handler
     def export(self, visitor: Visitor, chosen: str) -> Iterator[tuple]:
-        """The adapter for other programs as a zip: (its path, how it goes, cancel button). Gradio copies the file."""
+        """The adapter for other programs as a zip: (its path, how it goes, cancel button)."""
         adapter = kept(self.services, visitor.owner, chosen)
         language = visitor.language
         yield gr.skip(), _muted(t(language, "after.stage_waiting")), gr.Button(visible=True)
-        cache = self.services.workspace.cache()
-        with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
-            made = Path(folder) / adapter.name
+        workspace = self.services.workspace
+        with workspace.download_folder(visitor.owner) as folder:
+            made = folder / adapter.name
 
             def work(report: Callable[[str], None]) -> Path:
                 try:
                     export_in_process(adapter, made, report, base=self._base(adapter))
                     return zipped(made, made.with_name(f"{adapter.name}-export.zip"), lambda _: report("zipping"))
-                finally:  # also where the page was left, and the folder around it is gone before the process is
+                finally:  # where the page was left, the folder around it is gone before the process is
                     shutil.rmtree(made, ignore_errors=True)
 
             try:
                 for step in with_progress(work):
                     if isinstance(step, Result):
-                        yield str(step.value), _good(t(language, "after.export_done")), gr.Button(visible=False)
+                        file = str(workspace.hand_out(visitor.owner, step.value))
+                        yield file, _good(t(language, "after.export_done")), gr.Button(visible=False)
                     else:
                         yield gr.skip(), _muted(t(language, f"after.stage_{step}")), gr.skip()
             except AppError as error:
@@ -125,10 +124,10 @@ def build_export(services: Services, shared: Shared, chosen: gr.Textbox) -> None
         with gr.Row(elem_classes="actions"):
             go = gr.Button(t_client("after.export_go"), size="sm", elem_id="export-go")
             stop = gr.Button(t_client("after.export_stop"), size="sm", visible=False, elem_id="export-stop")
-            file = gr.DownloadButton("zip", elem_id="export-zip", elem_classes="unseen")
+            zipped = build_download("export-zip")
         state = gr.HTML(padding=False, elem_id="export-state")
-    going = go.click(handlers.export, [shared.key, chosen], [file, state, stop], **EVENT)
-    going.success(None, js=CLICK_EXPORT, **EVENT)
+    going = go.click(handlers.export, [shared.key, chosen], [zipped.file, state, stop], **EVENT)
+    zipped.after(going)
     stop.click(lambda: ("", gr.Button(visible=False)), None, [state, stop], cancels=[going], **EVENT)
     chosen.change(lambda: "", None, state, queue=False, **EVENT)
 

@@ -3,10 +3,7 @@
 Everything shown is read from the trainings' own files, so a reload or a restart changes nothing.
 """
 
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
@@ -15,6 +12,7 @@ from core.train.queue.progress import Progress
 from tabs.train import adapters, export_merge, form, preference, preview, queue, run, samples
 from tabs.ui import publish
 from tabs.ui.adapters import begin_talk, kept
+from tabs.ui.download import build_download
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.heartbeat import progress_mark
 from tabs.ui.services import Services
@@ -23,7 +21,6 @@ from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 MOST = 30  # newest trainings in the list
-CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#train-zip')?.click(), 150)"
 
 
 @dataclass(frozen=True)
@@ -88,12 +85,14 @@ class RunHandlers:
         return begin_talk(self.services, visitor, adapter), gr.Tabs(selected="talk")
 
     @handler
-    def download_zip(self, visitor: Visitor, chosen: str) -> Iterator[tuple[str, str]]:
-        """The adapter as a file to download: (its path, what to do next). Gradio copies it before this goes on."""
-        adapter = kept(self.services, visitor.owner, chosen)
-        with tempfile.TemporaryDirectory(dir=self.services.workspace.cache()) as folder:
-            file = self.services.adapters.zip_file(visitor.owner, adapter.name, Path(folder))
-            yield str(file), f'<p class="muted">{t(visitor.language, "train.zipping")}</p>'
+    def download_zip(self, visitor: Visitor, chosen: str) -> tuple[str, str]:
+        """The adapter as a file to download: (its path, what to do next)."""
+        adapter, workspace = kept(self.services, visitor.owner, chosen), self.services.workspace
+        with workspace.download_folder(visitor.owner) as folder:
+            file = workspace.hand_out(
+                visitor.owner, self.services.adapters.zip_file(visitor.owner, adapter.name, folder)
+            )
+        return str(file), f'<p class="muted">{t(visitor.language, "train.zipping")}</p>'
 
 
 def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
@@ -134,7 +133,7 @@ def build(services: Services, shared: Shared) -> None:
                 gr.Markdown(t_client("publish.keep"), elem_classes="title")
                 with gr.Row(elem_classes="actions"):
                     download = gr.Button(t_client("train.download"), size="sm", elem_id="train-download")
-                    zipped = gr.DownloadButton("zip", elem_id="train-zip", elem_classes="unseen")
+                    zipped = build_download("train-zip")
                 if services.settings.ephemeral:
                     gr.Markdown(t_client("train.ephemeral"), elem_classes="warn", elem_id="train-ephemeral")
                 zip_state = gr.HTML(padding=False)
@@ -157,4 +156,4 @@ def build(services: Services, shared: Shared) -> None:
     no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
     yes.click(handlers.delete, where, chosen, queue=False, **EVENT).then(**refreshing)
     talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **EVENT)
-    download.click(handlers.download_zip, where, [zipped, zip_state], **EVENT).then(None, js=CLICK_DOWNLOAD, **EVENT)
+    zipped.after(download.click(handlers.download_zip, where, [zipped.file, zip_state], **EVENT))

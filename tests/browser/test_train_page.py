@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,10 @@ def test_changed_stopped_resumed_measured_and_pushed(chromium: Path, visit: Visi
             expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=300_000)
             expect(page.locator("#train-picture")).to_contain_text("良くなりました")  # on the validation rows
             expect(page.locator("#train-replies .said.learned").first).to_be_visible()
+            with page.expect_download() as download:
+                page.locator("#train-download").click()
+            with zipfile.ZipFile(download.value.path()) as archive:
+                assert archive.testzip() is None and any(name.endswith(".safetensors") for name in archive.namelist())
             push_adapter(page)
             repo = hub.repos["model", "alice/aoi-lora"]
             assert repo.private

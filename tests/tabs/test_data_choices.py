@@ -304,16 +304,16 @@ def test_several_files_at_once_stay_apart(tab: Tab) -> None:
 # Downloading
 
 
-def read_zip(given: dict) -> dict[str, bytes]:
-    with zipfile.ZipFile(given["path"]) as archive:
+def read_zip(given: str) -> dict[str, bytes]:
+    with zipfile.ZipFile(given) as archive:
         return {file: archive.read(file) for file in archive.namelist()}
 
 
 def test_the_download_holds_every_row_once(tab: Tab) -> None:
     tab.upload(CHAT)
     given = ExportHandlers(tab.context).download(KEY, tab.log, "../葵 line", "rows", "none", True, "jsonl", tab.request)
-    assert given.value["orig_name"] == "葵-line.zip"
-    rows = {name: data.decode().splitlines() for name, data in read_zip(given.value).items()}
+    assert Path(given).name == "葵-line.zip"
+    rows = {name: data.decode().splitlines() for name, data in read_zip(given).items()}
     prepared = tab.opened.prepared
     assert [json.loads(line) for line in rows["train.jsonl"]] == [row.to_json() for row in prepared.train]
     assert [json.loads(line) for line in rows["validation.jsonl"]] == [row.to_json() for row in prepared.validation]
@@ -326,7 +326,7 @@ def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, ki
 
     tab.upload(CHAT)
     handlers = ExportHandlers(tab.context)
-    given = handlers.download(KEY, tab.log, "x", layout, "address", True, kind, tab.request).value
+    given = handlers.download(KEY, tab.log, "x", layout, "address", True, kind, tab.request)
     data = read_zip(given)[f"train.{kind}"]
     if kind == "parquet":
         rows = pq.read_table(io.BytesIO(data)).to_pylist()
@@ -355,8 +355,8 @@ def load(tab: Tab, text: str | bytes, name: str, persona: str = "") -> list[tupl
 
 def test_what_was_downloaded_loads_back(tab: Tab) -> None:
     tab.upload(CHAT)
-    given = ExportHandlers(tab.context).download(KEY, tab.log, "葵", "rows", "none", True, "jsonl", tab.request).value
-    state, field, listed, card = load(tab, Path(given["path"]).read_bytes(), "葵.zip", "葵")[-1]
+    given = ExportHandlers(tab.context).download(KEY, tab.log, "葵", "rows", "none", True, "jsonl", tab.request)
+    state, field, listed, card = load(tab, Path(given).read_bytes(), "葵.zip", "葵")[-1]
     assert field is None and card.visible and listed.value == "葵" and "葵" in state
     rows = tab.services.datasets.read_rows(tab.owner, "葵", "train")
     assert [row.to_json() for row in rows] == [row.to_json() for row in tab.opened.prepared.train]

@@ -94,14 +94,12 @@ def test_how_clearly_it_prefers_is_told_and_drawn() -> None:
 
 
 def test_the_export_is_a_zip_that_tells_how_it_goes(services: Services, job: str) -> None:
-    states = []
-    for file, state, _ in ExportMergeHandlers(services).export(KEY, job, visit("en")):
-        states.append(state)
-        if isinstance(file, str):
-            names = zipfile.ZipFile(file).namelist()
+    files, states, _ = zip(*ExportMergeHandlers(services).export(KEY, job, visit("en")), strict=True)
+    file = files[-1]
+    names = zipfile.ZipFile(file).namelist()
     assert "Merging" in "".join(states) and "good" in states[-1]
     assert {"mika/Modelfile", "mika/README.md", "mika/model/config.json"} <= set(names)
-    assert not list(services.workspace.cache().iterdir())
+    assert Path(file).is_file() and not list(services.workspace.shelf(owner(services), "downloads").iterdir())
 
 
 def test_adapters_of_the_shelf_are_combined_to_a_new_one(services: Services, base: tuple[Path, object]) -> None:

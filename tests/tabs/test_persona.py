@@ -50,16 +50,16 @@ def test_a_card_becomes_a_persona_and_a_talk(services: Services) -> None:
     talk = services.conversations.get(owner(services), conversation)
     assert talk.turns[0].messages == ("Nya, You.",)  # the macros are the talk's
     assert services.personas.picture(owner(services), persona.id).is_file()
-    path = handlers.save_png(KEY, conversation, visit("en"), None).value["path"]
+    path = handlers.save_png(KEY, conversation, visit("en"), None)
     assert read_card(Path(path).read_bytes()).persona.card["data"]["extensions"] == V2["data"]["extensions"]
-    path = handlers.save_json(KEY, conversation, visit("en"), None).value["path"]
+    path = handlers.save_json(KEY, conversation, visit("en"), None)
     assert json.loads(Path(path).read_text())["data"]["character_version"] == "1.2"
 
 
 def test_others_cannot_reach_it(services: Services) -> None:
     handlers = CardHandlers(services)
     _, conversation = handlers.open_card(KEY, uploaded(services, "m.json", json.dumps(V2).encode()), visit("en"), None)
-    path = handlers.save_json(OTHER, conversation, visit("en"), None).value["path"]
+    path = handlers.save_json(OTHER, conversation, visit("en"), None)
     assert "Mugi" not in Path(path).read_text()
 
 
