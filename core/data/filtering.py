@@ -51,7 +51,7 @@ BRACKETED = {
     Outcome.UNSENT: "送信取消 送信取り消し 削除済み unsent deleted",
 }
 OUTCOME_OF_PLACEHOLDER = {mark: fate for fate, marks in BRACKETED.items() for mark in marks.split()}
-MARKED = re.compile(r"[\[［(（<＜【]\s*([^\[\]［］()（）<>＜＞【】]{1,20}?)\s*[\]］)）>＞】]")
+MARKED = re.compile(r"[\[［(（<＜【]\s{0,9}([^\[\]［］()（）<>＜＞【】]{1,20}?)\s{0,9}[\]］)）>＞】]")
 SHORTEST, LONGEST = 2, 60  # letters of a placeholder
 
 

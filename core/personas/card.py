@@ -117,7 +117,7 @@ def _from_archive(data: bytes) -> tuple[dict, bytes | None]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             with archive.open("card.json") as file:
                 value = _parsed(file.read(LARGEST_JSON + 1))
-            icons = [name for name in archive.namelist() if re.search(r"icon/.*\.png$", name, re.IGNORECASE)]
+            icons = [name for name in archive.namelist() if "icon/" in name.lower() and name.lower().endswith(".png")]
             if not icons:
                 return value, None
             with archive.open(icons[0]) as file:

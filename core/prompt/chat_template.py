@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OPEN, NUMBERED, CLOSE, CUT = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 WRAPPING = re.compile(f"[{OPEN}{NUMBERED}{CLOSE}{CUT}]")
 NEWLINES = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
-WORDS = re.compile(f"{OPEN}(\\d+){NUMBERED}(.*?){CLOSE}", re.DOTALL)
+WORDS = re.compile(f"{OPEN}(\\d{{1,9}}){NUMBERED}([^{OPEN}{CLOSE}]*){CLOSE}")
 # Llama 3's own default: with today's date a persona would be asked otherwise than it was trained.
 DATE = "26 Jul 2024"
 

@@ -62,12 +62,13 @@ EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}[@＠](?:[A-Za-z0-9\-]{1,63}\.)+[A-Za-z]{2,24}(?![A-Za-z0-9])"
 )
 LINK = re.compile(r"https?://[!-;=?-~]+", re.IGNORECASE)
+FIELD = re.compile(r"[?&#;]([\w.\-]+)=(?=[^&#]{4})")
 SECRET_FIELD = re.compile(
-    r"[?&#;](?:[\w.\-]*(?:token|secret|passw|signature|credential|session|api_?key)[\w.\-]*"
-    r"|pwd|pass|auth|authkey|key|sig|sid|code|invite|hash|jwt)=[^&#]{4,}",
+    r"token|secret|passw|signature|credential|session|api_?key"
+    r"|\A(?:pwd|pass|auth|authkey|key|sig|sid|code|invite|hash|jwt)\Z",
     re.IGNORECASE,
 )
-SIGNED_IN = re.compile(r"https?://[^/@\s]+:[^/@\s]+@", re.IGNORECASE)
+SIGNED_IN = re.compile(r"https?://[^/@\s:]+:[^/@\s]+@", re.IGNORECASE)
 INVITATION = re.compile(
     r"https?://(?:discord\.gg/|discord(?:app)?\.com/invite/|chat\.whatsapp\.com/|t\.me/(?:\+|joinchat/)|lin\.ee/"
     r"|line\.me/(?:R/)?ti/|(?:[\w\-]+\.)?zoom\.us/j/|meet\.google\.com/[a-z]{3}-|join\.slack\.com/)[^\s]{3,}",
@@ -171,7 +172,7 @@ def _is_time(digits: str) -> bool:
 
 def _is_secret_link(match: re.Match[str]) -> bool:
     text = match[0]
-    if INVITATION.match(text) or SIGNED_IN.match(text) or SECRET_FIELD.search(text):
+    if INVITATION.match(text) or SIGNED_IN.match(text) or any(map(SECRET_FIELD.search, FIELD.findall(text))):
         return True
     path = text.split("://", 1)[1].split("?")[0].split("/")[1:]
     return any(LONG_SECRET.fullmatch(part) for part in path)

@@ -33,9 +33,10 @@ HEAD = re.compile(
 )
 WINDOWS = re.compile(rf"\[(?P<name>[^\n]{{0,60}}?)\] \[(?P<when>{_CLOCK})\] ?(?P<words>.*)", re.DOTALL)
 DATE_LINE = re.compile(rf"(?:-{{5,}} )?(?:{_DAY}(?:,? {_CLOCK})?|{_CLOCK}, {_DAY})(?: -{{5,}})?\s*")
-PARTNER = re.compile(r"(?:(.+) 님과 카카오톡 대화|KakaoTalk Chats with (.+))\s*")
+PARTNER = re.compile(r"(?:(.{1,200}) 님과 카카오톡 대화|KakaoTalk Chats with (.{1,200}))\s{0,9}")
 BANNER = re.compile(
-    rf"[{EDGE_MARKS}]*(?:{PARTNER.pattern}|.*카카오톡 대화\s*|Talk_[\d. :_-]+\.txt\s*|(?:저장한 날짜|Date Saved) ?: .*)"
+    rf"[{EDGE_MARKS}]{{0,9}}(?:{PARTNER.pattern}|.{{0,200}}카카오톡 대화\s*"
+    r"|Talk_[\d. :_-]+\.txt\s*|(?:저장한 날짜|Date Saved) ?: .*)"
 )
 DEPTH = 5  # lines in which the banner is looked for
 

@@ -15,7 +15,7 @@ FORMAT = Format("google-chat", Text("Google Chat (Takeout)", "Google Chat（Take
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 CLOCK = r"(?P<hour>\d{1,2})[:時](?P<minute>\d{2})(?:[:分](?P<second>\d{2}))?"
 ENGLISH = re.compile(
-    rf"(?:\w+, )?(?:(?P<month>[A-Za-z]{{3,9}}) (?P<day>\d{{1,2}})|(?P<day2>\d{{1,2}}) (?P<month2>[A-Za-z]{{3,9}}))"
+    rf"(?:(?P<month>[A-Za-z]{{3,9}}) (?P<day>\d{{1,2}})|(?P<day2>\d{{1,2}}) (?P<month2>[A-Za-z]{{3,9}}))"
     rf",? (?P<year>\d{{4}}),?(?: at)? {CLOCK}(?: (?P<half>[AaPp])\.?[Mm]\.?)?"
 )
 JAPANESE = re.compile(

@@ -22,7 +22,7 @@ HEAD = re.compile(
 PRIVATE = re.compile(r"(?P<when>\d{4}-\d{2}-\d{2} (?:[上下]午 ?)?\d{1,2}:\d{2}:\d{2}) (?P<name>[^\s'][^\n]{0,59})")
 PREAMBLE = re.compile(r"消息记录（.*|={10,}|消息(?:分组|对象)[:：].*")
 TITLE = re.compile(r"消息记录（.*|消息(?:分组|对象)[:：].*")
-PARTNER = re.compile(r"消息对象[:：]\s*(.+?)\s*")
+PARTNER = re.compile(r"消息对象[:：](.+)")
 MEDIA = re.compile(r"(?:\[(?:图片|视频|语音|文件|闪照|群文件|分享|位置)\]\s*)+")
 STICKER = re.compile(r"(?:\[(?:表情|动画表情|[^\[\]\n]{1,8}表情)\]\s*)+")
 NOTICE = re.compile(r".{1,40}(?:撤回了一条消息|加入(?:了)?本群|退出(?:了)?本群|已被.{1,40}移出本群)。?")
@@ -54,7 +54,7 @@ def read(text: str, hints: Hints) -> Log:
             found.add(Message(sender, "", number, kind, _moment(head["when"])))
         elif i < WINDOW and not found.messages and PREAMBLE.fullmatch(line):
             named = PARTNER.fullmatch(line)
-            partner = named[1] if named else partner
+            partner = named[1].strip() if named else partner
             found.mark()
         else:
             found.line(line, number)

@@ -13,11 +13,10 @@ from core.text import Text
 FORMAT = Format("skype", Text("Skype, Teams (messages.json)", "Skype・Teams（messages.json）"))
 TYPED = ("RichText", "Text", "RichText/Html")
 SHOWN = ("RichText/Media", "RichText/UriObject", "RichText/Files", "RichText/Contacts", "RichText/Location", "PopCard")
-QUOTE = re.compile(r"<quote\b(?P<about>[^>]*)>.*?</quote>", re.DOTALL)
+TAG = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z][\w:]{0,40})(?P<about>[^<>]*)>")
 QUOTED = re.compile(r'\bmessageid="(?P<id>[^"]+)"')
-EDIT = re.compile(r"<e_m\b[^>]*?(?:/>|>.*?</e_m>)", re.DOTALL)
+NOT_TYPED = ("quote", "e_m")  # a quoted message; the mark of an edit
 LINE_END = re.compile(r"<br ?/?>|</p>\s?|</div>\s?|</li>\s?")
-TAG = re.compile(r"</?[A-Za-z][\w:]*\b[^>]*>")
 
 
 def claims(top: Top) -> bool:
@@ -58,7 +57,7 @@ def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
         if not words:
             gone = "deletetime" in as_record(value.get("properties")) or not content
             return LogEntry(sender, words, item.place, Kind.UNSENT if gone else Kind.UNKNOWN, time, identity)
-        quote = QUOTE.search(content)
+        quote = next((tag for tag in TAG.finditer(content) if tag["name"] == "quote" and not tag["close"]), None)
         answered = QUOTED.search(quote["about"]) if quote else None
         return LogEntry(sender, words, item.place, Kind.TEXT, time, identity, answered["id"] if answered else None)
     if kind.startswith("Event/Call"):
@@ -71,6 +70,16 @@ def _entry(item: JsonItem, names: dict[str, str]) -> LogEntry:
 
 def text_of(content: str) -> str:
     """The words in what looks like XML: without quoted messages, marks of edits and tags."""
-    if "<" in content:
-        content = TAG.sub("", LINE_END.sub("\n", EDIT.sub("", QUOTE.sub("", content))))
-    return html.unescape(content).strip()
+    kept, end, opened = [], 0, None
+    content = LINE_END.sub("\n", content)
+    for tag in TAG.finditer(content):
+        kept.append(content[end : tag.start()])
+        end = tag.end()
+        if tag["name"] not in NOT_TYPED or tag["about"].endswith("/"):
+            continue
+        if not tag["close"]:
+            opened = (tag["name"], len(kept)) if opened is None else opened
+        elif opened is not None and opened[0] == tag["name"]:
+            del kept[opened[1] :]
+            opened = None
+    return html.unescape("".join((*kept, content[end:]))).strip()

@@ -14,7 +14,7 @@ from core.text import Text
 FORMAT = Format("x", Text("X (Twitter) direct messages", "X（Twitter）のダイレクトメッセージ"))
 MESSAGE = "item.dmConversation.messages.item.messageCreate"
 FILES = ("direct-messages.js", "direct-messages-group.js", "direct-messages*-part*.js")
-SHORT = re.compile(r"\s*https://t\.co/\w+\s*$")
+LINK_TO_MEDIA = re.compile(r"https://(?:t\.co/\w+|(?:twitter|x)\.com/messages/media/\d+)\Z")
 
 
 def claims(top: Top) -> bool:
@@ -92,5 +92,6 @@ def _words(value: Record) -> str:
         if as_text(link.get("url")) and as_text(link.get("expanded")):
             words = words.replace(as_text(link["url"]), as_text(link["expanded"]))
     if value.get("mediaUrls"):
-        words = re.sub(r"\s*https://(?:twitter|x)\.com/messages/media/\d+\s*$", "", SHORT.sub("", words))
+        for _ in range(2):
+            words = LINK_TO_MEDIA.sub("", words.rstrip()).rstrip()
     return html.unescape(words)

@@ -23,9 +23,7 @@ NOTICE = re.compile(
     r"|[*•][ \t]+\S+(?: \(\S+\))? (?:has (?:joined|quit|left)|is now known as|sets mode|gives|removes|changed)"
     r"\b.*)"
 )
-DAY = re.compile(
-    r"(?:---|\*{4}) (?:Day changed|Log (?:opened|closed)|BEGIN LOGGING AT|ENDING LOGGING AT) (?P<day>.+?)\s*"
-)
+DAY = re.compile(r"(?:---|\*{4}) (?:Day changed|Log (?:opened|closed)|BEGIN LOGGING AT|ENDING LOGGING AT) (?P<day>.+)")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 HTML = frozenset({"html", "body", "p", "div", "li", "br", "span", "td", "tr", "h1", "h2", "a"})
 PLAIN_MARKS = frozenset({"-->", "<--", "--", "=!=", ""})
@@ -58,7 +56,7 @@ def read(text: str, hints: Hints) -> Log:
     for line, number, match in zip(records.texts, records.starts, matches, strict=True):
         taken = line.count("\n") + 1
         changed = DAY.fullmatch(line)
-        new_day = _day(changed["day"]) if changed else times.day(line)
+        new_day = _day(changed["day"].strip()) if changed else times.day(line)
         if changed or (new_day and not match):
             day = new_day or day
             found.mark(taken)

@@ -13,11 +13,11 @@ from core.messages import Kind, Message
 from core.text import Text
 
 FORMAT = Format("sigtop", Text("Signal (text of sigtop)", "Signal（sigtop のテキスト）"))
-FROM = re.compile(r"From: (?P<name>.+?)(?: \(\+?[\d\s()-]+\))?\s*")
+FROM = re.compile(r"From: (?P<name>.{1,200}?)(?: \(\+?[\d\s()-]{1,40}\))?\s{0,9}")
 FIELD = re.compile(
     r"(?P<name>From|Type|Sent|Received|Edited|Attachment|Reaction|Quote|Version|Expires): ?(?P<value>.*)"
 )
-CONVERSATION = re.compile(r"Conversation: (?P<name>.+?)(?: \(.*\))?\s*")
+CONVERSATION = re.compile(r"Conversation: (?P<name>.{1,200}?)(?: \(.{0,200}\))?\s{0,9}")
 
 
 def score(lines: Sequence[str]) -> int:

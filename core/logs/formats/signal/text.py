@@ -23,7 +23,7 @@ SHORT = re.compile(
 )
 # What WhatsApp marks its own words with; Signal's exports never hold it.
 WHATSAPP = re.compile("\u200e|end-to-end encrypt|エンドツーエンド")
-REACTIONS = re.compile(r"[ \n]*\(- (?:[^()\n]{1,60}: \S+(?:, )?)+ -\)\s*$")
+REACTIONS = re.compile(r"\(- (?P<list>[^()\n]+) -\)\Z")
 ATTACHMENT = re.compile(r"(?:!?\[[^\]\n]*\]\([^)\n]*\)\s*)+")
 REPLY = re.compile(r"reply to (?P<name>.{1,60}?)(?: on (?P<when>\d{4}-\d\d-\d\d \d\d:\d\d))?(?:,|$)")
 
@@ -69,5 +69,8 @@ def _join(message: Message, more: Sequence[str]) -> Message:
 
 def _words(message: Message) -> Message:
     """Without reactions; MEDIA when only attachments are left."""
-    words = REACTIONS.sub("", message.text).strip()
+    words = message.text.strip()
+    reactions = REACTIONS.search(words)
+    if reactions and all(": " in one for one in reactions["list"].split(", ")):
+        words = words[: reactions.start()].rstrip()
     return replace(message, text=words, kind=Kind.MEDIA if words and ATTACHMENT.fullmatch(words) else Kind.TEXT)

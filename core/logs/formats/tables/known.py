@@ -90,7 +90,7 @@ def _discord(cells: Cells, line: int, time: datetime | None) -> Message:
 
 WECHAT_KINDS = dict.fromkeys(("文本", "引用回复"), Kind.TEXT) | dict.fromkeys(("动画表情", "表情"), Kind.STICKER)
 WECHAT_KINDS |= dict.fromkeys(("语音通话", "视频通话", "音视频通话"), Kind.CALL) | {"系统通知": Kind.SYSTEM}
-QUOTED = re.compile(r"\s*\[引用\]\((?P<when>[^)\n]{1,40})\)(?P<name>[^:：\n]{0,60})[:：](?P<words>.*)", re.DOTALL)
+QUOTED = re.compile(r"\[引用\]\((?P<when>[^)\n]{1,40})\)(?P<name>[^:：\n]{0,60})[:：](?P<words>.*)", re.DOTALL)
 SELF_ZH = "我"
 
 

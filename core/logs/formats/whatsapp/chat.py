@@ -144,7 +144,7 @@ def _join(message: Message, more: Sequence[str]) -> Message:
 
 def _partner(file_name: str, messages: tuple[Message, ...]) -> str | None:
     """The speaker whom the file is named after, as in "WhatsApp Chat with X.txt"."""
-    stem = re.sub(r"(?:\s*\(\d+\))?\.\w+$", "", file_name)
+    stem = re.sub(r"(?:\s{0,9}\(\d{1,9}\))?\.\w+$", "", file_name)
     names = {message.sender for message in messages if message.sender}
     named = {name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", stem)}
     return next(iter(named)) if len(named) == 1 and "whatsapp" in stem.lower() else None
