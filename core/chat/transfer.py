@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from core.chat.conversation import Conversation, Node
+from core.chat.conversation import Conversation, ConversationBuilder, Node
 from core.errors import InputError
-from core.messages import Turn, to_chat_messages
+from core.messages import Role, to_chat_messages
 
 TransferFormat = Literal["jsonl", "json", "txt"]
 TRANSFER_FORMATS: tuple[TransferFormat, ...] = ("jsonl", "json", "txt")
@@ -75,15 +74,15 @@ def _of_values(values: list[object], into: Conversation) -> Conversation:
         value = values[0]
         messages = value.get("messages") if isinstance(value, Mapping) else value
         values = messages if isinstance(messages, list) else [value]
-    talk = replace(into, nodes=(), leaf=-1)
+    talk = ConversationBuilder(into)
     for value in values:
         if not isinstance(value, Mapping):
             continue
         if isinstance(value.get("mes"), str):
-            talk = _with_line(talk, value)
+            _add_line(talk, value)
         elif value.get("role") in ("user", "assistant"):
-            talk = talk.said(value["role"], *_texts(value.get("content")))
-    return talk
+            talk.say(value["role"], *_texts(value.get("content")))
+    return talk.build()
 
 
 def _texts(content: object) -> list[str]:
@@ -93,33 +92,31 @@ def _texts(content: object) -> list[str]:
     return [text for text in texts if isinstance(text, str)]
 
 
-def _with_line(talk: Conversation, line: Mapping) -> Conversation:
-    """With a message of SillyTavern's, its swipes as versions; what the system says is no part of a chat."""
+def _add_line(talk: ConversationBuilder, line: Mapping) -> None:
+    """A message of SillyTavern's, its swipes as versions; what the system says is no part of a chat."""
     if line.get("is_system"):
-        return talk
+        return
     if line.get("is_user"):
-        return talk.said("user", line["mes"])
+        talk.say("user", line["mes"])
+        return
     swipes = [text for text in line.get("swipes") or () if isinstance(text, str) and text.strip()]
-    if len(swipes) < 2 or (talk.path and talk.path[-1].role == "assistant"):
-        return talk.said("assistant", line["mes"])
-    parent, shown = talk.leaf, talk
-    for text in swipes:
-        talk = replace(talk, leaf=parent).said("assistant", text)
-        shown = talk if text.strip() == line["mes"].strip() else shown
-    return replace(talk, leaf=shown.leaf if shown.leaf != parent else talk.leaf)
+    if len(swipes) < 2 or talk.last_role == "assistant":
+        talk.say("assistant", line["mes"])
+    else:
+        chosen = [n for n, text in enumerate(swipes) if text.strip() == line["mes"].strip()]
+        talk.say_versions("assistant", swipes, chosen[-1] if chosen else -1)
 
 
 def _of_text(text: str, into: Conversation, persona: str, user: str) -> Conversation:
     begins = re.compile(rf"({re.escape(persona)}|{re.escape(user)})\s*[:：]\s?")
-    turns: list[Turn] = []
+    said: list[tuple[Role, list[str]]] = []
     for row in text.splitlines():
         match = begins.match(row)
         if match:
-            role = "assistant" if match[1] == persona else "user"
-            turns.append(Turn(role, (row[match.end() :],)))
-        elif turns:
-            turns[-1] = Turn(turns[-1].role, (f"{turns[-1].messages[0]}\n{row}",))
-    talk = replace(into, nodes=(), leaf=-1)
-    for turn in turns:
-        talk = talk.said(turn.role, *turn.messages)
-    return talk
+            said.append(("assistant" if match[1] == persona else "user", [row[match.end() :]]))
+        elif said:
+            said[-1][1].append(row)
+    talk = ConversationBuilder(into)
+    for role, rows in said:
+        talk.say(role, "\n".join(rows))
+    return talk.build()

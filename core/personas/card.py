@@ -23,7 +23,7 @@ LARGEST_FILE = 30_000_000  # bytes
 LARGEST_JSON = 8_000_000  # bytes: a book of a thousand long entries
 KEYWORDS = ("ccv3", "chara")  # of a PNG's text; the newer one is preferred
 DESCRIBING = ("system_prompt", "description", "personality", "scenario")
-EXAMPLE = re.compile(r"\s*(\{\{char\}\}|<bot>|\{\{user\}\}|<user>)\s*[:：]\s*(.*)", re.IGNORECASE)
+EXAMPLE = re.compile(r"\s*(\{\{char\}\}|<bot>|\{\{user\}\}|<user>)\s{0,9}[:：](.*)", re.IGNORECASE)
 # text-generation-webui and Pygmalion name the same things so.
 OTHER_NAMES = {
     "name": "char_name", "description": "char_persona", "scenario": "world_scenario", "first_mes": "char_greeting",
@@ -163,7 +163,7 @@ def _persona_of(value: dict) -> Persona:
 def _examples(text: str, name: str) -> tuple[Turn, ...]:
     """The dialogues of `mes_example`: lines that begin with one of the two; what follows belongs to the line before."""
     turns: list[Turn] = []
-    speaker = re.compile(rf"\s*({re.escape(name)}|You)\s*[:：]\s*(.*)") if name else EXAMPLE
+    speaker = re.compile(rf"\s*({re.escape(name)}|You)\s{{0,9}}[:：](.*)") if name else EXAMPLE
     for line in re.sub(r"(?i)<start>", "\n", text).splitlines():
         found = EXAMPLE.fullmatch(line) or speaker.fullmatch(line)
         if found:

@@ -5,8 +5,10 @@ raw entries are kept beside what is understood of them, so that nothing is lost 
 """
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, lru_cache
 
 import regex
 
@@ -15,9 +17,12 @@ from core.text import normalize_for_match
 
 SCAN_DEPTH = 4  # messages that are searched where the book does not say
 ROUNDS = 4  # of recursive scanning
-REGEX_SECONDS = 0.05
+REGEX_SECONDS = 0.05  # for one pattern
+REGEX_SECONDS_OF_A_TURN = 0.1  # for all patterns of a book together; those left over find nothing
+LONGEST_PATTERN = 1000  # characters
+SCANNED = 20_000  # characters of the newest messages that are searched
 DELIMITED = re.compile(r"/(?P<pattern>.+)/(?P<flags>[a-z]*)", re.DOTALL)
-DECORATOR = re.compile(r"@@@?(\w+)[ \t]*(.*)")
+DECORATOR = re.compile(r"@@@?(\w+)(|\W.*)")
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,14 @@ class Lorebook:
         """Entries for the next reply, most important first; `messages` are the talk's, oldest first."""
         found: list[LorebookEntry] = []
         told: list[str] = []  # contents that may wake others
+        waiting, patterns = list(self.entries), _Patterns()
         for _ in range(ROUNDS if self.recursive else 1):
-            new = [e for e in self.entries if e not in found and self._wakes(e, messages, told, replies)]
+            scan = self._scanner(messages, told)
+            woken = [self._wakes(entry, scan, replies, patterns) for entry in waiting]
+            new = [entry for entry, awake in zip(waiting, woken, strict=True) if awake]
             if not new:
                 break
+            waiting = [entry for entry, awake in zip(waiting, woken, strict=True) if not awake]
             found += new
             told = [entry.content for entry in new]
         return sorted(found, key=lambda entry: (-entry.priority, entry.order))
@@ -75,38 +84,85 @@ class Lorebook:
         replies = sum(turn.role == "assistant" for turn in turns)
         return tuple(entry.content.strip() for entry in self.matched(messages, replies=replies))
 
-    def _wakes(self, entry: LorebookEntry, messages: Sequence[str], told: Sequence[str], replies: int) -> bool:
+    def _scanner(self, messages: Sequence[str], told: Sequence[str]) -> "Callable[[LorebookEntry], _Scanned]":
+        """Makes the text that an entry is looked for in, once for each depth."""
+
+        @cache
+        def at(depth: int) -> _Scanned:
+            return _Scanned("\n".join([*(messages[-depth:] if depth > 0 else ()), *told])[-SCANNED:])
+
+        return lambda entry: at(self.scan_depth if entry.scan_depth is None else entry.scan_depth)
+
+    def _wakes(
+        self,
+        entry: LorebookEntry,
+        scan: "Callable[[LorebookEntry], _Scanned]",
+        replies: int,
+        patterns: "_Patterns",
+    ) -> bool:
         if not entry.enabled or not entry.content.strip() or replies < entry.not_before:
             return False
         if entry.constant:
             return True
-        depth = self.scan_depth if entry.scan_depth is None else entry.scan_depth
-        text = "\n".join([*(messages[-depth:] if depth > 0 else ()), *told])
-        if not _any(entry, entry.keys, text) or _any(entry, entry.excluded, text):
+        text = scan(entry)
+        if not _any(entry, entry.keys, text, patterns) or _any(entry, entry.excluded, text, patterns):
             return False
-        return not entry.secondary or _any(entry, entry.secondary, text)
+        return not entry.secondary or _any(entry, entry.secondary, text, patterns)
 
 
 NO_LOREBOOK = Lorebook()
 
 
-def _any(entry: LorebookEntry, keys: Sequence[str], text: str) -> bool:
+@dataclass(frozen=True)
+class _Scanned:
+    """A text that keys are looked for in."""
+
+    text: str
+
+    @cached_property
+    def normalized(self) -> str:
+        return normalize_for_match(self.text)
+
+
+def _any(entry: LorebookEntry, keys: Sequence[str], scanned: _Scanned, patterns: "_Patterns") -> bool:
     if entry.is_regex:
-        return any(_finds(key, text) for key in keys)
+        return any(patterns.find(key, scanned.text) for key in keys)
     plain = (lambda words: words) if entry.case_sensitive else normalize_for_match
-    within = plain(text)
+    within = scanned.text if entry.case_sensitive else scanned.normalized
     return any(plain(key.strip()) in within for key in keys if key.strip())
 
 
-def _finds(key: str, text: str) -> bool:
-    """Whether a stranger's pattern is found, in a bounded time; one that is no pattern finds nothing."""
+class _Patterns:
+    """Strangers' patterns, searched within one budget of time for a whole turn."""
+
+    def __init__(self) -> None:
+        self._left = REGEX_SECONDS_OF_A_TURN
+
+    def find(self, key: str, text: str) -> bool:
+        """Whether a pattern is found; one that is no pattern, or for which no time is left, finds nothing."""
+        if self._left <= 0:
+            return False
+        started = time.perf_counter()
+        try:
+            pattern = _compiled(key)
+            return pattern is not None and pattern.search(text, timeout=min(REGEX_SECONDS, self._left)) is not None
+        except TimeoutError:
+            return False
+        finally:
+            self._left -= time.perf_counter() - started
+
+
+@lru_cache(maxsize=2048)
+def _compiled(key: str) -> "regex.Pattern[str] | None":
+    if len(key) > LONGEST_PATTERN:
+        return None
     match = DELIMITED.fullmatch(key.strip())
     pattern, letters = (match["pattern"], match["flags"]) if match else (key, "")
     flags = sum(flag for letter, flag in (("i", regex.I), ("m", regex.M), ("s", regex.S)) if letter in letters)
     try:
-        return regex.search(pattern, text, flags, timeout=REGEX_SECONDS) is not None
-    except (regex.error, TimeoutError):
-        return False
+        return regex.compile(pattern, flags)
+    except (regex.error, RecursionError, MemoryError, OverflowError):
+        return None
 
 
 def book_from(value: dict) -> Lorebook:
@@ -201,10 +257,11 @@ def _undecorated(content: str) -> tuple[str, dict[str, str]]:
     """The content without the decorators (@@name value) at its top, and these."""
     found: dict[str, str] = {}
     lines = content.split("\n")
-    while lines and (match := DECORATOR.fullmatch(lines[0].strip())):
+    first = 0
+    while first < len(lines) and (match := DECORATOR.fullmatch(lines[first].strip())):
         found.setdefault(match[1], match[2].strip())
-        lines.pop(0)
-    return "\n".join(lines), found
+        first += 1
+    return "\n".join(lines[first:]), found
 
 
 def _words(value: object) -> tuple[str, ...]:

@@ -156,8 +156,8 @@ class TalkHandlers:
 
     def titles(self, visitor: Visitor, talk: Conversation) -> gr.Radio:
         """The list of talks, standing on this one."""
-        found = self.services.conversations.list_all(visitor.owner)
-        choices = [(c.title or t(visitor.language, "talk.untitled"), c.id) for c in found]
+        found = self.services.conversations.titles(visitor.owner)
+        choices = [(title or t(visitor.language, "talk.untitled"), one) for one, title in found]
         return gr.Radio(choices=choices, value=talk.id)
 
     def _quiet(self, visitor: Visitor, conversation: str) -> Conversation:

@@ -193,3 +193,13 @@ def test_listing_while_others_are_deleted(conversations: Conversations) -> None:
         while not gone.done():
             conversations.list_all(ME)
     assert conversations.list_all(ME) == []
+
+
+def test_the_list_of_talks_follows_what_is_on_disk(conversations: Conversations, tmp_path: Path) -> None:
+    kept = conversations.save(ME, conversations.new("p").said(B, "first"))
+    assert conversations.titles(ME) == [(kept.id, "first")]
+    Conversations(Workspace(tmp_path)).save(ME, kept.truncated_at(0).edited(0, "second words"))  # another process
+    assert conversations.titles(ME) == [(kept.id, "second words")]
+    assert conversations.get(ME, kept.id).title == "second words"
+    conversations.delete(ME, kept.id)
+    assert conversations.titles(ME) == [] and conversations.get(ME, kept.id) is None

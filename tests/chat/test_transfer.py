@@ -1,6 +1,7 @@
 """Chats in and out: what is written is read again, and what other programs write, too."""
 
 import json
+import time
 
 import pytest
 
@@ -69,3 +70,16 @@ def test_names_in_text_may_hold_any_letters() -> None:
     names = {"persona": "M.(x)*", "user": "U+"}
     found = read("M.(x)*： hi\nmore\nU+: yes\nMx: no".encode(), EMPTY, **names)
     assert found.turns == (Turn("assistant", ("hi\nmore",)), Turn("user", ("yes\nMx: no",)))
+
+
+def test_what_one_side_says_in_a_row_is_one_turn() -> None:
+    lines = [{"role": role, "content": text} for role, text in (("user", "a"), ("user", " b "), ("assistant", "c"))]
+    assert read(json.dumps(lines).encode(), EMPTY, **NAMES) == EMPTY.said("user", "a", "b").said("assistant", "c")
+
+
+def test_a_chat_of_twenty_thousand_messages_is_read_in_seconds() -> None:
+    lines = [json.dumps({"name": "u", "is_user": n % 2 == 0, "mes": f"m{n}"}) for n in range(20_000)]
+    started = time.process_time()
+    assert len(read("\n".join(lines).encode(), EMPTY, **NAMES).nodes) == 20_000
+    assert len(read(("健: hi\n" + "a\n" * 300_000).encode(), EMPTY, **NAMES).nodes) == 1
+    assert time.process_time() - started < 5

@@ -1,8 +1,18 @@
 """The character book: which entries come to mind."""
 
+import time
+
 import pytest
 
-from core.personas.lorebook import Lorebook, LorebookEntry, book_from, book_to_json, edited, format_book
+from core.personas.lorebook import (
+    REGEX_SECONDS_OF_A_TURN,
+    Lorebook,
+    LorebookEntry,
+    book_from,
+    book_to_json,
+    edited,
+    format_book,
+)
 from core.text import normalize_for_match
 
 
@@ -92,3 +102,11 @@ def test_editing_keeps_what_is_not_shown() -> None:
     assert written["entries"][0]["extensions"] == {"n": 0} and written["entries"][0]["keys"] == ["a", "aa"]
     assert [entry.constant for entry in changed.entries] == [False, False, True, True]
     assert book_to_json(edited(book, "b: B"))["entries"] == [raw[1]]
+
+
+def test_all_the_patterns_of_a_book_share_one_budget_of_time() -> None:
+    slow = tuple(LorebookEntry((f"(a+)+{n}$",), "x", is_regex=True) for n in range(100))
+    book = Lorebook((LorebookEntry(("a!$",), "first", is_regex=True), *slow))
+    started = time.process_time()
+    assert [entry.content for entry in book.matched(["a" * 60 + "!"])] == ["first"]
+    assert time.process_time() - started < 3 * REGEX_SECONDS_OF_A_TURN

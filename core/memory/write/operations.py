@@ -21,7 +21,7 @@ GROUNDED = 0.2  # of a note's letter pairs that the exchange must hold: less was
 MOST_ITEMS = 3
 NOTHING = frozenset(("なし", "ない", "特になし", "（なし）", "none", "nothing", "-", "[]", "(none)", "n/a"))
 TAGS = {"reply": "返答|返事|reply", "forget": "忘れる|forget", "remember": "覚える|remember"}
-TAG = re.compile(rf"^[\s\-*]*(?:{'|'.join(f'(?P<{key}>{names})' for key, names in TAGS.items())})\s*[:：]\s*(.*)$",
+TAG = re.compile(rf"^[\s\-*]*(?:{'|'.join(f'(?P<{key}>{names})' for key, names in TAGS.items())})\s*[:：]\s*(.*)",
                  re.IGNORECASE)  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def _tagged(text: str) -> Operations | None:
         if tag := TAG.match(line):
             current = next(key for key in TAGS if tag[key])
             found.setdefault(current, []).append(tag[tag.lastindex] or "")
-        elif current and (item := re.match(r"^\s*(?:[-*・]|\d+[.)])\s*(.+)$", line)):
+        elif current and (item := re.match(r"^\s*(?:[-*・]|\d+[.)])\s*(\S.*)", line)):
             found[current].append(item[1])
     if not found:
         return None

@@ -18,7 +18,7 @@ from core.text import Text
 FORMAT = Format("imessage", Text("iMessage (text of imessage-exporter)", "iMessage（imessage-exporter のテキスト）"))
 HEAD = re.compile(
     r"(?P<indent> *)(?P<when>[A-Z][a-z]{2} \d{2}, \d{4} +\d{1,2}:\d{2}:\d{2} [AP]M)(?P<read> \([^)\n]*\))?"
-    r"(?P<notice> \S.*)?\s*"
+    r"(?:(?P<notice> \S.*)|\s*)"
 )
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 BLOCK = re.compile(r"(?:Tapbacks|Reactions|Edits?):\s*")

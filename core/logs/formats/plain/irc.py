@@ -16,7 +16,7 @@ FORMAT = Format("irc", Text("IRC (<nick> words)", "IRC（<ニックネーム> �
 _WHEN = rf"(?:\[?(?P<when>{STAMP}|[A-Z][a-z]{{2}} \d\d \d\d:\d\d:\d\d)\]?[ \t]+)?"
 _NICK = r"[@+%&~ ]?(?P<nick>[^<>\s/@][^<>\n/]{0,39}?)"
 SAID = re.compile(rf"{_WHEN}<{_NICK}>[ \t](?P<words>.*)")
-DID = re.compile(rf"{_WHEN}[*•][ \t]+(?P<nick>[^\s*<>]{{1,40}})[ \t]+(?P<words>.*)")
+DID = re.compile(rf"{_WHEN}[*•][ \t]+(?P<nick>[^\s*<>]{{1,40}})[ \t]+(?P<words>(?:[^ \t].*)?)")
 TABS = re.compile(r"(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\t(?P<nick>[^\t]*)\t(?P<words>.*)")  # WeeChat
 NOTICE = re.compile(
     rf"{_WHEN}(?:(?:-!-|\*\*\*|-->|<--|--|==|!)[ \t].*"
