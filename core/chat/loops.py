@@ -19,6 +19,7 @@ LEAST_COVER_OF_NOISE = 240
 NOISE = re.compile(r"[\W_ー~wWｗＷ笑草爆ぁ-ぉあ-おァ-オはひふへほハヒフヘホxXhHaAeEoO8５５5kK哈呵ㅋㅎㅠㅜ]+")
 
 ALIKE = 0.9
+COMPARED = 1000  # characters from the beginning: comparing takes the square of them
 SHORTEST_TO_COMPARE = 12  # characters: people do say うん and ok again
 
 
@@ -50,10 +51,11 @@ def find_loop(text: str) -> Loop | None:
 
 def says_again(text: str, before: Iterable[str]) -> bool:
     """Whether `text` is nearly word for word one of the replies `before` it."""
-    words = _plain(text)
+    words = _plain(text[: 2 * COMPARED])
     if len(words) < SHORTEST_TO_COMPARE:
         return False
-    return any(wording_similarity(words, other, ALIKE) >= ALIKE for other in map(_plain, before))
+    others = (_plain(other[: 2 * COMPARED])[:COMPARED] for other in before)
+    return any(wording_similarity(words[:COMPARED], other, ALIKE) >= ALIKE for other in others)
 
 
 def _plain(text: str) -> str:

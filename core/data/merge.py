@@ -6,8 +6,9 @@ two texts are. A merged log takes the better clock, so that the order of talking
 """
 
 import dataclasses
+from bisect import bisect_left
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -17,6 +18,9 @@ from core.logs.log import LineCount, Log
 from core.messages import Kind, Message
 from core.text import Text
 
+MOST_COMPARED = 250_000  # pairs of messages that are compared with each other
+FEWEST_OVERLAPPING = 10  # messages that two pieces of a long chat share at least
+DEEPEST = 20
 Key = tuple[str | None, Kind, str, datetime | None]
 
 
@@ -118,9 +122,95 @@ def _matched(
 
 
 def _aligned(ours: list[int], our_keys: list[Key], theirs: list[int], their_keys: list[Key]) -> dict[int, int]:
-    """Messages without times: the longest stretches that both files have, in order."""
-    blocks = SequenceMatcher(None, our_keys, their_keys, autojunk=False).get_matching_blocks()
-    return {theirs[b + k]: ours[a + k] for a, b, size in blocks for k in range(size)}
+    """Messages without times: what both files have, in order."""
+    if len(ours) * len(theirs) <= MOST_COMPARED:
+        pairs: Iterable[tuple[int, int]] = _longest_blocks(our_keys, their_keys)
+    elif (overlap := _overlap(our_keys, their_keys)) >= FEWEST_OVERLAPPING:
+        pairs = zip(range(len(ours) - overlap, len(ours)), range(overlap), strict=True)
+    else:
+        pairs = _common(our_keys, their_keys, range(len(ours)), range(len(theirs)), DEEPEST)
+    return {theirs[b]: ours[a] for a, b in pairs}
+
+
+def _common(ours: list[Key], theirs: list[Key], a: range, b: range, depth: int) -> Iterator[tuple[int, int]]:
+    """Pairs of places in `a` and `b` with equal keys, in order: around those that both files hold just once.
+
+    SequenceMatcher takes the square of two files that say the same thing over and over.
+    """
+    while a and b and ours[a[0]] == theirs[b[0]]:
+        yield a[0], b[0]
+        a, b = a[1:], b[1:]
+    while a and b and ours[a[-1]] == theirs[b[-1]]:
+        yield a[-1], b[-1]
+        a, b = a[:-1], b[:-1]
+    if not a or not b:
+        return
+    anchors = _anchors([ours[i] for i in a], [theirs[k] for k in b]) if depth else []
+    if anchors:
+        before_a, before_b = a.start, b.start
+        for i, k in ((a[i], b[k]) for i, k in anchors):
+            yield from _common(ours, theirs, range(before_a, i), range(before_b, k), depth - 1)
+            yield i, k
+            before_a, before_b = i + 1, k + 1
+        yield from _common(ours, theirs, range(before_a, a.stop), range(before_b, b.stop), depth - 1)
+    elif len(a) * len(b) <= MOST_COMPARED:
+        for i, k in _longest_blocks([ours[i] for i in a], [theirs[k] for k in b]):
+            yield a[i], b[k]
+    else:
+        places: dict[Key, list[int]] = defaultdict(list)
+        for i in a:
+            places[ours[i]].append(i)
+        least = a.start
+        for k in b:
+            at = bisect_left(same := places.get(theirs[k], []), least)
+            if at < len(same):
+                yield same[at], k
+                least = same[at] + 1
+
+
+def _longest_blocks(ours: list[Key], theirs: list[Key]) -> Iterator[tuple[int, int]]:
+    for i, k, size in SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks():
+        yield from zip(range(i, i + size), range(k, k + size), strict=True)
+
+
+def _overlap(ours: list[Key], theirs: list[Key]) -> int:
+    """How many messages at the end of `ours` begin `theirs` (Knuth, Morris and Pratt)."""
+    border = [0] * len(theirs)
+    for place in range(1, len(theirs)):
+        border[place] = _grown(theirs, border, border[place - 1], theirs[place])
+    length = 0
+    for key in ours:
+        length = _grown(theirs, border, border[length - 1] if length == len(theirs) else length, key)
+    return length
+
+
+def _grown(theirs: list[Key], border: list[int], length: int, key: Key) -> int:
+    while length and theirs[length] != key:
+        length = border[length - 1]
+    return length + (theirs[length] == key)
+
+
+def _anchors(ours: list[Key], theirs: list[Key]) -> list[tuple[int, int]]:
+    """The most places of keys that stand once in each list, rising in both."""
+    once, other = _places_of_single(ours), _places_of_single(theirs)
+    pairs = sorted((place, other[key]) for key, place in once.items() if key in other)
+    ends: list[int] = []  # last place in `theirs` of the best chain of each length
+    last: list[int] = []
+    back: list[int] = []
+    for number, (_, k) in enumerate(pairs):
+        length = bisect_left(ends, k)
+        back.append(last[length - 1] if length else -1)
+        ends[length : length + 1], last[length : length + 1] = [k], [number]
+    chain, number = [], last[-1] if last else -1
+    while number >= 0:
+        chain.append(pairs[number])
+        number = back[number]
+    return chain[::-1]
+
+
+def _places_of_single(keys: list[Key]) -> dict[Key, int]:
+    count = Counter(keys)
+    return {key: place for place, key in enumerate(keys) if count[key] == 1}
 
 
 def _order(old: int, newer: int, match: dict[int, int], messages: Sequence[Message]) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Merging exports of one chat: only what is new is added, in order, whatever the clocks tell."""
 
 import operator
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -117,3 +118,11 @@ def test_two_overlapping_pieces_give_the_whole(chat, cut, start, minutes):
         assume(not set(map(key, messages[:cut])) & set(map(key, newer)))
     merged = merge(log_of(*messages[:cut]), log_of(*newer)).log.messages
     assert [(m.sender, m.text, m.time) for m in merged] == [(m.sender, m.text, m.time) for m in messages]
+
+
+def test_exports_without_times_that_repeat_themselves_are_merged_in_linear_time() -> None:
+    same = [say("A", "w")] * 10_000
+    started = time.process_time()
+    merged = merge(log_of(*same), log_of(say("P", "first"), *same, say("P", "last")))
+    assert time.process_time() - started < 5
+    assert merged.known == 10_000 and len(merged.log.messages) == 10_002

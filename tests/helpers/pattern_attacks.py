@@ -30,7 +30,7 @@ PACKAGES = ("core", "tabs")
 BOUNDED = {"core.data.profile": 40}
 METHODS = frozenset({"match", "fullmatch", "search", "finditer", "findall", "sub", "subn", "split"})
 SIZES = (5_000, 20_000, 40_000)
-TOO_SMALL_TO_COUNT = 0.02  # seconds: below this a growth is noise
+TOO_SMALL_TO_COUNT = 0.03  # seconds: below this a growth is noise
 GROWTH = 3.0  # a square grows fourfold when the text doubles
 LIMIT = 2.0  # seconds for one attempt
 STRANGERS = (
@@ -151,6 +151,8 @@ def _patterns(value: Any, depth: int = 0) -> Iterator["re.Pattern[str]"]:
 
 
 def _add(found: dict[tuple[str, int, str], Use], pattern: "re.Pattern[str]", method: str, where: str) -> None:
+    if not isinstance(pattern.pattern, str):
+        return  # bytes: parts of tokens and of files of our own
     method = {"findall": "finditer", "sub": "finditer", "subn": "finditer", "split": "finditer"}.get(method, method)
     found.setdefault((pattern.pattern, pattern.flags, method), Use(pattern.pattern, pattern.flags, method, where))
 

@@ -7,6 +7,7 @@ the numbering plans of all countries; times, prices, dates and scores are none t
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -212,17 +213,21 @@ def find_pii(text: str, names: Sequence[re.Pattern[str]] = ()) -> list[PiiMatch]
 
     `names` are patterns of the person's own list (`core.data.privacy.names`).
     """
-    found: list[PiiMatch] = []
+    found: list[PiiMatch] = []  # in the order of the text
+
+    def add(kind: PiiType, start: int, end: int) -> None:
+        place = bisect_left(found, start, key=lambda one: one.start)
+        before, after = found[place - 1 : place], found[place : place + 1]
+        if not (before and before[0].end > start) and not (after and after[0].start < end):
+            found.insert(place, PiiMatch(kind, start, end, text[start:end]))
+
     if HINT.search(text):
         for kind, start, end in _candidates(text):
-            if all(end <= other.start or start >= other.end for other in found):
-                found.append(PiiMatch(kind, start, end, text[start:end]))
+            add(kind, start, end)
     for pattern in names:
         for match in pattern.finditer(text):
-            start, end = match.span()
-            if all(end <= other.start or start >= other.end for other in found):
-                found.append(PiiMatch(PiiType.NAME, start, end, match[0]))
-    return sorted(found, key=lambda one: one.start)
+            add(PiiType.NAME, *match.span())
+    return found
 
 
 def _candidates(text: str) -> Iterator[tuple[PiiType, int, int]]:
@@ -235,7 +240,8 @@ def _candidates(text: str) -> Iterator[tuple[PiiType, int, int]]:
                 yield rule.kind, *match.span("secret" if rule.pattern is PASSWORD else 0)
     for start, end in _phones(text):
         # The digits of a link that holds no secret are no telephone number.
-        if not any(first < end and start < last for first, last in links):
+        place = bisect_left(links, (end, 0))
+        if not place or links[place - 1][1] <= start:
             yield PiiType.PHONE, start, end
 
 

@@ -18,7 +18,7 @@ FORMAT = Format(
 HEAD = re.compile(
     r"\[(?P<when>(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}-[^\W\d_]{3,9}\.?-\d{2,4})"
     r",? \d{1,2}[:.]\d{2}(?::\d{2})?(?:[ \u202f]?[AP]M)?)\]"
-    r" (?P<name>(?:(?!: ).){1,80}?)(?: \(pinned\))?\s*"
+    r" (?P<name>(?:(?!: ).){1,80}?)(?: \(pinned\))?\s{0,9}"
 )
 PREAMBLE = re.compile(r"(?:Guild|Channel|Topic|After|Before): .*|={10,}|Exported [\d,. ]+ message\(s\)\s*")
 BLOCK = re.compile(
