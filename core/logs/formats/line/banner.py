@@ -3,23 +3,25 @@
 import re
 from collections.abc import Iterable
 
+_NAME = ".{1,200}"
 # One-to-one chats name the other person; groups only themselves.
 PARTNER = re.compile(
-    r"(?:\[LINE\]\s*)?(?:(.+?)とのトーク(?:履歴)?|Chat (?:history )?with (.+)|[与與](.+?)的聊天[记記][录錄]"
-    r"|ประวัติการ(?:แชท|สนทนา)กับ\s*(.+))\s*"
+    rf"(?:\[LINE\]\s{{0,9}})?(?:({_NAME}?)とのトーク(?:履歴)?|Chat (?:history )?with ({_NAME})"
+    rf"|[与與]({_NAME}?)的聊天[记記][录錄]|ประวัติการ(?:แชท|สนทนา)กับ\s{{0,9}}({_NAME}))\s{{0,9}}"
 )
 GROUP = re.compile(
-    r"(?:\[LINE\]\s*)?(?:.+のトーク(?:履歴)?|Chat history in .+|.+的聊天[记記][录錄]|ประวัติการ(?:แชท|สนทนา).*)\s*"
+    rf"(?:\[LINE\]\s{{0,9}})?(?:{_NAME}のトーク(?:履歴)?|Chat history in {_NAME}|{_NAME}的聊天[记記][录錄]"
+    rf"|ประวัติการ(?:แชท|สนทนา).{{0,200}})\s{{0,9}}"
 )
 SAVED = re.compile(
     r"(?:保存日時|保存日期|儲存日期|Saved on|บันทึก(?:เมื่อ)?(?:วันที่)?)"
-    r"\s*[:：]?\s*[\d/.年月日,:\s AaPpMm午前後上下凌清晨早中傍晚น]+"
+    r"\s{0,9}[:：]?[\d/.年月日,:\s AaPpMm午前後上下凌清晨早中傍晚น]+"
 )
 # In a language that is not among these: some words, a colon, and a date with a clock.
 SAVED_ELSEWHERE = re.compile(
     r"[^\d:：\n]{3,40}[:：]\s?\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4},?\s\D{0,12}\d{1,2}[:.]\d{2}\D{0,8}"
 )
-FILE_NAME = re.compile(r"\[LINE\]\s*(.+?)(?:\s+\d{1,2}|\s*\(\d+\))?")
+FILE_NAME = re.compile(rf"\[LINE\]\s{{0,9}}({_NAME}?)(?:\s{{1,9}}\d{{1,2}}|\s{{0,9}}\(\d{{1,9}}\))?")
 DEPTH = 6  # lines in which a banner is looked for
 
 

@@ -29,7 +29,8 @@ DAYS_OF = {word: days for word, days in weekday_forms().items() if len(word) > 1
 }
 _WORD = "|".join(sorted(map(re.escape, DAYS_OF), key=len, reverse=True))
 YEAR_FIRST = re.compile(
-    rf"(\d{{4}})(?:[/.]|年\s?)(\d{{1,2}})(?:[/.]|月\s?)(\d{{1,2}})日?\s*[(（]?\s*({_WORD})\.?\s*[)）]?\s*",
+    rf"(\d{{4}})(?:[/.]|年\s?)(\d{{1,2}})(?:[/.]|月\s?)(\d{{1,2}})日?\s{{0,9}}[(（]?\s{{0,9}}({_WORD})\.?"
+    r"\s{0,9}[)）]?\s*",
     re.IGNORECASE,
 )
 YEAR_LAST = re.compile(rf"({_WORD})\.?,?\s+(\d{{1,2}})[/.-](\d{{1,2}})[/.-](\d{{4}})\s*", re.IGNORECASE)
