@@ -17,6 +17,7 @@ from core.logs.archives import joined
 from core.logs.columns import NO_TIME, Columns
 from core.logs.formats.ai_chats import json_messages
 from core.logs.formats.discord import text as discord_text
+from core.logs.formats.html import pages
 from core.logs.formats.kakaotalk import chat as kakaotalk
 from core.logs.formats.line import desktop as line_desktop
 from core.logs.formats.line import phone as line_phone
@@ -32,12 +33,14 @@ from core.logs.log import DateOrder, Format, Hints, Log
 from core.logs.parsing.archive import Archive, chosen_log, is_archive, no_logs, opened, too_large
 from core.logs.parsing.decode import SAMPLE_BYTES, decode, edges
 from core.logs.parsing.doubtful import with_doubts
+from core.logs.parsing.html_source import looks_like_html
 from core.logs.parsing.json_source import JsonSource, looks_like_json
 from core.logs.parsing.zones import in_zone
 from core.logs.readers import ARCHIVE_READERS, JSON_READERS
 from core.messages import Kind
 from core.text import Text
 
+INSTEAD_OF_PAGES = ("result.json", "message_[0-9]*.json")  # the same chats, better read
 # Formats in which messages may well have no time.
 TIMELESS = frozenset(("plain", "irc", "csv", "json", "ooba", "agnai", "character-ai", "sillytavern", "wechat-csv"))
 MAX_BYTES = 200_000_000
@@ -78,7 +81,11 @@ READERS: tuple[Reader, ...] = (
     *(line_desktop, *csv_known.READERS, csv_columns),
 )
 FALLBACK: Reader = plain
-FORMATS = tuple(dict.fromkeys(reader.FORMAT for reader in (*READERS, *JSON_READERS, *ARCHIVE_READERS, FALLBACK)))
+FORMATS = tuple(
+    dict.fromkeys(
+        reader.FORMAT for reader in (*READERS, *JSON_READERS, *ARCHIVE_READERS, *pages.HTML_FORMATS, FALLBACK)
+    )
+)
 
 
 def sample(text: str) -> list[str]:
@@ -173,6 +180,10 @@ def _read_file(open: Callable[[], BinaryIO], hints: Hints, format: str | None) -
         if reader:
             log = in_zone(reader.read(source, hints), hints.zone)
             return replace(log, encoding=source.encoding, notes=(*source.notes, *log.notes))
+    page = pages.format_of(open, format) if looks_like_html(head) else None
+    if page:
+        chat = PurePosixPath(hints.file_name).stem
+        return in_zone(pages.read_pages(page, {chat: [open]}, hints), hints.zone)
     with open() as file:
         decoded = decode(file.read())
     if format:
@@ -191,6 +202,9 @@ def _read_archive(archive: Archive, hints: Hints, format: str | None) -> Log:
     for reader in ARCHIVE_READERS:
         if format in (None, reader.FORMAT.id) and reader.claims_archive(archive):
             return in_zone(reader.read_archive(archive, hints), hints.zone)
+    chats = None if archive.matching(*INSTEAD_OF_PAGES) else pages.chats_in(archive, format)
+    if chats:
+        return in_zone(pages.read_pages(*chats, hints), hints.zone)
     names = archive.logs()
     if not names:
         raise no_logs()

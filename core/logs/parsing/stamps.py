@@ -30,7 +30,12 @@ DATE_LINE = re.compile(
 )
 
 
-NAMED_MONTH = re.compile(r"(?P<day>\d{1,2})[- ](?P<month>[^\W\d_]{3,12})\.?[- ,](?P<year>\d{4}|\d{2})(?P<rest>\D.*)")
+_MONTH = r"[^\W\d_]{3,14}\.?"
+_FRONT = r"(?:[^\W\d_]{2,14}\.?,? )?"  # a weekday
+_DAY_FIRST = rf"(?P<day>\d{{1,2}})\.?[- ](?:de )?(?P<month>{_MONTH})[- ,](?:de )?(?P<year>\d{{4}}|\d{{2}})"
+_MONTH_FIRST = rf"(?P<month>{_MONTH}) (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})"
+NAMED_MONTHS = tuple(re.compile(rf"{_FRONT}{date}(?P<rest>\D.*)") for date in (_DAY_FIRST, _MONTH_FIRST))
+AT = re.compile(r"^[ ,]{0,2}(?:at|à|um|alle|a las|às|om|kl\.?|klo|в)? ?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Clocks:
         """When that was; None when it is no moment, or has no day."""
         value = self.known.get(written)
         if isinstance(value, Stamp):
-            return value.moment(self.order)
+            return value.moment("ymd" if value.widths[0] == 4 else self.order)
         return datetime.combine(day, value) if value is not None and day is not None else None
 
     def day(self, line: str) -> date | None:
@@ -65,7 +70,8 @@ def clocks(written: Iterable[str], chosen: DateOrder | None) -> Clocks:
         value = known[spelling]
         if isinstance(value, Stamp):
             stamps.append(value)
-    order, guess = date_order(stamps, chosen) if stamps else (chosen or "dmy", None)
+    open_order = [one for one in stamps if one.widths[0] != 4] or stamps
+    order, guess = date_order(open_order, chosen) if stamps else (chosen or "dmy", None)
     return Clocks(known, order, guess)
 
 
@@ -74,13 +80,13 @@ def _order(written: str, order: DateOrder) -> DateOrder:
 
 
 def _month_in_numbers(written: str) -> str:
-    """01-Jan-20 as 2020/1/01; anything else as it stands."""
-    match = NAMED_MONTH.fullmatch(written)
+    """01-Jan-20, or Wednesday, January 1, 2020 at, as 2020/1/01; anything else as it stands."""
+    match = next(filter(None, (form.fullmatch(written) for form in NAMED_MONTHS)), None)
     month = months_among((match["month"],)).get(fold(match["month"])) if match else None
     if match is None or month is None:
         return written
     year = match["year"] if len(match["year"]) == 4 else f"20{match['year']}"
-    return f"{year}/{month}/{match['day']}{match['rest']}"
+    return f"{year}/{month}/{match['day']} {AT.sub('', match['rest'])}"
 
 
 def _parse(written: str) -> Stamp | time | None:

@@ -95,12 +95,12 @@ def _thread(sources: list[JsonSource]) -> LogConversation:
     items = (item for source in sources for item in source.items("messages.item"))
     make = _encrypted if encrypted else _classic
     entries = [make(item._replace(place=place)) for place, item in enumerate(items, 1)]
-    _once_where_edited(entries)
+    once_where_edited(entries)
     partner = title if len(people) == 2 and title in people else None
     return LogConversation(title or PurePosixPath(first.name).parent.name or first.name, entries, partner)
 
 
-def _once_where_edited(entries: list[LogEntry]) -> None:
+def once_where_edited(entries: list[LogEntry]) -> None:
     """An edited message stands there twice: as it was, and with a note behind it. The first one becomes a notice.
 
     Both are less than an hour apart and alike; a person edits a message several times.

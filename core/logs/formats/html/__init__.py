@@ -1,0 +1,1 @@
+"""Pages (HTML) that messengers and exporters offer first: Telegram, DiscordChatExporter, Messenger and Instagram."""
