@@ -35,7 +35,9 @@ def build_app(services: "Services") -> "gr.Blocks":
     from tabs.ui.page_load import PageLoad, browser_key
     from tabs.ui.shared import Shared
     from tabs.ui.text import t_client
+    from tabs.ui.toasts import escape_gradios_own
 
+    escape_gradios_own()
     with gr.Blocks(title="面影 Omokage", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         # Here, while the page is empty: queue() makes all routes anew, and the page's whole description with them.
         page.queue(max_size=64, default_concurrency_limit=8, api_open=False)

@@ -1,7 +1,7 @@
 """Errors a person may see: what was wrong, with the value, and what to do next.
 
 Each carries its sentence in English and in Japanese, written where it is raised. The core raises
-them; the page turns them into a message in one place (`tabs/ui/errors.py`), the command line prints them.
+them; the page turns them into a message in one place (`tabs/ui/toasts.py`), the command line prints them.
 """
 
 from core.text import Text

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 KEY = re.compile(r"[A-Za-z0-9_\-]{32,64}")
-WHOAMI_SECONDS = 600.0
+WHOAMI_SECONDS = 120.0  # so long a token that was revoked still names its owner
 
 
 def new_key() -> str:
@@ -55,5 +55,7 @@ class Owners:
             return known[1]
         name = _digest(self.whoami(token))
         with self._lock:
+            for old in [each for each, (asked, _) in self._seen.items() if now - asked >= WHOAMI_SECONDS]:
+                del self._seen[old]
             self._seen[digest] = (now, name)
         return name

@@ -63,7 +63,7 @@ def test_a_token_counts_on_a_space_only(hub: Hub) -> None:
         Owners(True, hub.whoami).resolve_owner(login=None, token="forged", key=key)
 
 
-def test_the_hub_is_asked_once_in_ten_minutes(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_is_asked_once_in_a_while(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     owners = Owners(True, hub.whoami)
@@ -72,6 +72,7 @@ def test_the_hub_is_asked_once_in_ten_minutes(hub: Hub, monkeypatch: pytest.Monk
     assert owners.resolve_owner(login=None, token="hf_bob", key=None) != first and hub.asked == 2
     now[0] += module.WHOAMI_SECONDS + 1
     assert owners.resolve_owner(login=None, token="hf_alice", key=None) == first and hub.asked == 3
+    assert len(owners._seen) == 1, "bob's answer is as old, and is not kept"
 
 
 def test_a_refusal_is_not_remembered_as_a_name(hub: Hub) -> None:

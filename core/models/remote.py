@@ -200,11 +200,14 @@ def _window(model: RemoteModel) -> int:
 
 def _client(server: Server) -> "OpenAI":
     import httpx2
-    from openai import OpenAI
+    from openai import DefaultHttpxClient, OpenAI
 
     timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    # Followed, a redirect would lead from a server that may be used to any other, this machine's own among them.
+    client = DefaultHttpxClient(follow_redirects=False, timeout=timeout)
     # A server without keys wants none, but the library insists on one.
-    return OpenAI(base_url=server.url, api_key=server.key.strip() or "none", timeout=timeout, max_retries=RETRIES)
+    key = server.key.strip() or "none"
+    return OpenAI(base_url=server.url, api_key=key, timeout=timeout, max_retries=RETRIES, http_client=client)
 
 
 @contextmanager
@@ -231,6 +234,13 @@ def _sentence(url: str, model: str, error: Exception) -> ModelError:
         return ModelError(
             f"{url} cannot be reached. See whether the server runs, and the address: most end in /v1.",
             f"{url} につながりません。サーバーが動いているか、アドレス（多くは /v1 で終わります）を確かめてください。",
+        )
+    if isinstance(error, openai.APIStatusError) and 300 <= error.status_code < 400:
+        to = error.response.headers.get("location", "")[:120]
+        return ModelError(
+            f"{url} sends on to another address ({to or '—'}), which is not followed. Give the server's own address.",
+            f"{url} は別のアドレス（{to or '—'}）に転送しようとしました。転送先には接続しません。"
+            "サーバー自身のアドレスを入れてください。",
         )
     if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
         return ModelError(

@@ -19,6 +19,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 MOST_TALKS, MOST_SHOWN = 500, 30
@@ -54,7 +55,7 @@ class CorrectionHandlers:
         rewritten = [one for one in self._found(visitor).get(who, ()) if one.rewritten]
         saved = add_rows(self.services.datasets, visitor.owner, rewritten, to=to or NEW, persona=persona.name,
                          description=persona.description)  # fmt: skip
-        gr.Info(t(visitor.language, "corrections.added", n=len(rewritten), name=saved.folder.name))
+        inform(visitor.language, "corrections.added", n=len(rewritten), name=saved.folder.name)
         return listed(self.services, visitor, saved.folder.name)
 
     @handler
@@ -63,7 +64,7 @@ class CorrectionHandlers:
         persona = self._persona(visitor, who)
         pairs = [one.pair(persona.name) for one in self._found(visitor).get(who, ())]
         new = keep_pairs(Preferences(self.services.workspace), visitor.owner, pairs)
-        gr.Info(t(visitor.language, "corrections.kept", n=new, all=len(pairs)))
+        inform(visitor.language, "corrections.kept", n=new, all=len(pairs))
 
     def _found(self, visitor: Visitor) -> dict[CorrectionPersona, list[Correction]]:
         """What was corrected, by whom one talked with, the newest talk first."""

@@ -5,8 +5,6 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
-import gradio as gr
-
 from core.errors import AppError
 from core.settings import ROOT
 from tabs.data import log_view, outputs, variants_view
@@ -20,6 +18,7 @@ from tabs.data.rows import open_log
 from tabs.ui.handler import handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 SET_RIGHT = ("names", "columns", "conversations")  # guesses that may be why there are no rows
@@ -125,7 +124,7 @@ class OpenLogHandlers(DataHandlers):
     def put_away(self, visitor: Visitor) -> View:
         """Remove the log from the server; saved data sets stay."""
         self.context.logs.close(visitor.owner)
-        gr.Info(t(visitor.language, "data.put_away_done"))
+        inform(visitor.language, "data.put_away_done")
         return outputs.nothing_open()
 
     def _taken(self, visitor: Visitor, cached: Sequence[str]) -> list[tuple[str, str]]:

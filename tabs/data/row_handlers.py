@@ -8,7 +8,7 @@ from core.data.io.store import Split
 from tabs.data import log_view, outputs, saved_sets
 from tabs.data.data_context import DataHandlers
 from tabs.ui.handler import handler
-from tabs.ui.text import t
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 
@@ -63,5 +63,5 @@ class RowHandlers(DataHandlers):
             visitor.owner, wanted, opened.prepared, description=opened.description, model=opened.model
         ).folder.name
         self.context.logs.remember(visitor.owner, replace(opened, saved=saved))
-        gr.Info(t(visitor.language, "data.saved_done", name=saved))
+        inform(visitor.language, "data.saved_done", name=saved)
         return saved

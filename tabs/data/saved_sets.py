@@ -12,6 +12,7 @@ from tabs.ui.publish import build_publish
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 
@@ -64,7 +65,7 @@ class SavedHandlers:
         if not chosen:
             raise InputError("Choose a data set in the list first.", "先に、一覧からデータセットを選んでください。")
         self.services.datasets.delete(visitor.owner, chosen)
-        gr.Info(t(visitor.language, "data.deleted", name=chosen))
+        inform(visitor.language, "data.deleted", name=chosen)
         return *listed(self.services, visitor), "" if dataset == chosen else dataset
 
 

@@ -15,6 +15,7 @@ from tabs.data.open_log import OpenLog
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 EXAMPLES_SHARE = 0.2  # of the window, for exchanges of the log
@@ -39,7 +40,7 @@ class WithoutTraining(DataHandlers):
         persona = services.personas.save(visitor.owner, made)
         remembered = Turns(services.memory.store(visitor.owner))
         remembered.keep_log(persona.id, f"log {opened.log.file_name}", dated_turns(opened))
-        gr.Info(t(visitor.language, "data.talk_made", name=persona.name))
+        inform(visitor.language, "data.talk_made", name=persona.name)
         conversation = services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id)
         return conversation.id, gr.Tabs(selected="talk")
 

@@ -9,6 +9,7 @@ from core.memory.notes import MemoryNote, Notes
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 NONE = "0"  # no note is chosen
@@ -44,7 +45,7 @@ class NoteHandlers:
         notes, note = self._notes(visitor, persona), self._chosen(visitor, persona, chosen)
         notes.change(note.id, text)
         notes.weigh(note.id, int(importance))
-        gr.Info(t(visitor.language, "memory.saved"))
+        inform(visitor.language, "memory.saved")
 
     @handler
     def pin(self, visitor: Visitor, persona: str, chosen: str) -> None:
@@ -56,7 +57,7 @@ class NoteHandlers:
     def forget(self, visitor: Visitor, persona: str, chosen: str) -> str:
         """Use the chosen note no more; it can be brought back. Returns that none is chosen."""
         self._notes(visitor, persona).forget(self._chosen(visitor, persona, chosen).id, now=self._now())
-        gr.Info(t(visitor.language, "memory.forgot"))
+        inform(visitor.language, "memory.forgot")
         return NONE
 
     @handler
@@ -69,7 +70,7 @@ class NoteHandlers:
     def delete(self, visitor: Visitor, persona: str, chosen: str) -> str:
         """Remove a forgotten note for good."""
         self._notes(visitor, persona).delete(self._chosen(visitor, persona, chosen).id)
-        gr.Info(t(visitor.language, "memory.deleted"))
+        inform(visitor.language, "memory.deleted")
         return NONE
 
     def _notes(self, visitor: Visitor, persona: str) -> Notes:

@@ -13,7 +13,7 @@ from core.memory.options import MemoryOptions
 from tabs.memory import view
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
-from tabs.ui.text import t
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 
@@ -50,7 +50,7 @@ class SourceHandlers:
                 added = documents.add(path, Path(cached).name, self.services.memory.clock().timestamp())
             finally:
                 path.unlink(missing_ok=True)
-            gr.Info(t(visitor.language, "memory.document_added", name=added.name))
+            inform(visitor.language, "memory.document_added", name=added.name)
 
     @handler
     def delete_document(self, visitor: Visitor, persona: str, chosen: str | None) -> None:
@@ -58,7 +58,7 @@ class SourceHandlers:
         if not str(chosen).isdecimal():
             raise InputError("Choose a document in the list first.", "先に、一覧から資料を選んでください。")
         Documents(self.services.memory.store(visitor.owner), persona).delete(int(chosen))
-        gr.Info(t(visitor.language, "memory.deleted"))
+        inform(visitor.language, "memory.deleted")
 
     @handler
     def delete_entry(self, visitor: Visitor, persona: str, chosen: str | None) -> None:
@@ -67,11 +67,11 @@ class SourceHandlers:
         if level not in ("day", "week"):
             raise InputError("Choose a line of the diary first.", "先に、日記の行を選んでください。")
         Diary(self.services.memory.store(visitor.owner), persona).delete(level, date.fromisoformat(start))
-        gr.Info(t(visitor.language, "memory.deleted"))
+        inform(visitor.language, "memory.deleted")
 
     @handler
     def forget_all(self, visitor: Visitor, persona: str) -> gr.Column:
         """Remove everything with this persona for good: the question goes away."""
         self.services.memory.forget_persona(visitor.owner, persona)
-        gr.Info(t(visitor.language, "memory.all_done"))
+        inform(visitor.language, "memory.all_done")
         return gr.Column(visible=False)

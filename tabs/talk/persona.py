@@ -14,6 +14,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client, texts
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 KINDS = ("free", "historical", "fictional", "departed", "oneself")
@@ -94,7 +95,7 @@ class PersonaHandlers:
         )
         changed = replace(form.applied(before), sampling=sampling.sampling())
         persona = self.services.personas.save(visitor.owner, changed)
-        gr.Info(t(visitor.language, "persona.saved", name=persona.name))
+        inform(visitor.language, "persona.saved", name=persona.name)
         if talk and before.id == persona.id:
             return talk.id
         adapter = talk.adapter if talk else ""

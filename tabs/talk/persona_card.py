@@ -18,6 +18,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 CARD_FILES = [".png", ".json", ".charx"]
@@ -39,9 +40,7 @@ class CardHandlers:
         if card.picture:
             self.services.personas.save_picture(visitor.owner, persona.id, card.picture)
         entries = len(persona.book.entries)
-        gr.Info(
-            t(visitor.language, "persona.opened_book" if entries else "persona.opened", name=persona.name, n=entries)
-        )
+        inform(visitor.language, "persona.opened_book" if entries else "persona.opened", name=persona.name, n=entries)
         return None, self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
 
     @handler

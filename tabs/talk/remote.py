@@ -10,6 +10,7 @@ from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 
@@ -29,7 +30,7 @@ class RemoteHandlers:
         """The models that a server offers; where it does not tell, one is typed."""
         names = self.services.chat.remotes.names(Server(url, secret))
         if not names:
-            gr.Info(t(visitor.language, "remote.no_list"))
+            inform(visitor.language, "remote.no_list")
         return gr.Dropdown(choices=names, value=names[0] if names else None, interactive=True)
 
     @handler

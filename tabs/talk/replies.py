@@ -17,6 +17,7 @@ from tabs.talk.view import NOTHING_CHOSEN, TYPING, drawn, shown, versions, view
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.services import Services
 from tabs.ui.text import t
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 LONGEST_WAIT = 30.0  # seconds until a reply is shown though the page never reported a pause: it may be gone
@@ -115,7 +116,7 @@ class Replies:
         if frame.seen:
             services.chat.on_reply_saved(setting, talk)
         else:
-            gr.Info(t(language, "talk.silent"))
+            inform(language, "talk.silent")
         yield shown(chat=drawn(talk), stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),
                     **versions(talk, NOTHING_CHOSEN, language))  # fmt: skip
 

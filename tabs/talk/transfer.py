@@ -11,7 +11,8 @@ from tabs.ui.download import build_download
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t_client
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 FILES = [f".{form}" for form in TRANSFER_FORMATS]
@@ -49,7 +50,7 @@ class TransferHandlers:
         finally:
             path.unlink(missing_ok=True)
         count = sum(len(turn.messages) for turn in found.turns)
-        gr.Info(t(visitor.language, "talk.brought", n=count))
+        inform(visitor.language, "talk.brought", n=count)
         return self.services.conversations.save(visitor.owner, found).id
 
     def _save(self, visitor: Visitor, conversation: str, form: TransferFormat) -> str:

@@ -10,7 +10,7 @@ from tabs.talk.replies import Replies, seen_of
 from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, shown, versions
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
-from tabs.ui.text import t
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 
@@ -44,7 +44,7 @@ class VersionHandlers:
         self.replies.give_up(visitor, conversation)
         talk = stored(self.services, visitor, conversation)
         begun = self.services.conversations.branch(visitor.owner, talk, acted_on(talk, chosen))
-        gr.Info(t(visitor.language, "talk.branched"))
+        inform(visitor.language, "talk.branched")
         return begun.id
 
     @handler

@@ -3,8 +3,6 @@
 import threading
 from pathlib import Path
 
-import gradio as gr
-
 from core.adapters.attach import check_base
 from core.adapters.store import Adapter
 from core.catalogue.bundled import NAME as EMBEDDED
@@ -12,7 +10,7 @@ from core.errors import AppError, InputError, ModelError
 from core.files import read_json
 from core.train.queue.jobs import Job
 from tabs.ui.services import Services
-from tabs.ui.text import t
+from tabs.ui.toasts import inform, warn
 from tabs.ui.visitor import Visitor
 
 _keeping = threading.Lock()  # two clicks at once make one copy
@@ -49,9 +47,9 @@ def begin_talk(services: Services, visitor: Visitor, adapter: Adapter) -> str:
     talk = services.chat.open_conversation(visitor.owner, visitor.language, adapter=adapter.name)
     try:
         if name := load_for(services, adapter):
-            gr.Info(t(visitor.language, "train.loading_base", name=name))
+            inform(visitor.language, "train.loading_base", name=name)
     except AppError as error:  # the talk stands all the same, and says what it waits for
-        gr.Warning(error.text.in_language(visitor.language))
+        warn(error, visitor.language)
     return talk.id
 
 

@@ -13,7 +13,7 @@ import gradio as gr
 
 from core.errors import AppError
 from tabs.ui.form import Form
-from tabs.ui.text import t
+from tabs.ui.toasts import toast_of
 from tabs.ui.visitor import Visitor, language_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def handler(method: Callable[Concatenate[H, Visitor, P], R]) -> Callable[..., R]
             try:
                 yield from call()
             except AppError as error:
-                raise shown(error, language) from error
+                raise toast_of(error, language) from error
 
     else:
 
@@ -78,7 +78,7 @@ def handler(method: Callable[Concatenate[H, Visitor, P], R]) -> Callable[..., R]
             try:
                 return call()
             except AppError as error:
-                raise shown(error, language) from error
+                raise toast_of(error, language) from error
 
     # Gradio reads what it injects from the annotations, and where it goes from the signature.
     wrapper.__signature__ = signature
@@ -117,10 +117,3 @@ def _formed(inputs: list[inspect.Parameter], given: tuple) -> list:
 def _form(parameter: inspect.Parameter) -> type[Form] | None:
     kind = parameter.annotation
     return kind if inspect.isclass(kind) and issubclass(kind, Form) else None
-
-
-def shown(error: AppError, language: str) -> gr.Error:
-    """The error as the page shows it."""
-    return gr.Error(
-        error.text.in_language(language), duration=12, print_exception=False, title=t(language, "strip.error")
-    )

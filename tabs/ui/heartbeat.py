@@ -7,13 +7,16 @@ drawn, and the part of the page that shows it is in sight, it clicks an unseen b
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
+from core.errors import AppError
 from core.train.queue.progress import Progress
 from tabs.ui.services import Services
 
@@ -101,22 +104,27 @@ def add_route(app: FastAPI, services: Services) -> None:
     """Answer the pages of `app`, which Gradio has made and serves."""
 
     @app.post(ROUTE, include_in_schema=False)
-    def answer(request: Request) -> dict:
+    def answer(request: Request) -> JSONResponse:
         """The caller is who Gradio's own events take it for: the login, else the key."""
         cookies = request.cookies
         session = cookies.get(f"access-token-{app.cookie_id}") or cookies.get(f"access-token-unsecure-{app.cookie_id}")
         login = app.tokens.get(session)
-        owner = services.owners.resolve_owner(
-            login=login, token=_signed_in(request), key=request.headers.get("x-omokage-key")
-        )
+        try:
+            owner = services.owners.resolve_owner(
+                login=login, token=_signed_in(request), key=request.headers.get("x-omokage-key")
+            )
+        except AppError as error:  # a token that the Hub does not know any more
+            return JSONResponse({"error": error.en}, status_code=403)
         found = changes(services, owner)
-        return {"numbers": found.numbers, "soon": found.soon}
+        return JSONResponse({"numbers": found.numbers, "soon": found.soon})
 
 
 def _signed_in(request: Request) -> str | None:
-    """The Hub token of who signed in through Gradio's button."""
+    """The Hub token of who signed in through Gradio's button, as long as it lasts."""
     session = request.scope.get("session") or {}
-    return (session.get("oauth_info") or {}).get("access_token")
+    info = session.get("oauth_info") or {}
+    until = info.get("expires_at")
+    return None if until is not None and until < time.time() else info.get("access_token")
 
 
 def build() -> dict[str, gr.Button]:

@@ -27,6 +27,8 @@ class Api(ThreadingHTTPServer):
         self.words = ["Hel", "lo ", "there"]
         self.listed: list[dict] = [{"id": "big", "max_model_len": 2048}, {"id": "hanako-lora"}]
         self.hold = threading.Event()
+        self.elsewhere: tuple[int, str] | None = None
+        self.visits = 0
 
     def handle_error(self, *_: object) -> None:
         """A client that leaves in the middle of an answer is no error: its traceback would land in another test."""
@@ -50,12 +52,26 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def _sent_on(self) -> bool:
+        self.server.visits += 1
+        if self.server.elsewhere is None:
+            return False
+        self.send_response(self.server.elsewhere[0])
+        self.send_header("Location", self.server.elsewhere[1])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return True
+
     def do_GET(self) -> None:
+        if self._sent_on():
+            return
         entries = [{"object": "model", "created": 0, "owned_by": "me"} | one for one in self.server.listed]
         self._send(200, {"object": "list", "data": entries})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self._sent_on():
+            return
         self.server.asked.append(body)
         self.server.keys.append(self.headers["Authorization"])
         if self.server.fail:
@@ -180,3 +196,19 @@ def test_strangers_use_allowed_servers_only(api: Api) -> None:
     assert allowed.choose(ME, Server(api.url), "big").name == "big"
     with pytest.raises(AppError):
         allowed.choose(ME, Server(api.url), " ")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(api: Api, status: int) -> None:
+    """A server that may be used would lead to one that may not: this machine's own, or a cloud's."""
+    inner = Api()
+    threading.Thread(target=inner.serve_forever, daemon=True).start()
+    api.elsewhere = (status, f"{inner.url}/models")
+    allowed = RemoteModels(allowed=(api.url,), public=True)
+    with pytest.raises(ModelError, match="sends on to another address"):
+        allowed.names(Server(api.url))
+    with pytest.raises(ModelError, match="sends on"):
+        allowed.choose("someone", Server(api.url, "secret-key"), "big")
+    inner.shutdown()
+    inner.server_close()
+    assert (inner.visits, api.visits) == (0, 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,6 +14,7 @@ from tabs.ui.services import Services, make_services
 from tabs.ui.theme import theme
 from tabs.ui.web.hosts import HostNames
 
+ROOT = Path(__file__).resolve().parents[2]
 LOCAL = "http://127.0.0.1:7860"
 Serve = Callable[..., TestClient]
 
