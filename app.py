@@ -100,17 +100,22 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def protections(settings: Settings, names: "HostNames", *, shared: bool = False) -> "list[Middleware]":
+def protections(services: "Services", names: "HostNames", *, shared: bool = False) -> "list[Middleware]":
     """What every request passes before Gradio sees it, outermost first; `shared`: through a share link."""
     from starlette.middleware import Middleware
 
+    from core.limits import uploads_counter
     from tabs.ui import heartbeat
     from tabs.ui.web.headers import PageHeaders
     from tabs.ui.web.hosts import HostGuard
+    from tabs.ui.web.uploads import UploadGuard
 
+    settings, limits = services.settings, services.workspace.limits
+    uploads = uploads_counter(limits.uploads_per_hour, limits.uploads_per_hour_total)
     return [
         Middleware(PageHeaders, scripts=[heartbeat.script()], on_space=settings.on_space, listed=not shared),
         Middleware(HostGuard, names=names),
+        Middleware(UploadGuard, workspace=services.workspace, counter=uploads),
     ]
 
 
@@ -123,6 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home, settings.trusted_proxies)
 
+    from core.housekeeping import Housekeeping
     from tabs.ui import heartbeat
     from tabs.ui.services import make_services
     from tabs.ui.text import translations
@@ -147,13 +153,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         footer_links=[], prevent_thread_lock=True, quiet=True,
         app_kwargs={
             "openapi_url": None, "docs_url": None, "redoc_url": None,
-            "middleware": protections(settings, names, shared=options.share),
+            "middleware": protections(services, names, shared=options.share),
         },
     )  # fmt: skip
     names.add_address(page.share_url)
     page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
     heartbeat.add_route(page.app, services)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
+    Housekeeping(services.own_files).start()
     services.models.start()  # torch is first imported here, behind a page that is already served
     page.block_thread()
 

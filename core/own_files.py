@@ -15,6 +15,8 @@ from core.stored import DamagedError, set_aside
 from core.train.queue.jobs import Jobs
 from core.workspace import SHELVES, Workspace
 
+LISTED = 30  # conversations, the newest
+
 
 @dataclass(frozen=True)
 class DiskUse:
@@ -46,8 +48,16 @@ class OwnFiles:
         runs += [error.path for error in self.jobs.damaged(owner)]
         return [use for use in (*found, _use("jobs", runs)) if use.files]
 
-    def damaged(self, owner: str) -> list[DamagedError]:
-        """What is left out everywhere else because it cannot be read. Reads everything: seconds for much."""
+    def damaged(self, owner: str, *, thorough: bool = True) -> list[DamagedError]:
+        """What is left out everywhere else because it cannot be read.
+
+        `thorough` reads everything, which takes seconds for much; else what the page lists, and no rows.
+        """
+        if not thorough:
+            return [
+                *self.conversations.damaged(owner, most=LISTED), *self.personas.damaged(owner),
+                *self.datasets.damaged(owner, rows=False), *self.adapters.damaged(owner), *self.jobs.damaged(owner),
+            ]  # fmt: skip
         stores: tuple[Callable[[str], list[DamagedError]], ...] = (
             self.conversations.damaged, self.personas.damaged, self.datasets.damaged, self.adapters.damaged,
             self.jobs.damaged, lambda one: self.memory.store(one).damaged(),

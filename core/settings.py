@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import InputError
+from core.limits import LOCAL, PUBLIC, Limits, limits_in
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,15 +58,19 @@ class Settings:
     max_upload_mb: int = 200
     max_message: int = 8000
     """Characters of one message."""
-    replies_per_minute: int = 30
-    """For each visitor."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """What is set of `core.limits.Limits`; see `limits_for`."""
     host: str = "127.0.0.1"
     port: int = 7860
+
+    def limits_for(self, public: bool) -> Limits:
+        """What a visitor may use: more than enough for one person, less where strangers come."""
+        return replace(PUBLIC if public else LOCAL, **self.limits)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MONITORS, _MAX_UPLOAD_MB, _REMOTE_SERVERS, _MAX_MESSAGE,
-        _REPLIES_PER_MINUTE, _ALLOWED_HOSTS, _TRUSTED_PROXIES, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
+        _LIMIT_…, _ALLOWED_HOSTS, _TRUSTED_PROXIES, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
 
         Raises InputError for a number that is none.
         """
@@ -84,7 +89,7 @@ class Settings:
             monitors=_words(env["OMOKAGE_MONITORS"]) if env.get("OMOKAGE_MONITORS") else None,
             max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
             max_message=_number(env, "OMOKAGE_MAX_MESSAGE", 8000),
-            replies_per_minute=_number(env, "OMOKAGE_REPLIES_PER_MINUTE", 30),
+            limits=limits_in(env),
             host=env.get("GRADIO_SERVER_NAME") or "127.0.0.1",
             port=_number(env, "GRADIO_SERVER_PORT", 7860),
         )

@@ -6,6 +6,7 @@ home/
                  damaged/      what could not be read and was set aside
   jobs/<job>/            training runs of all owners; meta.json names the owner
   models/                the embedded model, built on first start
+  cpu_speeds.json        how fast this processor is (`core.models.precision`)
   cache/                 Gradio's: uploads until a handler has them, downloads for as long as it serves them
 """
 
@@ -21,10 +22,21 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.files import MAX_NAME_BYTES, check_name, disk_errors
+from core.limits import LOCAL, Limits, check_room
 
+SEEN = ".seen"
 OWNER = re.compile(r"[a-z]+-[\w.\-]{1,96}")
 SHELVES = ("personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory", "downloads", "damaged")
 STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files under a folder; what is removed meanwhile does not count."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.lstat().st_size if path.is_file() else 0
+    return total
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class Workspace:
     """The tree under `home`. Folders appear when they are first asked for."""
 
     home: Path
+    limits: Limits = LOCAL
 
     def shelf(self, owner: str, shelf: str) -> Path:
         """The folder of one kind of an owner's things; `shelf` is one of SHELVES."""
@@ -66,7 +79,7 @@ class Workspace:
     def take_upload(self, owner: str, cached: Path, cache: Path) -> Path:
         """Move an uploaded file out of the upload cache, where anyone who knows its path could read it.
 
-        Raises InputError when `cached` does not lie in `cache` (a forged path), or the disk is full.
+        Raises InputError when `cached` does not lie in `cache` (a forged path), or there is no room.
         """
         try:
             source = Path(cached).resolve()
@@ -76,6 +89,7 @@ class Workspace:
         if not uploaded:
             raise InputError("That file was not uploaded here. Choose it again.",
                              "このファイルはアップロードされていません。もう一度選んでください。")  # fmt: skip
+        self.check_room(owner, source.stat().st_size)
         target = self.shelf(owner, "uploads") / f"{uuid.uuid4().hex}{source.suffix.lower()[:10]}"
         with disk_errors():
             shutil.move(source, target)
@@ -121,6 +135,25 @@ class Workspace:
     def handed_out(self, owner: str) -> Path:
         """The folder of an owner's files that Gradio serves; there may be none."""
         return self.cache() / hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+    def check_room(self, owner: str, more: int = 0) -> None:
+        """Raises InputError where the owner, or all together, would have more than is allowed with `more` bytes."""
+        limits = self.limits
+        if limits.disk_mb or limits.disk_mb_total:
+            own, everything = size_of(self.owner_folder(owner)), size_of(self.home) if limits.disk_mb_total else 0
+            check_room(own, everything, more, limits)
+
+    def seen(self, owner: str) -> None:
+        """Note that the owner was here: on a public server, who stays away for long is forgotten."""
+        folder = self.owner_folder(owner)
+        if folder.is_dir():
+            (folder / SEEN).touch()
+
+    def last_seen(self, owner: str) -> float:
+        """When the owner was last here, in seconds since 1970."""
+        folder = self.owner_folder(owner)
+        mark = folder / SEEN
+        return (mark if mark.exists() else folder).stat().st_mtime
 
     def jobs(self) -> Path:
         return self._made(self.home / "jobs")

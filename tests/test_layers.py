@@ -22,9 +22,9 @@ LATE = ("torch", "transformers", "peft", "datasets", "accelerate", "bitsandbytes
 Tree = dict[str, str]
 # A package of core imports from the lines above its own alone.
 ORDER = (
-    ("text",), ("errors",), ("settings", "messages", "files"), ("workspace", "owners", "stored"), ("hub",),
+    ("text",), ("errors",), ("limits",), ("settings", "messages", "files"), ("workspace", "owners", "stored"), ("hub",),
     ("catalogue",), ("prompt",), ("models",), ("adapters",), ("logs",), ("data",), ("personas",), ("cards",),
-    ("train", "memory"), ("export", "chat"), ("own_files",),
+    ("train", "memory"), ("export", "chat"), ("own_files",), ("housekeeping",),
 )  # fmt: skip
 RANK = {package: rank for rank, line in enumerate(ORDER) for package in line}
 SHADOWING = ("list", "open", "zip", "round", "format")

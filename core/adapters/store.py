@@ -9,7 +9,7 @@ from core.errors import AppError, InputError, ModelError
 from core.files import disk_errors, new_folder, read_json, remove_folder
 from core.prompt.config import PromptConfig
 from core.stored import DamagedError, readable, reading
-from core.workspace import Workspace
+from core.workspace import Workspace, size_of
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 FILES = (CONFIG, WEIGHTS, "prompt_config.json", "training.json", "config.yaml", "README.md")
@@ -97,6 +97,7 @@ class Adapters:
         Raises ModelError when `source` holds none, and InputError when the disk is full.
         """
         Adapter.read(source)
+        self.workspace.check_room(owner, size_of(source))
         name = self.workspace.free_name(owner, "adapters", wanted)
         target = self.workspace.place(owner, "adapters", name)
         with disk_errors(), new_folder(target) as tmp:

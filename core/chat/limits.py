@@ -1,23 +1,23 @@
-"""How much one visitor may ask of a server that others use, too."""
+"""How long a message may be, and how often one may ask."""
 
-import threading
-import time
-from collections import deque
 from dataclasses import dataclass, field
 
 from core.errors import InputError
+from core.limits import Counter
+from core.text import Text
 
-WINDOW = 60.0  # seconds
+
+def replies_counter(each: int = 0, total: int = 0) -> Counter:
+    """Counts replies a minute; 0 is no limit."""
+    return Counter(Text("replies a minute", "1 分間の返事"), each, total)
 
 
 @dataclass
 class RateLimiter:
-    """The longest message (characters), and the most replies a minute for each owner; 0 is no limit."""
+    """The longest message (characters; 0 is no limit), and the replies a minute."""
 
     longest: int = 8000
-    per_minute: int = 0
-    _asked: dict[str, deque[float]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    replies: Counter = field(default_factory=replies_counter)
 
     def check(self, text: str) -> str:
         """`text` as it may be said. Raises InputError when it is longer than a message may be."""
@@ -28,19 +28,6 @@ class RateLimiter:
             )
         return text.strip()
 
-    def acquire(self, owner: str) -> None:
-        """Count a reply for `owner`. Raises InputError, with the seconds to wait, when it is one too many."""
-        if not self.per_minute:
-            return
-        now = time.monotonic()
-        with self._lock:
-            for other in [who for who, asked in self._asked.items() if asked[-1] < now - WINDOW]:
-                del self._asked[other]
-            asked = self._asked.setdefault(owner, deque(maxlen=self.per_minute))
-            wait = asked[0] + WINDOW - now if len(asked) == self.per_minute else 0
-            if wait > 0:
-                raise InputError(
-                    f"{self.per_minute} replies a minute are allowed here. Go on in {wait:.0f} seconds.",
-                    f"ここでは 1 分に {self.per_minute} 回まで返事をもらえます。あと {wait:.0f} 秒待ってください。",
-                )
-            asked.append(now)
+    def acquire(self, owner: str, address: str = "") -> None:
+        """Count a reply. Raises InputError, with the seconds to wait, when it is one too many."""
+        self.replies.acquire(owner, address)

@@ -70,9 +70,9 @@ class Conversations:
         found, _ = readable(self._ids(owner)[:most], lambda one: self.get(owner, one))
         return [conversation for conversation in found if conversation]
 
-    def damaged(self, owner: str) -> list[DamagedError]:
-        """What `list_all` leaves out."""
-        return readable(self._ids(owner), lambda one: self.get(owner, one))[1]
+    def damaged(self, owner: str, most: int | None = None) -> list[DamagedError]:
+        """What `list_all` leaves out, of the newest `most` or of all."""
+        return readable(self._ids(owner)[:most], lambda one: self.get(owner, one))[1]
 
     def titles(self, owner: str, most: int = 30) -> list[tuple[str, str]]:
         """(id, title) of the newest conversations; a long one is read again only when it has changed."""

@@ -171,7 +171,7 @@ def _reason(use: Use, name: Float, speeds: CpuSpeeds) -> Text:
 def cpu_speeds() -> CpuSpeeds:
     """Of this processor: measured once and kept in the app's home; by its flags where it cannot be measured."""
     try:
-        return kept_speeds(Settings.from_env().home / "cache" / "cpu_speeds.json", measure_cpu)
+        return kept_speeds(Settings.from_env().home / "cpu_speeds.json", measure_cpu)
     except (RuntimeError, MemoryError) as error:
         log.warning("the processor's speed could not be measured: %s", error)
         return speeds_by_flags()

@@ -35,7 +35,7 @@ class LoadHandlers:
             yield "", None, *UNCHANGED
             return
         name = Path(cached).name
-        taken = self.services.take_upload(visitor.owner, cached)
+        taken = self.services.take_upload(visitor, cached)
         try:
             for step in self._kept(visitor, lambda _: load_set(taken, name=name, persona=persona.strip()), name):
                 yield step[0], None, *step[1:]

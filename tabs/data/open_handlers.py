@@ -132,7 +132,7 @@ class OpenLogHandlers(DataHandlers):
         taken: list[tuple[str, str]] = []
         try:
             for path in cached:
-                taken.append((self.services.take_upload(visitor.owner, path).name, Path(path).name))
+                taken.append((self.services.take_upload(visitor, path).name, Path(path).name))
         except AppError:
             self.context.logs.discard(visitor.owner, [file for file, _ in taken])
             raise

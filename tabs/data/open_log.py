@@ -140,6 +140,8 @@ class OpenLogs:
     def get(self, owner: str) -> OpenLog | None:
         """The open log, where it is still in memory."""
         with self._lock:
+            if owner in self._kept and not (self._shelf(owner) / OPEN).is_file():  # all of the owner's was deleted
+                del self._kept[owner]
             if owner in self._kept:
                 self._kept.move_to_end(owner)
             return self._kept.get(owner)

@@ -45,7 +45,7 @@ class SourceHandlers:
         """Read the dropped files, one after the other; the first that cannot be read is told, the others stay."""
         documents = Documents(self.services.memory.store(visitor.owner), persona)
         for cached in files or ():
-            path = self.services.take_upload(visitor.owner, cached)
+            path = self.services.take_upload(visitor, cached)
             try:
                 added = documents.add(path, Path(cached).name, self.services.memory.clock().timestamp())
             finally:

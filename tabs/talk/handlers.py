@@ -50,7 +50,7 @@ class TalkHandlers:
                 return
             if words:
                 self._check_fits(visitor, talk, words)
-            self.services.chat.rate_limiter.acquire(visitor.owner)
+            self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
             talk = self.services.conversations.save(visitor.owner, talk.said("user", words))
             writing = self.replies.begin(visitor, talk)
         yield from self.replies.stream(visitor, talk, writing, human=human and bool(words))
@@ -60,7 +60,7 @@ class TalkHandlers:
         """Another version of the last reply; the one that was there stays beside it."""
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation).without_reply()
-            self.services.chat.rate_limiter.acquire(visitor.owner)
+            self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
             writing = self.replies.begin(visitor, talk)
         yield from self.replies.stream(visitor, talk, writing, human=False)
 
@@ -69,7 +69,7 @@ class TalkHandlers:
         """Let the persona say more: its last reply grows."""
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation)
-            self.services.chat.rate_limiter.acquire(visitor.owner)
+            self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
             writing = self.replies.begin(visitor, talk)
         answered = bool(talk.path) and talk.path[-1].role == "assistant"
         yield from self.replies.stream(visitor, talk, writing, human=False, go_on=answered)
@@ -96,7 +96,7 @@ class TalkHandlers:
             talk = self._quiet(visitor, conversation).edited(int(index), words)
             answered = talk.path[-1].role == "assistant"
             if not answered:
-                self.services.chat.rate_limiter.acquire(visitor.owner)
+                self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
             talk = self.services.conversations.save(visitor.owner, talk)
             writing = None if answered else self.replies.begin(visitor, talk)
         if writing:

@@ -77,7 +77,7 @@ class CardHandlers:
             return str(self.services.workspace.hand_out(visitor.owner, folder / name))
 
     def _uploaded(self, visitor: Visitor, cached: str) -> bytes:
-        file = self.services.take_upload(visitor.owner, cached)
+        file = self.services.take_upload(visitor, cached)
         try:
             return file.read_bytes()
         finally:

@@ -43,7 +43,7 @@ class TransferHandlers:
     def bring(self, visitor: Visitor, conversation: str, cached: str) -> str:
         """A chat of a file becomes a new conversation with the persona on the page; its id."""
         talk = stored(self.services, visitor, conversation)
-        path = self.services.take_upload(visitor.owner, cached)
+        path = self.services.take_upload(visitor, cached)
         try:
             fresh = self.services.conversations.new(talk.persona, talk.adapter)
             found = read(path.read_bytes(), fresh, **self._names(visitor, talk.persona, talk.adapter))

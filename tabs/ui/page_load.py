@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.owners import KEY, new_key
+from tabs.ui import own_files
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -28,6 +29,7 @@ class PageLoad:
     @handler
     def arrive(self, visitor: Visitor) -> str:
         """The conversation that was last talked in, or a new one."""
+        self.services.workspace.seen(visitor.owner)
         talks = self.services.conversations.list_all(visitor.owner, most=1)
         return (talks[0] if talks else self.services.chat.open_conversation(visitor.owner, visitor.language)).id
 
@@ -36,6 +38,7 @@ class PageLoad:
         with gr.Row(elem_id="foot"):
             if self.services.settings.oauth:
                 gr.LoginButton(size="sm")
+            own_files.build(self.services, shared)
             with gr.Accordion(t_client("foot.carry"), open=False):
                 gr.Markdown(t_client("foot.carry_how"), elem_classes="muted")
                 with gr.Row():

@@ -8,12 +8,13 @@ import gradio as gr
 
 from core.adapters.store import Adapters
 from core.chat.engine import Engine
-from core.chat.limits import RateLimiter
+from core.chat.limits import RateLimiter, replies_counter
 from core.chat.service import ChatService
 from core.chat.store import Conversations
 from core.data.io.store import DataSets
 from core.data.preferences import Preferences
 from core.hub.client import whoami
+from core.limits import Counter, uploads_counter
 from core.memory.memory import Memory
 from core.memory.write.generate import generate
 from core.models.loading import ModelStore
@@ -25,7 +26,7 @@ from core.settings import Settings
 from core.train.queue.jobs import Jobs
 from core.train.queue.monitors import usable
 from core.workspace import Workspace
-from tabs.ui.visitor import Visitor, language_of
+from tabs.ui.visitor import Visitor, address_of, language_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Services:
     public: bool
     """Others than the person at this machine may reach the server: its own files and tokens are not for them."""
     workspace: Workspace
+    uploads: Counter
     owners: Owners
     models: ModelStore
     personas: Personas
@@ -59,17 +61,22 @@ class Services:
         owner = self.owners.resolve_owner(
             login=getattr(request, "username", None), token=token.token if token else None, key=key
         )
-        return Visitor(owner, language_of(request), key or "", token)
+        return Visitor(owner, language_of(request), key or "", token, address_of(request))
 
-    def take_upload(self, owner: str, cached: str) -> Path:
-        """An uploaded file, moved to its owner's shelf out of the cache that others could read."""
-        return self.workspace.take_upload(owner, Path(cached), self.workspace.cache())
+    def take_upload(self, visitor: Visitor, cached: str) -> Path:
+        """An uploaded file, moved to its owner's shelf out of the cache that others could read.
+
+        Raises InputError when it was not uploaded here, comes too soon after others, or takes too much room.
+        """
+        self.uploads.acquire(visitor.owner, visitor.address)
+        return self.workspace.take_upload(visitor.owner, Path(cached), self.workspace.cache())
 
 
 def make_services(settings: Settings, *, public: bool = False) -> Services:
     """`public`: strangers may reach this server, so its folders and its Hub token are not for whoever asks."""
-    workspace = Workspace(settings.home)
     public = public or settings.on_space
+    limits = settings.limits_for(public)
+    workspace = Workspace(settings.home, limits)
     locked = public if settings.lock_model is None else settings.lock_model
     models = ModelStore(
         settings.model, locked=locked, local_folders=not public, remote_code=settings.remote_code and not public
@@ -80,6 +87,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         settings=settings,
         public=public,
         workspace=workspace,
+        uploads=uploads_counter(limits.uploads_per_hour),
         owners=Owners(settings.on_space, lambda token: whoami(token=token)),
         models=models,
         personas=personas,
@@ -92,7 +100,9 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
             adapters,
             conversations,
             memory,
-            RateLimiter(settings.max_message, settings.replies_per_minute),
+            RateLimiter(
+                settings.max_message, replies_counter(limits.replies_per_minute, limits.replies_per_minute_total)
+            ),
             RemoteModels(settings.remote_servers, public),
         ),
         memory=memory,

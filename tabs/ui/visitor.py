@@ -17,6 +17,19 @@ class Visitor:
     """The browser's capability."""
     signed_in: gr.OAuthToken | None = None
     """The token of who signed in with Hugging Face; it is never stored."""
+    address: str = ""
+    """Where the request comes from, as the server or a trusted proxy says; "" behind a tunnel, which hides it."""
+
+
+def address_of(request: gr.Request | None) -> str:
+    """The caller's address; "" where it is this machine's, which is what a tunnel or an unknown proxy looks like."""
+    client = getattr(request, "client", None)
+    return address_of_host(getattr(client, "host", "") or "")
+
+
+def address_of_host(host: str) -> str:
+    """The same, of the host that the connection comes from."""
+    return "" if host in ("127.0.0.1", "::1", "localhost", "testclient") else host
 
 
 def language_of(request: gr.Request | None) -> str:

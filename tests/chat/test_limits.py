@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.chat import limits
-from core.chat.limits import RateLimiter
+from core import limits
+from core.chat.limits import RateLimiter, replies_counter
 from core.errors import InputError
 
 
@@ -17,7 +17,7 @@ def test_a_message_that_is_too_long_is_told() -> None:
 def test_every_visitor_has_a_minute_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(limits.time, "monotonic", lambda: now[0])
-    limited = RateLimiter(per_minute=2)
+    limited = RateLimiter(replies=replies_counter(2))
     limited.acquire("me")
     now[0] += 10
     limited.acquire("me")
@@ -33,6 +33,6 @@ def test_every_visitor_has_a_minute_of_its_own(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_without_a_limit_nobody_waits() -> None:
-    unlimited = RateLimiter(per_minute=0)
+    unlimited = RateLimiter()
     for _ in range(1000):
         unlimited.acquire("me")

@@ -34,7 +34,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             page = app.build_app(services)
             page.max_file_size, page.theme, page.theme_css = None, theme(), ""  # launch() sets them
             names = HostNames.of_server(told.allowed_hosts, loopback=not public)
-            served = App.create_app(page, app_kwargs={"middleware": app.protections(told, names)}, strict_cors=True)
+            served = App.create_app(page, app_kwargs={"middleware": app.protections(services, names)}, strict_cors=True)
             heartbeat.add_route(served, services)
             made[key] = served, services
         return TestClient(made[key][0], base_url=base_url)

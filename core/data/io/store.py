@@ -15,14 +15,17 @@ from core.data.prepare import Prepared
 from core.data.rows import Row, read_rows, to_jsonl
 from core.errors import InputError
 from core.files import disk_errors, new_folder, read_json, remove_folder, write_json
+from core.limits import check_count
 from core.prompt import PromptConfig
 from core.prompt.config import user_name
 from core.stored import DamagedError, parse, readable, reading
+from core.text import Text
 from core.workspace import Workspace
 
 Split = Literal["train", "validation", "test"]
 FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
 INFO = "dataset.json"
+SETS = Text("data sets", "データセット")
 
 
 @dataclass(frozen=True)
@@ -99,13 +102,15 @@ class DataSets:
         """Keep rows from anywhere as a data set, under `info.name` or the next free name.
 
         The numbers of rows in `info` are set to what is there. Raises InputError when there are no rows to
-        train on or the disk is full; then nothing is left behind.
+        train on, no room, or as many sets as are allowed; then nothing is left behind.
         """
         if not rows.get("train"):
             raise InputError(
                 f"There is no row to train on in “{info.name}”. Choose another file or data set.",
                 f"「{info.name}」には学習に使う行がありません。別のファイルかデータセットを選んでください。",
             )
+        check_count(len(self.workspace.names(owner, "datasets")), self.workspace.limits.datasets, SETS)
+        self.workspace.check_room(owner)
         name = self.workspace.free_name(owner, "datasets", info.name)
         target = self.workspace.place(owner, "datasets", name)
         counts = {f"{split}_rows": len(rows.get(split, ())) for split in FILES}
@@ -130,10 +135,10 @@ class DataSets:
         """All data sets of an owner that can be read, newest first."""
         return tuple(readable(self.workspace.names(owner, "datasets"), lambda name: self._read(owner, name))[0])
 
-    def damaged(self, owner: str) -> list[DamagedError]:
-        """What `list_all` leaves out, and what has rows that cannot be read."""
+    def damaged(self, owner: str, *, rows: bool = True) -> list[DamagedError]:
+        """What `list_all` leaves out, and with `rows` what has rows that cannot be read."""
         found, damaged = readable(self.workspace.names(owner, "datasets"), lambda name: self._read(owner, name))
-        for saved in found:
+        for saved in found if rows else ():
             try:
                 for split in FILES:
                     deque(read_rows(saved.file(split)), maxlen=0)

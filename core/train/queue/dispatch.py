@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from core.errors import AppError
 from core.train.events import Launched, Notice, append
+from core.train.queue.allowance import Allowance
 from core.train.queue.process import launch, launch_monitor
 from core.train.queue.runs import Meta, Runs
 
@@ -29,6 +30,7 @@ class Dispatcher:
         self,
         runs: Runs,
         devices: Callable[[], Sequence[str]],
+        allowance: Allowance,
         *,
         grace: float,
         monitors: Sequence[str],
@@ -36,6 +38,7 @@ class Dispatcher:
     ) -> None:
         self._runs = runs
         self._find_devices = devices
+        self._allowance = allowance
         self.devices: Sequence[str] = ("",)
         """One is assumed until the first run waits: finding them takes the import of torch."""
         self._grace = grace
@@ -61,6 +64,7 @@ class Dispatcher:
         """Go over the queue once: kill what is overdue, take up what was lost, start what there is a device for."""
         with self._runs.lock:
             for meta in self._runs.all():
+                self._stop_if_used_up(meta)
                 self._end_if_overdue(meta)
                 self._queue_again_if_lost(meta)
             if not self._runs.waiting():
@@ -118,6 +122,17 @@ class Dispatcher:
             f"学習プロセスがステップ {follower.step} で失われたため、ステップ {follower.saved} から自動で再開します。",
         ))  # fmt: skip
         self._runs.write(replace(meta, queued=time.time(), tries=tries))
+
+    def _stop_if_used_up(self, meta: Meta) -> None:
+        """Ask a run to stop whose owner has had as much training today as is allowed; its adapter is kept."""
+        folder = self._runs.folder(meta.id)
+        if meta.queued is not None or folder.stop.exists() or not meta.alive or not self._allowance.used_up(meta.owner):
+            return
+        append(folder.events, Notice(
+            "The training time that is allowed here in 24 hours is used up: the training stops, its adapter is kept.",
+            "このサーバーで 24 時間に使える学習時間に達したため、学習を止めてアダプターを保存します。",
+        ))  # fmt: skip
+        folder.stop.touch()
 
     def _end_if_overdue(self, meta: Meta) -> None:
         """Kill a process that was asked to stop and does not; at once where no step is done that could be lost."""

@@ -16,6 +16,7 @@ from core.errors import InputError, JobError, NotAllowedError
 from core.files import disk_errors, remove_folder
 from core.stored import DamagedError, readable
 from core.train.queue import devices as machine
+from core.train.queue.allowance import Allowance
 from core.train.queue.dispatch import TICK, Dispatcher
 from core.train.queue.progress import Progress
 from core.train.queue.runs import Meta, Runs
@@ -63,8 +64,10 @@ class Jobs:
         monitors: Sequence[str] = (),
         tick: float = TICK,
     ) -> None:
+        self._workspace = workspace
         self._runs = Runs(workspace.jobs())
-        self._dispatcher = Dispatcher(self._runs, devices, grace=grace, monitors=monitors, tick=tick)
+        self._allowance = Allowance(self._runs, workspace.limits)
+        self._dispatcher = Dispatcher(self._runs, devices, self._allowance, grace=grace, monitors=monitors, tick=tick)
         if start:
             self._dispatcher.start()
 
@@ -77,7 +80,7 @@ class Jobs:
         self._dispatcher.look()
 
     def submit(self, owner: str, spec: JobSpec, *, start: Path | None = None, pairs: Sequence[Pair] = ()) -> Job:
-        """Put a new run at the end of the queue. Raises InputError when its data set is not there.
+        """Put a new run at the end of the queue. Raises InputError without its data set, or when no more is allowed.
 
         With `start`, the folder of an adapter of the same base, the run goes on from that. `pairs` are what
         preference tuning learns from beside the adapter's own replies.
@@ -88,6 +91,8 @@ class Jobs:
                 f"データセット「{spec.dataset.name}」に train.jsonl がありません。"
                 "先にデータセットを作るか選んでください。",
             )
+        self._allowance.check(owner)
+        self._workspace.check_room(owner)
         now = time.time()
         job_id = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(8)
         folder = self._runs.folder(job_id)
@@ -167,7 +172,7 @@ class Jobs:
     def resume(self, owner: str, job_id: str) -> None:
         """Put a run that ended early back in the queue; it goes on from its last checkpoint.
 
-        Raises JobError when it is done.
+        Raises JobError when it is done, InputError when no more training is allowed.
         """
         with self._runs.lock:
             meta = self._owned(owner, job_id)
@@ -178,6 +183,7 @@ class Jobs:
                 raise JobError("This training is still stopping. Resume it in a moment.",
                                "この学習は停止の途中です。少し待ってから再開してください。")  # fmt: skip
             if state in ("stopped", "failed", "killed"):
+                self._allowance.check(owner)
                 self._runs.write(replace(meta, queued=time.time(), tries=0))
                 self._runs.folder(meta.id).stop.unlink(missing_ok=True)
         self._dispatcher.wake()

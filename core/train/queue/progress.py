@@ -19,7 +19,7 @@ from core.train.events import (
     Step,
     Stopped,
     ValidationLoss,
-    read,
+    read_timed,
 )
 from core.train.spec import RunFolder
 
@@ -83,6 +83,7 @@ class EventFollower:
     step: int = 0
     """Steps done, as far as told."""
     _offset: int = 0
+    _spans: list[tuple[float, float]] = field(default_factory=list)
     _reading: tuple[int, int] | None = None
     _latest: Step | None = None
     _losses: dict[int, float] = field(default_factory=dict)
@@ -98,11 +99,18 @@ class EventFollower:
 
     def follow(self) -> None:
         """Take in the whole lines that were appended since the last call."""
-        events, self._offset = read(self.folder.events, self._offset)
-        for event in events:
+        events, self._offset = read_timed(self.folder.events, self._offset)
+        for at, event in events:
+            if isinstance(event, Launched) or not self._spans:
+                self._spans.append((at, at))
+            self._spans[-1] = (self._spans[-1][0], max(at, self._spans[-1][1]))
             self._take(event)
         if events:
             self._shown = None
+
+    def seconds_since(self, moment: float) -> float:
+        """How long its processes have run since `moment` (seconds since 1970), from launch to the last event."""
+        return sum(max(0.0, end - max(start, moment)) for start, end in self._spans)
 
     @property
     def pace(self) -> float:
