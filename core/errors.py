@@ -4,15 +4,15 @@ Each carries its sentence in English and in Japanese, written where it is raised
 them; the page turns them into a message in one place (`tabs/ui/toasts.py`), the command line prints them.
 """
 
-from core.text import Text
+from core.text import Text, well_formed
 
 
 class AppError(Exception):
     """Base of all errors that are shown as they are. `str(error)` is the English sentence."""
 
     def __init__(self, en: str, ja: str) -> None:
-        super().__init__(en)
-        self.text = Text(en, ja)
+        self.text = Text(well_formed(en), well_formed(ja))  # what was found in a file may stand in them
+        super().__init__(self.text.en)
 
     @property
     def en(self) -> str:

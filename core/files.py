@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from core.errors import InputError
-from core.text import Text, format_bytes
+from core.text import Text, format_bytes, well_formed
 
 RESERVED_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"}
 MAX_NAME_BYTES = 180  # file systems take 255, and names get endings
@@ -82,6 +83,18 @@ def disk_errors() -> Iterator[None]:
         ) from error
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text from outside. Raises ValueError, also where it is nested too deep.
+
+    JSON can spell lone surrogates, which no file and no page can hold: they are replaced.
+    """
+    try:
+        value = json.loads(text)
+        return well_formed(value) if (b"\\u" if isinstance(text, bytes) else "\\u") in text else value  # type: ignore
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
 def read_json(path: Path) -> dict:
     """The object in `path`."""
     return json.loads(path.read_text(encoding="utf-8"))
@@ -89,7 +102,7 @@ def read_json(path: Path) -> dict:
 
 def write_json(path: Path, value: object) -> None:
     """`write_bytes` of `value` as JSON."""
-    write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode())
+    write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode(errors="replace"))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -134,8 +147,8 @@ def parse_json_lines(data: bytes) -> Iterator[dict]:
     """The objects of JSON lines; a line that was cut short, or holds none, is left out."""
     for line in data.splitlines():
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
+            value = parse_json(line)
+        except ValueError:
             continue
         if isinstance(value, dict):
             yield value

@@ -5,7 +5,7 @@ import unicodedata
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 JAPANESE = re.compile("[぀-ヿ㐀-鿿々〆]")
 
@@ -27,6 +27,28 @@ class Text(NamedTuple):
     def in_language(self, language: str) -> str:
         """The text in `language` ("ja", or anything else for English)."""
         return self.ja if language == "ja" else self.en
+
+
+J = TypeVar("J")
+
+
+def well_formed(value: J) -> J:
+    """A text or a JSON value whose lone surrogates are replaced by U+FFFD: UTF-8 cannot hold them.
+
+    >>> well_formed({"a": ["x\\ud800"]})
+    {'a': ['x�']}
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # type: ignore[return-value]
+        return value
+    if isinstance(value, list | tuple):
+        return type(value)(map(well_formed, value))  # type: ignore[return-value]
+    if isinstance(value, dict):
+        return {well_formed(name): well_formed(one) for name, one in value.items()}  # type: ignore[return-value]
+    return value
 
 
 def normalize_for_match(text: str) -> str:

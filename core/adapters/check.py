@@ -13,6 +13,10 @@ from core.errors import ModelError
 
 MAX_RANK = 1024
 MAX_CONFIG_BYTES = 1 << 20
+MAX_NAMES = 2000  # a list of every layer of a model of 100 layers, seven a layer, and as many again
+NAME = re.compile(r"\w[\w.]{0,199}")
+# How weights began that are in the file anyway. pissa, eva, corda, loftq and others change the base model on loading.
+PLAIN_STARTS = ("gaussian", "orthogonal")
 
 
 def _is_rank(value: object) -> bool:
@@ -23,18 +27,54 @@ def _is_number(value: object, *, low: float, high: float) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and low <= value <= high
 
 
-# Each field of peft's LoraConfig that could ask for too much, import a module or open a file.
+def _are_names(value: object) -> bool:
+    """Names of layers. As a text peft takes them for one regular expression, which may run for hours."""
+    names = list(value) if isinstance(value, list | dict) else [None]
+    return len(names) <= MAX_NAMES and all(isinstance(name, str) and NAME.fullmatch(name) for name in names)
+
+
+def _is_pattern(value: object, fits: Callable[[object], bool]) -> bool:
+    return not value or (isinstance(value, dict) and _are_names(value) and all(map(fits, value.values())))
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value is False or value in ("", [], {})
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_yes_or_no(value: object) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _is_scale(value: object) -> bool:
+    return _is_number(value, low=0, high=1e6)
+
+
+# The fields of peft's LoraConfig that a plain adapter may set. Every other one has to be empty: what is not known here
+# could train other weights, import a module, open a file, or change the base model for everybody.
 RULES: dict[str, Callable[[object], bool]] = {
     "peft_type": lambda v: v == "LORA",
     "task_type": lambda v: v in (None, "CAUSAL_LM"),
     "r": _is_rank,
-    "lora_alpha": lambda v: v is None or _is_number(v, low=0, high=1e6),
+    "lora_alpha": lambda v: v is None or _is_scale(v),
     "lora_dropout": lambda v: v is None or _is_number(v, low=0, high=1),
-    "rank_pattern": lambda v: not v or (isinstance(v, dict) and all(map(_is_rank, v.values()))),
-    "init_lora_weights": lambda v: v is None or isinstance(v, bool) or bool(re.fullmatch(r"[a-z0-9_]{1,32}", str(v))),
-    "auto_mapping": lambda v: v is None,
-    "megatron_config": lambda v: v is None,
-    "layer_replication": lambda v: not v,
+    "target_modules": _are_names,
+    "exclude_modules": lambda v: _is_empty(v) or _are_names(v),
+    "rank_pattern": lambda v: _is_pattern(v, _is_rank),
+    "alpha_pattern": lambda v: _is_pattern(v, _is_scale),
+    "layers_to_transform": lambda v: (
+        v is None or type(v) is int or (isinstance(v, list) and len(v) <= MAX_NAMES and all(type(n) is int for n in v))
+    ),
+    "layers_pattern": lambda v: _is_empty(v) or _are_names(v if isinstance(v, list) else [v]),
+    "init_lora_weights": lambda v: v in PLAIN_STARTS if isinstance(v, str) else _is_yes_or_no(v),
+    "bias": lambda v: v in (None, "none"),
+    "megatron_core": lambda v: v in (None, "megatron.core"),
+    "qalora_group_size": lambda v: v is None or type(v) is int,
+    **dict.fromkeys(("base_model_name_or_path", "revision", "peft_version"), _is_text),
+    **dict.fromkeys(("inference_mode", "fan_in_fan_out", "use_rslora", "use_dora", "lora_bias"), _is_yes_or_no),
 }
 
 
@@ -47,13 +87,13 @@ def check_adapter(folder: Path) -> None:
         raise _unusable(path.name, "cannot be read", "読み込めません") from error
     if not isinstance(config, dict):
         raise _unusable(path.name, "holds no settings", "設定が入っていません")
-    for field, fits in RULES.items():
-        if not fits(config.get(field)):
+    for field in (*RULES, *(field for field in config if field not in RULES)):
+        if not RULES.get(field, _is_empty)(config.get(field)):
             shown = json.dumps(config.get(field), ensure_ascii=False)[:80]
             raise _unusable(
                 path.name,
-                f"sets “{field}” to {shown}; only plain LoRA adapters of rank 1 to {MAX_RANK} are loaded",
-                f"「{field}」が {shown} です。ランク 1～{MAX_RANK} の通常の LoRA だけを読み込めます",
+                f"sets “{field[:40]}” to {shown}; only plain LoRA adapters of rank 1 to {MAX_RANK} are loaded",
+                f"「{field[:40]}」が {shown} です。ランク 1～{MAX_RANK} の通常の LoRA だけを読み込めます",
             )
     _check_weights(folder / "adapter_model.safetensors")
 

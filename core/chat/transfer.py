@@ -8,6 +8,7 @@ from typing import Literal
 
 from core.chat.conversation import Conversation, ConversationBuilder, Node
 from core.errors import InputError
+from core.files import parse_json
 from core.messages import Role, to_chat_messages
 
 TransferFormat = Literal["jsonl", "json", "txt"]
@@ -52,10 +53,10 @@ def read(data: bytes, into: Conversation, *, persona: str, user: str) -> Convers
                          f"ファイルが {len(data):,} バイトあります。会話は {LARGEST:,} バイトまでです。")  # fmt: skip
     text = data.decode("utf-8-sig", errors="replace")
     try:
-        values = [json.loads(text)]
+        values = [parse_json(text)]
     except ValueError:
         try:
-            values = [json.loads(line) for line in text.splitlines() if line.strip()]
+            values = [parse_json(line) for line in text.splitlines() if line.strip()]
         except ValueError:
             values = []
     found = _of_values(values, into) if values else _of_text(text, into, persona, user)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
-from core.files import append_json, disk_errors, parse_json_lines, write_text
+from core.files import append_json, disk_errors, parse_json, parse_json_lines, write_text
 from core.messages import Turn, from_chat_messages, to_chat_messages
 from core.stored import UNREADABLE
 from core.workspace import Workspace
@@ -147,7 +147,7 @@ def read_pairs(path: Path) -> list[Pair]:
         if not line.strip():
             continue
         try:
-            pairs.append(Pair.from_json(json.loads(line)))
+            pairs.append(Pair.from_json(parse_json(line)))
         except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
             raise InputError(
                 f"Line {number} of {path.name} is not a pair of replies: {line.strip()[:80]}. It needs messages, "

@@ -37,8 +37,8 @@ from core.logs.parsing.html_source import looks_like_html
 from core.logs.parsing.json_source import JsonSource, looks_like_json
 from core.logs.parsing.zones import in_zone
 from core.logs.readers import ARCHIVE_READERS, JSON_READERS
-from core.messages import Kind
-from core.text import Text
+from core.messages import Kind, Message
+from core.text import Text, well_formed
 
 INSTEAD_OF_PAGES = ("result.json", "message_[0-9]*.json")  # the same chats, better read
 # Formats in which messages may well have no time.
@@ -162,7 +162,15 @@ def read_log(
             log = _read_file(lambda: path.open("rb"), hints, format)
     if not any(message.kind is not Kind.UNKNOWN for message in log.messages):
         raise _no_message(name, log.format)
-    return replace(log, file_name=name, notes=(*log.notes, *_untimed(log)))
+    messages = tuple(map(_well_formed, log.messages))
+    return replace(log, messages=messages, file_name=name, notes=(*log.notes, *_untimed(log)))
+
+
+def _well_formed(message: Message) -> Message:
+    """`message` without lone surrogates, which JSON can spell and nothing can store."""
+    text, sender = well_formed(message.text), well_formed(message.sender)
+    same = text is message.text and sender is message.sender
+    return message if same else replace(message, text=text, sender=sender)
 
 
 def _tuple(answer: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from core.errors import InputError
+from core.files import parse_json
 from core.messages import Turn
 from core.personas.lorebook import Lorebook, book_from, book_to_json
 from core.personas.persona import Persona
@@ -130,8 +131,8 @@ def _parsed(data: bytes) -> dict:
     if len(data) > LARGEST_JSON:
         raise _no_card(f"JSON: more than {LARGEST_JSON:,} bytes")
     try:
-        value = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        value = parse_json(data.decode("utf-8-sig"))
+    except ValueError as error:
         raise _no_card(f"JSON: {error}") from error
     if not isinstance(value, dict):
         raise _no_card(f"JSON: {type(value).__name__}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, Protocol, Typ
 import gradio as gr
 
 from core.errors import AppError
+from core.text import well_formed
 from tabs.ui.form import Form
 from tabs.ui.toasts import toast_of
 from tabs.ui.visitor import Visitor, language_of
@@ -103,7 +104,7 @@ def _signature(inputs: list[inspect.Parameter]) -> inspect.Signature:
 
 def _formed(inputs: list[inspect.Parameter], given: tuple) -> list:
     """An argument for each input: what was given, forms put together."""
-    values, rest = [], list(given)
+    values, rest = [], list(well_formed(given))
     for parameter in inputs:
         if form := _form(parameter):
             width = len(form.field_names())

@@ -391,8 +391,12 @@ def test_a_taken_name_keeps_what_is_there(hub: FakeHub, adapter: Path, shelf: Pa
     [
         {"peft_type": "PREFIX_TUNING"}, {"r": 10**6}, {"r": "8"}, {"r": True}, {"lora_alpha": float("nan")},
         {"auto_mapping": {"base_model_class": "system", "parent_library": "os"}}, {"init_lora_weights": "../../x"},
-        {"megatron_config": {}, "megatron_core": "os"}, {"rank_pattern": {"q": 10**9}}, {"lora_dropout": 7},
-        {"layer_replication": [[0, 10**9]]}, {"task_type": "SEQ_CLS"},
+        {"megatron_config": {"x": 1}}, {"megatron_core": "os"}, {"rank_pattern": {"q": 10**9}}, {"lora_dropout": 7},
+        {"layer_replication": [[0, 10**9]]}, {"task_type": "SEQ_CLS"}, {"target_modules": "(a+)+$"},
+        {"target_modules": ["(a+)+$"]}, {"exclude_modules": "(a+)+$"}, {"rank_pattern": {"(a+)+": 4}},
+        {"modules_to_save": ["lm_head"]}, {"init_lora_weights": "corda"}, {"init_lora_weights": "eva"},
+        {"init_lora_weights": "loftq"}, {"init_lora_weights": "pissa"}, {"eva_config": {"rho": 9}}, {"bias": "all"},
+        {"loftq_config": {"loftq_bits": 4}}, {"trainable_token_indices": [1]}, {"a_field_of_tomorrow": 1},
     ],
 )  # fmt: skip
 def test_an_adapter_that_asks_for_too_much_is_refused(hub: FakeHub, adapter: Path, shelf: Path, change: dict) -> None:

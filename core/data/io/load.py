@@ -5,7 +5,6 @@ JSON or Parquet. `DataSets.adopt` keeps what was loaded. A record without words 
 counted; what is no record at all is an error that names it.
 """
 
-import json
 import re
 import tempfile
 import zipfile
@@ -19,7 +18,7 @@ from core.data.io.store import FILES, INFO, DataSetInfo, Split
 from core.data.rows import Row
 from core.data.split import split_validation
 from core.errors import HubError, InputError
-from core.files import safe_name
+from core.files import parse_json, safe_name
 from core.hub import client
 from core.hub.errors import hub_errors
 
@@ -164,7 +163,7 @@ def _loaded(
 def _info(path: Path) -> DataSetInfo | None:
     """What a data set says of itself; None where that cannot be used, for its rows still can."""
     try:
-        info = DataSetInfo.from_json(json.loads(path.read_text(encoding="utf-8")))
+        info = DataSetInfo.from_json(parse_json(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError, AttributeError):
         return None
     texts = (info.persona, info.description, info.source, info.format, info.model, info.created)
@@ -203,9 +202,9 @@ def _records(path: Path, called: str) -> Iterator[object]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if text.lstrip()[:1] == "[":
-            yield from json.loads(text)
+            yield from parse_json(text)
         else:
-            yield from (json.loads(line) for line in text.split("\n") if line.strip())
+            yield from (parse_json(line) for line in text.split("\n") if line.strip())
     except ValueError as error:
         raise InputError(
             f"“{called}” is no file of rows: {str(error)[:120]}. Rows are JSONL, JSON or Parquet, in UTF-8.",

@@ -22,7 +22,7 @@ from core.logs.parsing.json_text import (
     split_lines,
     without_assignment,
 )
-from core.text import Text
+from core.text import Text, well_formed
 
 JsonValue = str | int | float | Decimal | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 Record = dict[str, JsonValue]
@@ -258,7 +258,7 @@ def as_list(value: JsonValue) -> list[JsonValue]:
 def as_text(value: JsonValue) -> str:
     """`value` when it is text, a whole number as its digits (ids are either), else nothing."""
     if isinstance(value, str):
-        return value
+        return well_formed(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
