@@ -150,6 +150,7 @@ def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.UploadButton, gr.UploadBu
 def _who(page: Page) -> None:
     with gr.Column(elem_classes="card", elem_id="data-who"):
         gr.Markdown(t_client("data.who"), elem_classes="title")
+        gr.Markdown(t_client("data.whose_words"), elem_classes="muted", elem_id="data-whose-words")
         page["persona"] = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-persona",
                                    elem_classes="pick")  # fmt: skip
         with gr.Accordion(t_client("data.description_fold"), open=False, elem_id="data-describe"):

@@ -29,7 +29,7 @@ def build(services: Services, shared: Shared) -> None:
                     delete = gr.Button(t_client("talk.delete"), size="sm", variant="stop", elem_id="talk-delete")
                 transfer.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"), gr.Column(elem_classes="card"):
-            page = _chat()
+            page = _chat(services.public)
         with gr.Column(scale=6, min_width=250):
             page["seen"] = prompt_card.build(services, shared, page["box"], page["chosen"])
             adapter, model_state = model.build(services, shared)
@@ -49,7 +49,7 @@ def build(services: Services, shared: Shared) -> None:
     delete.click(handlers.delete, where, shared.conversation, **EVENT)
 
 
-def _chat() -> dict[str, gr.components.Component]:
+def _chat(public: bool) -> dict[str, gr.components.Component]:
     """The bubbles, the row of what can be done with one, and the message box."""
     small = {"scale": 0, "min_width": 44, "size": "sm"}
     chat = gr.Chatbot(
@@ -73,6 +73,8 @@ def _chat() -> dict[str, gr.components.Component]:
         wide = {"scale": 1, "min_width": 80}
         page["stop"] = gr.Button(t_client("talk.stop"), variant="stop", visible=False, elem_id="talk-stop", **wide)
         page["send"] = gr.Button(t_client("talk.send"), variant="primary", elem_id="talk-send", **wide)
+    if public:
+        gr.Markdown(t_client("talk.is_ai"), elem_classes="muted", elem_id="talk-is-ai")
     page["leaving"] = gr.Textbox(visible="hidden", show_label=False)
     page["drawn"] = gr.Textbox(visible="hidden", show_label=False)
     page["paused"] = gr.Button(visible="hidden", elem_id="talk-paused")

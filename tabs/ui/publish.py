@@ -268,6 +268,7 @@ def build_publish(services: Services, shared: Shared, *, what: What, chosen: gr.
     handlers = PublishHandlers(services, what)
     on_space = services.settings.on_space
     with gr.Accordion(t_client("publish.push"), open=False, elem_id=f"publish-{what}"):
+        gr.Markdown(t_client("publish.whose_words"), elem_classes="muted", elem_id=f"publish-{what}-whose-words")
         repo = gr.Textbox(label=t_client("publish.repo"), info=t_client("publish.repo_info"), max_lines=1,
                           elem_id=f"publish-{what}-repo")  # fmt: skip
         private = gr.Checkbox(
