@@ -18,7 +18,8 @@ from typing import get_args
 from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, PreambleKind, preamble_text, write_samples
 from core.data.io.store import FILES, INFO, info_of, prompt_config_for, write_set
 from core.data.ledger import LABELS
-from core.data.prepare import Prepared, prepare
+from core.data.log_rows import LARGEST_BUDGET, log_language, make_rows
+from core.data.prepare import Prepared
 from core.data.privacy.replace import counts
 from core.data.recipe import Burst, Recipe, RowShape
 from core.errors import AppError, InputError
@@ -28,7 +29,6 @@ from core.logs.log import Hints, Log
 from core.messages import Kind
 
 LARGEST_BYTES = 4_000_000_000  # one's own files may be larger than what a page takes
-LARGEST_BUDGET = 1024  # tokens of a row, unless asked for
 LONGEST_EXAMPLE = 200  # letters
 LEDGER = "ledger.json"
 DEFAULT = Recipe()
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> str:
     info = info_of(out.name, prepared, description=options.description, model=model)
     write_set(out, info, splits)
     if options.export:
-        line = preamble_text(options.line, options.persona, options.description)
+        line = preamble_text(options.line, options.persona, options.description, language=log_language(log))
         for split, rows in splits.items():
             if rows:
                 target = out / f"{split}.{options.export}.{options.file_type}"
@@ -95,18 +95,18 @@ def read_all(files: Sequence[Path], *, format: str | None = None) -> Log:
 
 def ledger_of(log: Log, prepared: Prepared) -> dict[str, object]:
     """What became of every message, with examples; rows are counted apart."""
-    book = prepared.ledger
-    examples = book.examples()
+    ledger = prepared.ledger
+    examples = ledger.examples()
     return {
-        "messages": book.messages,
-        "missing": book.missing,
+        "messages": ledger.messages,
+        "missing": ledger.missing,
         "outcomes": {
-            fate.value: {
+            outcome.value: {
                 "messages": n,
-                "meaning": LABELS[fate].en,
-                "examples": [_example(log, prepared, i) for i in examples[fate]],
+                "meaning": LABELS[outcome].en,
+                "examples": [_example(log, prepared, i) for i in examples[outcome]],
             }
-            for fate, n in book.counts.items()
+            for outcome, n in ledger.counts.items()
         },
         "sessions": prepared.sessions,
         "rows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
@@ -127,15 +127,12 @@ def _prepared(log: Log, recipe: Recipe, options: argparse.Namespace) -> tuple[Pr
     """The rows, and the name of the model whose tokenizer measured them."""
     from core.catalogue.bundled import FOLDER, NAME
     from core.models.tokenizers.check import load_tokenizer
-    from core.prompt import token_counter
 
     tokenizer = load_tokenizer(options.model or str(FOLDER))
     prompt_config = prompt_config_for(
         None, context_window=options.budget, persona=options.persona, description=options.description
     )
-    prepared = prepare(
-        log, options.persona, meter=token_counter(prompt_config, tokenizer), budget=options.budget, recipe=recipe
-    )  # fmt: skip
+    prepared, _ = make_rows(log, prompt_config, tokenizer, recipe, options.budget)
     return prepared, options.model or NAME
 
 

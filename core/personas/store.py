@@ -19,6 +19,16 @@ BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
 LONGEST_DESCRIPTION = 20_000  # characters; what fits the window is the prompt's business
 
 
+def check_description(text: str) -> str:
+    """`text` without white ends. Raises InputError when it is too long to describe a persona."""
+    if len(text) > LONGEST_DESCRIPTION:
+        raise InputError(
+            f"The description has {len(text):,} characters; {LONGEST_DESCRIPTION:,} are allowed.",
+            f"説明が {len(text):,} 文字あります。{LONGEST_DESCRIPTION:,} 文字までにしてください。",
+        )
+    return text.strip()
+
+
 @dataclass(frozen=True)
 class Personas:
     """The built-in personas, and each owner's own."""
@@ -55,11 +65,7 @@ class Personas:
         """Store a persona under its id; a built-in or new one is stored as a new one. Returns it with its id."""
         if not persona.name.strip():
             raise InputError("The persona has no name. Give it one.", "人格に名前がありません。名前をつけてください。")
-        if len(persona.description) > LONGEST_DESCRIPTION:
-            raise InputError(
-                f"The description has {len(persona.description)} characters; {LONGEST_DESCRIPTION} are allowed.",
-                f"説明が {len(persona.description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
-            )
+        check_description(persona.description)
         own_id = persona.id if persona.id and not persona.built_in else ""
         own_id = own_id or f"{safe_name(persona.name, 'persona')}-{uuid.uuid4().hex[:6]}"
         stored = replace(persona, id=own_id, name=persona.name.strip(), built_in=False)

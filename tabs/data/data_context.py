@@ -1,16 +1,26 @@
 """What the handlers of the Data tab have in common: the model that counts, and the log that is open."""
 
 from dataclasses import dataclass
+from functools import partial
 
+from core.data.io.open_logs import OpenLogs
+from core.data.open_log import (
+    LogChoices,
+    MakingRows,
+    MakingVariants,
+    OpenLog,
+    OpenStep,
+    ReadingFile,
+    StepReport,
+    open_log,
+)
 from core.errors import AppError, InputError
 from core.files import safe_name
 from core.models.loading import LoadedModel
 from tabs.data import outputs
-from tabs.data.open_log import OpenLog, OpenLogs
 from tabs.data.outputs import View
-from tabs.data.reading import gone
-from tabs.data.rows import open_log
 from tabs.ui.services import Services
+from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 
@@ -38,13 +48,22 @@ class DataContext:
             choices = self.logs.choices(visitor.owner)
             if choices is None:
                 raise gone()
-            opened = open_log(
-                self.logs, visitor.owner, choices, loaded=self.model(), language=visitor.language, report=lambda _: None
-            )
+            opened = self.read(visitor, choices, lambda _: None)
             self.logs.remember(visitor.owner, opened)
         if log and opened.choices.file != log:  # a page that outlived the server has no id
             raise gone()
         return opened
+
+    def read(self, visitor: Visitor, choices: LogChoices, report: StepReport) -> OpenLog:
+        """The log with these choices, as it is where only the choice of rows has changed.
+
+        Raises InputError for a file that cannot be read, or was put away meanwhile.
+        """
+        before, place = self.logs.get(visitor.owner), partial(self.logs.place, visitor.owner)
+        try:
+            return open_log(choices, place, before=before, loaded=self.model(), report=report)
+        except FileNotFoundError as error:
+            raise gone() from error
 
     def with_rows(self, visitor: Visitor, log: str) -> OpenLog:
         """The open log. Raises the reason when it has no rows."""
@@ -75,3 +94,22 @@ class DataHandlers:
     @property
     def services(self) -> Services:
         return self.context.services
+
+
+def step_text(step: OpenStep, language: str) -> str:
+    """What is under way, as a sentence."""
+    match step:
+        case ReadingFile(name):
+            return t(language, "data.reading", name=name)
+        case MakingRows(share):
+            return t(language, "data.making", percent=f"{share:.0%}")
+        case MakingVariants(made, number):
+            return t(language, "data.comparing", n=made, all=number)
+
+
+def gone() -> InputError:
+    """For a page that shows a log which is no longer the open one."""
+    return InputError(
+        "This log was put away or replaced in another window. Reload the page to see what is open now.",
+        "この記録は、別の画面で片づけられたか置きかえられました。ページを読み込み直してください。",
+    )

@@ -10,12 +10,11 @@ import gradio as gr
 
 from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, FileType, PreambleKind, sample_of, write_samples
 from core.data.io.store import FILES
+from core.data.open_log import OpenLog, line_of
 from core.errors import InputError
 from core.files import safe_name
 from tabs.data.data_context import DataContext, DataHandlers
-from tabs.data.open_log import OpenLog
 from tabs.data.recipe_form import LINES, choice_names
-from tabs.data.rows import line_of
 from tabs.ui.download import build_download
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
+from core.data.open_log import LogChoices, OpenLog
 from core.logs.detect import FORMATS
 from core.logs.log import Guess
-from tabs.data.open_log import LogChoices, OpenLog
 from tabs.ui.form import Form
 from tabs.ui.text import t, t_client
 

@@ -3,8 +3,8 @@
 from html import escape
 
 from core.data.ledger import LABELS, Outcome
+from core.data.open_log import OpenLog
 from core.logs.log import Log
-from tabs.data.open_log import OpenLog
 from tabs.ui import html_parts
 from tabs.ui.text import t
 

@@ -1,22 +1,19 @@
-"""What the Data tab shows of a log, as HTML: the file, and a row. Every text is escaped."""
+"""What the Data tab shows of a log, as HTML: the file, and the silences in it. Every text is escaped."""
 
+import math
 from collections.abc import Iterator
-from datetime import datetime
 from html import escape
 from itertools import islice
 
-from core.data.io.store import Split
-from core.data.rows import Row
+from core.data.gaps import BINS, WEEK, GapHistogram, axis_position
+from core.data.open_log import Added, OpenLog
 from core.logs.detect import FORMATS
 from core.logs.log import Log
-from core.models.loading import LoadedModel
-from core.train.worker.rows import encode
-from tabs.data.open_log import Added, OpenLog
-from tabs.data.rows import prompt_config_of
-from tabs.ui import html_parts
 from tabs.ui.text import t
 
 MOST_UNREAD = 300  # lines
+TICKS = (1, 10, 60, 720, WEEK)  # minutes
+WIDTH, HEIGHT = 300, 92
 
 
 def formats(language: str) -> str:
@@ -90,61 +87,36 @@ def _lines(log: Log) -> Iterator[tuple[int, str]]:
         yield from ((message.line + k, text) for k, text in enumerate(message.text.split("\n")) if text.strip())
 
 
-def rows_of(opened: OpenLog, split: Split) -> tuple[Row, ...]:
-    """The rows of one split; none while there are none."""
-    if opened.prepared is None:
-        return ()
-    return {"train": opened.prepared.train, "validation": opened.prepared.validation, "test": opened.prepared.test}[
-        split
-    ]
+def duration(minutes: float, language: str) -> str:
+    """ "45 分", "2 時間", "3 日", "1 週間"."""
+    for unit, size in (("week", WEEK), ("day", 1440), ("hour", 60)):
+        if minutes >= size and minutes % size == 0:
+            return t(language, f"data.{unit}", n=round(minutes / size))
+    return t(language, "data.minute", n=round(minutes))
 
 
-def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, language: str) -> str:
-    """One row as bubbles, with its place, its time and how many of its tokens are learned; or why there is none."""
-    rows = rows_of(opened, split)
-    if not rows:
-        return _no_rows(opened, split, language)
-    chosen = rows[number - 1]
-    css = "learned" if split == "train" else "validation"
-    place = t(language, "data.place", n=f"{number:,}", all=f"{len(rows):,}")
-    where = "　".join(filter(None, (_moment(chosen.start), t(language, "data.session", n=f"{chosen.session + 1:,}"))))
-    head = f'<p class="row-head num"><b>{escape(place)}</b><span class="muted">{escape(where)}</span></p>'
-    partly = any(not turn.trained for turn in chosen.turns)
-    legend = "".join(
-        f'<span><span class="dot fate-{dot}"></span>{escape(t(language, f"data.legend_{name}"))}</span>'
-        for dot, name in ((css, css), ("you", "context"), *((("grey", "own_context"),) if partly else ()))
+def gaps_picture(histogram: GapHistogram, gap: float, sessions: int | None, language: str) -> str:
+    """The histogram as SVG, with the sentence that says the same in words."""
+    words = t(language, "data.gap_words", gap=duration(gap, language))
+    made = t(language, "data.gap_sessions", n=f"{sessions:,}") if sessions is not None else ""
+    sentence = f'<p class="num gap-words" role="status">{escape(words)}<span class="muted">{escape(made)}</span></p>'
+    return _svg(histogram, gap, words, language) + sentence if histogram else sentence
+
+
+def _svg(histogram: GapHistogram, gap: float, words: str, language: str) -> str:
+    most, step, at = math.sqrt(max(histogram.counts)), WIDTH / BINS, axis_position(gap) * WIDTH
+    bars = "".join(
+        f'<rect class="{"apart" if (i + 0.5) * step > at else "together"}" x="{i * step + 0.5:.1f}" '
+        f'width="{step - 1:.1f}" y="{HEIGHT - tall:.1f}" height="{tall:.1f}" rx="1.5"/>'
+        for i, n in enumerate(histogram.counts)
+        if n and (tall := max(2.0, (HEIGHT - 10) * math.sqrt(n) / most))  # the root shows rare long silences too
     )
-    figures = f"<span>{escape(_learned(opened, chosen, loaded, split, language))}</span>"
+    ticks = "".join(
+        f'<text x="{axis_position(tick) * WIDTH:.1f}" y="{HEIGHT + 15}">{escape(duration(tick, language))}</text>'
+        for tick in TICKS
+    )
     return (
-        f'{head}<div class="row-scroll" tabindex="0">{_bubbles(chosen, css)}</div>'
-        f'<p class="muted num row-legend">{legend}{figures}</p>'
+        f'<svg class="gaps" viewBox="0 0 {WIDTH} {HEIGHT + 20}" role="img" aria-label="{escape(words)}">{bars}'
+        f'<line class="floor" x1="0" x2="{WIDTH}" y1="{HEIGHT}" y2="{HEIGHT}"/>'
+        f'<line class="cut" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{HEIGHT}"/>{ticks}</svg>'
     )
-
-
-def _bubbles(chosen: Row, css: str) -> str:
-    """The turns; what the persona said and is not learned looks like context."""
-    own = (css if chosen.is_trained(k) else "context" for k in range(len(chosen.turns)))
-    return "".join(html_parts.bubbles((turn,), kind) for turn, kind in zip(chosen.turns, own, strict=True))
-
-
-def _learned(opened: OpenLog, chosen: Row, loaded: LoadedModel | None, split: Split, language: str) -> str:
-    if loaded is None:
-        return ""
-    found = encode([chosen.turns], prompt_config_of(opened, loaded), loaded.tokenizer, max_length=loaded.context)
-    key = "data.tokens_learned" if split == "train" else "data.tokens_validation"
-    return t(language, key, n=f"{found.loss_tokens:,}", all=f"{sum(found.examples.lengths):,}")
-
-
-def _moment(start: datetime | None) -> str:
-    return f"{start:%Y-%m-%d %H:%M}" if start else ""
-
-
-def _no_rows(opened: OpenLog, split: Split, language: str) -> str:
-    if opened.problem:
-        title, words = t(language, "data.no_rows"), opened.problem.text.in_language(language)
-        return f'<div class="empty warn" role="alert"><b>{escape(title)}</b>{escape(words)}</div>'
-    if opened.prepared is None:
-        return html_parts.empty(t(language, "data.waits"), t(language, "data.waits_hint"))
-    if opened.prepared.train:
-        return html_parts.empty(t(language, f"data.no_{split}"), t(language, f"data.no_{split}_hint"))
-    return html_parts.empty(t(language, "data.no_rows"), t(language, "data.no_rows_hint"))

@@ -5,16 +5,15 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
+from core.data.gaps import GAP_STEPS
+from core.data.open_log import LogChoices
 from core.errors import AppError
 from core.settings import ROOT
-from tabs.data import log_view, outputs, variants_view
-from tabs.data.data_context import DataHandlers
-from tabs.data.gaps import STEPS
+from tabs.data import log_view, outputs, row_view
+from tabs.data.data_context import DataHandlers, step_text
 from tabs.data.guesses import ReadingForm
-from tabs.data.open_log import LogChoices
 from tabs.data.outputs import UNCHANGED, View
 from tabs.data.recipe_form import RecipeForm
-from tabs.data.rows import open_log
 from tabs.ui.handler import handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t
@@ -93,7 +92,7 @@ class OpenLogHandlers(DataHandlers):
     def take_variant(self, visitor: Visitor, log: str, name: str | None) -> Iterator[View]:
         """Make the rows as a variant that was compared does."""
         opened = self.context.opened(visitor, log)
-        variant = variants_view.chosen(opened, name)
+        variant = opened.variant(name)
         shape = {field: getattr(variant.recipe, field) for field in ("shape", "turns", "burst", "clean")}
         recipe = replace(opened.choices.recipe, **shape)
         yield from self._open(visitor, replace(opened.choices, recipe=recipe, line=variant.line))
@@ -102,7 +101,7 @@ class OpenLogHandlers(DataHandlers):
     def mark(self, visitor: Visitor, log: str, gap: float) -> str:
         """The histogram with the gap that the slider stands on, before the rows follow."""
         opened = self.context.opened(visitor, log)
-        return outputs.plot(opened, float(STEPS[min(max(int(gap), 0), len(STEPS) - 1)]), visitor.language)
+        return outputs.plot(opened, float(GAP_STEPS[min(max(int(gap), 0), len(GAP_STEPS) - 1)]), visitor.language)
 
     @handler
     def watch(self, visitor: Visitor, log: str) -> Iterator[View]:
@@ -114,7 +113,7 @@ class OpenLogHandlers(DataHandlers):
         elif failed and opened.prepared is None and opened.problem is not failed:
             opened = replace(opened, problem=failed)
             self.context.logs.remember(visitor.owner, opened)
-            yield UNCHANGED._replace(row=log_view.row(opened, "train", 1, None, visitor.language))
+            yield UNCHANGED._replace(row=row_view.row(opened, "train", 1, None, visitor.language))
         elif loaded is None or loaded.name == opened.model:
             yield UNCHANGED
         else:
@@ -159,11 +158,11 @@ class OpenLogHandlers(DataHandlers):
     def _open(self, visitor: Visitor, choices: LogChoices, sentence: str = "", *, new: bool = False) -> Iterator[View]:
         if sentence:
             yield outputs.busy(sentence)
-        loaded, opened = self.context.model(), None
+        opened = None
         try:
-            for step in with_progress(lambda report: open_log(
-                self.context.logs, visitor.owner, choices, loaded=loaded, language=visitor.language, report=report
-            )):  # fmt: skip
+            for step in with_progress(
+                lambda report: self.context.read(visitor, choices, lambda one: report(step_text(one, visitor.language)))
+            ):
                 if isinstance(step, Result):
                     opened = step.value
                 else:

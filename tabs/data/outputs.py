@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from core.data.log_rows import LARGEST_BUDGET
+from core.data.open_log import SMALLEST_BUDGET, OpenLog
 from core.models.loading import LoadedModel
-from tabs.data import gaps, guesses, ledger_view, log_view, privacy_view, recipe_form
-from tabs.data.open_log import OpenLog
-from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
+from tabs.data import guesses, ledger_view, log_view, privacy_view, recipe_form, row_view
 from tabs.ui.text import t
 
 OutputValue = object  # a value or an update of a component
@@ -84,7 +84,7 @@ def nothing_open() -> View:
 
 def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: str) -> View:
     """An open log. `name` is suggested for its data set."""
-    train = log_view.rows_of(opened, "train")
+    train = opened.rows("train")
     return View(
         log=opened.choices.file,
         made=uuid.uuid4().hex,
@@ -103,7 +103,7 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         split=_splits(opened, language),
         number=number(len(train), 1),
         walk=gr.Row(visible=len(train) > 1),
-        row=log_view.row(opened, "train", 1, loaded, language),
+        row=row_view.row(opened, "train", 1, loaded, language),
         ledger=ledger_view.ledger(opened, language),
         use=gr.Column(visible=bool(train)),
         name=name,
@@ -128,7 +128,8 @@ def after_choice(view: View, opened: OpenLog, *, listed: bool) -> View:
 def plot(opened: OpenLog, gap: float, language: str) -> str:
     """The histogram of silences; the number of talks where it is known for this gap."""
     made = opened.prepared
-    return gaps.picture(opened.histogram, gap, made.sessions if made and made.gap_minutes == gap else None, language)
+    sessions = made.sessions if made and made.gap_minutes == gap else None
+    return log_view.gaps_picture(opened.histogram, gap, sessions, language)
 
 
 def number(rows: int, value: int) -> gr.Slider:
@@ -138,7 +139,7 @@ def number(rows: int, value: int) -> gr.Slider:
 
 def _splits(opened: OpenLog, language: str) -> gr.Radio:
     """Which rows to look at; those for the last test only where there are some."""
-    counts = {split: len(log_view.rows_of(opened, split)) for split in ("train", "validation", "test")}
+    counts = {split: len(opened.rows(split)) for split in ("train", "validation", "test")}
     choices = [
         (t(language, f"data.split_{split}", n=f"{n:,}"), split) for split, n in counts.items() if n or split != "test"
     ]

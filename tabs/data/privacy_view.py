@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from html import escape
 from itertools import islice
 
+from core.data.open_log import OpenLog
 from core.data.privacy.pii import LABELS
 from core.data.privacy.replace import Masked, counts
-from tabs.data.open_log import OpenLog
 from tabs.ui.text import t
 
 MOST = 200  # texts shown

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
+from core.data.gaps import GAP_STEPS, nearest_step
 from core.data.io.export import PreambleKind
+from core.data.open_log import SMALLEST_BUDGET, LogChoices, OpenLog
 from core.data.recipe import Burst, Recipe, RowShape
-from tabs.data.gaps import STEPS, nearest
-from tabs.data.open_log import LogChoices, OpenLog
-from tabs.data.rows import SMALLEST_BUDGET, check_description
+from core.personas import check_description
 from tabs.ui.form import Form
 from tabs.ui.text import t, t_client
 
@@ -59,9 +59,10 @@ class RecipeForm(Form):
         old = opened.choices.recipe
         others = tuple(s.name for s in opened.speakers if s.name != opened.persona)[:MOST_LISTED]
         begins = self.private and not old.private and not old.names and not self.secrets
+        gap = old.gap_minutes if self.gap is None else float(GAP_STEPS[_within(self.gap, len(GAP_STEPS) - 1)])
         recipe = replace(
             old,
-            gap_minutes=old.gap_minutes if self.gap is None else float(STEPS[_within(self.gap, len(STEPS) - 1)]),
+            gap_minutes=gap,
             shape=self.shape,
             burst=self.burst,
             separator=self.separator or old.separator,
@@ -73,7 +74,7 @@ class RecipeForm(Form):
             private=self.private,
             names=others if begins else tuple(self.secrets or ()),
         )
-        if nearest(old.gap_minutes) == nearest(recipe.gap_minutes):
+        if nearest_step(old.gap_minutes) == nearest_step(recipe.gap_minutes):
             recipe = replace(recipe, gap_minutes=old.gap_minutes)
         return recipe
 
@@ -93,7 +94,7 @@ def values_of(opened: OpenLog) -> dict[str, object]:
     """The form's components by name, filled with what stands."""
     recipe = opened.choices.recipe
     return visible_for(recipe) | {
-        "gap": nearest(recipe.gap_minutes),
+        "gap": nearest_step(recipe.gap_minutes),
         "shape": recipe.shape,
         "burst": recipe.burst,
         "clean": recipe.clean,

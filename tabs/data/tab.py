@@ -7,6 +7,10 @@ import json
 
 import gradio as gr
 
+from core.data.gaps import GAP_STEPS
+from core.data.io.open_logs import OpenLogs
+from core.data.log_rows import LARGEST_BUDGET
+from core.data.open_log import SMALLEST_BUDGET
 from tabs.data import (
     corrections,
     exports,
@@ -20,14 +24,11 @@ from tabs.data import (
     without_training,
 )
 from tabs.data.data_context import DataContext
-from tabs.data.gaps import STEPS
 from tabs.data.guesses import ReadingForm
 from tabs.data.open_handlers import OpenLogHandlers
-from tabs.data.open_log import OpenLogs
 from tabs.data.outputs import View
 from tabs.data.recipe_form import RecipeForm
-from tabs.data.row_handlers import RowHandlers
-from tabs.data.rows import LARGEST_BUDGET, SMALLEST_BUDGET
+from tabs.data.rows import RowHandlers
 from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -162,7 +163,7 @@ def _silences(page: Page) -> None:
     with gr.Column(elem_classes="card", elem_id="data-silences") as page["gaps"]:
         gr.Markdown(t_client("data.gaps"), elem_classes="title")
         page["plot"] = gr.HTML(padding=False, elem_id="data-gaps")
-        page["gap"] = gr.Slider(0, len(STEPS) - 1, 0, step=1, label=t_client("data.gap"), elem_id="data-gap")
+        page["gap"] = gr.Slider(0, len(GAP_STEPS) - 1, 0, step=1, label=t_client("data.gap"), elem_id="data-gap")
 
 
 def _recipe(page: Page) -> None:

@@ -1,22 +1,17 @@
 """The variants of a log: made by one button, laid side by side in a table and a picture, one of them chosen."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
 
 import gradio as gr
 
-from core.data.recipe import Recipe
-from core.data.variants import VariantGrid, variants
-from core.errors import AppError, InputError
-from core.models.loading import LoadedModel
-from core.prompt import token_counter
-from core.prompt.encoder import encoder_for
+from core.data.open_log import Compared, MakingVariants, OpenLog, compare_variants
+from core.data.variants import VariantGrid
+from core.errors import AppError
 from tabs.data import charts
-from tabs.data.data_context import DataContext, DataHandlers
+from tabs.data.data_context import DataContext, DataHandlers, step_text
 from tabs.data.log_view import working
-from tabs.data.open_log import Compared, OpenLog
-from tabs.data.rows import CountingProgress, is_japanese, prompt_config_of
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t, t_client
@@ -35,9 +30,11 @@ class VariantHandlers(DataHandlers):
         opened, loaded = self.context.with_rows(visitor, log), self.context.model()
         language = visitor.language
         skips = (gr.skip(), gr.skip(), gr.skip())
-        yield working(t(language, "data.comparing", n=0, all=len(VariantGrid()))), *skips
+        yield working(step_text(MakingVariants(0, len(VariantGrid())), language)), *skips
         try:
-            for step in with_progress(lambda report: _compared(opened, loaded, language, report)):
+            for step in with_progress(
+                lambda report: compare_variants(opened, loaded, lambda one: report(step_text(one, language)))
+            ):
                 if not isinstance(step, Result):
                     yield working(step), *skips
                     continue
@@ -58,53 +55,15 @@ class VariantHandlers(DataHandlers):
         return shown(opened, visitor.language)
 
 
-def chosen(opened: OpenLog, name: str | None) -> Compared:
-    """The variant of that name. Raises InputError when it is not there any more."""
-    found = next((one for one in opened.compared if one.name == name), None)
-    if found is None:
-        raise InputError(
-            "Choose a variant in the list. If it is empty, compare them again: the log or the persona has changed.",
-            "一覧から選んでください。空のときは、もう一度くらべてください（記録か人格が変わりました）。",
-        )
-    return found
-
-
-def _compared(
-    opened: OpenLog, loaded: LoadedModel, language: str, report: Callable[[str], None]
-) -> tuple[Compared, ...]:  # fmt: skip
-    grid, made = VariantGrid(), []
-    measure = token_counter(prompt_config_of(opened, loaded), loaded.tokenizer)
-    counting = CountingProgress(measure, opened.sizes, lambda _: None)
-    described = opened.description if opened.persona in opened.choices.descriptions else ""
-    for one in variants(
-        opened.log, opened.persona, meter=counting, budget=opened.budget, count=encoder_for(loaded.tokenizer).size,
-        grid=grid, base=opened.choices.recipe, description=described,
-        language="ja" if is_japanese(opened.log) else "en",
-    ):  # fmt: skip
-        made.append(Compared(one.name, one.exchanges, one.preamble_kind, one.prepared.recipe, one.statistics))
-        report(t(language, "data.comparing", n=len(made), all=len(grid)))
-    return tuple(made)
-
-
 def shown(opened: OpenLog, language: str) -> tuple[str, gr.Dropdown, gr.Column]:
     """(table and picture, the list with what stands now chosen, the part with the list)."""
     made = opened.compared
     if not made:
         return "", gr.Dropdown(choices=[], value=None), gr.Column(visible=False)
-    now = standing(opened)
+    now = opened.current_variant
     choices = [(title(one, language), one.name) for one in made]
     html = f"{table(made, now, language)}{pictures(made, now, language)}"
     return html, gr.Dropdown(choices=choices, value=now or made[0].name), gr.Column(visible=True)
-
-
-def standing(opened: OpenLog) -> str:
-    """The name of the variant that the rows on the page are; "" for none of them."""
-    choices = opened.choices
-    return next((o.name for o in opened.compared if _way(o.recipe, o.line) == _way(choices.recipe, choices.line)), "")
-
-
-def _way(recipe: Recipe, line: str) -> tuple:
-    return recipe.shape, recipe.turns if recipe.shape != "pair" else 0, recipe.burst, recipe.clean, line
 
 
 def title(one: Compared, language: str) -> str:

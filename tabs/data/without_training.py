@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import gradio as gr
 
+from core.data.open_log import OpenLog
 from core.data.profile import profile
 from core.memory.turns import Dated, Turns
 from core.messages import Kind
 from core.personas.from_log import persona_of
 from core.prompt.encoder import encoder_for
 from tabs.data.data_context import DataContext, DataHandlers
-from tabs.data.open_log import OpenLog
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client

@@ -7,7 +7,7 @@ from core.adapters.store import Adapter
 from core.data.io.store import SavedDataSet, prompt_config_for
 from core.errors import InputError
 from core.files import check_name, safe_name
-from core.personas import LONGEST_DESCRIPTION
+from core.personas import check_description
 from core.prompt import PromptConfig
 from core.train.config.run_file import RunRequest, going_on
 from core.train.spec import JobSpec
@@ -56,14 +56,9 @@ def prompt_config_of(
     form: FormValues, saved: SavedDataSet, base: BaseModel, adapter: Adapter | None = None
 ) -> PromptConfig:
     """The prompt config of the form, on that of the adapter that is gone on from."""
-    if len(form.description or "") > LONGEST_DESCRIPTION:
-        raise InputError(
-            f"The description has {len(form.description)} characters; {LONGEST_DESCRIPTION} are allowed.",
-            f"説明が {len(form.description)} 文字あります。{LONGEST_DESCRIPTION} 文字までにしてください。",
-        )
     return prompt_config_for(
         saved.info, context_window=base.window, persona=(form.persona or "").strip(),
-        description=(form.description or "").strip(), user=(form.user or "").strip(),
+        description=check_description(form.description or ""), user=(form.user or "").strip(),
         like=adapter.prompt_config if adapter else None,
     )  # fmt: skip
 

@@ -76,7 +76,7 @@ def test_any_name_can_be_given(personas: Personas, name: str) -> None:
 def test_what_cannot_be_a_persona_is_told(personas: Personas) -> None:
     with pytest.raises(InputError, match="no name"):
         personas.save(ME, replace(MIKA, name=" "))
-    with pytest.raises(InputError, match="20001 characters"):
+    with pytest.raises(InputError, match="20,001 characters"):
         personas.save(ME, replace(MIKA, description="x" * (LONGEST_DESCRIPTION + 1)))
     with pytest.raises(InputError):
         personas.get(ME, "../x", "ja")

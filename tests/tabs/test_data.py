@@ -9,20 +9,22 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+from core.data.gaps import GAP_STEPS, GapHistogram, nearest_step
+from core.data.io import open_logs
+from core.data.io.open_logs import OpenLogs
 from core.data.ledger import Outcome
+from core.data.open_log import OpenLog, prompt_config_of
 from core.prompt import render
-from tabs.data import open_log, saved_sets
+from tabs.data import saved_sets
 from tabs.data.data_context import DataContext
 from tabs.data.exports import ExportHandlers
-from tabs.data.gaps import STEPS, Histogram, duration, nearest, picture
 from tabs.data.guesses import ReadingForm
+from tabs.data.log_view import duration, gaps_picture
 from tabs.data.open_handlers import OpenLogHandlers
-from tabs.data.open_log import OpenLog, OpenLogs
 from tabs.data.outputs import UNCHANGED, View
 from tabs.data.profile_view import ProfileHandlers
 from tabs.data.recipe_form import RecipeForm
-from tabs.data.row_handlers import RowHandlers
-from tabs.data.rows import prompt_config_of
+from tabs.data.rows import RowHandlers
 from tabs.data.saved_sets import SavedHandlers
 from tabs.data.variants_view import VariantHandlers
 from tabs.ui.services import Services
@@ -110,7 +112,7 @@ class Tab:
         now, recipe = self.opened, self.opened.choices.recipe
         described = now.description if description is None else description
         stands = RecipeForm(
-            persona or now.persona, described, budget or now.budget, STEPS.index(gap), recipe.shape, recipe.burst,
+            persona or now.persona, described, budget or now.budget, GAP_STEPS.index(gap), recipe.shape, recipe.burst,
             recipe.separator, recipe.clean, recipe.turns, recipe.context,
             round(100 * recipe.validation_share), round(100 * recipe.test_share), now.choices.line, recipe.private,
             list(recipe.names),
@@ -282,7 +284,7 @@ def test_a_reload_and_a_restart_find_log_and_choices_again(tab: Tab) -> None:
     again = Tab(tab.services).arrive()
     assert again.log == tab.log and "[LINE] 葵.txt" in again.shown["about"]
     assert again.shown["persona"].value == "湊" and again.shown["description"] == "あなたは湊です。"
-    assert again.shown["gap"] == STEPS.index(180)
+    assert again.shown["gap"] == GAP_STEPS.index(180)
     assert again.opened.prepared == tab.opened.prepared
 
 
@@ -326,7 +328,7 @@ def test_putting_away_removes_the_upload_and_keeps_data_sets(tab: Tab) -> None:
 
 def test_memory_holds_the_logs_that_were_used_last(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     tab.upload(CHAT)
-    monkeypatch.setattr(open_log, "MOST_MESSAGES", 20)
+    monkeypatch.setattr(open_logs, "MAX_MESSAGES", 20)
     tab.context.logs.remember("key-" + "0" * 32, tab.opened)
     assert tab.opened is None
     assert "/ " in tab.rows.row(KEY, tab.log, "train", 1, tab.request)[1]  # read again from the shelf
@@ -355,7 +357,7 @@ def test_a_longer_gap_makes_fewer_talks_and_nothing_changes_without_a_choice(tab
     assert (short.sessions, long.sessions) == (8, 1)
     assert tab.choose(gap=1440).steps == [UNCHANGED]
     assert "1日あいたら" in tab.shown["plot"]
-    assert "30分あいたら" in tab.opening.mark(KEY, tab.log, STEPS.index(30), tab.request)
+    assert "30分あいたら" in tab.opening.mark(KEY, tab.log, GAP_STEPS.index(30), tab.request)
 
 
 def test_a_length_without_room_is_told_in_place_and_can_be_taken_back(tab: Tab) -> None:
@@ -456,18 +458,19 @@ def test_saved_sets_are_listed_shown_and_deleted_by_their_owner(tab: Tab) -> Non
 
 
 def test_silences_are_counted_once_and_the_mark_parts_them() -> None:
-    histogram = Histogram.of([0, 0.2, 1, 30, 60, 600, 60 * 24 * 400])
+    histogram = GapHistogram.of([0, 0.2, 1, 30, 60, 600, 60 * 24 * 400])
     assert sum(histogram.counts) == 7 and histogram.counts[-1] == 1
-    drawn = picture(histogram, 45, 3, "en")
+    drawn = gaps_picture(histogram, 45, 3, "en")
     bars = re.findall(r'<rect class="(\w+)" x="([\d.]+)"', drawn)
     cut = float(re.search(r'class="cut" x1="([\d.]+)"', drawn)[1])
     assert {css for css, x in bars if float(x) > cut} == {"apart"}
     assert {css for css, x in bars if float(x) < cut - 8} == {"together"}
     assert "After 45 min of silence" in drawn and "3 talks" in drawn
-    assert not Histogram.of([]) and "<svg" not in picture(Histogram(), 60, 1, "en")
+    assert not GapHistogram.of([]) and "<svg" not in gaps_picture(GapHistogram(), 60, 1, "en")
 
 
 def test_steps_have_words_and_the_nearest_is_found() -> None:
-    said = [duration(minutes, "ja") for minutes in (1, 90, 120, 1440, STEPS[-1])]
+    said = [duration(minutes, "ja") for minutes in (1, 90, 120, 1440, GAP_STEPS[-1])]
     assert said == ["1分", "90分", "2時間", "1日", "1週間"]
-    assert [nearest(minutes) for minutes in STEPS] == list(range(len(STEPS))) and STEPS[nearest(65)] == 60
+    assert [nearest_step(minutes) for minutes in GAP_STEPS] == list(range(len(GAP_STEPS)))
+    assert GAP_STEPS[nearest_step(65)] == 60

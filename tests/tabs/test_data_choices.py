@@ -14,12 +14,12 @@ import pytest
 from core.data.io.export import EXPORT_FORMATS
 from core.data.io.load import load_set
 from core.data.ledger import Outcome
+from core.data.open_log import LogChoices
 from core.data.recipe import Recipe
 from tabs.data import load_sets
 from tabs.data.charts import columns
 from tabs.data.exports import ExportHandlers
 from tabs.data.load_sets import LoadHandlers
-from tabs.data.open_log import LogChoices
 from tabs.data.outputs import UNCHANGED
 from tabs.data.profile_view import ProfileHandlers
 from tabs.data.variants_view import VariantHandlers
