@@ -31,7 +31,7 @@ from core.chat.service import ChatContext, ChatService, resolve_prompt_config
 from core.chat.store import Conversations
 from core.errors import AppError, InputError
 from core.memory.memory import Memory
-from core.memory.write.generate import generate
+from core.memory.write.generate import write_texts
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, built_in
 from core.personas.card import read_card
@@ -89,7 +89,7 @@ def begin(options: argparse.Namespace, nowhere: Path) -> tuple[ChatService, Chat
     loaded, workspace = models.current(), Workspace(nowhere)
     conversations = Conversations(workspace)
     talk = ChatService(models, Engine(models), Personas(workspace), Adapters(workspace), conversations,
-                Memory(workspace, partial(generate, models)))  # fmt: skip
+                Memory(workspace, partial(write_texts, models)))  # fmt: skip
     conversation = conversations.new(persona.id)
     told = persona.with_macros_expanded(conversation.id)
     prompt_config, differs = resolve_prompt_config(told, adapter, loaded.context)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from core.adapters.attach import activate_adapter
 from core.adapters.store import Adapter
 from core.errors import AppError, ModelError
-from core.models import caches
+from core.models.generate import decode_reply, generate
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
 
 if TYPE_CHECKING:
     import torch
-    from transformers import LogitsProcessorList, StoppingCriteria
 
 
 LOOK = 0.1  # seconds between looks at whether a reply that waits was stopped
@@ -128,92 +127,33 @@ def _until_none(ids: "queue.SimpleQueue[int | None]", order: _ReplyRequest, done
 def _generate(order: _ReplyRequest, ids: "queue.SimpleQueue[int | None]") -> bool:
     """Runs in the model's thread. True when the model ended the turn by itself."""
     import torch
-    from transformers import StoppingCriteriaList
 
     if order.stopped:
         return False
-    model, ending, prefixes = order.loaded.model, order.ending, order.loaded.prefix_cache
-    adapter = activate_adapter(order.loaded, order.adapter)
+    loaded, prefixes = order.loaded, order.loaded.prefix_cache
+    adapter = activate_adapter(loaded, order.adapter)
     if order.seed is not None:
         torch.manual_seed(order.seed)
-    ended = _ended_by_words(order)
-    inputs = torch.tensor([order.prompt], device=order.loaded.device)
     with torch.inference_mode():
-        output = model.generate(
-            input_ids=inputs,
-            **{caches.keyword(): prefixes.take(adapter, order.prompt)},
-            return_dict_in_generate=True,
-            attention_mask=torch.ones_like(inputs),
-            eos_token_id=list(ending.token_ids) or None,
-            pad_token_id=order.loaded.tokenizer.pad_token_id or (ending.token_ids or (0,))[0],
-            logits_processor=_only_once(order),
-            stopping_criteria=StoppingCriteriaList([ended]),
-            streamer=_Ids(ids),
-            min_new_tokens=1 if order.begun else None,
-            **_drawing(order.sampling),
-        )
-    ids = output.sequences[0].tolist()
-    prefixes.keep(adapter, ids, getattr(output, caches.keyword()))
-    return not order.stopped and (ids[-1] in ending.token_ids or ended.met)
-
-
-def _drawing(sampling: Sampling) -> dict[str, float | int | bool | None]:
-    """`generate`'s settings; those that are named stand above what the model's own files say."""
-    settings = {"max_new_tokens": sampling.max_new_tokens, "repetition_penalty": sampling.repetition_penalty,
-                "no_repeat_ngram_size": 0}  # fmt: skip
-    off = {"temperature": 1.0, "top_p": 1.0, "top_k": 50, "min_p": None, "typical_p": 1.0}
-    if sampling.temperature == 0:
-        return settings | off | {"do_sample": False}
-    drawn = {name: getattr(sampling, name) for name in off}
-    return settings | drawn | {"do_sample": True}
-
-
-def _only_once(order: _ReplyRequest) -> "LogitsProcessorList":
-    """Forbids the runs of tokens that the reply has already; over the prompt it would forbid names and the layout."""
-    from transformers import LogitsProcessor, LogitsProcessorList, NoRepeatNGramLogitsProcessor
-
-    class InReply(LogitsProcessor):
-        once = NoRepeatNGramLogitsProcessor(max(1, order.sampling.no_repeat_ngram))
-
-        def __call__(self, input_ids: "torch.LongTensor", scores: "torch.FloatTensor") -> "torch.FloatTensor":
-            return self.once(input_ids[:, len(order.prompt) :], scores)
-
-    return LogitsProcessorList([InReply()] if order.sampling.no_repeat_ngram else [])
+        written = generate(
+            loaded.model, loaded.tokenizer, [order.prompt], order.ending, order.sampling, device=loaded.device,
+            min_new_tokens=1 if order.begun else None, should_stop=lambda: order.stopped, streamer=_Ids(ids),
+            cache=prefixes.take(adapter, order.prompt),
+        )  # fmt: skip
+    prefixes.keep(adapter, [*order.prompt, *written.ids[0]], written.cache)
+    return written.ended[0]
 
 
 def _said(order: _ReplyRequest, ids: Sequence[int]) -> str:
-    """The words of a reply: up to a stop string, and without characters whose bytes are not all there."""
-    ids = [*order.prompt[len(order.prompt) - order.begun :], *ids]
-    text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    text = text.replace("\ufffd", "").lstrip()
-    cuts = [at for string in order.ending.strings if (at := text.find(string)) >= 0]
-    return text[: min(cuts, default=None)].rstrip()
+    """The words of a reply, with those that it continues."""
+    begun = order.prompt[len(order.prompt) - order.begun :]
+    return decode_reply(order.loaded.tokenizer, [*begun, *ids], order.ending.strings)
 
 
 def _without_half_an_end(text: str, strings: Sequence[str]) -> str:
     """`text` without a last part that may become a stop string."""
     halves = [string[:n] for string in strings for n in range(1, len(string))]
     return text.removesuffix(max((half for half in halves if text.endswith(half)), key=len, default="")).rstrip()
-
-
-def _ended_by_words(order: _ReplyRequest) -> "StoppingCriteria":
-    from transformers import StoppingCriteria
-
-    class Ended(StoppingCriteria):
-        """Stops on the person's wish, or when a stop string was written (`met`)."""
-
-        met = False
-
-        def __call__(self, input_ids: "torch.LongTensor", scores: object, **kwargs: object) -> "torch.BoolTensor":
-            import torch
-
-            if order.ending.strings:
-                written = input_ids[0, len(order.prompt) :]
-                text = order.loaded.tokenizer.decode(written, skip_special_tokens=True).lstrip()
-                self.met = self.met or any(string in text for string in order.ending.strings)
-            return torch.full((input_ids.shape[0],), self.met or order.stopped, device=input_ids.device)
-
-    return Ended()
 
 
 class _Ids:

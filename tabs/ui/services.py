@@ -16,7 +16,7 @@ from core.data.preferences import Preferences
 from core.hub.client import whoami
 from core.limits import Counter, uploads_counter
 from core.memory.memory import Memory
-from core.memory.write.generate import generate
+from core.memory.write.generate import write_texts
 from core.models.loading import ModelStore
 from core.models.remote import RemoteModels
 from core.own_files import OwnFiles
@@ -82,7 +82,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         settings.model, locked=locked, local_folders=not public, remote_code=settings.remote_code and not public
     )
     personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
-    memory = Memory(workspace, partial(generate, models))
+    memory = Memory(workspace, partial(write_texts, models))
     return Services(
         settings=settings,
         public=public,

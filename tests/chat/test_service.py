@@ -16,7 +16,7 @@ from core.chat.store import Conversations
 from core.errors import InputError, ModelError
 from core.files import write_json
 from core.memory.memory import Memory
-from core.memory.write.generate import generate
+from core.memory.write.generate import write_texts
 from core.messages import Turn
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, Sampling, built_in
@@ -59,7 +59,7 @@ def store(base: Path) -> ModelStore:
 def talk(store: ModelStore, tmp_path: Path) -> ChatService:
     workspace = Workspace(tmp_path)
     shelves = Personas(workspace), Adapters(workspace), Conversations(workspace)
-    return ChatService(store, Engine(store), *shelves, Memory(workspace, partial(generate, store)))
+    return ChatService(store, Engine(store), *shelves, Memory(workspace, partial(write_texts, store)))
 
 
 def test_a_greeting_opens_the_talk_word_for_word(talk: ChatService) -> None:

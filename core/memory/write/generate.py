@@ -7,7 +7,7 @@ tokenizer it does not take, answers are free text and `operations.parse` reads w
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -15,13 +15,15 @@ from core.adapters.attach import activate_adapter
 from core.adapters.store import Adapter
 from core.errors import ModelError
 from core.memory.write.operations import ended
+from core.models.generate import decode_reply, generate
 from core.models.loading import LoadedModel, ModelStore
+from core.models.sampling import Sampling
 from core.prompt import StopCriteria
 
 if TYPE_CHECKING:
     import torch
     from llguidance import LLMatcher, LLTokenizer
-    from transformers import LogitsProcessor, StoppingCriteria
+    from transformers import LogitsProcessor
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: somebody wants to talk
@@ -52,7 +54,7 @@ class GenerationResult:
     by_grammar: bool = False
 
 
-def generate(models: ModelStore, order: GenerationRequest) -> GenerationResult:
+def write_texts(models: ModelStore, order: GenerationRequest) -> GenerationResult:
     """Write `order.samples` texts. Raises Interrupted once `order.stop` is set, and ModelError when it cannot."""
     try:
         return models.run(_write, order, whose="memory").result()
@@ -65,59 +67,28 @@ def generate(models: ModelStore, order: GenerationRequest) -> GenerationResult:
 
 def _write(order: GenerationRequest) -> GenerationResult:
     import torch
-    from transformers import LogitsProcessorList, StoppingCriteriaList
 
     if order.stop.is_set():
         raise Interrupted
-    model, tokenizer = order.loaded.model, order.loaded.tokenizer
-    activate_adapter(order.loaded, order.adapter)
-    ends = sorted({*order.ending.token_ids, tokenizer.eos_token_id} - {None})
-    grammar = _grammar(order, model.config.get_text_config().vocab_size, ends)
+    loaded = order.loaded
+    activate_adapter(loaded, order.adapter)
+    ends = sorted({*order.ending.token_ids, loaded.tokenizer.eos_token_id} - {None})
+    grammar = _grammar(order, loaded.model.config.get_text_config().vocab_size, ends)
     drawn = order.samples > 1 or order.temperature > 0
-    sampling = {"do_sample": True, "temperature": max(order.temperature, 0.1), "top_p": 0.95, "top_k": 0}
-    inputs = torch.tensor([order.prompt], device=model.device)
+    sampling = Sampling(
+        temperature=max(order.temperature, 0.1) if drawn else 0, top_p=0.95, min_p=0, repetition_penalty=1,
+        max_new_tokens=order.most_tokens,
+    )  # fmt: skip
     with torch.inference_mode():
-        output = model.generate(
-            input_ids=inputs,
-            attention_mask=torch.ones_like(inputs),
-            max_new_tokens=order.most_tokens,
-            num_return_sequences=order.samples,
-            eos_token_id=ends or None,
-            pad_token_id=(ends or [0])[0],
-            logits_processor=LogitsProcessorList([grammar] if grammar else []),
-            stopping_criteria=StoppingCriteriaList([_until(order)]),
-            **(sampling if drawn else {"do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 50}),
-        )
+        written = generate(
+            loaded.model, loaded.tokenizer, [order.prompt], replace(order.ending, token_ids=tuple(ends)), sampling,
+            device=loaded.device, samples=order.samples, should_stop=order.stop.is_set,
+            is_complete=ended if order.schema is not None else None, logits_processors=[grammar] if grammar else [],
+        )  # fmt: skip
     if order.stop.is_set():
         raise Interrupted
-    return GenerationResult(
-        tuple(_said(order, row[len(order.prompt) :].tolist()) for row in output), grammar is not None
-    )
-
-
-def _said(order: GenerationRequest, ids: Sequence[int]) -> str:
-    """The words, up to what ends a turn."""
-    text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    cuts = [at for string in order.ending.strings if (at := text.find(string)) >= 0]
-    return text[: min(cuts, default=None)].strip()
-
-
-def _until(order: GenerationRequest) -> "StoppingCriteria":
-    import torch
-    from transformers import StoppingCriteria
-
-    class Until(StoppingCriteria):
-        """A row stops behind its object, or where its turn ends in words; all stop when somebody wants to talk."""
-
-        def __call__(self, input_ids: "torch.LongTensor", scores: object, **kwargs: object) -> "torch.BoolTensor":
-            done = [order.stop.is_set() or self._whole(row) for row in input_ids[:, len(order.prompt) :]]
-            return torch.tensor(done, device=input_ids.device)
-
-        def _whole(self, ids: "torch.LongTensor") -> bool:
-            text = order.loaded.tokenizer.decode(ids, skip_special_tokens=True)
-            return any(string in text for string in order.ending.strings) or (order.schema is not None and ended(text))
-
-    return Until()
+    texts = (decode_reply(loaded.tokenizer, row, order.ending.strings) for row in written.ids)
+    return GenerationResult(tuple(texts), grammar is not None)
 
 
 def _grammar(order: GenerationRequest, vocabulary: int, ends: Sequence[int]) -> "LogitsProcessor | None":
@@ -130,7 +101,7 @@ def _grammar(order: GenerationRequest, vocabulary: int, ends: Sequence[int]) -> 
 
     rules = LLMatcher.grammar_from_json_schema(json.dumps(order.schema))
 
-    class Held(LogitsProcessor):
+    class GrammarProcessor(LogitsProcessor):
         """A matcher a row, fed with what the row has said since the last call."""
 
         def __init__(self) -> None:
@@ -147,7 +118,7 @@ def _grammar(order: GenerationRequest, vocabulary: int, ends: Sequence[int]) -> 
             self._seen = input_ids.shape[-1]
             return scores.masked_fill(~torch.stack(allowed).to(scores.device), float("-inf"))
 
-    return Held()
+    return GrammarProcessor()
 
 
 def _allowed(matcher: "LLMatcher", new: Sequence[int], width: int, ends: Sequence[int]) -> "torch.BoolTensor":

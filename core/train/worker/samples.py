@@ -10,13 +10,15 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import GenerationConfig, TrainerCallback
+from transformers import TrainerCallback
 from transformers import TrainerControl as Control
 from transformers import TrainerState as State
 from transformers import TrainingArguments as Args
 
 from core.errors import InputError
 from core.messages import Turn
+from core.models.generate import decode_reply, generate
+from core.models.sampling import Sampling
 from core.prompt import PromptConfig, render, stop_criteria
 from core.train.events import Sample, append
 from core.train.spec import RunFolder
@@ -78,20 +80,13 @@ def answers(
 
     At temperature 0 it draws no random number.
     """
-    drawn = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
-    ends = stop_criteria(prompt_config, tokenizer)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (ends.token_ids or (0,))[0]
-    how = GenerationConfig(
-        max_new_tokens=longest, eos_token_id=list(ends.token_ids) or None, pad_token_id=pad,
-        repetition_penalty=1.0, no_repeat_ngram_size=0, stop_strings=list(ends.strings) or None,
-        **({"do_sample": False} | drawn),
+    stop = stop_criteria(prompt_config, tokenizer)
+    sampling = Sampling(
+        temperature=temperature, top_p=1, min_p=0, repetition_penalty=1, max_new_tokens=longest
     )  # fmt: skip
-    width = max(len(opening.prompt) for opening in asked)
-    ids = torch.tensor([[pad] * (width - len(o.prompt)) + list(o.prompt) for o in asked], device=model.device)
-    mask = torch.tensor([[0] * (width - len(o.prompt)) + [1] * len(o.prompt) for o in asked], device=model.device)
     with _answering(model):
-        said = model.generate(input_ids=ids, attention_mask=mask, generation_config=how, tokenizer=tokenizer)
-    return [_words(tokenizer.decode(row[width:], skip_special_tokens=True), ends.strings) for row in said]
+        said = generate(model, tokenizer, [opening.prompt for opening in asked], stop, sampling)
+    return [decode_reply(tokenizer, row, stop.strings) for row in said.ids]
 
 
 @contextmanager
@@ -108,12 +103,6 @@ def _answering(model: "PreTrainedModel") -> Iterator[None]:
         model.train(training)
         if blocked:
             base.set_attn_implementation(attention.NAME)
-
-
-def _words(text: str, strings: Sequence[str]) -> str:
-    """The reply up to what ends it, without characters whose bytes are not all there."""
-    text = text.replace("\ufffd", "").lstrip()
-    return text[: min((at for string in strings if (at := text.find(string)) >= 0), default=None)].rstrip()
 
 
 @dataclass
