@@ -11,7 +11,6 @@ from core.text import Text
 
 FORMAT = Format("discord-html", Text("Discord (HTML of DiscordChatExporter)", "Discord（DiscordChatExporter の HTML）"))
 PART = re.compile(r"(?P<name>.{0,300}?)(?: \[part (?P<part>\d{1,6})\])?\.html?")
-IN_UTC = False
 SHOWN = frozenset(("chatlog__attachment", "chatlog__embed", "chatlog__forwarded"))
 TIMES = frozenset(("chatlog__timestamp", "chatlog__short-timestamp", "chatlog__system-notification-timestamp"))
 ASIDE = frozenset(("chatlog__edited-timestamp", "chatlog__reply", "chatlog__reactions", "chatlog__embed"))
@@ -138,6 +137,3 @@ def group_of(name: str) -> tuple[str, int] | None:
     """The channel that a file belongs to, by its name, and its number there."""
     match = PART.fullmatch(name)
     return (match["name"], int(match["part"] or 1)) if match else None
-
-
-PAGE = DiscordPage

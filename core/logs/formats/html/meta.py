@@ -15,7 +15,6 @@ from core.text import Text
 
 FORMAT = Format("meta-html", Text("Messenger, Instagram (HTML)", "Messenger・Instagram（HTML）"))
 PAGES = re.compile(r"message_(?P<part>\d{1,6})\.html?")
-IN_UTC = False
 BOXES = frozenset(("_a6-g", "_2lej"))
 NAMES = frozenset(("_a6-h", "_2lek"))
 WORDS = frozenset(("_a6-p", "_2let"))
@@ -104,6 +103,3 @@ def group_of(name: str) -> tuple[str, int] | None:
     """The thread that a file belongs to, by its folder, and its number there; None for other pages."""
     match = PAGES.fullmatch(name.rpartition("/")[2])
     return (name.rpartition("/")[0], int(match["part"])) if match else None
-
-
-PAGE = MetaPage

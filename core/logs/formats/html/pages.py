@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol
@@ -27,18 +27,26 @@ class ParsedPage(Protocol):
     def read(self, open: Opened) -> None: ...
 
 
-class HtmlFormat(Protocol):
-    """What each module of a format of pages offers."""
+@dataclass(frozen=True)
+class HtmlFormat:
+    """One format of pages."""
 
     FORMAT: Format
-    IN_UTC: bool
-    PAGE: Callable[[LogConversation, dict[int, str], str | None], ParsedPage]
+    page: Callable[[LogConversation, dict[int, str], str | None], ParsedPage]
+    """Makes the parser of one page; it adds entries to the conversation and, by place, their times as written."""
+    claims: Callable[[str], bool]
+    """Whether a page that begins so is in this format."""
+    group_of: Callable[[str], tuple[str, int] | None]
+    """Which chat a file of an archive belongs to, and its number there; None for a page of no chat."""
+    finish: Callable[[LogConversation], None] | None = None
+    """What is left to do when all entries have their times."""
 
-    def claims(self, head: str) -> bool: ...
-    def group_of(self, name: str) -> tuple[str, int] | None: ...
 
-
-HTML_FORMATS: tuple[HtmlFormat, ...] = (telegram, discord, meta)
+HTML_FORMATS = (
+    HtmlFormat(telegram.FORMAT, telegram.TelegramPage, telegram.claims, telegram.group_of),
+    HtmlFormat(discord.FORMAT, discord.DiscordPage, discord.claims, discord.group_of),
+    HtmlFormat(meta.FORMAT, meta.MetaPage, meta.claims, meta.group_of, meta.finish),
+)
 
 
 def format_of(open: Opened, format: str | None = None) -> HtmlFormat | None:
@@ -51,12 +59,13 @@ def format_of(open: Opened, format: str | None = None) -> HtmlFormat | None:
 def read_pages(how: HtmlFormat, chats: Mapping[str, Sequence[Opened]], hints: Hints) -> Log:
     """Every chat as a conversation; each is read from its pages in their order."""
     names: dict[str, str] = {}
-    conversations, guesses = [], []
+    conversations: list[LogConversation] = []
+    guesses: list[Guess] = []
     for name, pages in chats.items():
         one, guess = _conversation(how, name, pages, hints, names)
         conversations.append(one)
         guesses += [guess] if guess else []
-    log = assemble(how.FORMAT, conversations, hints, names=names, by_time=True, in_utc=how.IN_UTC)
+    log = assemble(how.FORMAT, conversations, hints, names=names, by_time=True)
     return replace(log, guesses=(*log.guesses, *guesses[:1]))
 
 
@@ -89,7 +98,7 @@ def _conversation(
 ) -> tuple[LogConversation, Guess | None]:
     one, stamps, sender = LogConversation(""), dict[int, str](), None
     for open in pages:
-        page = how.PAGE(one, stamps, sender)
+        page = how.page(one, stamps, sender)
         page.read(open)
         sender = page.sender
         names |= page.names
@@ -98,9 +107,8 @@ def _conversation(
     for entry in one.entries:
         if entry.place in stamps:
             entry.time = times.moment(stamps[entry.place], None)
-    finish = getattr(how, "finish", None)
-    if finish:
-        finish(one)
+    if how.finish:
+        how.finish(one)
     people = {names.get(entry.sender, entry.sender): entry.sender for entry in one.entries if entry.sender}
     one.partner = people.get(one.name) if len(people) <= 2 else None
     return one, times.guess if stamps else None

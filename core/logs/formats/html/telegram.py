@@ -18,7 +18,6 @@ STAMP = re.compile(r"(\d{2})\.(\d{2})\.(\d{4}) (\d{2}):(\d{2}):(\d{2})")
 ANSWERED = re.compile(r"go_to_message(\d{1,20})")
 MEDIA = frozenset(("media_wrap", "photo_wrap", "video_file_wrap", "animated_wrap", "media"))
 DELETED = "Deleted Account"
-IN_UTC = False
 
 
 def claims(head: str) -> bool:
@@ -109,9 +108,11 @@ class TelegramPage(PageParser):
 
 def _moment(title: str) -> datetime | None:
     match = STAMP.match(title)
+    if match is None:
+        return None
+    day, month, year, hour, minute, second = (int(part) for part in match.groups())
     try:
-        day, month, year, *clock = map(int, match.groups()) if match else ()
-        return datetime(year, month, day, *clock)
+        return datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
 
@@ -120,6 +121,3 @@ def group_of(name: str) -> tuple[str, int] | None:
     """The chat that a file belongs to, by its folder, and its number there; None for other pages."""
     match = PAGES.fullmatch(name.rpartition("/")[2])
     return (name.rpartition("/")[0], int(match["part"] or 1)) if match else None
-
-
-PAGE = TelegramPage

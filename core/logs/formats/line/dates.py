@@ -137,8 +137,8 @@ class DateHeaders:
         above, below = around()
         if below.strip() and not self._is_head(below):
             return None
-        if last:
-            return self._year_last(last)
+        if first is None:
+            return self._year_last(last) if last else None
         day = _date(int(first[1]), int(first[2]), int(first[3]))
         agrees = day is not None and day.weekday() in DAYS_OF[first[4].lower()]
         return day if agrees or self._stands_apart(above, below) or not self._weekdays_trusted() else None

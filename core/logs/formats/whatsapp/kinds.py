@@ -48,7 +48,7 @@ def classify(body: str, has_sender: bool) -> tuple[Kind, str]:
     marked = body.startswith(MARKS)
     if not has_sender:
         kind = _written(bare, sure=True)
-        return (kind if kind in (Kind.UNSENT, Kind.CALL) else Kind.SYSTEM), bare
+        return (kind if kind is Kind.UNSENT or kind is Kind.CALL else Kind.SYSTEM), bare
     if bare:
         kind = _written(bare, sure=marked or (bare[0] == "<" and bare[-1] == ">"))
         if kind is not None:
