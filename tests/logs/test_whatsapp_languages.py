@@ -178,3 +178,35 @@ def test_greetings_that_two_people_write_are_theirs_where_the_language_is_known(
         "05/03/2025, 10:04 - Hana: </div>",
     )
     assert len(texts(log)) == 4 and all(guess.about != "presumed" for guess in log.guesses)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Jij hebt dit bericht verwijderd",
+        "Vous avez supprimé le message",
+        "此条消息已删除",
+        "Wiadomość została usunięta",
+        "Bu mesajı sildin",
+    ],
+)
+def test_a_known_sentence_in_other_wording_is_presumed_too(read, sentence):
+    lines = ("05/03/2025, 10:01 - Hana: hi", f"05/03/2025, 10:02 - Sora: {sentence}", "05/03/2025, 10:03 - Hana: ok")
+    assert read(*lines).messages[1].kind is Kind.PRESUMED
+    assert texts(read(*lines, presumed=()))[1] == ("Sora", sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "I deleted this message",
+        "Ich habe diese Nachricht gelesen",
+        "Diese Nachricht wurde gelöscht?",
+        "このメッセージは削除しました",
+        "J'ai vu ce message hier soir",
+        "我删除了消息吗",
+    ],
+)
+def test_what_people_say_about_messages_is_theirs(read, sentence):
+    log = read("05/03/2025, 10:01 - Hana: hi", f"05/03/2025, 10:02 - Sora: {sentence}", "05/03/2025, 10:03 - Hana: ok")
+    assert texts(log)[1] == ("Sora", sentence)

@@ -1,8 +1,8 @@
 """Sentences that nobody typed, told from words without knowing their language.
 
-Three things give them away: a `<…>` in which a message ends or that is all of it, and, in a file whose language
-no table of phrases holds, a whole body that several people write to the letter. What is found is a guess: it
-is shown with the log and in the ledger, and a person can take it back.
+Three things give them away: a `<…>` in which a message ends or that is all of it; a sentence that is nearly a
+known one; and, in a file whose language no table of phrases holds, a whole body that several people write to the
+letter. What is found is a guess: it is shown with the log and in the ledger, and a person can take it back.
 """
 
 import re
@@ -25,16 +25,24 @@ SHOWN = 3  # sentences in a note
 
 
 def presume(
-    messages: Sequence[Message], wanted: tuple[str, ...] | None, *, known: Callable[[Message], bool]
+    messages: Sequence[Message],
+    wanted: tuple[str, ...] | None,
+    *,
+    known: Callable[[Message], bool],
+    nearly: Callable[[str], bool] = lambda text: False,
 ) -> tuple[tuple[Message, ...], Guess | None]:
     """`messages` without what the app seems to have written, and the guess that says so; None where nothing was found.
 
     `wanted` are the sentences of an earlier guess that are the app's; None for all. `known` tells whether a
-    message that is no text is a sentence of a language whose phrases are known.
+    message that is no text is a sentence of a language whose phrases are known, `nearly` whether a text differs
+    from a known sentence by a word.
     """
     places = _in_brackets(messages)
+    for place, message in enumerate(messages):
+        if message.kind is Kind.TEXT and nearly(message.text):
+            places.setdefault(message.text, []).append(place)
     if _is_unknown(messages, places, known):
-        places |= _repeated(messages)
+        places |= {text: at for text, at in _repeated(messages).items() if text not in places}
     if not places:
         return tuple(messages), None
     taken = tuple(places) if wanted is None else tuple(sentence for sentence in places if sentence in wanted)

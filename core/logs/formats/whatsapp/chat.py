@@ -57,7 +57,7 @@ def read(text: str, hints: Hints) -> Log:
         person = None if kind is Kind.SYSTEM else sender
         found.add(Message(person, words, number, kind, moment), line.count("\n") + 1)
     count = found.finish(records)
-    messages, presumed = presume(found.messages, hints.presumed, known=_is_known)
+    messages, presumed = presume(found.messages, hints.presumed, known=_is_known, nearly=phrases.is_nearly_deleted)
     guesses = tuple(filter(None, (guess, presumed)))
     return Log(FORMAT, messages, count, guesses, partner=_partner(hints.file_name, messages))
 

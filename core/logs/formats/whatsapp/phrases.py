@@ -8,6 +8,7 @@ counts only inside `<…>` or behind WhatsApp's mark.
 import re
 import unicodedata
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,10 @@ KINDS = {
 }  # fmt: skip
 CUT = " <>.。।۔؟!،," + EDGE_MARKS
 STEM = 5  # first characters by which most messages are told from a notice
+WHOLLY_KNOWN = ("en", "ja")
+LIVELY = re.compile(r"[?!？！…:/]|\d|[\u2600-\u27bf\U0001f000-\U0001faff]")
+ALIKE, SHORTEST_NEAR, LONGEST_NEAR, LONGEST_SPACELESS = 0.85, 5, 70, 30
+LONG_WORD, LONG_STRETCH = 5, 3
 LONGEST = 160  # characters of a sentence that is looked up
 
 
@@ -82,6 +87,41 @@ def _with_names() -> re.Pattern[str]:
 def edited() -> frozenset[str]:
     """Folded notes that a message was edited."""
     return frozenset(fold(phrase) for _, phrase in _rows("edited"))
+
+
+def is_nearly_deleted(text: str) -> bool:
+    """Whether a message reads like the note of a deleted one, in wording that the table does not have.
+
+    Versions of WhatsApp differ by a word, as in “U hebt” and “Je hebt dit bericht verwijderd”. In English and
+    Japanese all are known, and people write sentences that are close to them.
+    """
+    if not SHORTEST_NEAR <= len(text) <= LONGEST_NEAR:
+        return False
+    folded, known = fold(text), _deleted_by_key()
+    keys = _keys(folded)
+    if known.keys().isdisjoint(keys) or "\n" in text or LIVELY.search(text):
+        return False
+    near = {phrase for key in keys for phrase in known.get(key, ())}
+    return any(SequenceMatcher(None, folded, phrase, autojunk=False).ratio() >= ALIKE for phrase in near)
+
+
+@lru_cache(maxsize=1)
+def _deleted_by_key() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for language, phrase in _rows("deleted"):
+        if language not in WHOLLY_KNOWN and "%" not in phrase:
+            for key in _keys(fold(phrase)):
+                found.setdefault(key, set()).add(fold(phrase))
+    return found
+
+
+def _keys(folded: str) -> set[str]:
+    """By what a sentence is looked up: its longer words, or stretches of letters where words are not parted."""
+    if " " in folded:
+        return {word for word in folded.split(" ") if len(word) >= LONG_WORD}
+    if folded.isascii() or len(folded) > LONGEST_SPACELESS:
+        return set()
+    return {folded[i : i + LONG_STRETCH] for i in range(len(folded) - LONG_STRETCH + 1)}
 
 
 def words_for(kind: str) -> str:
