@@ -22,7 +22,8 @@ LATE = ("torch", "transformers", "peft", "datasets", "accelerate", "bitsandbytes
 Tree = dict[str, str]
 # A package of core imports from the lines above its own alone.
 ORDER = (
-    ("text",), ("errors",), ("limits",), ("settings", "messages", "files"), ("workspace", "owners", "stored"), ("hub",),
+    ("text",), ("errors",), ("limits",), ("settings", "messages", "files"), ("isolated",),
+    ("workspace", "owners", "stored"), ("hub",),
     ("catalogue",), ("prompt",), ("models",), ("adapters",), ("logs",), ("data",), ("personas",), ("cards",),
     ("train", "memory"), ("export", "chat"), ("own_files",), ("housekeeping",),
 )  # fmt: skip

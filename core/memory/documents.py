@@ -1,15 +1,22 @@
 """Documents of a persona: text, Markdown and PDF, cut by paragraphs and found by their words."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from core.errors import InputError
+from core.isolated import EndedError, IsolatedProcess
 from core.memory.store import MemoryStore, index, search, unindex
 
 ENDINGS = (".txt", ".md", ".markdown", ".pdf")
 PASSAGE = 400  # characters that a passage is filled to; a paragraph longer than twice that is cut at a sentence
 MOST_PASSAGES = 20_000
+MOST_BYTES = 20_000_000  # of a text, and characters of a PDF's
+PDF_SECONDS, PDF_MEMORY = 60, 1 << 30
+BETWEEN = re.compile(r"\n\s*\n|\n(?=#)")
+SENTENCE_END = re.compile(r"[。！？!?」』]|\.\s|\n")
 MOST_FOUND = 3
 RELEVANT = 0.5  # of the best passage's relevance; what is weaker is left out
 
@@ -104,57 +111,72 @@ def read(path: Path, name: str) -> list[tuple[int, str]]:
         return _pages(path, name)
     from core.logs.parsing.decode import decode
 
+    if path.stat().st_size > MOST_BYTES:
+        raise _too_long(name)
     return [(0, decode(path.read_bytes()).text)]
 
 
-def cut(pages: list[tuple[int, str]]) -> list[tuple[int, str]]:
+def cut(pages: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
     """Passages of whole paragraphs, each filled to about PASSAGE characters, a heading with what follows it."""
-    passages: list[tuple[int, str]] = []
+    return list(islice(_passages(pages), MOST_PASSAGES))
+
+
+def _passages(pages: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     for page, text in pages:
-        filled = ""
+        filled, length = [], 0
         for paragraph in _paragraphs(text):
-            heading = paragraph.startswith("#")
-            if filled and (heading or len(filled) + len(paragraph) > PASSAGE):
-                passages.append((page, filled))
-                filled = ""
-            filled = f"{filled}\n{paragraph}" if filled else paragraph
+            if filled and (paragraph.startswith("#") or length + len(paragraph) > PASSAGE):
+                yield page, "\n".join(filled)
+                filled, length = [], 0
+            filled.append(paragraph)
+            length += len(paragraph) + 1
         if filled:
-            passages.append((page, filled))
-    return passages[:MOST_PASSAGES]
+            yield page, "\n".join(filled)
 
 
-def _paragraphs(text: str) -> list[str]:
+def _paragraphs(text: str) -> Iterator[str]:
     """Parts between empty lines; long ones cut behind a sentence, endless ones anywhere."""
-    found = []
-    for block in re.split(r"\n\s*\n|\n(?=#)", text.replace("\r\n", "\n").replace("\x00", "")):
-        paragraph = block.strip()
-        while len(paragraph) > 2 * PASSAGE:
-            ends = [m.end() for m in re.finditer(r"[。！？!?」』]|\.\s|\n", paragraph[:PASSAGE])]
-            at = ends[-1] if ends else PASSAGE
-            found.append(paragraph[:at].strip())
-            paragraph = paragraph[at:].strip()
-        if paragraph:
-            found.append(paragraph)
-    return found
+    for block in BETWEEN.split(text.replace("\r\n", "\n").replace("\x00", "")):
+        paragraph, start = block.strip(), 0
+        while len(paragraph) - start > 2 * PASSAGE:
+            ends = [m.end() for m in SENTENCE_END.finditer(paragraph, start, start + PASSAGE)]
+            end = ends[-1] if ends else start + PASSAGE
+            if part := paragraph[start:end].strip():
+                yield part
+            start = end
+        if rest := paragraph[start:].strip():
+            yield rest
+
+
+_process = IsolatedProcess("core.memory.pdf_text")
 
 
 def _pages(path: Path, name: str) -> list[tuple[int, str]]:
-    from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
-
     try:
-        reader = PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise InputError(
-                f"“{name}” is locked with a password. Save it without one and add it again.",
-                f"「{name}」はパスワードで保護されています。外して保存し直してから追加してください。",
-            )
-        return [(number, page.extract_text()) for number, page in enumerate(reader.pages, start=1)]
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        answer = _process.ask([str(path), MOST_BYTES], seconds=PDF_SECONDS, memory=PDF_MEMORY)
+    except EndedError as error:
         raise InputError(
-            f"“{name}” cannot be read as a PDF ({type(error).__name__}). Open it elsewhere and save its text instead.",
-            f"「{name}」を PDF として読めません（{type(error).__name__}）。テキストで保存し直してください。",
+            f"“{name}” was given up on: {error}. Save the text you need in a file of its own and add that.",
+            f"「{name}」の読み取りを中止しました（{error}）。必要な文章だけをテキストで保存して追加してください。",
         ) from error
+    if answer.get("locked"):
+        raise InputError(
+            f"“{name}” is locked with a password. Save it without one and add it again.",
+            f"「{name}」はパスワードで保護されています。外して保存し直してから追加してください。",
+        )
+    if "failed" in answer:
+        raise InputError(
+            f"“{name}” cannot be read as a PDF ({answer['failed']}). Open it elsewhere and save its text instead.",
+            f"「{name}」を PDF として読めません（{answer['failed']}）。テキストで保存し直してください。",
+        )
+    return [(page, text) for page, text in answer["pages"]]
+
+
+def _too_long(name: str) -> InputError:
+    return InputError(
+        f"“{name}” is larger than {MOST_BYTES // 1_000_000} MB. Split it and add the parts you need.",
+        f"「{name}」は {MOST_BYTES // 1_000_000} MB を超えています。分割して、必要な部分だけを追加してください。",
+    )
 
 
 def _no_text(name: str) -> InputError:

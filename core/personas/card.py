@@ -10,7 +10,8 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from core.errors import InputError
@@ -93,16 +94,7 @@ def card_png(persona: Persona, picture: bytes) -> bytes:
 
 
 def _from_png(data: bytes) -> dict:
-    from PIL import Image, PngImagePlugin
-
-    # A card with a large book is more than Pillow takes unasked.
-    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2 * LARGEST_JSON)
-    try:
-        image = Image.open(io.BytesIO(data), formats=["PNG"])
-        image.load()  # the texts may stand behind the picture
-        texts = {name.lower(): text for name, text in image.text.items()}
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _no_card(f"{type(error).__name__}: {error}") from error
+    texts = dict(_png_texts(data))
     for keyword in KEYWORDS:
         if keyword in texts:
             try:
@@ -110,6 +102,35 @@ def _from_png(data: bytes) -> dict:
             except binascii.Error as error:
                 raise _no_card(f"{keyword}: {error}") from error
     raise _no_card("PNG: " + (", ".join(sorted(texts)[:5]) or "—"))
+
+
+def _png_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """(keyword in small letters, text) of the texts in a PNG, which may stand behind the picture; it is not decoded."""
+    at = 8
+    while at + 8 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        body = data[at + 8 : at + 8 + size]
+        at += 12 + size
+        keyword, _, rest = body.partition(b"\0")
+        packed = kind == b"zTXt"
+        if kind == b"iTXt" and len(rest) >= 2:
+            packed = rest[0] == 1
+            rest = rest[2:].split(b"\0", 2)[-1]
+        elif packed:
+            rest = rest[1:]
+        elif kind != b"tEXt":
+            continue
+        yield keyword.decode("latin-1").lower(), _inflated(rest) if packed else rest
+
+
+def _inflated(data: bytes) -> bytes:
+    try:
+        text = zlib.decompressobj().decompress(data, 2 * LARGEST_JSON + 1)
+    except zlib.error as error:
+        raise _no_card(f"PNG: {error}") from error
+    if len(text) > 2 * LARGEST_JSON:
+        raise _no_card(f"PNG: a text of more than {2 * LARGEST_JSON:,} bytes")
+    return text
 
 
 def _from_archive(data: bytes) -> tuple[dict, bytes | None]:

@@ -29,7 +29,7 @@ def test_our_own_templates_need_no_process(monkeypatch: pytest.MonkeyPatch) -> N
     def none() -> None:
         raise AssertionError("a process was asked")
 
-    monkeypatch.setattr(sandbox, "_sandboxed_renderer", none)
+    monkeypatch.setattr(sandbox, "_render_apart", none)
     assert "yo" in render(tiny.chatml())[0]
 
 

@@ -6,6 +6,7 @@ counted; what is no record at all is an error that names it.
 """
 
 import re
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 KINDS = (".jsonl", ".json", ".parquet")
 MAX_BYTES = 500_000_000
+LARGEST_RATIO, RATIO_FROM = 100, 20_000_000  # chats shrink to a tenth, rarely to a fiftieth
 OWN = {
     "user": "user",
     "human": "user",
@@ -126,9 +128,21 @@ def _unpacked(path: Path, folder: Path, called: str) -> Path:
             raise _nothing(called)
         if (total := sum(one.file_size for one in wanted)) > MAX_BYTES:
             raise _too_large(called, total)
+        if total > max(RATIO_FROM, LARGEST_RATIO * path.stat().st_size):
+            raise _swells(called, path.stat().st_size, total)
         for one in wanted:
-            (folder / PurePosixPath(one.filename).name).write_bytes(archive.read(one))
+            # A zip that lies about a size ends in BadZipFile: zipfile reads no further than it says.
+            with archive.open(one) as file, (folder / PurePosixPath(one.filename).name).open("wb") as unpacked:
+                shutil.copyfileobj(file, unpacked)
     return folder
+
+
+def _swells(called: str, packed: int, size: int) -> InputError:
+    return InputError(
+        f"“{called}” has {packed:,} bytes and unpacks to {size:,} or more, which no chat does. Take out repeated rows.",
+        f"「{called}」は {packed:,} バイトですが、展開すると {size:,} バイト以上になります。"
+        "会話ではありえない大きさなので、くり返しの行を除いてください。",
+    )
 
 
 def _from_folder(folder: Path, called: str, persona: str) -> LoadedDataset:
@@ -219,7 +233,11 @@ def _of_parquet(path: Path, called: str) -> Iterator[object]:
 
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches():
+            size = 0
+            for batch in file.iter_batches(batch_size=1000):
+                size += batch.nbytes
+                if size > MAX_BYTES or size > max(RATIO_FROM, LARGEST_RATIO * path.stat().st_size):
+                    raise _swells(called, path.stat().st_size, size)
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise InputError(
