@@ -60,7 +60,6 @@ class View(NamedTuple):
     ledger: OutputValue
     use: OutputValue
     name: OutputValue
-    timer: OutputValue
 
 
 UNCHANGED = View(*(gr.skip() for _ in View._fields))
@@ -78,8 +77,7 @@ def idle(problem: str = "") -> View:
 
 def nothing_open() -> View:
     """The start: nothing is open."""
-    start, content, timer = gr.Column(visible=True), gr.Row(visible=False), gr.Timer(active=False)
-    return idle()._replace(log="", start=start, content=content, timer=timer)
+    return idle()._replace(log="", start=gr.Column(visible=True), content=gr.Row(visible=False))
 
 
 def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: str) -> View:
@@ -107,7 +105,6 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         ledger=ledger_view.ledger(opened, language),
         use=gr.Column(visible=bool(train)),
         name=name,
-        timer=gr.Timer(active=opened.prepared is None and loaded is None),
         **guesses.values_of(opened, language),
         **recipe_form.values_of(opened),
     )

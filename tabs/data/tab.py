@@ -34,7 +34,6 @@ from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
 
-LOOK_EVERY = 1.0  # seconds between looks at a model that is still being loaded
 WORKING = log_view.working("…")
 Page = dict[str, gr.blocks.Block]
 
@@ -68,7 +67,6 @@ def build(services: Services, shared: Shared) -> None:
     saved, card = saved_sets.build(services, shared)
     load_sets.build(services, shared, saved, card)
     corrections.build(services, shared, saved, card)
-    page["timer"] = gr.Timer(LOOK_EVERY, active=False)
 
     here = [shared.key, page["log"]]
     drawn = [page[name] for name in View._fields]
@@ -90,7 +88,7 @@ def build(services: Services, shared: Shared) -> None:
         gr.on([reread.click, read_chats.click], opening.reread, [*here, *answers], drawn, **EVENT),
         gr.on(_choosing(page), opening.choose, [*here, *form], drawn, trigger_mode="always_last", **EVENT),
         take.click(opening.take_variant, [*here, variant], drawn, **EVENT),
-        page["timer"].tick(opening.watch, here, drawn, **EVENT),
+        shared.changed["rows"].click(opening.watch, here, drawn, **EVENT),
         shared.tabs.select(opening.watch, here, drawn, **EVENT),
     ]
     stop.click(**arriving, cancels=opened)

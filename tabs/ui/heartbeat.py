@@ -33,6 +33,7 @@ TOPICS = {
     "queue": "#train-picture",
     "samples": "#train-picture",
     "memory": "#memory-figures",
+    "rows": "#data-content",
 }
 """What changes while nobody presses anything, and the part of the page that must be in sight for it to be drawn."""
 
@@ -84,6 +85,7 @@ def changes(services: Services, owner: str) -> Changes:
         "queue": [(job.id, job.name) if job else None for job in services.jobs.queue(owner)],
         "samples": [(job.id, len(progress.samples)) for job, progress in jobs],
         "memory": (max(written, default=0), status.parameters),
+        "rows": (status.in_use, f"{status.error}"),
     }
     return Changes(
         {topic: _number(parts[topic]) for topic in TOPICS},

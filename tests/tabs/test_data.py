@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+import core.data.open_log
 from core.data.gaps import GAP_STEPS, GapHistogram, nearest_step
 from core.data.io import open_logs
 from core.data.io.open_logs import OpenLogs
@@ -371,14 +372,26 @@ def test_a_length_without_room_is_told_in_place_and_can_be_taken_back(tab: Tab) 
 def test_rows_wait_for_the_model_and_come_when_it_is_there(tab: Tab) -> None:
     tab.services.models.ready = False
     tab.upload(CHAT)
-    assert "待っています" in tab.shown["row"] and tab.shown["timer"].active
+    assert "待っています" in tab.shown["row"]
     assert tab.shown["persona"].value == "葵"
     with pytest.raises(gr.Error, match="少し待って"):
         tab.rows.save(KEY, tab.log, "x", tab.request)
     tab.services.models.ready = True
     tab.draw(tab.opening.watch(KEY, tab.log, tab.request))
-    assert "said learned" in tab.shown["row"] and not tab.shown["timer"].active
+    assert "said learned" in tab.shown["row"]
     assert tab.draw(tab.opening.watch(KEY, tab.log, tab.request)).steps == [UNCHANGED]
+
+
+def test_a_model_that_comes_while_a_log_is_read_is_not_missed(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    tab.services.models.ready = False
+    read_log = core.data.open_log.read_log
+
+    def slow(*args: object, **answers: object) -> object:
+        tab.services.models.ready = True
+        return read_log(*args, **answers)
+
+    monkeypatch.setattr(core.data.open_log, "read_log", slow)
+    assert "said learned" in tab.upload(CHAT).shown["row"]
 
 
 # Rows

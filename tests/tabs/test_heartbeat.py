@@ -1,12 +1,16 @@
 """The heartbeat's route: numbers that change with what is to be drawn, for each owner their own, and no words."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from core.errors import ModelError
 from core.memory.notes import Notes
+from core.models.loading import ModelStatus
 from core.settings import Settings
 from tabs.ui import heartbeat
 from tabs.ui.services import Services, make_services
@@ -39,6 +43,20 @@ def test_a_change_moves_its_own_number_for_its_owner_alone(services: Services) -
     after = numbers(page)
     assert {topic for topic in mine if after[topic] != mine[topic]} == {"memory"}
     assert numbers(page, OTHER) == theirs
+
+
+def test_the_rows_of_a_log_hear_of_a_model_and_of_one_that_failed(services: Services) -> None:
+    waiting = numbers(client(services))
+    answers = {
+        state: numbers(client(replace(services, models=SimpleNamespace(status=status))))
+        for state, status in {
+            "downloading": ModelStatus("downloading", "a", 0.5),
+            "failed": ModelStatus("failed", "a", error=ModelError("gone", "ありません")),
+            "ready": ModelStatus("ready", "a", in_use="a"),
+        }.items()
+    }
+    assert answers["downloading"]["rows"] == waiting["rows"] and answers["downloading"]["model"] != waiting["model"]
+    assert len({waiting["rows"], answers["failed"]["rows"], answers["ready"]["rows"]}) == 3
 
 
 def test_the_login_counts_and_not_the_key(services: Services) -> None:
