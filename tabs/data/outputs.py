@@ -9,7 +9,7 @@ import gradio as gr
 from core.data.log_rows import LARGEST_BUDGET
 from core.data.open_log import SMALLEST_BUDGET, OpenLog
 from core.models.loading import LoadedModel
-from tabs.data import guesses, ledger_view, log_view, privacy_view, recipe_form, row_view
+from tabs.data import account_view, guesses, log_view, recipe_form, row_view
 from tabs.ui.text import t
 
 OutputValue = object  # a value or an update of a component
@@ -97,12 +97,12 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         plot=plot(opened, opened.choices.recipe.gap_minutes, language),
         budget=_budget(opened, loaded),
         recipe=f'<p class="muted">{escape(recipe_form.sentence(opened, language))}</p>',
-        diff=privacy_view.diff(opened, language),
+        diff=account_view.diff(opened, language),
         split=_splits(opened, language),
         number=number(len(train), 1),
         walk=gr.Row(visible=len(train) > 1),
         row=row_view.row(opened, "train", 1, loaded, language),
-        ledger=ledger_view.ledger(opened, language),
+        ledger=account_view.account(opened, language),
         use=gr.Column(visible=bool(train)),
         name=name,
         **guesses.values_of(opened, language),

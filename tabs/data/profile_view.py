@@ -6,10 +6,9 @@ from html import escape
 import gradio as gr
 
 from core.data.profile import Counted, Distribution, Profile, profile
-from tabs.data import charts
 from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.log_view import duration, working
-from tabs.ui import html_parts
+from tabs.ui import charts, html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor

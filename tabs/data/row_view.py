@@ -24,7 +24,7 @@ def row(opened: OpenLog, split: Split, number: int, loaded: LoadedModel | None, 
     head = f'<p class="row-head num"><b>{escape(place)}</b><span class="muted">{escape(where)}</span></p>'
     partly = any(not turn.trained for turn in chosen.turns)
     legend = "".join(
-        f'<span><span class="dot fate-{dot}"></span>{escape(t(language, f"data.legend_{name}"))}</span>'
+        f'<span><span class="dot outcome-{dot}"></span>{escape(t(language, f"data.legend_{name}"))}</span>'
         for dot, name in ((css, css), ("you", "context"), *((("grey", "own_context"),) if partly else ()))
     )
     figures = f"<span>{escape(_learned(opened, chosen, loaded, split, language))}</span>"

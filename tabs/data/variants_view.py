@@ -9,9 +9,9 @@ import gradio as gr
 from core.data.open_log import Compared, MakingVariants, OpenLog, compare_variants
 from core.data.variants import VariantGrid
 from core.errors import AppError
-from tabs.data import charts
 from tabs.data.data_context import DataContext, DataHandlers, step_text
 from tabs.data.log_view import working
+from tabs.ui import charts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t, t_client

@@ -16,7 +16,7 @@ from core.train.config.train_config import TrainConfig
 from core.train.worker.base import base_dims
 from core.train.worker.rows import encode
 from tabs.train import settings
-from tabs.train.base import BaseModel
+from tabs.train.form_values import BaseModel
 from tabs.ui.services import Services
 from tabs.ui.status_bar import duration
 from tabs.ui.text import t

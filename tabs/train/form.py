@@ -11,8 +11,7 @@ from core.text import format_parameters
 from core.train.config.run_file import going_on
 from tabs.train import files
 from tabs.train.advice_view import Advice, advice_for, advised
-from tabs.train.base import BaseModel, find_base
-from tabs.train.form_values import FormValues, free_name, request_of
+from tabs.train.form_values import BaseModel, FormValues, find_base, free_name, request_of
 from tabs.train.settings import SettingsForm, controls
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services

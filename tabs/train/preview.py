@@ -9,8 +9,7 @@ import gradio as gr
 
 from core.data.rows import read_turns
 from core.train.worker.rows import encode
-from tabs.train.base import find_base
-from tabs.train.form_values import FormValues, chosen_dataset, prompt_config_of
+from tabs.train.form_values import FormValues, chosen_dataset, find_base, prompt_config_of
 from tabs.train.settings import SettingsForm
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.handler import EVENT, handler

@@ -13,7 +13,7 @@ from core.models.loading import ModelStatus, ModelStore
 from core.models.options import LoadOptions, Trust
 from core.models.sizing.requirements import inspect_model
 from core.settings import Settings
-from tabs.train.base import find_base
+from tabs.train.form_values import find_base
 from tabs.ui.services import make_services
 from tests.helpers.fake_hub import WRITER, FakeHub
 from tests.helpers.train_tiny import tiny_base

@@ -17,12 +17,12 @@ from core.data.ledger import Outcome
 from core.data.open_log import LogChoices
 from core.data.recipe import Recipe
 from tabs.data import load_sets
-from tabs.data.charts import columns
 from tabs.data.exports import ExportHandlers
 from tabs.data.load_sets import LoadHandlers
 from tabs.data.outputs import UNCHANGED
 from tabs.data.profile_view import ProfileHandlers
 from tabs.data.variants_view import VariantHandlers
+from tabs.ui.charts import columns
 from tests.helpers.tab_tiny import KEY
 from tests.tabs.test_data import CHAT, Tab, base, services, tab
 

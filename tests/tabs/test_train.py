@@ -20,9 +20,9 @@ from core.train.events import Done, Launched, Notice, Started, Step, ValidationL
 from core.train.queue.progress import Progress
 from core.train.worker.base import base_dims
 from tabs.train import run, settings
-from tabs.train.base import find_base
 from tabs.train.curve import curve, ticks
 from tabs.train.form import FormHandlers
+from tabs.train.form_values import find_base
 from tabs.train.queue import QueueHandlers
 from tabs.train.settings import SettingsForm
 from tabs.train.tab import RunHandlers
