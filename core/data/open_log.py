@@ -48,6 +48,10 @@ class LogChoices:
     date_order: str = ""
     columns: tuple[str, ...] = ()
     conversations: tuple[str, ...] = ()
+    presumed: tuple[str, ...] | None = None
+    """Which sentences are the app's own; None for all that a rule takes for such."""
+    zone: str = ""
+    """Where people were, for a file in UTC."""
     persona: str = ""
     descriptions: Mapping[str, str] = field(default_factory=dict)
     """Written by the visitor, for each speaker who was the persona for a while."""
@@ -59,7 +63,8 @@ class LogChoices:
     @property
     def reading(self) -> tuple:
         """The part that decides how the file is read."""
-        return self.files, self.format, self.names, self.date_order, self.columns, self.conversations
+        answers = (self.names, self.date_order, self.columns, self.conversations, self.presumed, self.zone)
+        return self.files, self.format, *answers
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -74,6 +79,7 @@ class LogChoices:
         """
         known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
         known |= {name: tuple(known.get(name, ())) for name in ("names", "columns", "conversations")}
+        known["presumed"] = None if known.get("presumed") is None else tuple(map(str, known["presumed"]))
         known["more"] = tuple((str(file), str(name)) for file, name in value.get("more", ()))
         return cls(**known | {"recipe": Recipe.from_json(value.get("recipe") or {})})
 
@@ -231,7 +237,7 @@ def _read(choices: LogChoices, path: Path, name: str) -> Log:
     return read_log(
         path, file_name=name, format=choices.format or None, names=choices.names or None,
         date_order=choices.date_order or None, columns=choices.columns or None,
-        conversations=choices.conversations or None,
+        conversations=choices.conversations or None, presumed=choices.presumed, zone=choices.zone or None,
     )  # fmt: skip
 
 

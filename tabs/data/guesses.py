@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from zoneinfo import available_timezones
 
 import gradio as gr
 
@@ -12,6 +13,7 @@ from tabs.ui.form import Form
 from tabs.ui.text import t, t_client
 
 COLUMNS = ("sender", "text", "time")
+BROWSERS_ZONE = "(zone) => zone || Intl.DateTimeFormat().resolvedOptions().timeZone"
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,20 @@ class ReadingForm(Form):
     text: str | None = None
     time: str | None = None
     conversations: Sequence[str] | None = None
+    presumed: Sequence[str] | None = None
+    zone: str | None = None
 
     def applied(self, opened: OpenLog) -> LogChoices:
         """The choices with these answers. Another format has other guesses, so it takes none of them along."""
         if (self.format or "") != opened.choices.format:
-            forgotten = {"date_order": "", "names": (), "columns": (), "conversations": ()}
+            forgotten = {"date_order": "", "names": (), "columns": (), "conversations": (), "presumed": None}
             return replace(opened.choices, format=self.format or "", **forgotten)
         taken = {guess.about: guess.value for guess in opened.log.guesses}
         answers: dict[str, str | tuple[str, ...]] = {}
+        if self.zone and taken.get("zone") not in (None, (self.zone,)):
+            answers["zone"] = self.zone
+        if "presumed" in taken and set(self.presumed or ()) != set(taken["presumed"]):
+            answers["presumed"] = tuple(self.presumed or ())
         if self.order and taken.get("date_order") not in (None, (self.order,)):
             answers["date_order"] = self.order
         if self.names and set(self.names) != set(taken.get("names", self.names)):
@@ -54,9 +62,25 @@ def build(page: dict[str, gr.blocks.Block]) -> None:
         choices=[], multiselect=True, allow_custom_value=True, label=t_client("data.names"),
         info=t_client("data.names_info"), visible=False, elem_id="data-names",
     )  # fmt: skip
+    page["presumed"] = gr.Dropdown(
+        choices=[], multiselect=True, label=t_client("data.presumed"), info=t_client("data.presumed_info"),
+        visible=False, elem_id="data-presumed",
+    )  # fmt: skip
     for column in COLUMNS:
         page[column] = gr.Dropdown(choices=[], label=t_client(f"data.column_{column}"), visible=False,
                                    elem_id=f"data-column-{column}")  # fmt: skip
+
+
+def build_zone(page: dict[str, gr.blocks.Block]) -> gr.Button:
+    """Where people were, in sight, for a file in UTC; the browser's own zone stands there. Returns what reads again."""
+    with gr.Column(visible=False, elem_classes="bare", elem_id="data-zones") as page["zones"]:
+        page["zone"] = gr.Dropdown(
+            choices=[], allow_custom_value=True, label=t_client("data.zone"), info=t_client("data.zone_info"),
+            elem_id="data-zone",
+        )  # fmt: skip
+        read = gr.Button(t_client("data.zone_read"), size="sm", elem_id="data-read-zone")
+    page["about"].change(None, page["zone"], page["zone"], js=BROWSERS_ZONE, api_visibility="private")
+    return read
 
 
 def build_chats(page: dict[str, gr.blocks.Block]) -> gr.Button:
@@ -85,6 +109,9 @@ def values_of(opened: OpenLog, language: str) -> dict[str, object]:
         "names": _names(opened),
         "chats": gr.Column(visible=guess_about(opened, "conversations") is not None),
         "conversations": _conversations(opened),
+        "presumed": _presumed(opened),
+        "zones": gr.Column(visible=guess_about(opened, "zone") is not None),
+        "zone": _zone(opened),
         **_columns(opened, language),
     }
 
@@ -117,6 +144,20 @@ def _names(opened: OpenLog) -> gr.Dropdown:
     return gr.Dropdown(
         choices=list(choices), value=list(guess.value), multiselect=True, allow_custom_value=True, visible=True
     )
+
+
+def _presumed(opened: OpenLog) -> gr.Dropdown:
+    guess = guess_about(opened, "presumed")
+    if guess is None:
+        return gr.Dropdown(choices=[], value=[], multiselect=True, visible=False)
+    return gr.Dropdown(choices=list(guess.choices), value=list(guess.value), multiselect=True, visible=True)
+
+
+def _zone(opened: OpenLog) -> gr.Dropdown:
+    """Every zone; none chosen yet, so that the browser puts its own there."""
+    if guess_about(opened, "zone") is None:
+        return gr.Dropdown(choices=[], value=None)
+    return gr.Dropdown(choices=sorted(available_timezones()), value=opened.choices.zone or None)
 
 
 def _columns(opened: OpenLog, language: str) -> dict[str, gr.Dropdown]:

@@ -32,6 +32,9 @@ class View(NamedTuple):
     sender: OutputValue
     text: OutputValue
     time: OutputValue
+    presumed: OutputValue
+    zones: OutputValue
+    zone: OutputValue
     chats: OutputValue
     conversations: OutputValue
     persona: OutputValue

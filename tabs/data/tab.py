@@ -50,7 +50,7 @@ def build(services: Services, shared: Shared) -> None:
     file, sample, formats = _start(page)
     with gr.Row(visible=False, elem_classes="columns", elem_id="data-content") as page["content"]:
         with gr.Column(scale=6, min_width=260):
-            read_chats, reread, another, newer, put_away = _log(page)
+            read_chats, read_zone, reread, another, newer, put_away = _log(page)
             _who(page)
             _silences(page)
             _recipe(page)
@@ -85,7 +85,7 @@ def build(services: Services, shared: Shared) -> None:
         another.upload(opening.upload, [shared.key, another], [*fields, *drawn], **EVENT),
         newer.upload(opening.add, [*here, newer], [*fields, *drawn], **EVENT),
         sample.click(opening.sample, shared.key, drawn, **EVENT),
-        gr.on([reread.click, read_chats.click], opening.reread, [*here, *answers], drawn, **EVENT),
+        gr.on([reread.click, read_chats.click, read_zone.click], opening.reread, [*here, *answers], drawn, **EVENT),
         gr.on(_choosing(page), opening.choose, [*here, *form], drawn, trigger_mode="always_last", **EVENT),
         take.click(opening.take_variant, [*here, variant], drawn, **EVENT),
         shared.changed["rows"].click(opening.watch, here, drawn, **EVENT),
@@ -130,12 +130,13 @@ def _start(page: Page) -> tuple[gr.File, gr.Button, gr.HTML]:
     return file, sample, formats
 
 
-def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.UploadButton, gr.UploadButton, gr.Button]:
-    """The file: (read the chosen chats, read again, another file, a newer one, put away)."""
+def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.Button, gr.UploadButton, gr.UploadButton, gr.Button]:
+    """The file: (read the chosen chats, read with a zone, read again, another file, a newer one, put away)."""
     with gr.Column(elem_classes="card", elem_id="data-log-card"):
         gr.Markdown(t_client("data.log"), elem_classes="title")
         page["about"] = gr.HTML(padding=False, elem_id="data-about")
         read_chats = guesses.build_chats(page)
+        read_zone = guesses.build_zone(page)
         with gr.Accordion(t_client("data.reading_fix"), open=False, elem_id="data-fix"):
             guesses.build(page)
             reread = gr.Button(t_client("data.reread"), size="sm", elem_id="data-reread")
@@ -143,7 +144,7 @@ def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.UploadButton, gr.UploadBu
             newer = gr.UploadButton(t_client("data.newer"), file_count="multiple", size="sm", elem_id="data-newer")
             another = gr.UploadButton(t_client("data.other"), file_count="multiple", size="sm", elem_id="data-another")
             put_away = gr.Button(t_client("data.put_away"), size="sm", elem_id="data-put-away")
-    return read_chats, reread, another, newer, put_away
+    return read_chats, read_zone, reread, another, newer, put_away
 
 
 def _who(page: Page) -> None:

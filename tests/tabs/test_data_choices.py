@@ -68,6 +68,29 @@ def test_the_chats_of_an_archive_are_chosen_by_name(tab: Tab) -> None:
     assert figures(tab.shown["ledger"])["合計"] == everything
 
 
+def test_a_file_in_utc_asks_for_the_zone(tab: Tab) -> None:
+    talk = [{"sender_name": "AB"[i % 2], "timestamp_ms": 1_741_053_600_000 + i, "content": f"hi {i}"} for i in range(6)]
+    people = [{"name": "A"}, {"name": "B"}]
+    tab.upload(
+        json.dumps({"participants": people, "messages": talk, "title": "A", "thread_path": "x"}), "message_1.json"
+    )
+    assert tab.shown["zones"].visible and tab.shown["zone"].value is None  # the browser's, once it is on the page
+    assert "02:00" in tab.shown["about"] or "UTC" in tab.shown["about"]
+    tab.reread(zone="Asia/Tokyo")
+    assert tab.shown["zone"].value == "Asia/Tokyo" and "Asia/Tokyo" in tab.shown["about"]
+    assert Tab(tab.services).arrive().shown["zone"].value == "Asia/Tokyo"
+
+
+def test_sentences_that_a_rule_took_for_the_apps_can_be_taken_back(tab: Tab) -> None:
+    lines = [f"05/03/2025, 10:0{i} - {'AB'[i % 2]}: hi {i}" for i in range(6)]
+    tab.upload("\n".join((*lines, "05/03/2025, 10:09 - B: <An cire hoto>")), "WhatsApp.txt")
+    assert tab.shown["presumed"].visible and tab.shown["presumed"].value == ["<An cire hoto>"]
+    assert "アプリ自身の文とみられる" in tab.shown["ledger"]
+    tab.reread(presumed=[])
+    assert tab.shown["presumed"].value == [] and "アプリ自身の文とみられる" not in tab.shown["ledger"]
+    assert Tab(tab.services).arrive().shown["presumed"].value == []
+
+
 def test_a_file_with_one_chat_asks_nothing_about_chats(tab: Tab) -> None:
     tab.upload(CHAT)
     assert not tab.shown["chats"].visible and not tab.shown["sender"].visible
