@@ -9,6 +9,7 @@ from core.errors import InputError
 from core.files import read_json, safe_name, write_bytes, write_json
 from core.messages import Turn
 from core.models.sampling import Sampling
+from core.personas.lengths import LONGEST_DESCRIPTION, check_lengths
 from core.personas.lorebook import book_from, book_to_json
 from core.personas.persona import Persona
 from core.prompt.config import YOU
@@ -16,7 +17,6 @@ from core.stored import DamagedError, parse, readable, reading
 from core.workspace import Workspace
 
 BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
-LONGEST_DESCRIPTION = 20_000  # characters; what fits the window is the prompt's business
 
 
 def check_description(text: str) -> str:
@@ -65,7 +65,7 @@ class Personas:
         """Store a persona under its id; a built-in or new one is stored as a new one. Returns it with its id."""
         if not persona.name.strip():
             raise InputError("The persona has no name. Give it one.", "人格に名前がありません。名前をつけてください。")
-        check_description(persona.description)
+        check_lengths(persona)
         own_id = persona.id if persona.id and not persona.built_in else ""
         own_id = own_id or f"{safe_name(persona.name, 'persona')}-{uuid.uuid4().hex[:6]}"
         stored = replace(persona, id=own_id, name=persona.name.strip(), built_in=False)

@@ -11,6 +11,7 @@ from core.files import read_json
 from core.messages import Turn
 from core.models.sampling import PRESETS, preset_of
 from core.personas import LONGEST_DESCRIPTION, Persona, Personas, Sampling, built_in, format_examples, parse_examples
+from core.personas.lorebook import Lorebook, LorebookEntry
 from core.workspace import Workspace
 
 ME, OTHER = "key-me", "key-other"
@@ -140,3 +141,24 @@ def test_examples_are_read_as_they_are_typed(text: str, turns: tuple) -> None:
 def test_lines_of_the_user_stay_the_users() -> None:
     turns = (Turn("user", ("a\nb",)), Turn("assistant", ("c",)))
     assert parse_examples(format_examples(turns)) == (Turn("user", ("a", "b")), Turn("assistant", ("c",)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "n" * 201},
+        {"user": "u" * 201},
+        {"summary": "s" * 1_001},
+        {"greeting": "g" * 20_001},
+        {"greetings": ("a", "g" * 20_001)},
+        {"greetings": ("a",) * 101},
+        {"examples": (Turn("user", ("x" * 60_000, "x" * 60_000)),)},
+        {"book": Lorebook((LorebookEntry(("k",), "c" * 20_001),))},
+        {"book": Lorebook((LorebookEntry(("k" * 10_001,), "c"),))},
+        {"book": Lorebook((LorebookEntry(("k",), "c"),) * 5_001)},
+        {"book": Lorebook((LorebookEntry(("k",), "c" * 20_000),) * 101)},
+    ],
+)
+def test_every_part_of_a_persona_has_a_longest_length(personas: Personas, change: dict) -> None:
+    with pytest.raises(InputError, match="allowed"):
+        personas.save(ME, replace(MIKA, **change))

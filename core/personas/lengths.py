@@ -1,0 +1,52 @@
+"""How long the parts of a persona may be: the one place that says so, with its sentences."""
+
+from collections.abc import Iterator
+
+from core.errors import InputError
+from core.personas.persona import Persona
+from core.text import Text
+
+LONGEST_DESCRIPTION = 20_000  # characters; what fits the window is the prompt's business
+# What is counted, what it is called, and how many are allowed.
+NAME = (Text("The name", "名前"), 200)
+USER = (Text("The name of who talks with it", "話し相手の呼び名"), 200)
+SUMMARY = (Text("The short line", "ひとこと紹介"), 1_000)
+DESCRIPTION = (Text("The description", "説明"), LONGEST_DESCRIPTION)
+GREETING = (Text("A greeting", "最初のあいさつ"), 20_000)
+EXAMPLES = (Text("The example exchanges", "会話例"), 100_000)
+ENTRY = (Text("An entry of the character book", "キャラクターブックの項目"), 20_000)
+KEYS = (Text("The words of an entry of the character book", "キャラクターブックの項目のキーワード"), 10_000)
+BOOK = (Text("The character book", "キャラクターブック"), 2_000_000)
+MOST_GREETINGS, MOST_ENTRIES = 100, 5_000
+
+
+def check_lengths(persona: Persona) -> None:
+    """Raise InputError for the first part that is too long, with its length and what is allowed."""
+    for (what, most), length in _lengths(persona):
+        if length > most:
+            raise InputError(
+                f"{what.en} has {length:,} characters; {most:,} are allowed. Shorten it.",
+                f"{what.ja}が {length:,} 文字あります。{most:,} 文字までにしてください。",
+            )
+    entries, greetings = len(persona.book.entries), len(persona.greetings)
+    if entries > MOST_ENTRIES or greetings > MOST_GREETINGS:
+        raise InputError(
+            f"The persona has {entries:,} entries in its character book and {greetings:,} other greetings; "
+            f"{MOST_ENTRIES:,} and {MOST_GREETINGS} are allowed. Take some out.",
+            f"キャラクターブックが {entries:,} 項目、ほかのあいさつが {greetings:,} 件あります。"
+            f"{MOST_ENTRIES:,} 項目と {MOST_GREETINGS} 件までに減らしてください。",
+        )
+
+
+def _lengths(persona: Persona) -> Iterator[tuple[tuple[Text, int], int]]:
+    yield NAME, len(persona.name)
+    yield USER, len(persona.user)
+    yield SUMMARY, len(persona.summary)
+    yield DESCRIPTION, len(persona.description)
+    for greeting in (persona.greeting, *persona.greetings):
+        yield GREETING, len(greeting)
+    yield EXAMPLES, sum(len(text) for turn in persona.examples for text in turn.messages)
+    for entry in persona.book.entries:
+        yield ENTRY, len(entry.content)
+        yield KEYS, sum(map(len, (*entry.keys, *entry.secondary, *entry.excluded)))
+    yield BOOK, sum(len(entry.content) for entry in persona.book.entries)
