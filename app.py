@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from core.settings import Settings, pin_environment
+from core.settings import Settings, people_in, pin_environment
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
     from tabs.ui.services import Services
     from tabs.ui.web.hosts import HostNames
-
-# Where the browser holds the link's key, it comes from the part of the address that no server sees.
-ARRIVE = """(key) => {
-  const carried = location.hash.match(/^#key=([\\w-]{32,64})$/);
-  if (carried) history.replaceState(null, "", location.pathname + location.search);
-  return [carried ? carried[1] : key];
-}"""
 
 
 def build_app(services: "Services") -> "gr.Blocks":
@@ -46,7 +39,7 @@ def build_app(services: "Services") -> "gr.Blocks":
         arrival = PageLoad(services)
         # Queued, as all that sets a State must be: its change event only fires for queued events.
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        arrived = page.load(browser_key, key, key, js=ARRIVE, **quiet).then(arrival.arrive, key, conversation, **quiet)
+        arrived = page.load(browser_key, key, key, **quiet).then(arrival.arrive, key, conversation, **quiet)
         chips, changed = status_bar.build(services), heartbeat.build()
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived, changed)
@@ -60,13 +53,18 @@ def build_app(services: "Services") -> "gr.Blocks":
     return page
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+def parse(arguments: Sequence[str] | None = None, *, login: bool = False) -> argparse.Namespace:
+    """The command line; `login`: the environment already says who may log in."""
     parser = argparse.ArgumentParser(prog="app.py", description="Omokage: make a chat persona your own.")
     parser.add_argument("--host", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, help="port (default: 7860)")
     parser.add_argument("--share", action="store_true", help="open a public link through Gradio's tunnel; needs --auth")
-    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for this name and password")
+    parser.add_argument(
+        "--auth", metavar="USER:PASSWORD",
+        help="ask for this name and password; other people on this machine can see a command line, so better "
+        "OMOKAGE_AUTH in the environment, or --auth-file",
+    )  # fmt: skip
+    parser.add_argument("--auth-file", metavar="FILE", help="ask for a name and password of this file, a line each")
     parser.add_argument("--public-without-auth", action="store_true", help="allow --share without --auth")
     parser.add_argument(
         "--unlock-model", action="store_true", help="let visitors load another model, which then serves everybody"
@@ -78,7 +76,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.auth and not all(options.auth.partition(":")[::2]):
         parser.error("--auth takes a name and a password with a colon between them: --auth me:secret")
-    if options.share and not (options.auth or options.public_without_auth):
+    if options.share and not (login or options.auth or options.auth_file or options.public_without_auth):
         parser.error(
             "--share makes this app reachable for everybody who learns the link. Add --auth USER:PASSWORD, "
             "or --public-without-auth if that is what you want."
@@ -87,9 +85,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def told(settings: Settings, options: argparse.Namespace) -> Settings:
-    """The settings with what the command line says in their place."""
+    """The settings with what the command line says in their place. Raises InputError."""
     lock = False if options.unlock_model else settings.lock_model
-    return replace(settings, lock_model=lock, remote_code=options.trust_remote_code)
+    people = (*settings.auth, *([options.auth] if options.auth else []))
+    people += people_in(options.auth_file) if options.auth_file else ()
+    return replace(settings, lock_model=lock, remote_code=options.trust_remote_code, auth=people)
 
 
 def is_loopback(host: str) -> bool:
@@ -108,6 +108,7 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
     from tabs.ui import heartbeat
     from tabs.ui.web.headers import PageHeaders
     from tabs.ui.web.hosts import HostGuard
+    from tabs.ui.web.login import LoginGuard
     from tabs.ui.web.uploads import UploadGuard
 
     settings, limits = services.settings, services.workspace.limits
@@ -116,14 +117,16 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
         Middleware(PageHeaders, scripts=[heartbeat.script()], on_space=settings.on_space, listed=not shared),
         Middleware(HostGuard, names=names),
         Middleware(UploadGuard, workspace=services.workspace, counter=uploads),
+        Middleware(LoginGuard),
     ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page; the model is loaded behind it."""
-    options = parse(arguments)
     try:
-        settings = told(Settings.from_env(), options)
+        read = Settings.from_env()
+        options = parse(arguments, login=bool(read.auth))
+        settings = told(read, options)
     except InputError as error:
         sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home, settings.trusted_proxies)
@@ -134,10 +137,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from tabs.ui.text import translations
     from tabs.ui.theme import SCRIPT, STYLE, theme
     from tabs.ui.web.hosts import HostNames
+    from tabs.ui.web.login import login_check
 
     host = options.host or settings.host
     proxied = bool(settings.allowed_hosts or settings.trusted_proxies)
-    public = proxied or options.share or bool(options.auth) or not is_loopback(host)
+    public = proxied or options.share or bool(settings.auth) or not is_loopback(host)
     services = make_services(settings, public=public)
     page = build_app(services)
     names = HostNames.of_server(settings.allowed_hosts, loopback=is_loopback(host))
@@ -145,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         server_name=host,
         server_port=options.port or settings.port,
         share=options.share,
-        auth=tuple(options.auth.split(":", 1)) if options.auth else None,
+        auth=login_check(settings.auth) if settings.auth else None,
         max_file_size=f"{settings.max_upload_mb}mb",
         i18n=translations(), theme=theme(), css_paths=[STYLE], js=SCRIPT.read_text(encoding="utf-8"),
         head=f"<script>{heartbeat.script()}</script>",

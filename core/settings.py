@@ -51,6 +51,8 @@ class Settings:
     """Bases of the OpenAI-compatible servers that may be talked with; empty: any, but none where strangers come."""
     monitors: tuple[str, ...] | None = None
     """What shows the curves of trainings beside the page (`core.train.queue.monitors`); None is what is installed."""
+    auth: tuple[str, ...] = field(default=(), repr=False)
+    """Who may log in, each as "name:password"; nobody is asked where there is none."""
     allowed_hosts: tuple[str, ...] = ()
     """Names that the server may be asked under besides localhost and addresses, as behind a proxy; "*" is any."""
     trusted_proxies: tuple[str, ...] = ()
@@ -70,7 +72,7 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MONITORS, _MAX_UPLOAD_MB, _REMOTE_SERVERS, _MAX_MESSAGE,
-        _LIMIT_…, _ALLOWED_HOSTS, _TRUSTED_PROXIES, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
+        _LIMIT_…, _ALLOWED_HOSTS, _TRUSTED_PROXIES, _AUTH, _AUTH_FILE, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
 
         Raises InputError for a number that is none.
         """
@@ -85,6 +87,7 @@ class Settings:
             remote_servers=_list(env, "OMOKAGE_REMOTE_SERVERS"),
             # Spaces is public anyway, and its proxy decides which names lead there.
             allowed_hosts=(*_list(env, "OMOKAGE_ALLOWED_HOSTS"), *(_list(env, "SPACE_HOST", "*") if on_space else ())),
+            auth=_people(env),
             trusted_proxies=_list(env, "OMOKAGE_TRUSTED_PROXIES"),
             monitors=_words(env["OMOKAGE_MONITORS"]) if env.get("OMOKAGE_MONITORS") else None,
             max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
@@ -108,6 +111,37 @@ def home_of(env: Mapping[str, str]) -> Path:
 
 def _bucket_kept() -> bool:
     return BUCKET.is_dir() and os.access(BUCKET, os.W_OK)
+
+
+def _people(env: Mapping[str, str]) -> tuple[str, ...]:
+    """OMOKAGE_AUTH, and the lines of OMOKAGE_AUTH_FILE. Raises InputError for a file that cannot be read."""
+    one, path = env.get("OMOKAGE_AUTH", ""), env.get("OMOKAGE_AUTH_FILE")
+    return tuple(checked_person(person) for person in ([one] if one else [])) + (people_in(path) if path else ())
+
+
+def people_in(path: str | Path) -> tuple[str, ...]:
+    """Who may log in by a file: a line each, "name:password". Raises InputError where it cannot be read."""
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The file of passwords “{path}” cannot be read ({error}).",
+                         f"パスワードのファイル「{path}」を読めません（{error}）。") from error  # fmt: skip
+    found = tuple(checked_person(line) for line in lines if line.strip())
+    if not found:
+        raise InputError(f"The file of passwords “{path}” is empty. Write name:password into it.",
+                         f"パスワードのファイル「{path}」は空です。「名前:パスワード」と書いてください。")  # fmt: skip
+    return found
+
+
+def checked_person(person: str) -> str:
+    """ "name:password", without spaces around the name. Raises InputError, which does not quote it, for other text."""
+    name, _, password = person.partition(":")
+    if not (name.strip() and password):
+        raise InputError(
+            "A login is a name and a password with a colon between them, such as me:secret.",
+            "ログインは me:secret のように、名前とパスワードをコロンでつないで書いてください。",
+        )
+    return f"{name.strip()}:{password}"
 
 
 def _list(env: Mapping[str, str], name: str, *more: str) -> tuple[str, ...]:

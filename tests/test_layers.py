@@ -22,10 +22,10 @@ LATE = ("torch", "transformers", "peft", "datasets", "accelerate", "bitsandbytes
 Tree = dict[str, str]
 # A package of core imports from the lines above its own alone.
 ORDER = (
-    ("text",), ("errors",), ("limits",), ("settings", "messages", "files"), ("isolated",),
-    ("workspace", "owners", "stored"), ("hub",),
-    ("catalogue",), ("prompt",), ("models",), ("adapters",), ("logs",), ("data",), ("personas",), ("cards",),
-    ("train", "memory"), ("export", "chat"), ("own_files",), ("housekeeping",),
+    ("text",), ("errors",), ("limits",), ("settings", "messages", "files", "attempts"), ("isolated",),
+    ("workspace", "owners", "stored", "handover"), ("hub",), ("catalogue",), ("prompt",), ("models",), ("adapters",),
+    ("logs",), ("data",), ("personas",), ("cards",), ("train", "memory"), ("export", "chat"), ("own_files",),
+    ("housekeeping",),
 )  # fmt: skip
 RANK = {package: rank for rank, line in enumerate(ORDER) for package in line}
 SHADOWING = ("list", "open", "zip", "round", "format")

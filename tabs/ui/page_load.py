@@ -5,14 +5,11 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.owners import KEY, new_key
-from tabs.ui import own_files
+from tabs.ui import carry, own_files
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t_client
 from tabs.ui.visitor import Visitor
-
-CARRY = "(key) => [location.origin + location.pathname + '#key=' + key]"
 
 
 def browser_key(held: object) -> str:
@@ -34,15 +31,9 @@ class PageLoad:
         return (talks[0] if talks else self.services.chat.open_conversation(visitor.owner, visitor.language)).id
 
     def build(self, shared: Shared) -> None:
-        """The foot of the page: the link for another device, and sign-in where Spaces offers it."""
+        """The foot of the page: what carries it to another device, and sign-in where Spaces offers it."""
         with gr.Row(elem_id="foot"):
             if self.services.settings.oauth:
                 gr.LoginButton(size="sm")
             own_files.build(self.services, shared)
-            with gr.Accordion(t_client("foot.carry"), open=False):
-                gr.Markdown(t_client("foot.carry_how"), elem_classes="muted")
-                with gr.Row():
-                    link = gr.Textbox(show_label=False, container=False, buttons=["copy"], interactive=False, scale=4)
-                    gr.Button(t_client("foot.carry_show"), size="sm", scale=1).click(
-                        None, shared.key, link, js=CARRY, api_visibility="private"
-                    )
+            carry.build(self.services, shared)

@@ -1,5 +1,6 @@
 """Who is asking, and in which language."""
 
+import ipaddress
 from dataclasses import dataclass
 
 import gradio as gr
@@ -28,8 +29,14 @@ def address_of(request: gr.Request | None) -> str:
 
 
 def address_of_host(host: str) -> str:
-    """The same, of the host that the connection comes from."""
-    return "" if host in ("127.0.0.1", "::1", "localhost", "testclient") else host
+    """The same, of the host that the connection comes from; of IPv6 the network, of which one household has many."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return ""
+    if address.is_loopback:
+        return ""
+    return host if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def language_of(request: gr.Request | None) -> str:

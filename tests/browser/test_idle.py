@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from core.settings import Settings
 from tabs.ui.services import make_services
-from tests.helpers.served import Server, Visit, open_tab
-from tests.helpers.tab_tiny import KEY, keep_dataset
+from tests.helpers.served import Server, Visit, key_of, open_tab, wait_until_ready
+from tests.helpers.tab_tiny import keep_dataset
 
 TRAIN, MEMORY = "学ぶ|Train", "記憶|Memory"
 RUNNING = re.compile(r"手順 [1-9]")
@@ -61,8 +61,10 @@ def test_an_idle_page_leaves_the_processor_alone(server: Server, visit: Visit) -
 def test_a_page_beside_a_training_costs_little_and_shows_it(server: Server, visit: Visit) -> None:
     made = make_services(Settings(home=server.home))
     made.jobs.close()
-    keep_dataset(made)
-    page = visit(server, path=f"#key={KEY}")
+    page = visit(server)
+    keep_dataset(made, key=key_of(page))
+    page.reload()
+    wait_until_ready(page)
     open_tab(page, TRAIN)
     page.locator("#train-details").click()
     expect(page.locator("#train-start")).to_be_enabled()
@@ -83,8 +85,10 @@ def test_a_page_beside_a_training_costs_little_and_shows_it(server: Server, visi
 
 
 def test_what_changed_unseen_is_drawn_when_its_tab_is_opened(server: Server, visit: Visit) -> None:
-    first = visit(server, path=f"#key={KEY}")
-    second = visit(server, path=f"#key={KEY}")
+    first = visit(server)
+    second = first.context.new_page()
+    second.goto(server.url)
+    wait_until_ready(second)
     open_tab(first, MEMORY)
     first.locator("#memory-fresh textarea, #memory-fresh input").first.fill("ケンは卵が食べられない")
     first.locator("#memory-add").click()

@@ -2,9 +2,10 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.helpers.served import Server, Visit, open_tab, wait_until_ready
+from tests.helpers.served import Server, Visit, key_of, open_tab, wait_until_ready
 from tests.helpers.talk_page import send, settled, words_of
 
 
@@ -80,17 +81,39 @@ def test_visitors_do_not_see_each_other(server: Server, visit: Visit) -> None:
     assert "これは秘密" not in other.content()
 
 
-def test_the_key_in_a_link_carries_everything_to_another_device(server: Server, visit: Visit) -> None:
+@pytest.mark.timeout(600)
+def test_a_code_carries_everything_to_another_device_and_back(server: Server, visit: Visit) -> None:
+    page, elsewhere = visit(server), visit(server)
+    mine = elsewhere.locator("#chat .message.user")
+    for each, words in ((page, "続きは電車で"), (elsewhere, "こちらの話")):
+        send(each, words)
+        settled(each)
+        each.locator("#carry > button").click()
+    page.locator("#carry-show").click()
+    code = page.locator("#carry-code textarea, #carry-code input").first
+    expect(code).to_have_value(re.compile(r"^\w{4}-\w{4}$"))
+
+    typed = elsewhere.locator("#carry-typed textarea, #carry-typed input").first
+    typed.fill(code.input_value().lower())
+    elsewhere.locator("#carry-take").click()
+    expect(elsewhere.locator("#carry-left")).to_contain_text("会話 1 件")
+    expect(mine).to_have_text("こちらの話")  # nothing has changed before the answer
+    elsewhere.locator("#carry-yes").click()
+    expect(mine).to_have_text("続きは電車で")
+    wait_until_ready(elsewhere)
+    elsewhere.locator("#carry > button").click()
+    elsewhere.locator("#carry-back").click()
+    expect(mine).to_have_text("こちらの話")
+
+
+def test_a_link_never_replaces_the_visitors_own_key(server: Server, visit: Visit) -> None:
     page = visit(server)
-    send(page, "続きは電車で")
-    settled(page)
-    page.get_by_text("別の端末で続ける").click()
-    page.get_by_role("button", name="リンクを表示").click()
-    link = page.locator("#foot textarea, #foot input").first
-    expect(link).to_have_value(re.compile("#key="))
-    elsewhere = visit(server, path=link.input_value().removeprefix(server.url))
-    expect(elsewhere.locator("#chat .message.user")).to_have_text("続きは電車で")
-    assert "#key" not in elsewhere.url
+    own = key_of(page)
+    page.goto("about:blank")
+    page.goto(f"{server.url}#key={'A' * 40}")
+    wait_until_ready(page)
+    assert key_of(page) == own
+    assert key_of(visit(server, path=f"#key={'A' * 40}")) != "A" * 40
 
 
 def test_a_persona_is_made_and_greets(server: Server, visit: Visit) -> None:

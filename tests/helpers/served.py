@@ -90,6 +90,12 @@ def wait_until_ready(page: Page) -> None:
     expect(page.locator("#seen table")).to_be_visible()
 
 
+def key_of(page: Page) -> str:
+    """The key that the page's browser holds, as it tells the server every few seconds."""
+    asked = page.wait_for_event("request", lambda request: request.url.endswith("/omokage/changes"))
+    return asked.headers["x-omokage-key"]
+
+
 def open_tab(page: Page, name: str) -> None:
     """Go to a tab by its name in either language."""
     page.get_by_role("tab", name=re.compile(f"^({name})$")).click()

@@ -61,9 +61,11 @@ def owner(services: Services, key: str = KEY) -> str:
     return services.visitor(key, visit(), None).owner
 
 
-def keep_dataset(services: Services, name: str = "mika-talk", *, rows: int = 24, validation: int = 6) -> str:
-    """Put a data set on the shelf of KEY's owner."""
-    folder = services.workspace.place(owner(services), "datasets", name)
+def keep_dataset(
+    services: Services, name: str = "mika-talk", *, rows: int = 24, validation: int = 6, key: str = KEY
+) -> str:
+    """Put a data set on the shelf of the owner of `key`."""
+    folder = services.workspace.place(owner(services, key), "datasets", name)
     write_dataset(folder, talks(rows), talks(validation))
     info = DataSetInfo(
         name=name, persona="Mika", description="You are Mika.", source="[LINE] with Mika.txt", format="line",
