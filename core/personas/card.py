@@ -12,11 +12,11 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.errors import InputError
 from core.files import parse_json
-from core.messages import Turn
+from core.messages import Role, Turn
 from core.personas.lorebook import Lorebook, book_from, book_to_json
 from core.personas.persona import Persona
 from core.personas.picture import portrait
@@ -184,19 +184,18 @@ def _persona_of(value: dict) -> Persona:
 
 def _examples(text: str, name: str) -> tuple[Turn, ...]:
     """The dialogues of `mes_example`: lines that begin with one of the two; what follows belongs to the line before."""
-    turns: list[Turn] = []
+    said: list[tuple[Role, list[list[str]]]] = []  # each side's messages, as lines
     speaker = re.compile(rf"\s*({re.escape(name)}|You)\s{{0,9}}[:：](.*)") if name else EXAMPLE
     for line in re.sub(r"(?i)<start>", "\n", text).splitlines():
         found = EXAMPLE.fullmatch(line) or speaker.fullmatch(line)
         if found:
-            role = "assistant" if found[1].lower() in ("{{char}}", "<bot>", name.lower()) else "user"
-            if turns and turns[-1].role == role:
-                turns[-1] = replace(turns[-1], messages=(*turns[-1].messages, found[2].strip()))
-            else:
-                turns.append(Turn(role, (found[2].strip(),)))
-        elif turns and line.strip():
-            *kept, last = turns[-1].messages
-            turns[-1] = replace(turns[-1], messages=(*kept, f"{last}\n{line.strip()}".strip()))
+            role: Role = "assistant" if found[1].lower() in ("{{char}}", "<bot>", name.lower()) else "user"
+            if not said or said[-1][0] != role:
+                said.append((role, []))
+            said[-1][1].append([found[2].strip()])
+        elif said and line.strip():
+            said[-1][1][-1].append(line.strip())
+    turns = (Turn(role, tuple("\n".join(lines).strip() for lines in messages)) for role, messages in said)
     return tuple(turn for turn in turns if any(turn.messages))
 
 

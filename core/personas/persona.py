@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from core.messages import Turn
+from core.messages import Role, Turn
 from core.models.sampling import Sampling
 from core.personas.lorebook import Lorebook
 from core.personas.macros import expand
@@ -72,15 +72,15 @@ def parse_examples(text: str) -> tuple[Turn, ...]:
     >>> parse_examples("> hi\\nhello\\nyou!")  # doctest: +ELLIPSIS
     (Turn(role='user', messages=('hi',), ...), Turn(role='assistant', messages=('hello', 'you!'), ...))
     """
-    turns: list[Turn] = []
+    said: list[tuple[Role, list[str]]] = []
     for line in filter(None, map(str.strip, text.splitlines())):
-        role = "user" if line[0] in ">＞" else "assistant"
+        role: Role = "user" if line[0] in ">＞" else "assistant"
         words = line[1:].strip() if role == "user" else line
-        if words and turns and turns[-1].role == role:
-            turns[-1] = Turn(role, (*turns[-1].messages, words))
+        if words and said and said[-1][0] == role:
+            said[-1][1].append(words)
         elif words:
-            turns.append(Turn(role, (words,)))
-    return tuple(turns)
+            said.append((role, [words]))
+    return tuple(Turn(role, tuple(messages)) for role, messages in said)
 
 
 def format_examples(turns: tuple[Turn, ...]) -> str:
