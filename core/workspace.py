@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from core.errors import InputError
 from core.files import MAX_NAME_BYTES, check_name, disk_errors
@@ -26,6 +27,15 @@ from core.limits import LOCAL, Limits, check_room
 
 SEEN = ".seen"
 OWNER = re.compile(r"[a-z]+-[\w.\-]{1,96}")
+# What an adapter's folder holds: the first two are peft's and make it one.
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PROMPT_CONFIG_FILE, TRAINING_FILE, RUN_FILE = "prompt_config.json", "training.json", "config.yaml"
+ADAPTER_FILES = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, PROMPT_CONFIG_FILE, TRAINING_FILE, RUN_FILE, "README.md")
+
+Split = Literal["train", "validation", "test"]
+SPLIT_FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
+DATASET_INFO = "dataset.json"
+
 SHELVES = ("personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory", "downloads", "damaged")
 STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
 

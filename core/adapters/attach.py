@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.adapters.check import check_adapter
-from core.adapters.store import WEIGHTS, Adapter
+from core.adapters.store import Adapter
 from core.errors import ModelError
 from core.models.loading import LoadedModel
+from core.workspace import ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -69,7 +70,7 @@ def check_shapes(loaded: LoadedModel, adapter: Adapter) -> None:
     from safetensors import safe_open
 
     check_adapter(adapter.folder)
-    with safe_open(adapter.folder / WEIGHTS, framework="numpy") as file:
+    with safe_open(adapter.folder / ADAPTER_WEIGHTS, framework="numpy") as file:
         for name in file.keys():  # noqa: SIM118 - it is no mapping
             match = LORA.fullmatch(name)
             sizes = _sizes(loaded.model, match["layer"]) if match else None
@@ -134,7 +135,7 @@ def _unload(loaded: LoadedModel, wrapped: "PeftModel", slot: str) -> None:
 
 def _slot(folder: Path) -> str:
     """A name in memory for these files: another one once they have changed."""
-    stat = (folder / WEIGHTS).stat()
+    stat = (folder / ADAPTER_WEIGHTS).stat()
     return f"a{abs(hash((str(folder), stat.st_mtime_ns, stat.st_size))):x}"
 
 

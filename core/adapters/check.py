@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import ModelError
+from core.workspace import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 MAX_RANK = 1024
 MAX_CONFIG_BYTES = 1 << 20
@@ -80,7 +81,7 @@ RULES: dict[str, Callable[[object], bool]] = {
 
 def check_adapter(folder: Path) -> None:
     """Raise ModelError unless `folder` holds an adapter that may be loaded."""
-    path = folder / "adapter_config.json"
+    path = folder / ADAPTER_CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < MAX_CONFIG_BYTES else None
     except (OSError, ValueError, RecursionError) as error:
@@ -95,7 +96,7 @@ def check_adapter(folder: Path) -> None:
                 f"sets “{field[:40]}” to {shown}; only plain LoRA adapters of rank 1 to {MAX_RANK} are loaded",
                 f"「{field[:40]}」が {shown} です。ランク 1～{MAX_RANK} の通常の LoRA だけを読み込めます",
             )
-    _check_weights(folder / "adapter_model.safetensors")
+    _check_weights(folder / ADAPTER_WEIGHTS)
 
 
 def _check_weights(path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from core.adapters.check import check_adapter
 from core.errors import HubError, InputError, ModelError
 from core.files import new_folder
-from core.hub.client import ADAPTER_FILES, NEEDED, PICKLES, ReportProgress, api_for, check_repo
+from core.hub.client import HUB_ADAPTER_FILES, NEEDED, PICKLES, ReportProgress, api_for, check_repo
 from core.hub.errors import hub_errors
 from core.text import format_bytes
 
@@ -27,7 +27,7 @@ def pull_adapter(
 ) -> Path:
     """Download the LoRA adapter `repo` to the new folder `target`, and return it.
 
-    Only ADAPTER_FILES come; they are checked (`core.adapters.check`) before `target` appears, so that it is
+    Only HUB_ADAPTER_FILES come; they are checked (`core.adapters.check`) before `target` appears, so that it is
     whole or not there. Raises InputError, HubError and ModelError.
     """
     say = on_progress or (lambda _: None)
@@ -48,7 +48,7 @@ def _download(api: "HfApi", repo: str, folder: Path, say: ReportProgress) -> Non
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
     if lacking := [name for name in NEEDED["model"] if name not in sizes]:
         raise _no_adapter(repo, lacking[0], sorted(name for name in sizes if name.endswith(PICKLES)))
-    wanted = {name: sizes[name] for name in ADAPTER_FILES if name in sizes}
+    wanted = {name: sizes[name] for name in HUB_ADAPTER_FILES if name in sizes}
     total, room = sum(wanted.values()), min(shutil.disk_usage(folder).free, MAX_ADAPTER_BYTES)
     if total > room:
         raise HubError(

@@ -9,10 +9,15 @@ from core.errors import AppError, InputError, ModelError
 from core.files import disk_errors, new_folder, read_json, remove_folder
 from core.prompt.config import PromptConfig
 from core.stored import DamagedError, readable, reading
-from core.workspace import Workspace, size_of
-
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-FILES = (CONFIG, WEIGHTS, "prompt_config.json", "training.json", "config.yaml", "README.md")
+from core.workspace import (
+    ADAPTER_CONFIG,
+    ADAPTER_FILES,
+    ADAPTER_WEIGHTS,
+    PROMPT_CONFIG_FILE,
+    TRAINING_FILE,
+    Workspace,
+    size_of,
+)
 
 
 @dataclass(frozen=True)
@@ -31,19 +36,20 @@ class Adapter:
     @classmethod
     def read(cls, folder: Path) -> "Adapter":
         """Raises ModelError when the folder holds no adapter, DamagedError when a file about it cannot be read."""
-        if not all((folder / name).is_file() for name in (CONFIG, WEIGHTS)):
+        if not all((folder / name).is_file() for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)):
             raise ModelError(
-                f"“{folder.name}” is not an adapter: {CONFIG} or {WEIGHTS} is missing. Choose another one.",
-                f"「{folder.name}」はアダプターではありません（{CONFIG} か {WEIGHTS} がありません）。"
+                f"“{folder.name}” is not an adapter: {ADAPTER_CONFIG} or {ADAPTER_WEIGHTS} is missing. "
+                "Choose another one.",
+                f"「{folder.name}」はアダプターではありません（{ADAPTER_CONFIG} か {ADAPTER_WEIGHTS} がありません）。"
                 "別のものを選んでください。",
             )
         config, training, prompt_config = (
-            _object(folder / name) for name in (CONFIG, "training.json", "prompt_config.json")
+            _object(folder / name) for name in (ADAPTER_CONFIG, TRAINING_FILE, PROMPT_CONFIG_FILE)
         )
         base = (training or {}).get("base") or (config or {}).get("base_model_name_or_path") or ""
         if not isinstance(base, str):
             raise DamagedError(folder, f"its base is {str(base)[:60]}, not a name")
-        with reading(folder / "prompt_config.json"):
+        with reading(folder / PROMPT_CONFIG_FILE):
             held = PromptConfig.from_json(prompt_config) if prompt_config is not None else None
         return cls(folder.name, folder, base, held, training or {})
 
@@ -101,7 +107,7 @@ class Adapters:
         name = self.workspace.free_name(owner, "adapters", wanted)
         target = self.workspace.place(owner, "adapters", name)
         with disk_errors(), new_folder(target) as tmp:
-            for file in FILES:
+            for file in ADAPTER_FILES:
                 if (source / file).is_file():
                     shutil.copy2(source / file, tmp / file)
         return Adapter.read(target)
@@ -115,7 +121,7 @@ class Adapters:
         adapter = self.get(owner, name)
         target = into / f"{adapter.name}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # weights do not compress
-            for file in FILES:
+            for file in ADAPTER_FILES:
                 if (adapter.folder / file).is_file():
                     archive.write(adapter.folder / file, f"{adapter.name}/{file}")
         return target

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.files import new_folder, write_json, write_text
 from core.prompt import PromptConfig
+from core.workspace import PROMPT_CONFIG_FILE, RUN_FILE, TRAINING_FILE
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -33,10 +34,10 @@ def write_adapter(
             _lift(tmp / name, tmp)
         (tmp / "README.md").unlink(missing_ok=True)  # peft's empty card; the app writes its own when it pushes
         if prompt_config is not None:
-            write_json(tmp / "prompt_config.json", prompt_config.to_json())
-        write_json(tmp / "training.json", training)
+            write_json(tmp / PROMPT_CONFIG_FILE, prompt_config.to_json())
+        write_json(tmp / TRAINING_FILE, training)
         if config is not None:
-            write_text(tmp / "config.yaml", config)
+            write_text(tmp / RUN_FILE, config)
 
 
 def _lift(inner: Path, folder: Path) -> None:

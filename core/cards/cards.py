@@ -16,13 +16,14 @@ from core.cards.loss_curve import lines_of
 from core.hub.redact import HUB_NAME, is_hub_id, public_name
 from core.prompt import PromptConfig
 from core.prompt.chat_template import TEMPLATES
+from core.workspace import SPLIT_FILES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 Fact = str | int | float | bool | None
 
-SPLITS = {"train.jsonl": "train", "validation.jsonl": "validation", "test.jsonl": "test"}
+SPLITS = {file: split for split, file in SPLIT_FILES.items()}
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def dataset_card(
     dataset: DatasetFacts,
     languages: Sequence[str] = (),
     license: str | None = None,
-    files: Sequence[str] = ("train.jsonl", "validation.jsonl"),
+    files: Sequence[str] = (SPLIT_FILES["train"], SPLIT_FILES["validation"]),
 ) -> str:
     """The card of a data set pushed to `repo` ("user/name"); `files` become the splits train, validation and test."""
     from huggingface_hub import DatasetCardData

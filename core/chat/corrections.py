@@ -15,6 +15,7 @@ from core.data.preferences import Pair, Preferences
 from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Turn
+from core.workspace import SPLIT_FILES
 
 VALIDATION = 10  # of so many rewritten replies one is held out, where there are as many
 
@@ -111,7 +112,7 @@ def add_rows(
     rows = [replace(correction.row(), session=n) for n, correction in enumerate(rewritten)]
     if to:
         saved = datasets.get(owner, to)
-        parts = {split: datasets.read_rows(owner, to, split) for split in ("train", "validation", "test")}
+        parts = {split: datasets.read_rows(owner, to, split) for split in SPLIT_FILES}
         first = 1 + max((row.session for row in (*parts["train"], *parts["validation"], *parts["test"])), default=-1)
         added = tuple(replace(row, session=first + row.session) for row in rows)
         return datasets.import_rows(owner, saved.info, parts | {"train": (*parts["train"], *added)})

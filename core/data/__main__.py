@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import get_args
 
 from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, PreambleKind, preamble_text, write_samples
-from core.data.io.store import FILES, INFO, info_of, prompt_config_for, write_set
+from core.data.io.store import info_of, prompt_config_for, write_set
 from core.data.ledger import LABELS
 from core.data.log_rows import LARGEST_BUDGET, log_language, make_rows
 from core.data.prepare import Prepared
@@ -27,6 +27,7 @@ from core.logs.archives import joined
 from core.logs.detect import FORMATS, read_log
 from core.logs.log import Hints, Log
 from core.messages import Kind
+from core.workspace import DATASET_INFO, SPLIT_FILES
 
 LARGEST_BYTES = 4_000_000_000  # one's own files may be larger than what a page takes
 LONGEST_EXAMPLE = 200  # letters
@@ -137,7 +138,7 @@ def _prepared(log: Log, recipe: Recipe, options: argparse.Namespace) -> tuple[Pr
 
 
 def _check_free(out: Path, *, overwrite: bool) -> None:
-    there = next((name for name in (*FILES.values(), LEDGER) if (out / name).exists()), None)
+    there = next((name for name in (*SPLIT_FILES.values(), LEDGER) if (out / name).exists()), None)
     if there and not overwrite:
         raise InputError(
             f"{out} already holds {there}. Choose another folder, or add --overwrite.",
@@ -151,7 +152,7 @@ def _make(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: {error.strerror}.", f"{out}：フォルダーを作れません（{error.strerror}）。") from error
-    for name in (*FILES.values(), INFO, LEDGER):
+    for name in (*SPLIT_FILES.values(), DATASET_INFO, LEDGER):
         (out / name).unlink(missing_ok=True)
 
 

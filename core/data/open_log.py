@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.data.gaps import GapHistogram
 from core.data.io.export import PreambleKind, preamble_text
-from core.data.io.store import Split, prompt_config_for
+from core.data.io.store import prompt_config_for
 from core.data.log_rows import LARGEST_BUDGET, CountingProgress, default_description, log_language, make_rows
 from core.data.merge import merge
 from core.data.prepare import DEFAULT_RECIPE, Prepared
@@ -27,6 +27,7 @@ from core.messages import Message, Turn
 from core.models.loading import LoadedModel
 from core.prompt import PromptConfig, token_counter
 from core.prompt.encoder import encoder_for
+from core.workspace import Split
 
 SMALLEST_BUDGET = 64
 LARGE = 100_000  # messages

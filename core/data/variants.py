@@ -15,6 +15,7 @@ from core.data.rows import Row, RowCounter
 from core.errors import InputError
 from core.logs.log import Log
 from core.messages import Turn
+from core.workspace import SPLIT_FILES
 
 CountTokens = Callable[[str], int]
 
@@ -147,11 +148,8 @@ def with_preamble(prepared: Prepared, line: str, meter: RowCounter) -> Prepared:
     """The same rows with `line` before the other side's first words, as a data set is saved and trained on."""
     if not line:
         return prepared
-    splits = {name: tuple(_lined(row, line, meter) for row in getattr(prepared, name)) for name in SPLITS}
+    splits = {name: tuple(_lined(row, line, meter) for row in getattr(prepared, name)) for name in SPLIT_FILES}
     return replace(prepared, **splits)
-
-
-SPLITS = ("train", "validation", "test")
 
 
 def _lined(row: Row, line: str, meter: RowCounter) -> Row:

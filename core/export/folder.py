@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.adapters.store import FILES, Adapter
+from core.adapters.store import Adapter
 from core.errors import AppError, InputError, ModelError
 from core.export.chat_template import chat_template
 from core.export.ollama import modelfile, stops
@@ -23,6 +23,7 @@ from core.files import write_json
 from core.prompt import stop_criteria
 from core.prompt.chat_template import TEMPLATES, resolve_template
 from core.prompt.config import PromptConfig
+from core.workspace import ADAPTER_CONFIG, ADAPTER_FILES, PROMPT_CONFIG_FILE, TRAINING_FILE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -58,9 +59,9 @@ def export(adapter: Adapter, base: str, into: Path) -> None:
     template = chat_template(layout, prompt_config)
     _tell("writing")
     write_model(into / "model", model, tokenizer, prompt_config, template)
-    write_json(into / "model" / "training.json", adapter.training | {"merged": True})
+    write_json(into / "model" / TRAINING_FILE, adapter.training | {"merged": True})
     (into / "adapter").mkdir()
-    for name in FILES:
+    for name in ADAPTER_FILES:
         if (adapter.folder / name).is_file():
             shutil.copyfile(adapter.folder / name, into / "adapter" / name)
     (into / "chat_template.jinja").write_text(template, encoding="utf-8")
@@ -97,7 +98,7 @@ def write_model(
     model.generation_config.max_new_tokens = prompt_config.reply_reserve
     model.save_pretrained(folder, max_shard_size=SHARD)
     tokenizer.save_pretrained(folder)
-    write_json(folder / "prompt_config.json", prompt_config.to_json())
+    write_json(folder / PROMPT_CONFIG_FILE, prompt_config.to_json())
 
 
 def _loaded(adapter: Adapter, base: str) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
@@ -157,7 +158,7 @@ def _readme(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES / "cards"), undefined=jinja2.StrictUndefined, autoescape=False
     )
-    rank = json.loads((adapter.folder / "adapter_config.json").read_text(encoding="utf-8")).get("r", 16)
+    rank = json.loads((adapter.folder / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("r", 16)
     values = {
         "persona": prompt_config.persona,
         "base": public_name(adapter.base),

@@ -14,6 +14,7 @@ from core.files import RESERVED_NAMES
 from core.hub.errors import TIMEOUT_SECONDS, TOKENS_PAGE, hub_errors
 from core.hub.redact import without_local_traces
 from core.text import format_bytes
+from core.workspace import ADAPTER_CONFIG, ADAPTER_FILES, ADAPTER_WEIGHTS, SPLIT_FILES, TRAINING_FILE
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -22,14 +23,13 @@ RepoKind = Literal["model", "dataset"]
 ReportProgress = Callable[[str], None]
 
 # All that travels, in either direction: no pickle, no code, no template, nothing that a run left behind.
-ADAPTER_FILES = (
-    "adapter_config.json", "adapter_model.safetensors", "prompt_config.json", "training.json", "config.yaml",
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-    "README.md",
+HUB_ADAPTER_FILES = (
+    *ADAPTER_FILES, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json",
 )  # fmt: skip
-DATASET_FILES = ("train.jsonl", "validation.jsonl", "test.jsonl", "README.md")
+HUB_DATASET_FILES = (*SPLIT_FILES.values(), "README.md")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
-NEEDED = {"model": ADAPTER_FILES[:2], "dataset": DATASET_FILES[:1]}
+NEEDED = {"model": (ADAPTER_CONFIG, ADAPTER_WEIGHTS), "dataset": (SPLIT_FILES["train"],)}
 
 NAME = r"\w(?:[\w.\-]{0,94}\w)?"
 PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/)?([^/?#]+/[^/?#]+)(?:[/?#].*)?")
@@ -108,7 +108,7 @@ def push_folder(
 ) -> str:
     """Upload an adapter's or a data set's files as one commit; returns the address of its page.
 
-    Of `folder`, `files` are sent, or those of ADAPTER_FILES / DATASET_FILES that are there; `texts` (by
+    Of `folder`, `files` are sent, or those of HUB_ADAPTER_FILES / HUB_DATASET_FILES that are there; `texts` (by
     file name, such as the card shown as README.md) replace or add to them. A name without a user becomes
     the token's user's. An unchanged folder makes no new commit. `on_progress` gets each file's name and
     size; what it raises stops the push before anything is visible on the Hub. Raises InputError and
@@ -143,7 +143,7 @@ def _uploads(
     folder: Path, kind: RepoKind, files: Sequence[str] | None, texts: Mapping[str, str | bytes]
 ) -> dict[str, Path | bytes]:
     """File name → what is sent: a file as it stands, or bytes in its place."""
-    usual = ADAPTER_FILES if kind == "model" else DATASET_FILES
+    usual = HUB_ADAPTER_FILES if kind == "model" else HUB_DATASET_FILES
     names = list(files) if files is not None else [name for name in usual if (folder / name).is_file()]
     for name in {*names, *(NEEDED[kind] if files is None else ())} - set(texts):
         path = folder / name
@@ -151,7 +151,7 @@ def _uploads(
             raise InputError(f"There is no “{name}” to push in “{folder.name}”.",
                              f"「{folder.name}」に、送るはずの「{name}」がありません。")  # fmt: skip
     uploads: dict[str, Path | bytes] = {name: folder / name for name in names}
-    for name in {"adapter_config.json", "training.json"} & set(names):
+    for name in {ADAPTER_CONFIG, TRAINING_FILE} & set(names):
         uploads[name] = without_local_traces((folder / name).read_text(encoding="utf-8")).encode()
     return uploads | {name: text.encode() if isinstance(text, str) else text for name, text in texts.items()}
 

@@ -24,6 +24,7 @@ from core.train.queue.monitors import usable
 from core.train.queue.process import Process, launch, launch_monitor, launch_together
 from core.train.queue.progress import EventFollower, Progress
 from core.train.spec import RunFolder
+from core.workspace import RUN_FILE, TRAINING_FILE
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     if ending.state == "failed" and ending.error:
         print(ending.error.en, file=sys.stderr)
     if folder.adapter.is_dir():
-        write_json(folder.path / "metrics.json", read_json(folder.adapter / "training.json")["metrics"])
+        write_json(folder.path / "metrics.json", read_json(folder.adapter / TRAINING_FILE)["metrics"])
         print(f"The adapter is in {folder.adapter}")
     return {"done": 0, "stopped": 3}.get(ending.state, 1)
 
@@ -112,7 +113,7 @@ def prepare(order: RunRequest) -> RunFolder:
             folder.take_start(order.start)
         folder.write_spec(order.spec)
     folder.stop.unlink(missing_ok=True)
-    (folder.path / "config.yaml").write_text(to_yaml(order), encoding="utf-8")
+    (folder.path / RUN_FILE).write_text(to_yaml(order), encoding="utf-8")
     return folder
 
 

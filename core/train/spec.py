@@ -10,9 +10,7 @@ from core.prompt import PromptConfig
 from core.stored import DamagedError, parse, reading
 from core.train.config.train_config import TrainConfig
 from core.train.preference.config import PreferenceConfig
-
-NEEDED = ("adapter_config.json", "adapter_model.safetensors")
-ADAPTER = (*NEEDED, "training.json")
+from core.workspace import ADAPTER_CONFIG, ADAPTER_WEIGHTS, DATASET_INFO, SPLIT_FILES, TRAINING_FILE
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,8 @@ class RunFolder:
     def take_start(self, adapter: Path) -> None:
         """Keep the adapter to go on from as it is now: it may be deleted, or trained again, before this is done."""
         self.start.mkdir()
-        for name in ADAPTER:
-            if name in NEEDED or (adapter / name).is_file():
+        for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, TRAINING_FILE):
+            if name != TRAINING_FILE or (adapter / name).is_file():
                 shutil.copyfile(adapter / name, self.start / name)
 
     @property
@@ -121,7 +119,7 @@ class RunFolder:
     def take_rows(self, source: Path) -> None:
         """Keep the data set of now: a run that is resumed later must find the same rows."""
         self.dataset.mkdir()
-        for name in ("train.jsonl", "validation.jsonl", "dataset.json"):
+        for name in (SPLIT_FILES["train"], SPLIT_FILES["validation"], DATASET_INFO):
             if (source / name).is_file():
                 shutil.copyfile(source / name, self.dataset / name)
 

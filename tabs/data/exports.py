@@ -9,10 +9,10 @@ from pathlib import Path
 import gradio as gr
 
 from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, FileType, PreambleKind, sample_of, write_samples
-from core.data.io.store import FILES
 from core.data.open_log import OpenLog, line_of
 from core.errors import InputError
 from core.files import safe_name
+from core.workspace import SPLIT_FILES
 from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.recipe_form import LINES, choice_names
 from tabs.ui.download import build_download
@@ -73,7 +73,7 @@ class ExportHandlers(DataHandlers):
         with self.services.workspace.download_folder(visitor.owner) as folder:
             target = folder / f"{safe_name(name, 'rows')}.zip"
             with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-                for split, file in FILES.items():
+                for split, file in SPLIT_FILES.items():
                     part = folder / f"{Path(file).stem}.{form.kind}"
                     if _write(part, opened, split, form):
                         archive.write(part, part.name)

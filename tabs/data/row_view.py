@@ -3,11 +3,11 @@
 from datetime import datetime
 from html import escape
 
-from core.data.io.store import Split
 from core.data.open_log import OpenLog, prompt_config_of
 from core.data.rows import Row
 from core.models.loading import LoadedModel
 from core.train.worker.rows import encode
+from core.workspace import Split
 from tabs.ui import html_parts
 from tabs.ui.text import t
 

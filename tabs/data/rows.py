@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import gradio as gr
 
-from core.data.io.store import Split
+from core.workspace import Split
 from tabs.data import outputs, row_view, saved_sets
 from tabs.data.data_context import DataHandlers
 from tabs.ui.handler import handler

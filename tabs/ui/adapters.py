@@ -9,6 +9,7 @@ from core.catalogue.bundled import NAME as EMBEDDED
 from core.errors import AppError, InputError, ModelError
 from core.files import read_json
 from core.train.queue.jobs import Job
+from core.workspace import TRAINING_FILE
 from tabs.ui.services import Services
 from tabs.ui.toasts import inform, warn
 from tabs.ui.visitor import Visitor
@@ -26,7 +27,7 @@ def kept(services: Services, owner: str, job_id: str) -> Adapter:
     if job.adapter is None:
         raise InputError("This training has left no adapter yet. Wait for its end, or stop it.",
                          "この学習には、まだアダプターがありません。終わるのを待つか、止めてください。")  # fmt: skip
-    training = read_json(job.adapter / "training.json")
+    training = read_json(job.adapter / TRAINING_FILE)
     with _keeping:
         for adapter in services.adapters.list_all(owner):
             if adapter.training == training:
@@ -38,7 +39,7 @@ def on_shelf(services: Services, owner: str, job: Job) -> list[str]:
     """The names under which the result of `job`, as it is now, stands on its owner's shelf."""
     if job.adapter is None:
         return []
-    training = read_json(job.adapter / "training.json")
+    training = read_json(job.adapter / TRAINING_FILE)
     return [adapter.name for adapter in services.adapters.list_all(owner) if adapter.training == training]
 
 

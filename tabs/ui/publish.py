@@ -19,10 +19,11 @@ from core.adapters.store import Adapter
 from core.cards.cards import SPLITS, DatasetFacts, TrainingFacts, adapter_card, dataset_card
 from core.cards.loss_curve import curves_png
 from core.errors import AppError, InputError, NotAllowedError
-from core.hub.client import ADAPTER_FILES, check_repo, licence_of, login_token, push_folder, whoami
+from core.hub.client import HUB_ADAPTER_FILES, check_repo, licence_of, login_token, push_folder, whoami
 from core.hub.errors import TOKENS_PAGE
 from core.hub.redact import without_local_traces
 from core.prompt.chat_template import resolve_template
+from core.workspace import ADAPTER_CONFIG, TRAINING_FILE
 from tabs.ui.adapters import kept
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
@@ -140,7 +141,7 @@ class PublishHandlers:
     def _names(self, folder: Path) -> list[str]:
         """The files that travel beside the card. An empty split would break the Hub's viewer."""
         if self.what == "adapter":
-            return [name for name in ADAPTER_FILES if name != CARD and (folder / name).is_file()]
+            return [name for name in HUB_ADAPTER_FILES if name != CARD and (folder / name).is_file()]
         return [name for name in SPLITS if (folder / name).is_file() and (folder / name).stat().st_size]
 
     def _adapter_card(self, adapter: Adapter, repo: str, secret: str | None) -> str:
@@ -228,7 +229,7 @@ def _readable(path: Path) -> str | None:
     if path.suffix != ".json":
         return None
     text = path.read_text(encoding="utf-8")
-    return without_local_traces(text) if path.name in ("adapter_config.json", "training.json") else text
+    return without_local_traces(text) if path.name in (ADAPTER_CONFIG, TRAINING_FILE) else text
 
 
 def _file(name: str, size: int, text: str | None) -> str:

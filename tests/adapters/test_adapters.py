@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.store import CONFIG, FILES, WEIGHTS, Adapter, Adapters
+from core.adapters.store import Adapter, Adapters
 from core.errors import InputError, ModelError
 from core.files import write_json
 from core.stored import DamagedError
-from core.workspace import Workspace
+from core.workspace import ADAPTER_CONFIG, ADAPTER_FILES, ADAPTER_WEIGHTS, Workspace
 from tests.helpers.train_tiny import PROMPT_CONFIG
 
 ME = "key-me"
@@ -28,8 +28,8 @@ def source(tmp_path: Path) -> Path:
     """What a training run leaves."""
     folder = tmp_path / "adapter"
     folder.mkdir()
-    write_json(folder / CONFIG, {"base_model_name_or_path": "a/b"})
-    (folder / WEIGHTS).write_bytes(b"weights")
+    write_json(folder / ADAPTER_CONFIG, {"base_model_name_or_path": "a/b"})
+    (folder / ADAPTER_WEIGHTS).write_bytes(b"weights")
     write_json(folder / "prompt_config.json", PROMPT_CONFIG.to_json())
     write_json(folder / "training.json", {"base": "c/d", "metrics": {}})
     (folder / "config.yaml").write_text("rank: 4\n")
@@ -41,7 +41,7 @@ def test_an_adapter_is_kept_under_a_free_name(adapters: Adapters, source: Path) 
     first, second = adapters.keep(ME, "みか", source), adapters.keep(ME, "みか", source)
     assert (first.name, second.name) == ("みか", "みか-2")
     assert (first.base, first.prompt_config, first.training["metrics"]) == ("c/d", PROMPT_CONFIG, {})
-    assert sorted(path.name for path in first.folder.iterdir()) == sorted(set(FILES) - {"README.md"})
+    assert sorted(path.name for path in first.folder.iterdir()) == sorted(set(ADAPTER_FILES) - {"README.md"})
     assert {a.name for a in adapters.list_all(ME)} == {"みか", "みか-2"} and adapters.list_all("key-other") == []
     assert adapters.get(ME, "みか") == first
     adapters.delete(ME, "みか")
@@ -59,12 +59,20 @@ def test_an_adapter_from_elsewhere_has_no_contract(adapters: Adapters, source: P
 def test_the_zip_holds_the_adapter_alone(adapters: Adapters, source: Path, tmp_path: Path) -> None:
     adapters.keep(ME, "mine", source)
     with zipfile.ZipFile(adapters.zip_file(ME, "mine", tmp_path)) as archive:
-        assert sorted(archive.namelist()) == sorted(f"mine/{name}" for name in FILES if name != "README.md")
-        assert archive.read(f"mine/{WEIGHTS}") == b"weights" and archive.testzip() is None
+        assert sorted(archive.namelist()) == sorted(f"mine/{name}" for name in ADAPTER_FILES if name != "README.md")
+        assert archive.read(f"mine/{ADAPTER_WEIGHTS}") == b"weights" and archive.testzip() is None
 
 
-@pytest.mark.parametrize(("name", "text"), [(CONFIG, "{"), (CONFIG, "[]"), ("prompt_config.json", '{"persona": 3}'),
-                                            ("prompt_config.json", "null"), ("training.json", "\udcff")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (ADAPTER_CONFIG, "{"),
+        (ADAPTER_CONFIG, "[]"),
+        ("prompt_config.json", '{"persona": 3}'),
+        ("prompt_config.json", "null"),
+        ("training.json", "\udcff"),
+    ],
+)
 def test_a_broken_adapter_is_told_and_left_out_of_the_list(
     adapters: Adapters, source: Path, name: str, text: str
 ) -> None:
@@ -75,7 +83,7 @@ def test_a_broken_adapter_is_told_and_left_out_of_the_list(
     assert adapters.list_all(ME) == [good] and [error.path for error in adapters.damaged(ME)] == [bad.folder]
 
 
-@pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
+@pytest.mark.parametrize("name", [ADAPTER_CONFIG, ADAPTER_WEIGHTS])
 def test_a_folder_without_an_adapter_is_told(adapters: Adapters, source: Path, name: str) -> None:
     kept = adapters.keep(ME, "x", source)
     (source / name).unlink()
@@ -108,5 +116,5 @@ def test_a_full_disk_leaves_nothing_half(adapters: Adapters, source: Path, monke
     with pytest.raises(InputError, match="disk is full"):
         adapters.keep(ME, "x", source)
     assert [path.name for path in adapters.workspace.shelf(ME, "adapters").iterdir()] == ["x"]
-    assert json.loads((kept.folder / CONFIG).read_text(encoding="utf-8"))
+    assert json.loads((kept.folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     assert Adapter.read(kept.folder) == kept

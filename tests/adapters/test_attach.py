@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from core.adapters.attach import activate_adapter, check_base, check_shapes
-from core.adapters.store import CONFIG, Adapter
+from core.adapters.store import Adapter
 from core.errors import ModelError
 from core.models.fingerprint import fingerprint, fingerprint_of
 from core.models.loading import LoadedModel
 from core.models.options import DEFAULT_LOAD
 from core.models.weights import read_model
+from core.workspace import ADAPTER_CONFIG
 from tests.chat.test_engine import make_adapter
 from tests.helpers.train_tiny import tiny_base
 
@@ -83,7 +84,7 @@ def test_a_shape_that_does_not_fit_is_named_before_it_is_loaded(
 @pytest.mark.parametrize("rank", [0, 100_000])
 def test_a_rank_beyond_all_bounds_is_refused(base: Path, adapter: Adapter, tmp_path: Path, rank: int) -> None:
     folder = shutil.copytree(adapter.folder, tmp_path / "odd")
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8")) | {"r": rank}
-    (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")) | {"r": rank}
+    (folder / ADAPTER_CONFIG).write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(ModelError, match="rank 1 to 1024"):
         check_shapes(loaded(base), Adapter.read(folder))

@@ -4,11 +4,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from core.data.io.store import INFO, DataSetInfo
+from core.data.io.store import DataSetInfo
 from core.files import write_json
 from core.models.loading import LoadedModel, ModelStatus, ModelStore
 from core.settings import Settings
 from core.train.queue.jobs import Jobs
+from core.workspace import DATASET_INFO
 from tabs.ui.services import Services, make_services
 from tests.helpers.train_tiny import talks, write_dataset
 
@@ -72,5 +73,5 @@ def keep_dataset(
         counts={"learned": 30}, messages=60, sessions=9, train_rows=rows, validation_rows=validation, gap_minutes=60.0,
         budget=256, model="base", created="2026-01-02T03:04:05+00:00",
     )  # fmt: skip
-    write_json(folder / INFO, asdict(info))
+    write_json(folder / DATASET_INFO, asdict(info))
     return name

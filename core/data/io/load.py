@@ -15,13 +15,14 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from core.data.io.store import FILES, INFO, DataSetInfo, Split
+from core.data.io.store import DataSetInfo
 from core.data.rows import Row
 from core.data.split import split_validation
 from core.errors import HubError, InputError
 from core.files import parse_json, safe_name
 from core.hub import client
 from core.hub.errors import hub_errors
+from core.workspace import DATASET_INFO, SPLIT_FILES, Split
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -103,10 +104,10 @@ def _download(api: "HfApi", repo: str, folder: Path, say: Callable[[str], None])
 
 def _wanted(names: Sequence[str]) -> list[str]:
     """The project's own files; of another data set, the files of rows whose names begin with a split's."""
-    own = [name for name in (*FILES.values(), INFO) if name in names]
-    if FILES["train"] in own:
+    own = [name for name in (*SPLIT_FILES.values(), DATASET_INFO) if name in names]
+    if SPLIT_FILES["train"] in own:
         return own
-    return [name for name in names if name.endswith(KINDS) and name != INFO and _split_of(name)]
+    return [name for name in names if name.endswith(KINDS) and name != DATASET_INFO and _split_of(name)]
 
 
 def _split_of(name: str) -> Split | None:
@@ -121,8 +122,8 @@ def _unpacked(path: Path, folder: Path, called: str) -> Path:
     """The files of rows in a zip, without the folders that they are in."""
     with zipfile.ZipFile(path) as archive:
         members = [one for one in archive.infolist() if not one.is_dir()]
-        wanted = [one for one in members if PurePosixPath(one.filename).name in (*FILES.values(), INFO)]
-        if not any(one.filename.endswith(FILES["train"]) for one in wanted):
+        wanted = [one for one in members if PurePosixPath(one.filename).name in (*SPLIT_FILES.values(), DATASET_INFO)]
+        if not any(one.filename.endswith(SPLIT_FILES["train"]) for one in wanted):
             wanted = [one for one in members if one.filename.endswith(KINDS)]
         if not wanted:
             raise _nothing(called)
@@ -146,15 +147,15 @@ def _swells(called: str, packed: int, size: int) -> InputError:
 
 
 def _from_folder(folder: Path, called: str, persona: str) -> LoadedDataset:
-    rows: dict[Split, list[Row]] = {split: [] for split in FILES}
+    rows: dict[Split, list[Row]] = {split: [] for split in SPLIT_FILES}
     left = 0
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in KINDS and path.name != INFO):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in KINDS and path.name != DATASET_INFO):
         found, without = _read(path, path.name, may_be_empty=True)
         rows[_split_of(path.name)] += found
         left += without
-    if not rows["validation"] and not (folder / FILES["validation"]).exists():
+    if not rows["validation"] and not (folder / SPLIT_FILES["validation"]).exists():
         rows["train"], rows["validation"] = map(list, split_validation(rows["train"]))
-    info = _info(folder / INFO) if (folder / INFO).is_file() else None
+    info = _info(folder / DATASET_INFO) if (folder / DATASET_INFO).is_file() else None
     return _loaded(rows, info, called, persona, left)
 
 

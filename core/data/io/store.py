@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
 
 from core.data.prepare import Prepared
 from core.data.rows import Row, read_rows, to_jsonl
@@ -20,11 +19,8 @@ from core.prompt import PromptConfig
 from core.prompt.config import user_name
 from core.stored import DamagedError, parse, readable, reading
 from core.text import Text
-from core.workspace import Workspace
+from core.workspace import DATASET_INFO, SPLIT_FILES, Split, Workspace
 
-Split = Literal["train", "validation", "test"]
-FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
-INFO = "dataset.json"
 SETS = Text("data sets", "データセット")
 
 
@@ -74,7 +70,7 @@ class SavedDataSet:
 
     def file(self, split: Split) -> Path:
         """The rows of one split. Of the test there may be no file."""
-        return self.folder / FILES[split]
+        return self.folder / SPLIT_FILES[split]
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,7 @@ class DataSets:
         self.workspace.check_room(owner)
         name = self.workspace.free_name(owner, "datasets", info.name)
         target = self.workspace.place(owner, "datasets", name)
-        counts = {f"{split}_rows": len(rows.get(split, ())) for split in FILES}
+        counts = {f"{split}_rows": len(rows.get(split, ())) for split in SPLIT_FILES}
         info = replace(info, name=name, **counts)
         with disk_errors(), new_folder(target) as tmp:
             write_set(tmp, info, rows)
@@ -124,7 +120,7 @@ class DataSets:
         folder = self.workspace.place(owner, "datasets", name)
         try:
             with reading(folder):
-                return SavedDataSet(DataSetInfo.from_json(read_json(folder / INFO)), folder)
+                return SavedDataSet(DataSetInfo.from_json(read_json(folder / DATASET_INFO)), folder)
         except FileNotFoundError as error:
             raise InputError(
                 f"There is no data set “{name}”. Choose one from the list, or make it again.",
@@ -140,7 +136,7 @@ class DataSets:
         found, damaged = readable(self.workspace.names(owner, "datasets"), lambda name: self._read(owner, name))
         for saved in found if rows else ():
             try:
-                for split in FILES:
+                for split in SPLIT_FILES:
                     deque(read_rows(saved.file(split)), maxlen=0)
             except DamagedError as error:
                 damaged.append(error)
@@ -168,7 +164,7 @@ def read_info(folder: Path) -> DataSetInfo | None:
     """What `dataset.json` in a folder says, written here or elsewhere; None where there is none that can be read."""
     unknown = DataSetInfo(folder.name, "", "", "", "", {}, 0, 0, 0, 0, 0.0, 0, "", "")
     try:
-        return DataSetInfo.from_json(asdict(unknown) | read_json(folder / INFO))
+        return DataSetInfo.from_json(asdict(unknown) | read_json(folder / DATASET_INFO))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -219,10 +215,10 @@ def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> D
 
 def write_set(folder: Path, info: DataSetInfo, rows: Mapping[Split, Sequence[Row]]) -> None:
     """Write the files of a data set into `folder`; a test without rows gets no file."""
-    for split, file in FILES.items():
+    for split, file in SPLIT_FILES.items():
         if rows.get(split) or split != "test":
             _write_rows(folder / file, rows.get(split, ()))
-    write_json(folder / INFO, asdict(info))
+    write_json(folder / DATASET_INFO, asdict(info))
 
 
 def _write_rows(path: Path, rows: Iterable[Row]) -> None:

@@ -1,4 +1,4 @@
-"""A training as a person writes it down: CONFIG.yaml, or a command line. Both say the same.
+"""A training as a person writes it down: ADAPTER_CONFIG.yaml, or a command line. Both say the same.
 
     base: omokage-mini          # a folder, a Hub id, or the model that comes with the app
     dataset: path/to/dataset    # train.jsonl, validation.jsonl (may be absent), dataset.json (may be absent)
@@ -24,6 +24,7 @@ from core.errors import InputError
 from core.files import read_json
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec
+from core.workspace import ADAPTER_CONFIG, SPLIT_FILES
 
 KEYS = ("base", "revision", "dataset", "output", "start_from", "persona", "description", "user", "window", "settings")
 LONGEST_FILE = 100_000  # characters
@@ -50,7 +51,7 @@ def run_request(value: Mapping[str, object], here: Path) -> RunRequest:
             f"この学習は始められません（{'; '.join(wrong)}）。書けるのは {'、'.join(KEYS)} です。",
         )
     dataset, output = _path(value["dataset"], here), _path(value["output"], here)
-    if not (dataset / "train.jsonl").is_file():
+    if not (dataset / SPLIT_FILES["train"]).is_file():
         raise InputError(f"There is no train.jsonl in {dataset}.", f"{dataset} に train.jsonl がありません。")
     start = _path(value["start_from"], here) if value.get("start_from") else None
     base, revision = _base(value, here), str(value["revision"]) if value.get("revision") else None
@@ -71,10 +72,10 @@ def going_on(config: TrainConfig, adapter: Path, base: str) -> TrainConfig:
 
     Raises InputError when that adapter was trained on another model, or ModelError when there is none.
     """
-    from core.adapters.store import CONFIG, Adapter
+    from core.adapters.store import Adapter
     from core.catalogue.catalogue import model_name
 
-    held, shape = Adapter.read(adapter), read_json(adapter / CONFIG)
+    held, shape = Adapter.read(adapter), read_json(adapter / ADAPTER_CONFIG)
     if held.base and model_name(held.base).lower() != model_name(base).lower():
         raise InputError(
             f"“{held.name}” was trained on {held.base}, not on {base}. Choose that model, or another adapter.",
@@ -95,7 +96,7 @@ def with_advice(base: str, dataset: Path, given: Mapping[str, object]) -> TrainC
     from core.train.config.estimate import this_device
     from core.train.worker.base import base_dims
 
-    with (dataset / "train.jsonl").open(encoding="utf-8") as lines:
+    with (dataset / SPLIT_FILES["train"]).open(encoding="utf-8") as lines:
         rows = sum(1 for line in lines if line.strip())
     shape = base_dims(base)
     return TrainConfig.from_json(fit(recommend(shape.parameters, rows), shape, this_device()).config.to_json() | given)
@@ -114,7 +115,7 @@ def checked_settings(given: object) -> dict[str, object]:
 
 
 def settings_in(text: str) -> dict[str, object]:
-    """The settings of a CONFIG.yaml, or of a file that holds nothing else. Raises InputError."""
+    """The settings of a ADAPTER_CONFIG.yaml, or of a file that holds nothing else. Raises InputError."""
     value = read_yaml(text)
     return checked_settings(value.get("settings", value))
 

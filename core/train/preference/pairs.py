@@ -24,6 +24,7 @@ from core.train.preference.config import PairExample, PreferenceConfig, Preferen
 from core.train.spec import RunFolder
 from core.train.worker.samples import Opening, answers
 from core.train.worker.trainer import StopRequested
+from core.workspace import SPLIT_FILES
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -60,9 +61,9 @@ class PairMaker:
     def make(self) -> Pairs:
         """All pairs. Raises InputError when there are none, StopAsked when the run should stop."""
         most = self.preference.own_replies
-        train = places(read_turns(self.source / "train.jsonl"), most=most, seed=self.config.seed)
+        train = places(read_turns(self.source / SPLIT_FILES["train"]), most=most, seed=self.config.seed)
         fewer = max(FEWEST, most // EVERY_FIFTH) if most else 0
-        validation = places(read_turns(self.source / "validation.jsonl"), most=fewer, seed=self.config.seed)
+        validation = places(read_turns(self.source / SPLIT_FILES["validation"]), most=fewer, seed=self.config.seed)
         own = self._own_pairs([*train, *validation])
         corrections = read_pairs(self.folder.corrections)
         learned = [pair for pair in own[: len(train)] if pair]

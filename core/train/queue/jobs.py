@@ -21,7 +21,7 @@ from core.train.queue.dispatch import TICK, Dispatcher
 from core.train.queue.progress import Progress
 from core.train.queue.runs import Meta, Runs
 from core.train.spec import JobSpec, RunFolder
-from core.workspace import Workspace
+from core.workspace import ADAPTER_CONFIG, SPLIT_FILES, Workspace
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Job:
     @property
     def adapter(self) -> Path | None:
         """Folder of the adapter, as soon as there is one: when done, and also when stopped."""
-        return self.folder.adapter if (self.folder.adapter / "adapter_config.json").exists() else None
+        return self.folder.adapter if (self.folder.adapter / ADAPTER_CONFIG).exists() else None
 
 
 class Jobs:
@@ -85,7 +85,7 @@ class Jobs:
         With `start`, the folder of an adapter of the same base, the run goes on from that. `pairs` are what
         preference tuning learns from beside the adapter's own replies.
         """
-        if not (spec.dataset / "train.jsonl").is_file():
+        if not (spec.dataset / SPLIT_FILES["train"]).is_file():
             raise InputError(
                 f"The data set “{spec.dataset.name}” has no train.jsonl. Make or choose a data set first.",
                 f"データセット「{spec.dataset.name}」に train.jsonl がありません。"

@@ -43,6 +43,7 @@ from core.train.failures import check_room, explain_failure, free_disk_space
 from core.train.spec import RunFolder
 from core.train.worker.checkpoints import last_checkpoint
 from core.train.worker.prepare import TrainingSetup, encode_dataset, load, trainer_for
+from core.workspace import DATASET_INFO, TRAINING_FILE
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -260,8 +261,8 @@ def _stops(work: TrainingSetup) -> list[str]:
 def _provenance(folder: RunFolder, work: TrainingSetup) -> dict:
     """What a run that goes on from an adapter, or that prefers replies, has to say beside its settings."""
     about: dict[str, object] = {}
-    if (folder.start / "training.json").is_file():
-        before = read_json(folder.start / "training.json")
+    if (folder.start / TRAINING_FILE).is_file():
+        before = read_json(folder.start / TRAINING_FILE)
         about["started_from"] = {
             k: before.get(k) for k in ("created", "dataset", "config", "started_from") if k in before
         }
@@ -272,7 +273,7 @@ def _provenance(folder: RunFolder, work: TrainingSetup) -> dict:
 
 
 def _write(folder: RunFolder, work: TrainingSetup, model: "PeftModel", metrics: dict) -> None:
-    described = encode_dataset(folder, work.spec) / "dataset.json"
+    described = encode_dataset(folder, work.spec) / DATASET_INFO
     revision = work.spec.base_revision or work.base.revision
     training = {
         "base": work.spec.base,
