@@ -267,7 +267,7 @@ def test_an_adapter_with_broken_notes_does_not_block_the_shelf(
     files = {p.name: p.read_bytes() for p in folder.iterdir()}
     hub.add_repo("alice/broken", files | broken, private=False)
     steps = list(AdapterHandlers(services).pull(KEY, "alice/broken", "", visit("en")))
-    assert "cannot be read" in steps[-1][0]
+    assert "is damaged" in steps[-1][0]
     assert services.adapters.list_all(owner(services)) == []
 
 
