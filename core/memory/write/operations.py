@@ -132,7 +132,7 @@ def _objects(text: str) -> Iterator[tuple[ParseMethod, object]]:
 def _loaded(text: str, *, strict: bool) -> object:
     try:
         return json.loads(text.strip(), strict=strict)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
