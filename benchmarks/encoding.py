@@ -51,7 +51,7 @@ def write_rows(path: Path, count: int) -> None:
 
 def measure(path: Path, folder: Path, how: str) -> dict[str, float]:
     """One process: `disk` makes the files or finds them, then reads 2,000 rows; `memory` holds all rows."""
-    from core.data.rows import read_turns
+    from core.data.rows import read_rows
     from core.models.tokenizers.check import load_tokenizer
     from core.train.worker.encoded import encode_file
     from core.train.worker.rows import RowEncoder, encode
@@ -62,7 +62,7 @@ def measure(path: Path, folder: Path, how: str) -> dict[str, float]:
     tokenizer = load_tokenizer(str(FOLDER))
     before, wall, began = _resident(), time.perf_counter(), time.process_time()
     if how == "memory":
-        found = encode(read_turns(path), prompt_config, tokenizer, max_length=512)
+        found = encode(read_rows(path), prompt_config, tokenizer, max_length=512)
     else:
         found = encode_file(path, RowEncoder(prompt_config, tokenizer, max_length=512), folder, lambda rows, of: None)
     result = {

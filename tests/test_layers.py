@@ -22,7 +22,7 @@ LATE = ("torch", "transformers", "peft", "datasets", "accelerate", "bitsandbytes
 Tree = dict[str, str]
 # A package of core imports from the lines above its own alone.
 ORDER = (
-    ("text",), ("errors",), ("limits",), ("settings", "messages", "files", "attempts"), ("isolated",),
+    ("text", "thoughts"), ("errors",), ("limits",), ("settings", "messages", "files", "attempts"), ("isolated",),
     ("workspace", "owners", "stored", "handover"), ("hub",), ("catalogue",), ("prompt",), ("models",), ("adapters",),
     ("logs",), ("data",), ("personas",), ("cards",), ("train", "memory"), ("export", "chat"), ("own_files",),
     ("housekeeping",),

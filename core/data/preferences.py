@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from core.errors import InputError
 from core.files import append_json, disk_errors, parse_json, parse_json_lines, write_text
@@ -20,7 +20,7 @@ from core.messages import Turn, from_chat_messages, to_chat_messages
 from core.stored import UNREADABLE
 from core.workspace import Workspace
 
-Source = Literal["chat", "samples"]
+Source = Literal["chat", "samples", "file"]
 FILE = "pairs.jsonl"
 
 
@@ -38,6 +38,9 @@ class Pair:
     """Name of the adapter that was speaking; "" for the base model alone."""
     persona: str = ""
     source: Source = "chat"
+    """"file": from a data set made elsewhere, for whichever adapter."""
+    system: str = ""
+    """The system text that it was asked with, where that is not the persona's description."""
     id: str = ""
     """Given by the store."""
     created: str = ""
@@ -57,7 +60,7 @@ class Pair:
         chosen, rejected = (to_chat_messages([Turn("assistant", reply)]) for reply in (self.chosen, self.rejected))
         return {
             "id": self.id, "created": self.created, "source": self.source, "persona": self.persona,
-            "adapter": self.adapter, "messages": to_chat_messages(self.context),
+            "adapter": self.adapter, "system": self.system, "messages": to_chat_messages(self.context),
             "chosen": chosen, "rejected": rejected,
         }  # fmt: skip
 
@@ -67,8 +70,8 @@ class Pair:
         chosen, rejected = (tuple(entry["content"] for entry in value[side]) for side in ("chosen", "rejected"))
         if not all(isinstance(text, str) for text in (*chosen, *rejected)):
             raise TypeError("words have to be text")
-        named = {name: str(value.get(name) or "") for name in ("adapter", "persona", "id", "created")}
-        source: Source = "samples" if value.get("source") == "samples" else "chat"
+        named = {name: str(value.get(name) or "") for name in ("adapter", "persona", "system", "id", "created")}
+        source: Source = value["source"] if value.get("source") in get_args(Source) else "chat"
         return cls(tuple(from_chat_messages(value["messages"])), chosen, rejected, source=source, **named)
 
 
@@ -91,7 +94,7 @@ class Preferences:
         return kept
 
     def list_all(self, owner: str, *, adapter: str | None = None) -> tuple[Pair, ...]:
-        """The owner's pairs, newest first; with `adapter`, those that were made while it spoke."""
+        """The owner's pairs, newest first; with `adapter`, those made while it spoke, and those from files."""
         found: dict[str, Pair] = {}
         gone: set[str] = set()
         file = self._file(owner)
@@ -104,7 +107,11 @@ class Preferences:
             except (InputError, *UNREADABLE):
                 continue  # of a later version, or damaged by hand
             found[pair.id] = pair
-        return tuple(p for p in reversed(found.values()) if p.id not in gone and adapter in (None, p.adapter))
+        return tuple(
+            p
+            for p in reversed(found.values())
+            if p.id not in gone and (adapter in (None, p.adapter) or p.source == "file")
+        )
 
     def delete(self, owner: str, pair_id: str) -> None:
         """Take a pair out. Raises InputError when there is none of that id."""

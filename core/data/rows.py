@@ -43,6 +43,8 @@ class Row:
     """For each turn, where its messages stand in the log; empty for rows read back from disk."""
     tokens: tuple[int, ...] = ()
     """Tokens that each turn adds; empty for rows read back from disk."""
+    system: str = ""
+    """The system text of this row alone; "" where it is asked with the data set's description."""
 
     def is_trained(self, k: int) -> bool:
         """Whether the words of turn `k` carry loss."""
@@ -61,23 +63,28 @@ class Row:
     def split(self, k: int) -> tuple["Row", "Row"]:
         """Two rows: the first `k` turns, and the rest."""
         return tuple(
-            Row(self.session, self.start, self.turns[p], self.positions[p], self.tokens[p])
+            Row(self.session, self.start, self.turns[p], self.positions[p], self.tokens[p], self.system)
             for p in (slice(k), slice(k, None))
         )
 
     def to_json(self) -> JsonRow:
-        """The row as it is saved: one entry a message, so that a burst stays a burst.
+        """The row as it is saved: one entry a message, so that a burst stays a burst; a system text is the first.
 
         The persona's words that are context only have a weight of 0, as in OpenAI's format.
         """
         start = self.start.isoformat() if self.start else None
-        return {"session": self.session, "start": start, "messages": to_chat_messages(self.turns)}
+        system: list[dict[str, str | int]] = [{"role": "system", "content": self.system}] if self.system else []
+        return {"session": self.session, "start": start, "messages": system + to_chat_messages(self.turns)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> "Row":
         """The inverse of `to_json`, without places and tokens. Raises ValueError, KeyError or TypeError for no row."""
         start = datetime.fromisoformat(value["start"]) if value.get("start") else None
-        return cls(int(value.get("session") or 0), start, tuple(from_chat_messages(value["messages"])))
+        system, messages = "", list(value["messages"])
+        if messages and messages[0].get("role") == "system":
+            system = str(messages.pop(0)["content"])
+        turns = tuple(from_chat_messages(messages))
+        return cls(int(value.get("session") or 0), start, turns, system=system)
 
 
 def clean(text: str) -> str:
@@ -110,8 +117,3 @@ def read_rows(path: Path) -> Iterator[Row]:
             except UNREADABLE as error:
                 said = line.strip()[:80].decode(errors="replace")
                 raise DamagedError(path, f"line {number} is not a row: {said}") from error
-
-
-def read_turns(path: Path) -> Iterator[tuple[Turn, ...]]:
-    """The conversations of the rows in a JSONL file, as `read_rows` reads them."""
-    return (row.turns for row in read_rows(path))

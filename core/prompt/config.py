@@ -1,7 +1,7 @@
 """The prompt config: what shapes a prompt besides the conversation. It travels with every adapter."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import get_args
 
 from core.errors import InputError
@@ -43,6 +43,10 @@ class PromptConfig:
     """Tokens the prompt and the reply share."""
     reply_reserve: int = 200
     """Tokens of the window kept free for the reply."""
+
+    def with_system(self, text: str) -> "PromptConfig":
+        """With another description, as a row has it that brings its own system text; "" changes nothing."""
+        return replace(self, description=text) if text else self
 
     def to_json(self) -> dict:
         """Plain values, as in `prompt_config.json`."""

@@ -8,10 +8,12 @@ from pathlib import Path
 import gradio as gr
 
 from core.data.io.load import LoadedDataset, load_set, pull_set
+from core.data.io.records import left_out_text
 from core.errors import AppError
 from core.hub.client import login_token
 from tabs.data.log_view import working
 from tabs.data.saved_sets import listed
+from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
@@ -63,16 +65,34 @@ class LoadHandlers:
                     yield working(t(language, "data.reading", name=step)), *UNCHANGED
                     continue
                 loaded = step.value
-                saved = self.services.datasets.import_rows(visitor.owner, loaded.info, loaded.rows)
-                rows = saved.info.train_rows + saved.info.validation_rows + saved.info.test_rows
-                words = t(language, "data.loaded", name=saved.folder.name, n=f"{rows:,}")
-                if loaded.skipped:
-                    words += t(language, "data.loaded_left", n=f"{loaded.skipped:,}")
-                done = f'<p class="good" role="status">{escape(words)}</p>'
-                yield done, *listed(self.services, visitor, saved.folder.name)
+                yield self._keep(visitor, loaded, name)
         except AppError as error:
             yield in_words(error, language), *UNCHANGED
             raise
+
+    def _keep(self, visitor: Visitor, loaded: LoadedDataset, name: str) -> tuple:
+        """Rows become a data set, pairs corrections; (what was kept and what not, list, card)."""
+        language, kept, shown = visitor.language, [], UNCHANGED
+        if loaded.rows.get("train"):
+            saved = self.services.datasets.import_rows(visitor.owner, loaded.info, loaded.rows)
+            rows = saved.info.train_rows + saved.info.validation_rows + saved.info.test_rows
+            kept.append(t(language, "data.loaded", name=saved.folder.name, n=f"{rows:,}"))
+            shown = listed(self.services, visitor, saved.folder.name)
+        for pair in loaded.pairs:
+            self.services.preferences.add(visitor.owner, pair)
+        if loaded.pairs:
+            kept.append(t(language, "data.loaded_pairs", name=name, n=f"{len(loaded.pairs):,}"))
+        if loaded.systems:
+            kept.append(t(language, "data.loaded_systems", n=f"{loaded.systems:,}"))
+        lines = [f'<p class="good" role="status">{escape(words)}</p>' for words in kept]
+        left = [
+            (escape(left_out_text(why).in_language(language)), f"{count:,}", "")
+            for why, count in loaded.left_out.items()
+        ]
+        if left:
+            lines += [f'<p class="muted">{escape(t(language, "data.loaded_left"))}</p>', html_parts.ledger(left)]
+        lines += [f'<p class="muted">{escape(example)}</p>' for example in loaded.examples]
+        return "".join(lines), *shown
 
     def _token(self, typed: str | None, signed_in: gr.OAuthToken | None) -> str | None:
         """The visitor's own token; the machine's only where nobody else can reach the server."""

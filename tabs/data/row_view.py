@@ -43,7 +43,7 @@ def _bubbles(chosen: Row, css: str) -> str:
 def _learned(opened: OpenLog, chosen: Row, loaded: LoadedModel | None, split: Split, language: str) -> str:
     if loaded is None:
         return ""
-    found = encode([chosen.turns], prompt_config_of(opened, loaded), loaded.tokenizer, max_length=loaded.context)
+    found = encode([chosen], prompt_config_of(opened, loaded), loaded.tokenizer, max_length=loaded.context)
     key = "data.tokens_learned" if split == "train" else "data.tokens_validation"
     return t(language, key, n=f"{found.loss_tokens:,}", all=f"{sum(found.examples.lengths):,}")
 

@@ -6,7 +6,7 @@ from itertools import islice
 import gradio as gr
 
 from core.data.io.store import prompt_config_for
-from core.data.rows import read_turns
+from core.data.rows import read_rows
 from core.errors import InputError
 from core.prompt.token_text import count_tokens, split
 from core.train.worker.rows import encode
@@ -56,9 +56,9 @@ class TokenHandlers:
         saved = self.services.datasets.get(visitor.owner, dataset)
         count = saved.info.train_rows
         at = max(1, min(int(number or 1), count))
-        turns = next(islice(read_turns(saved.file("train")), at - 1, None))
+        row = next(islice(read_rows(saved.file("train")), at - 1, None))
         prompt_config = prompt_config_for(saved.info, context_window=loaded.context)
-        found = encode([turns], prompt_config, loaded.tokenizer, max_length=loaded.context)
+        found = encode([row], prompt_config, loaded.tokenizer, max_length=loaded.context)
         shown = "".join(prompt_html.example(row, loaded.tokenizer, visitor.language, ids=ids) for row in found.examples)
         slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)
         return shown, slider

@@ -7,7 +7,7 @@ from itertools import islice
 
 from core.catalogue.catalogue import entry_of
 from core.data.io.store import SavedDataSet, prompt_config_for
-from core.data.rows import read_turns
+from core.data.rows import read_rows
 from core.errors import ModelError
 from core.models.sizing.dims import ModelDims
 from core.train.config.advice import Recommendation, fit, recommend
@@ -108,7 +108,7 @@ def _shape(base: BaseModel) -> ModelDims | None:
 
 
 def _sizes(services: Services, base: BaseModel, saved: SavedDataSet) -> RowLengths:
-    rows = islice(read_turns(saved.file("train")), LOOKED_AT)
+    rows = islice(read_rows(saved.file("train")), LOOKED_AT)
     tokenizer = services.models.current().tokenizer
     length = max(16, min(base.window, TrainConfig().max_length))
     return RowLengths.of(

@@ -7,7 +7,7 @@ from itertools import islice
 
 import gradio as gr
 
-from core.data.rows import read_turns
+from core.data.rows import read_rows
 from core.train.worker.rows import encode
 from tabs.train.form_values import FormValues, chosen_dataset, find_base, prompt_config_of
 from tabs.train.settings import SettingsForm
@@ -36,11 +36,11 @@ class PreviewHandlers:
         saved, config = chosen_dataset(self.services, visitor, form), settings.config()
         count = saved.info.train_rows
         at = max(1, min(int(number or 1), count))
-        turns = next(islice(read_turns(saved.file("train")), at - 1, None))
+        row = next(islice(read_rows(saved.file("train")), at - 1, None))
         prompt_config = prompt_config_of(form, saved, base)
         tokenizer = self.services.models.current().tokenizer
         found = encode(
-            [turns], replace(prompt_config, template="auto"), tokenizer, max_length=min(config.max_length, base.window),
+            [row], replace(prompt_config, template="auto"), tokenizer, max_length=min(config.max_length, base.window),
             loss_on=config.loss_on, context_weight=config.prompt_loss_weight,
         )  # fmt: skip
         slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)

@@ -14,7 +14,7 @@ from core.chat.corrections import Correction, add_rows
 from core.data.io.store import SavedDataSet, prompt_config_for
 from core.data.prepare import prepare
 from core.data.recipe import Recipe
-from core.data.rows import read_turns
+from core.data.rows import read_rows
 from core.logs.detect import read_log
 from core.messages import Turn
 from core.prompt import token_counter
@@ -59,7 +59,7 @@ def trained(saved: SavedDataSet, tokenizer: PreTrainedTokenizerBase, window: int
     asked = {"dataset": str(saved.folder), "output": "out", "base": str(FOLDER), "window": window}
     config = run_request(asked, saved.folder).spec.prompt_config
     rows = []
-    for turns in read_turns(saved.file("train")):
+    for turns in read_rows(saved.file("train")):
         found = encode([turns], config, tokenizer, max_length=window)
         rows.append([
             (token, label != IGNORED)

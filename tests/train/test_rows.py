@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.data.rows import read_turns
+from core.data.rows import read_rows
 from core.errors import InputError
 from core.messages import Turn, from_chat_messages, to_chat_messages
 from core.train.worker.rows import IGNORED, EncodedRows, encode
@@ -99,8 +99,8 @@ def test_rows_without_the_persona_teach_nothing(tokenizer) -> None:
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     rows = talks(4)
     write_dataset(tmp_path, rows, [])
-    assert list(read_turns(tmp_path / "train.jsonl")) == [tuple(row) for row in rows]
-    assert list(read_turns(tmp_path / "validation.jsonl")) == list(read_turns(tmp_path / "absent.jsonl")) == []
+    assert [row.turns for row in read_rows(tmp_path / "train.jsonl")] == [tuple(row) for row in rows]
+    assert list(read_rows(tmp_path / "validation.jsonl")) == list(read_rows(tmp_path / "absent.jsonl")) == []
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"session": 1}', '{"messages": [{"role": "user"}]}'])
@@ -108,8 +108,8 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
     write_dataset(tmp_path, talks(2), [])
     file = tmp_path / "train.jsonl"
     file.write_text(file.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"Line 3 of train\.jsonl"):
-        list(read_turns(file))
+    with pytest.raises(InputError, match=r"line 3 is not a row"):
+        list(read_rows(file))
 
 
 def test_words_that_are_context_only_are_read_but_not_learned(tokenizer) -> None:

@@ -1,73 +1,109 @@
 """Data sets from elsewhere: a file or a zip of one's own, or a repository of the Hub, as rows for the shelf.
 
-Read are the project's own rows, OpenAI messages, ShareGPT, Alpaca and the seed format with ### marks, as JSONL,
-JSON or Parquet. `DataSets.adopt` keeps what was loaded. A record without words of the persona is left out and
-counted; what is no record at all is an error that names it.
+`core.data.io.records` says which shapes are read, `core.data.io.record_files` which files. `DataSets.import_rows`
+keeps what was loaded. Nothing is left out without being counted.
 """
 
 import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from core.data.io.record_files import KINDS, MAX_BYTES, REPEATED_HEADING, Unreadable, check_swelling, records
+from core.data.io.records import (
+    NO_MAPPING,
+    ColumnMapping,
+    LeftOut,
+    columns_of,
+    common_system,
+    left_out_text,
+    read_record,
+)
 from core.data.io.store import DataSetInfo
+from core.data.preferences import Pair
 from core.data.rows import Row
 from core.data.split import split_validation
 from core.errors import HubError, InputError
 from core.files import parse_json, safe_name
 from core.hub import client
 from core.hub.errors import hub_errors
+from core.text import Text
 from core.workspace import DATASET_INFO, SPLIT_FILES, Split
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-KINDS = (".jsonl", ".json", ".parquet")
-MAX_BYTES = 500_000_000
-LARGEST_RATIO, RATIO_FROM = 100, 20_000_000  # chats shrink to a tenth, rarely to a fiftieth
-OWN = {
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-}
-NOT_SPOKEN = ("system", "developer", "tool", "function")
-MARK = re.compile(r"(?:\A|\n)###\s*(指示|入力|回答|応答|Instruction|Input|Response)\s*[:：]\s*\n?", re.IGNORECASE)
-ANSWERS = ("回答", "応答", "response")
+MAX_EXAMPLES = 3
+SAMPLED = 50  # records that show which columns and speakers there are
+
+
+@dataclass(frozen=True)
+class UnknownColumns:
+    """A file whose records are in no known shape: what a person has to choose from."""
+
+    columns: tuple[str, ...]
+    records: tuple[Mapping[str, object], ...]
+    """The first ones, for a preview."""
+    why: str
+
+
+class UnknownShapeError(InputError):
+    """The records of a file say nothing that is known; `found` is what they have, for a `ColumnMapping`."""
+
+    def __init__(self, called: str, found: UnknownColumns) -> None:
+        names = ", ".join(found.columns[:12])
+        super().__init__(
+            f"“{called}” is in no shape that is known (columns: {names}; {found.why}). Choose which column is who.",
+            f"「{called}」の形が分かりません（列: {names}）。どの列がだれの言葉か選んでください。",
+        )
+        self.found = found
 
 
 @dataclass(frozen=True)
 class LoadedDataset:
-    """A data set from elsewhere, for `DataSets.adopt`."""
+    """A data set from elsewhere, for `DataSets.import_rows`."""
 
     info: DataSetInfo
     rows: Mapping[Split, Sequence[Row]]
-    skipped: int = 0
-    """Records without words of the persona."""
+    pairs: tuple[Pair, ...] = ()
+    """For preference tuning; a file may hold nothing else."""
+    left_out: Mapping[LeftOut, int] = field(default_factory=dict)
+    """What is not learned, and why."""
+    examples: tuple[str, ...] = ()
+    """Of records that cannot be read, the first ones with what is wrong."""
+    systems: int = 0
+    """Different system texts that stay with their rows."""
+
+    @property
+    def skipped(self) -> int:
+        """Records that became neither a row nor a pair."""
+        return sum(self.left_out.get(why, 0) for why in ("unreadable", "no_reply", "disliked"))
 
 
-def load_set(path: Path, *, name: str | None = None, persona: str = "") -> LoadedDataset:
+def load_set(
+    path: Path, *, name: str | None = None, persona: str = "", mapping: ColumnMapping = NO_MAPPING
+) -> LoadedDataset:
     """The data set in `path`: a file of rows, or a zip with train.jsonl (and the other splits, dataset.json).
 
     Of a single file the last tenth is held out. `name` is what the person calls the file, `persona` who is
-    learned where the set itself does not say. Raises InputError for what cannot be read.
+    learned where the set itself does not say, `mapping` which column is who where that is not known by itself.
+    Raises InputError for what cannot be read, UnknownShapeError where a mapping is needed.
     """
     called = name or path.name
     if path.stat().st_size > MAX_BYTES:
         raise _too_large(called, path.stat().st_size)
     if zipfile.is_zipfile(path):
         with tempfile.TemporaryDirectory() as folder:
-            return _from_folder(_unpacked(path, Path(folder), called), called, persona)
-    rows, left = _read(path, called)
-    train, validation = split_validation(rows)
-    return _loaded({"train": train, "validation": validation}, None, called, persona, left)
+            return _from_folder(_unpacked(path, Path(folder), called), called, persona, mapping)
+    found = _read(path, called, mapping)
+    train, validation = split_validation(found.rows)
+    return _loaded({"train": train, "validation": validation}, None, called, persona, found)
 
 
 def pull_set(
@@ -113,7 +149,7 @@ def _wanted(names: Sequence[str]) -> list[str]:
 def _split_of(name: str) -> Split | None:
     """Which split a file is by its name; a file of another name is train."""
     stem = PurePosixPath(name).stem.lower()
-    if re.match(r"(?:validation|valid|validation|dev|eval)\b|(?:validation|valid|validation|dev|eval)[-_.]", stem):
+    if re.match(r"(?:validation|valid|val|dev|eval)(?:\b|[-_.])", stem):
         return "validation"
     return "test" if re.match(r"test(?:\b|[-_.])", stem) else "train"
 
@@ -129,8 +165,7 @@ def _unpacked(path: Path, folder: Path, called: str) -> Path:
             raise _nothing(called)
         if (total := sum(one.file_size for one in wanted)) > MAX_BYTES:
             raise _too_large(called, total)
-        if total > max(RATIO_FROM, LARGEST_RATIO * path.stat().st_size):
-            raise _swells(called, path.stat().st_size, total)
+        check_swelling(called, path.stat().st_size, total)
         for one in wanted:
             # A zip that lies about a size ends in BadZipFile: zipfile reads no further than it says.
             with archive.open(one) as file, (folder / PurePosixPath(one.filename).name).open("wb") as unpacked:
@@ -138,41 +173,41 @@ def _unpacked(path: Path, folder: Path, called: str) -> Path:
     return folder
 
 
-def _swells(called: str, packed: int, size: int) -> InputError:
-    return InputError(
-        f"“{called}” has {packed:,} bytes and unpacks to {size:,} or more, which no chat does. Take out repeated rows.",
-        f"「{called}」は {packed:,} バイトですが、展開すると {size:,} バイト以上になります。"
-        "会話ではありえない大きさなので、くり返しの行を除いてください。",
-    )
-
-
-def _from_folder(folder: Path, called: str, persona: str) -> LoadedDataset:
+def _from_folder(folder: Path, called: str, persona: str, mapping: ColumnMapping = NO_MAPPING) -> LoadedDataset:
     rows: dict[Split, list[Row]] = {split: [] for split in SPLIT_FILES}
-    left = 0
+    all_of_it = _Found()
     for path in sorted(path for path in folder.rglob("*") if path.suffix in KINDS and path.name != DATASET_INFO):
-        found, without = _read(path, path.name, may_be_empty=True)
-        rows[_split_of(path.name)] += found
-        left += without
+        found = _read(path, path.name, mapping, may_be_empty=True)
+        rows[_split_of(path.name)] += found.rows
+        all_of_it.add(found)
     if not rows["validation"] and not (folder / SPLIT_FILES["validation"]).exists():
         rows["train"], rows["validation"] = map(list, split_validation(rows["train"]))
     info = _info(folder / DATASET_INFO) if (folder / DATASET_INFO).is_file() else None
-    return _loaded(rows, info, called, persona, left)
+    return _loaded(rows, info, called, persona, all_of_it)
 
 
 def _loaded(
-    rows: Mapping[Split, Sequence[Row]], info: DataSetInfo | None, called: str, persona: str, left: int
+    rows: Mapping[Split, Sequence[Row]], info: DataSetInfo | None, called: str, persona: str, found: "_Found"
 ) -> LoadedDataset:
-    if not rows.get("train"):
-        raise _nothing(called)
+    if not rows.get("train") and not found.pairs:
+        raise _nothing(called, found)
+    every_row = [row for split in rows.values() for row in split]
+    system = common_system(every_row)
+    if system:
+        rows = {split: [replace(row, system="") for row in some] for split, some in rows.items()}
     name = safe_name(PurePosixPath(called).name.split(".")[0], "dataset")
-    messages = sum(len(turn.messages) for split in rows.values() for row in split for turn in row.turns)
+    messages = sum(len(turn.messages) for row in every_row for turn in row.turns)
     info = info or DataSetInfo(
-        name=name, persona=persona or "assistant", description="", source=called, format="rows", counts={},
-        messages=messages, sessions=len({row.session for split in rows.values() for row in split}), train_rows=0,
+        name=name, persona=persona or "assistant", description=system, source=called, format="rows", counts={},
+        messages=messages, sessions=len({row.session for row in every_row}), train_rows=0,
         validation_rows=0, gap_minutes=0.0, budget=0, model="",
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )  # fmt: skip
-    return LoadedDataset(replace(info, name=name), rows, left)
+    systems = 0 if system else len({row.system for row in every_row} - {""})
+    return LoadedDataset(
+        replace(info, name=name, description=info.description or system), rows, tuple(found.pairs),
+        +found.left_out, tuple(found.examples), systems,
+    )  # fmt: skip
 
 
 def _info(path: Path) -> DataSetInfo | None:
@@ -187,129 +222,69 @@ def _info(path: Path) -> DataSetInfo | None:
     return info if fits and isinstance(info.counts, dict) and isinstance(info.recipe, dict) else None
 
 
-def _read(path: Path, called: str, *, may_be_empty: bool = False) -> tuple[list[Row], int]:
-    """(rows, records without words of the persona)."""
-    rows, left = [], 0
-    for number, record in enumerate(_records(path, called), start=1):
+@dataclass
+class _Found:
+    rows: list[Row] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    left_out: Counter[LeftOut] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, other: "_Found") -> None:
+        self.rows += other.rows
+        self.pairs += other.pairs
+        self.left_out += other.left_out
+        self.examples = (self.examples + other.examples)[:MAX_EXAMPLES]
+
+    def leave_out(self, where: str, why: str) -> None:
+        self.left_out["unreadable"] += 1
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append(f"{where}: {why[:160]}")
+
+
+def _read(path: Path, called: str, mapping: ColumnMapping, *, may_be_empty: bool = False) -> _Found:
+    """What is in one file. Raises UnknownShapeError where none of its records is in a known shape."""
+    found, sample, reason = _Found(), [], ""
+    for number, record in enumerate(records(path, called)):
+        if isinstance(record, Unreadable):
+            if record.why == REPEATED_HEADING:
+                found.left_out["header"] += 1
+            else:
+                found.leave_out(f"line {record.line}" if record.line else f"record {number + 1}", record.why)
+            continue
         try:
-            row = row_of(record, number - 1)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"Record {number} of “{called}” is no row that can be read: {str(record)[:80]}",
-                f"「{called}」の {number} 件目は行として読めません: {str(record)[:80]}",
-            ) from error
-        if row is None:
-            left += 1
-        else:
-            rows.append(row)
-    if not rows and not may_be_empty:
-        raise _nothing(called)
-    return rows, left
+            read = read_record(record, number, mapping)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            found.leave_out(f"record {number + 1}", str(error))
+            reason = reason or str(error)
+            if isinstance(record, dict) and len(sample) < SAMPLED:
+                sample.append(record)
+            continue
+        found.rows += [read.row] if read.row else []
+        found.pairs += [read.pair] if read.pair else []
+        found.left_out.update(read.left_out)
+    if not found.rows and not found.pairs:
+        if sample:
+            raise UnknownShapeError(called, UnknownColumns(tuple(columns_of(sample)), tuple(sample), reason))
+        if not may_be_empty:
+            raise _nothing(called, found)
+    return found
 
 
-def _records(path: Path, called: str) -> Iterator[object]:
-    """The records of a file of rows, by its beginning: Parquet, a JSON list, or JSON lines."""
-    with path.open("rb") as file:
-        begins = file.read(4)
-    if begins == b"PAR1":
-        yield from _of_parquet(path, called)
-        return
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if text.lstrip()[:1] == "[":
-            yield from parse_json(text)
-        else:
-            yield from (parse_json(line) for line in text.split("\n") if line.strip())
-    except ValueError as error:
-        raise InputError(
-            f"“{called}” is no file of rows: {str(error)[:120]}. Rows are JSONL, JSON or Parquet, in UTF-8.",
-            f"「{called}」は行のファイルとして読めません: {str(error)[:120]}。"
-            "UTF-8 の JSONL か JSON、または Parquet にしてください。",
-        ) from error
-
-
-def _of_parquet(path: Path, called: str) -> Iterator[object]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            size = 0
-            for batch in file.iter_batches(batch_size=1000):
-                size += batch.nbytes
-                if size > MAX_BYTES or size > max(RATIO_FROM, LARGEST_RATIO * path.stat().st_size):
-                    raise _swells(called, path.stat().st_size, size)
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"“{called}” is a damaged Parquet file: {str(error)[:120]}.",
-            f"「{called}」は壊れた Parquet ファイルです: {str(error)[:120]}。",
-        ) from error
-
-
-def row_of(record: Mapping[str, object], number: int) -> Row | None:
-    """A record of any of the formats as a row; None where the persona says nothing in it.
-
-    Raises KeyError, TypeError, ValueError or AttributeError for what is no record.
-    """
-    if "messages" in record or "conversations" in record:
-        messages = [_message(one) for one in record.get("messages") or record.get("conversations") or ()]
-    elif "output" in record:
-        asked = "\n".join(filter(None, (record.get("instruction"), record.get("input"))))
-        pairs = [*(record.get("history") or ()), (asked, record["output"])]
-        messages = [message for asked, answer in pairs for message in _exchange(asked, answer)]
-    else:
-        messages = _of_marks(record["text"])
-    kept = [message for message in messages if message and message["content"].strip()]
-    start = record.get("start")
-    session = record.get("session")
-    row = {"session": number if session is None else session, "start": start, "messages": kept}
-    made = Row.from_json(row) if any(m["role"] == "assistant" for m in kept) else None
-    return made if made and made.trained_messages else None
-
-
-def _message(one: Mapping[str, object]) -> dict[str, object] | None:
-    """A message of OpenAI's or ShareGPT's; None for what nobody says."""
-    role = one["role"] if "role" in one else one["from"]
-    if role in NOT_SPOKEN:
-        return None
-    said = _text(one["content"] if "content" in one else one["value"])
-    weight = one.get("weight", one.get("loss_weight"))
-    rest = {"name": one.get("name"), "weight": weight}
-    return {"role": OWN[role], "content": said} | {key: value for key, value in rest.items() if value is not None}
-
-
-def _text(said: object) -> str:
-    """The words of a message; of one in parts, those that are text."""
-    if isinstance(said, list):
-        said = "\n".join(part.get("text") or part["value"] for part in said if part["type"] == "text")
-    if not isinstance(said, str):
-        raise TypeError("words have to be text")
-    return said
-
-
-def _exchange(asked: str, answer: str) -> list[dict[str, object]]:
-    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-
-
-def _of_marks(text: str) -> list[dict[str, object]]:
-    """The exchanges of a text with ### marks. Raises ValueError for another text."""
-    parts = MARK.split(text.replace("<NL>", "\n"))
-    if len(parts) < 3:
-        raise ValueError("no ### marks")
-    marked = zip(parts[1::2], parts[2::2], strict=True)
-    return [
-        {"role": "assistant" if mark.lower() in ANSWERS else "user", "content": words.strip("\n")}
-        for mark, words in marked
-    ]
-
-
-def _nothing(called: str) -> InputError:
+def _nothing(called: str, found: "_Found | None" = None) -> InputError:
+    reasons = Text("", "")
+    if found and +found.left_out:
+        texts = [(left_out_text(why), count) for why, count in found.left_out.items() if count]
+        reasons = Text(
+            " (" + "; ".join(f"{text.en}: {count}" for text, count in texts) + ")",
+            "（" + "、".join(f"{text.ja}: {count}" for text, count in texts) + "）",
+        )
+    first = f" {found.examples[0]}." if found and found.examples else ""
     return InputError(
-        f"“{called}” holds no row with words of a persona. Rows are JSONL, JSON or Parquet with messages, "
-        "conversations, instruction and output, or texts with ### marks.",
-        f"「{called}」には人格の発言のある行がありません。messages、conversations、instruction と output、"
-        "または ### の付いた文の JSONL・JSON・Parquet を選んでください。",
+        f"“{called}” holds no row with words of a persona{reasons.en}.{first} Rows are JSONL, JSON, CSV or Parquet "
+        "with messages, conversations, instruction and output, prompt and completion, or texts with marks.",
+        f"「{called}」には人格の発言のある行がありません{reasons.ja}。{first}messages、conversations、"
+        "instruction と output、prompt と completion、または印の付いた文の"
+        "JSONL・JSON・CSV・Parquet を選んでください。",
     )
 
 

@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from core.data.preferences import Pair, words
+from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Turn
 from core.prompt import Prompt, render
@@ -109,7 +110,7 @@ def encode_pairs(
     too_long = 0
     for pair in pairs:
         try:
-            examples.append(_example(pair, prompt_config, tokenizer))
+            examples.append(_example(pair, prompt_config.with_system(pair.system), tokenizer))
         except InputError:
             too_long += 1
     return examples, too_long
@@ -146,17 +147,22 @@ class PreferencePlace:
 
     context: tuple[Turn, ...]
     reply: tuple[str, ...]
+    system: str = ""
+    """The system text of its row, where that has its own."""
 
 
-def places(rows: Iterable[Sequence[Turn]], *, most: int, seed: int) -> list[PreferencePlace]:
+def places(rows: Iterable[Row | Sequence[Turn]], *, most: int, seed: int) -> list[PreferencePlace]:
     """At most `most` places where the persona answers the user, drawn evenly from all rows; each place once."""
     found: dict[tuple[str, str], PreferencePlace] = {}
-    for turns in rows:
+    for row in rows:
+        turns, system = (row.turns, row.system) if isinstance(row, Row) else (row, "")
         for number, turn in enumerate(turns):
             answers = turn.role == "assistant" and turn.trained and number and turns[number - 1].role == "user"
             if answers and words(turn.messages):
                 asked = words(turns[number - 1].messages)
-                found.setdefault((asked, words(turn.messages)), PreferencePlace(tuple(turns[:number]), turn.messages))
+                found.setdefault(
+                    (asked, words(turn.messages)), PreferencePlace(tuple(turns[:number]), turn.messages, system)
+                )
     everywhere = list(found.values())
     return Random(f"places/{seed}").sample(everywhere, min(most, len(everywhere)))
 
@@ -166,4 +172,4 @@ def pair_of(place: PreferencePlace, said: str, separator: str, *, similarity: fl
     own = tuple(part for part in said.split(separator) if part.strip()) if separator else (said,)
     if not words(own) or wording_similarity(words(place.reply), words(own)) > similarity:
         return None
-    return Pair(place.context, place.reply, own, source="samples")
+    return Pair(place.context, place.reply, own, source="samples", system=place.system)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from core.data.preferences import Pair, read_pairs
-from core.data.rows import read_turns
+from core.data.rows import read_rows
 from core.errors import InputError
 from core.prompt import render
 from core.prompt.config import PromptConfig
@@ -61,9 +61,9 @@ class PairMaker:
     def make(self) -> Pairs:
         """All pairs. Raises InputError when there are none, StopAsked when the run should stop."""
         most = self.preference.own_replies
-        train = places(read_turns(self.source / SPLIT_FILES["train"]), most=most, seed=self.config.seed)
+        train = places(read_rows(self.source / SPLIT_FILES["train"]), most=most, seed=self.config.seed)
         fewer = max(FEWEST, most // EVERY_FIFTH) if most else 0
-        validation = places(read_turns(self.source / SPLIT_FILES["validation"]), most=fewer, seed=self.config.seed)
+        validation = places(read_rows(self.source / SPLIT_FILES["validation"]), most=fewer, seed=self.config.seed)
         own = self._own_pairs([*train, *validation])
         corrections = read_pairs(self.folder.corrections)
         learned = [pair for pair in own[: len(train)] if pair]
@@ -119,7 +119,7 @@ class PairMaker:
 
     def _opening(self, place: PreferencePlace) -> Opening | None:
         try:
-            prompt = render(self.prompt_config, place.context, self.tokenizer)
+            prompt = render(self.prompt_config.with_system(place.system), place.context, self.tokenizer)
         except InputError:  # the last words alone are longer than the window
             return None
         return Opening(prompt.ids, "", "")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.data.rows import read_turns
+from core.data.rows import read_rows
 from core.files import write_json
 from core.stored import UNREADABLE
 from core.train.worker.rows import IGNORED, EncodedRows, Example, RowEncoder
@@ -96,10 +96,10 @@ def encode_file(path: Path, encoder: RowEncoder, folder: Path, told: Callable[[i
 def _write(path: Path, encoder: RowEncoder, place: Path, told: Callable[[int, int], None]) -> None:
     tokens, of = 0, _lines(path)
     with (place / "ids").open("wb") as ids, (place / "kinds").open("wb") as kinds, (place / "rows").open("wb") as rows:
-        for number, turns in enumerate(read_turns(path)):
+        for number, row in enumerate(read_rows(path)):
             if number % TOLD_EVERY == 0:
                 told(number, of)
-            for example in encoder(turns):
+            for example in encoder(row):
                 example.ids.tofile(ids)
                 kinds.write(_kinds(example))
                 array("q", (tokens, example.words)).tofile(rows)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.data.rows import read_turns
+from core.data.rows import read_rows
 from core.errors import InputError
 from core.prompt import PromptConfig
 from core.prompt.chat_template import resolve_template
@@ -217,7 +217,7 @@ def _samples(folder: RunFolder, work: TrainingSetup, args: "TrainingArguments") 
     config, source, tokenizer = work.spec.config, encode_dataset(folder, work.spec), work.base.tokenizer
     prompt_config = replace(work.prompt_config, context_window=min(config.max_length, work.base.window))
     part = "validation" if work.validation.examples else "train"
-    asked = openings(read_turns(source / f"{part}.jsonl"), prompt_config, tokenizer, count=config.samples)
+    asked = openings(read_rows(source / f"{part}.jsonl"), prompt_config, tokenizer, count=config.samples)
     return Samples(folder, tokenizer, prompt_config, asked, every=config.sample_every or int(args.eval_steps))
 
 

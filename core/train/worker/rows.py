@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Turn
 from core.prompt import Prompt, PromptConfig, TokenCounter, render, token_counter
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from core.train.worker.encoded import StoredExamples
 
+MOST_MEASURES = 64  # system texts whose tokens are counted at once
 IGNORED = -100  # the label that PyTorch's cross entropy leaves out
 
 
@@ -86,10 +88,20 @@ class RowEncoder:
         self.loss_on, self.context_weight = loss_on, context_weight
         self.cut = self.too_long = 0
         """As Encoded says it, of the rows so far."""
-        self._measure = token_counter(self.prompt_config, tokenizer)
+        self._measures: dict[str, TokenCounter] = {}
 
-    def __call__(self, turns: Sequence[Turn]) -> list[Example]:
-        prompts, lost = _fit(list(turns), self.prompt_config, self.tokenizer, self._measure)
+    def __call__(self, row: Row | Sequence[Turn]) -> list[Example]:
+        """The examples of a row, or of its turns alone; a row with a system text of its own is asked with that."""
+        if isinstance(row, Row):
+            turns, prompt_config = list(row.turns), self.prompt_config.with_system(row.system)
+        else:
+            turns, prompt_config = list(row), self.prompt_config
+        if prompt_config.description not in self._measures:
+            if len(self._measures) >= MOST_MEASURES:
+                self._measures.clear()
+            self._measures[prompt_config.description] = token_counter(prompt_config, self.tokenizer)
+        measure = self._measures[prompt_config.description]
+        prompts, lost = _fit(turns, prompt_config, self.tokenizer, measure)
         self.cut += len(prompts) > 1
         self.too_long += lost
         found = (example(prompt, self.loss_on, self.context_weight) for prompt in prompts)
@@ -97,14 +109,14 @@ class RowEncoder:
 
 
 def encode(
-    rows: Iterable[Sequence[Turn]], prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", *,
+    rows: Iterable[Row | Sequence[Turn]], prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", *,
     max_length: int, loss_on: LossOn = "every_reply", context_weight: float = 0.0,
 ) -> EncodedRows:  # fmt: skip
     """All of `rows` as an Encoder gives them, in memory."""
     encoder = RowEncoder(
         prompt_config, tokenizer, max_length=max_length, loss_on=loss_on, context_weight=context_weight
     )
-    examples = Examples(example for turns in rows for example in encoder(turns))
+    examples = Examples(example for row in rows for example in encoder(row))
     return EncodedRows(examples, encoder.cut, encoder.too_long)
 
 

@@ -15,6 +15,7 @@ from transformers import TrainerControl as Control
 from transformers import TrainerState as State
 from transformers import TrainingArguments as Args
 
+from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Turn
 from core.models.generate import decode_reply, generate
@@ -42,17 +43,22 @@ class Opening:
 
 
 def openings(
-    rows: Iterable[Sequence[Turn]], prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", *, count: int
+    rows: Iterable[Row | Sequence[Turn]],
+    prompt_config: PromptConfig,
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    count: int,
 ) -> tuple[Opening, ...]:
     """`count` openings, or as many as there are, evenly from the first row to the last; no question twice."""
     room = replace(prompt_config, reply_reserve=min(LONGEST, prompt_config.context_window // 2))
     found: dict[str, Opening] = {}
-    for turns in rows:
+    for row in rows:
+        turns, asked_with = (row.turns, room.with_system(row.system)) if isinstance(row, Row) else (row, room)
         begun = list(takewhile(lambda turn: not _answers(turn), turns))
         if len(begun) == len(turns) or not begun or begun[-1].role != "user":
             continue
         try:
-            prompt = render(room, begun, tokenizer)
+            prompt = render(asked_with, begun, tokenizer)
         except InputError:  # longer than the window
             continue
         asked = prompt_config.separator.join(begun[-1].messages)

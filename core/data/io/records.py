@@ -1,0 +1,364 @@
+"""One record of a data set from elsewhere as a row, in whichever of the many shapes it is written.
+
+Known are lists of messages (OpenAI's, ShareGPT's and their relatives), exchanges in columns (Alpaca, prompt and
+completion, question and answer, with a history), pairs for preference tuning, and texts with marks (ChatML, Llama,
+Gemma, ### headings). What a `Mapping` of columns names is read by that. Nothing is dropped without being counted.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.data.preferences import Pair
+from core.data.rows import Row
+from core.errors import InputError
+from core.files import parse_json
+from core.messages import Role, from_chat_messages
+from core.text import Text
+from core.thoughts import split_thoughts
+
+RecordValues = Mapping[str, Any]
+LeftOut = Literal[
+    "unreadable",
+    "no_reply",
+    "disliked",
+    "empty",
+    "tool",
+    "thought",
+    "not_text",
+    "system_inside",
+    "unanswered",
+    "header",
+]
+"""Why something of a record is not learned; the first three concern whole records."""
+
+ROLES: dict[str, Role | Literal["system", "tool"]] = {
+    **dict.fromkeys(
+        ("user", "human", "prompter", "customer", "question", "instruction", "usr", "ユーザー", "質問"), "user"),
+    **dict.fromkeys(
+        ("assistant", "gpt", "chatgpt", "bot", "chatbot", "model", "ai", "char", "character", "persona", "response",
+         "answer", "bing", "bard", "claude", "アシスタント", "回答"), "assistant"),
+    **dict.fromkeys(("system", "developer", "システム"), "system"),
+    **dict.fromkeys(("tool", "function", "function_call", "function_response", "function-call", "function-response",
+                     "tool_call", "tool_response", "tool_calls", "tools", "observation", "ipython"), "tool"),
+}  # fmt: skip
+MESSAGES = ("messages", "conversations", "conversation", "dialogue", "dialog", "dialogs", "chat", "turns", "chats")
+SYSTEM = ("system", "system_prompt", "systemprompt", "system_message", "sys")
+HISTORY = ("history", "context_history")
+WHO = ("role", "from", "speaker", "author", "sender", "name")
+SAID = ("content", "value", "text", "message", "utterance", "parts")
+ASKED = ("instruction", "prompt", "query", "question", "user", "human", "input", "q", "質問", "指示", "入力", "問題")
+ANSWERED = (
+    "output", "response", "completion", "answer", "assistant", "bot", "gpt", "target", "reply", "a",
+    "回答", "応答", "出力", "答え",
+)  # fmt: skip
+NOT_TRAINED = (("train", False), ("weight", 0), ("loss_weight", 0), ("loss", False), ("mask", True), ("masked", True))
+HEADING = re.compile(
+    r"(?:\A|\n)###[ \t]*(指示|入力|回答|応答|システム|Instruction|Input|Response|System|User|Human|Assistant)"
+    r"[ \t]*[:：][ \t]*\n?",
+    re.IGNORECASE,
+)
+CHATML = re.compile(r"<\|im_start\|>(\w+)\n?")
+LLAMA3 = re.compile(r"<\|start_header_id\|>(\w+)<\|end_header_id\|>\n{0,2}")
+GEMMA = re.compile(r"<start_of_turn>(\w+)\n?")
+ZEPHYR = re.compile(r"<\|(system|user|assistant)\|>\n?")
+LINES = re.compile(
+    r"(?:\A|\n)(User|Human|Assistant|AI|Bot|ユーザー|システム|アシスタント)[ \t]*[:：][ \t]*", re.IGNORECASE
+)
+MARKS = (CHATML, LLAMA3, GEMMA, ZEPHYR, HEADING, LINES)
+CLOSING = re.compile(
+    r"<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|endoftext\|>|<\|end_of_text\|>|</s>|<eos>|<\|begin_of_text\|>"
+)
+HEADINGS = {"指示": "user", "入力": "user", "応答": "assistant", "input": "user"}
+
+REASONS: dict[LeftOut, Text] = {
+    "unreadable": Text("records that cannot be read", "読めない件"),
+    "no_reply": Text("records in which the persona says nothing", "人格の発言がない件"),
+    "disliked": Text("records marked as bad answers", "悪い答えとされている件"),
+    "empty": Text("empty messages", "空のメッセージ"),
+    "tool": Text("calls of tools and their results", "ツールの呼び出しと結果"),
+    "thought": Text("thoughts before an answer", "答えの前の思考"),
+    "not_text": Text("pictures and other parts that are not text", "画像などの文字でない部分"),
+    "system_inside": Text("system texts in the middle of a talk", "会話の途中のシステム文"),
+    "unanswered": Text("last messages that nobody answers", "返事のない最後のメッセージ"),
+    "header": Text("headings that came again", "繰り返された見出し行"),
+}
+
+
+def left_out_text(why: LeftOut) -> Text:
+    """What was left out, as a label for its count."""
+    return REASONS[why]
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """Which column is who, as a person chose it. Empty: not in this file."""
+
+    user: str = ""
+    assistant: str = ""
+    system: str = ""
+    messages: str = ""
+    """A column with a list of messages."""
+    who: str = ""
+    """In each of them: who speaks."""
+    said: str = ""
+    """And what is said."""
+    roles: tuple[tuple[str, Literal["user", "assistant", "system", "tool"]], ...] = ()
+    """What stands there for whom, where that is not a known name."""
+
+    @property
+    def role_names(self) -> Mapping[str, str]:
+        return {name.strip().lower(): role for name, role in self.roles}
+
+
+NO_MAPPING = ColumnMapping()
+
+
+@dataclass(frozen=True)
+class Read:
+    """What became of one record."""
+
+    row: Row | None = None
+    pair: Pair | None = None
+    left_out: Mapping[LeftOut, int] = field(default_factory=dict)
+
+
+def read_record(record: object, number: int, mapping: ColumnMapping = NO_MAPPING) -> Read:
+    """A record as a row or a pair; neither where it holds no words of the persona, for a reason in `left_out`.
+
+    `number` is its session where it names none. Raises ValueError for what is in no known shape.
+    """
+    if not isinstance(record, Mapping):
+        raise ValueError(f"it is {type(record).__name__}, not an object")
+    columns = {str(name).strip().lower(): value for name, value in record.items()}
+    reader = _Reader(mapping)
+    if "chosen" in columns and "rejected" in columns:
+        return Read(pair=reader.pair(columns), left_out=reader.left_out)
+    messages = reader.messages(columns)
+    system = reader.system(columns, messages)
+    if columns.get("label") is False or (columns.get("label") == 0 and "completion" in columns):  # KTO
+        return Read(left_out={"disliked": 1})
+    said = [message for message in messages if message["role"] != "system"]
+    while said and said[-1]["role"] == "user":
+        said.pop()
+        reader.left_out["unanswered"] += 1
+    turns = tuple(from_chat_messages(said))
+    if not any(turn.role == "assistant" and turn.trained for turn in turns):
+        return Read(left_out={**reader.left_out, "no_reply": 1})
+    own = Row.from_json({"start": _start(columns.get("start")), "session": _session(columns, number), "messages": said})
+    return Read(row=Row(own.session, own.start, turns, system=system), left_out=reader.left_out)
+
+
+def _session(columns: RecordValues, number: int) -> int:
+    given = columns.get("session")
+    return given if type(given) is int else number
+
+
+def _start(given: object) -> str | None:
+    return given if isinstance(given, str) else None
+
+
+@dataclass
+class _Reader:
+    mapping: ColumnMapping
+    left_out: Counter[LeftOut] = field(default_factory=Counter)
+
+    def messages(self, columns: RecordValues) -> list[dict[str, Any]]:
+        """What is said in a record, {"role", "content", …} each, the empty ones left out."""
+        found = [message for message in self._all_messages(columns) if message]
+        kept = [message for message in found if message["content"].strip()]
+        self.left_out["empty"] += len(found) - len(kept)
+        return kept
+
+    def _all_messages(self, columns: RecordValues) -> Iterator[dict[str, Any] | None]:
+        chosen = self.mapping
+        for name in (chosen.messages.lower(),) if chosen.messages else MESSAGES:
+            if columns.get(name) is not None or (name in columns and not self._exchange_columns(columns)):
+                yield from self._of_list(columns[name])
+                return
+        asked, answered = self._exchange_columns(columns) or ("", "")
+        if answered:
+            yield from self._of_columns(columns, asked, answered)
+        elif "text" in columns:
+            yield from self._of_text(_string(columns["text"]))
+        else:
+            raise ValueError(f"its columns are {', '.join(list(columns)[:8]) or 'none'}")
+
+    def _exchange_columns(self, columns: RecordValues) -> tuple[str, str] | None:
+        if self.mapping.assistant:
+            return self.mapping.user.lower(), self.mapping.assistant.lower()
+        answered = next((name for name in ANSWERED if name in columns), "")
+        asked = next((name for name in ASKED if name in columns and name != answered), "")
+        return (asked, answered) if answered and (asked or "history" in columns) else None
+
+    def _of_columns(self, columns: RecordValues, asked: str, answered: str) -> Iterator[dict[str, Any] | None]:
+        for name in HISTORY:
+            yield from self._of_list(columns.get(name) or [])
+        before, after = columns.get(asked), columns[answered]
+        if isinstance(before, list) or isinstance(after, list):  # TRL's conversational prompt and completion
+            yield from self._of_list(before or [])
+            yield from self._of_list(after or [])
+            return
+        extra = columns.get("input") if asked != "input" and not self.mapping.assistant else None
+        parts = [_string(part) for part in (before, extra) if part not in (None, "")]
+        yield {"role": "user", "content": "\n".join(parts)} if parts else None
+        yield {"role": "assistant", "content": self._spoken(_string(after) if after is not None else "")}
+
+    def _of_list(self, value: object) -> Iterator[dict[str, Any] | None]:
+        if isinstance(value, str):
+            value = parse_json(value)
+        if value is None:
+            return
+        if not isinstance(value, list):
+            raise ValueError(f"a conversation is a list, not {str(value)[:40]!r}")
+        role: Role = "user"
+        for one in value:
+            if isinstance(one, Mapping):
+                yield from self._of_message({str(key).strip().lower(): said for key, said in one.items()})
+            elif isinstance(one, list | tuple) and len(one) == 2:  # an exchange
+                yield {"role": "user", "content": _string(one[0] or "")}
+                yield {"role": "assistant", "content": self._spoken(_string(one[1] or ""))}
+            else:  # words alone: one side after the other
+                yield {"role": role, "content": self._spoken(_string(one)) if role == "assistant" else _string(one)}
+                role = "assistant" if role == "user" else "user"
+
+    def _of_message(self, message: RecordValues) -> Iterator[dict[str, Any] | None]:
+        who = self._key(message, self.mapping.who, WHO)
+        if not who:
+            exchange = self._exchange_columns(message)
+            if exchange is None:
+                raise ValueError(f"nobody says this: {str(dict(message))[:80]}")
+            yield from self._of_columns(message, *exchange)
+            return
+        role = self._role(message[who])
+        if role == "tool" or message.get("tool_calls") or message.get("function_call"):
+            self.left_out["tool"] += 1
+        if role == "tool":
+            return
+        said = self._key(message, self.mapping.said, SAID)
+        content = self._text(message[said]) if said else ""
+        if message.get("reasoning_content") or message.get("reasoning") or message.get("thinking"):
+            self.left_out["thought"] += 1
+        name = message.get("name") if who != "name" else None
+        yield {
+            "role": role,
+            "content": self._spoken(content) if role == "assistant" else content,
+            **({"name": name} if isinstance(name, str) and role == "user" else {}),
+            **({"weight": 0} if any(key in message and message[key] == value for key, value in NOT_TRAINED) else {}),
+        }
+
+    def _key(self, message: RecordValues, chosen: str, known: Sequence[str]) -> str:
+        if chosen:
+            return chosen.lower() if chosen.lower() in message else ""
+        return next((key for key in known if key in message), "")
+
+    def _role(self, given: object) -> Literal["user", "assistant", "system", "tool"]:
+        name = str(given).strip().lower()
+        role = self.mapping.role_names.get(name) or ROLES.get(name)
+        if role is None:
+            raise ValueError(f"nobody knows who “{str(given)[:40]}” is")
+        return role  # type: ignore[return-value]  # the mapping's values are of the same four
+
+    def _text(self, said: object) -> str:
+        """The words of a message; of one in parts, those that are text."""
+        if isinstance(said, Mapping):
+            said = said.get("parts") or [said]
+        if isinstance(said, list):
+            texts = [part if isinstance(part, str) else part.get("text") or part.get("value") for part in said]
+            words = [text for text in texts if isinstance(text, str)]
+            self.left_out["not_text"] += len(texts) - len(words)
+            return "\n".join(words)
+        return "" if said is None else _string(said)
+
+    def _spoken(self, text: str) -> str:
+        """Words of the persona without what it only thought."""
+        spoken = split_thoughts(text)
+        self.left_out["thought"] += len(spoken.thoughts)
+        return spoken.words
+
+    def _of_text(self, text: str) -> Iterator[dict[str, Any]]:
+        text = text.replace("<NL>", "\n")
+        for mark in MARKS:
+            parts = mark.split(text)
+            if len(parts) >= 3:
+                break
+        else:
+            raise ValueError("a text without marks for who speaks")
+        for name, words in zip(parts[1::2], parts[2::2], strict=True):
+            role = self._role(HEADINGS.get(name.lower(), name))
+            words = CLOSING.sub("", words).strip("\n")
+            if role == "tool":
+                self.left_out["tool"] += 1
+            else:
+                yield {"role": role, "content": self._spoken(words) if role == "assistant" else words}
+
+    def system(self, columns: RecordValues, messages: Sequence[RecordValues]) -> str:
+        """The system text of a record: of its column, and of the messages before the first words."""
+        named = (self.mapping.system.lower(),) if self.mapping.system else SYSTEM
+        texts = [_string(columns[name]) for name in named if isinstance(columns.get(name), str)]
+        spoken = False
+        for message in messages:
+            if message["role"] != "system":
+                spoken = True
+            elif spoken:
+                self.left_out["system_inside"] += 1
+            else:
+                texts.append(message["content"])
+        return "\n".join(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+    def pair(self, columns: RecordValues) -> Pair:
+        """A pair for preference tuning. Raises ValueError where one side says nothing, or both say the same."""
+        sides = [self._side(columns[name]) for name in ("chosen", "rejected")]
+        before = self._side(
+            columns.get("prompt") or columns.get("question") or columns.get("instruction") or [], "user"
+        )
+        shared = 0
+        while not before and all(len(side) > shared + 1 for side in sides) and sides[0][shared] == sides[1][shared]:
+            shared += 1
+        before = before or sides[0][:shared]
+        chosen, rejected = (tuple(m["content"] for m in side[shared:] if m["role"] == "assistant") for side in sides)
+        context = tuple(from_chat_messages([m for m in before if m["role"] != "system"]))
+        try:
+            return Pair(context, chosen, rejected, source="file")
+        except InputError as error:
+            raise ValueError(error.text.en) from error
+
+    def _side(self, value: object, role: Role = "assistant") -> list[dict[str, Any]]:
+        if isinstance(value, str):
+            return [{"role": role, "content": self._spoken(value)}] if value.strip() else []
+        return [message for message in self._of_list(value) if message and message["content"].strip()]
+
+
+def _string(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"words have to be text, not {str(value)[:40]!r}")
+    return str(value)
+
+
+def columns_of(records: Sequence[object]) -> list[str]:
+    """The names of the columns in some records, in their order: what a person maps."""
+    found: dict[str, None] = {}
+    for record in records:
+        if isinstance(record, Mapping):
+            found.update(dict.fromkeys(map(str, record)))
+    return list(found)
+
+
+def speakers_of(records: Sequence[object], mapping: ColumnMapping) -> list[str]:
+    """Who speaks in the column of messages that `mapping` names, in the order they appear."""
+    found: dict[str, None] = {}
+    for record in records:
+        value = record.get(mapping.messages) if isinstance(record, Mapping) else None
+        for one in value if isinstance(value, list) else ():
+            key = mapping.who or next((name for name in WHO if isinstance(one, Mapping) and name in one), "")
+            if isinstance(one, Mapping) and key in one:
+                found[str(one[key])] = None
+    return list(found)
+
+
+def common_system(rows: Sequence[Row]) -> str:
+    """The system text that all rows share; "" where they differ."""
+    texts = {row.system for row in rows}
+    return texts.pop() if len(texts) == 1 else ""
