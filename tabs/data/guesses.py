@@ -78,9 +78,7 @@ def build_zone(page: dict[str, gr.blocks.Block]) -> gr.Button:
             choices=[], allow_custom_value=True, label=t_client("data.zone"), info=t_client("data.zone_info"),
             elem_id="data-zone",
         )  # fmt: skip
-        read = gr.Button(t_client("data.zone_read"), size="sm", elem_id="data-read-zone")
-    page["about"].change(None, page["zone"], page["zone"], js=BROWSERS_ZONE, api_visibility="private")
-    return read
+        return gr.Button(t_client("data.zone_read"), size="sm", elem_id="data-read-zone")
 
 
 def build_chats(page: dict[str, gr.blocks.Block]) -> gr.Button:

@@ -91,6 +91,8 @@ def build(services: Services, shared: Shared) -> None:
         shared.changed["rows"].click(opening.watch, here, drawn, **EVENT),
         shared.tabs.select(opening.watch, here, drawn, **EVENT),
     ]
+    for event in opened[:5]:  # after a file was read: the browser's own zone, where none is chosen
+        event.then(None, page["zone"], page["zone"], js=guesses.BROWSERS_ZONE, api_visibility="private")
     stop.click(**arriving, cancels=opened)
     put_away.click(opening.put_away, shared.key, drawn, **EVENT)
 
