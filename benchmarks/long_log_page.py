@@ -60,6 +60,8 @@ class PageReading:
     memory_peak: float
     memory_after: float
     steps_shown: int
+    load_average: float
+    """Of the machine at the end: what else it was doing."""
     measured: str
     python: str
     system: str
@@ -139,6 +141,7 @@ def _through_the_page(url: str, process: psutil.Process, log: Path, messages: in
     return PageReading(
         messages, round(log.stat().st_size / 1e6, 1), round(speakers, 2), round(rows, 2), round(watch.slowest, 2),
         round(pause, 2), round(before), round(watch.peak), round(process.memory_info().rss / 1e6), steps,
+        round(os.getloadavg()[0], 1),
         datetime.now(timezone.utc).date().isoformat(), platform.python_version(),
         f"{platform.system()} {platform.machine()}",
     )  # fmt: skip
