@@ -8,7 +8,7 @@ import gradio as gr
 from core.chat.conversation import Conversation
 from core.errors import InputError
 from tabs.talk.replies import Replies, seen_of
-from tabs.talk.view import JOINER, NOTHING_CHOSEN, drawn, shown, versions
+from tabs.talk.view import JOINER, NOTHING_CHOSEN, drawn, index_of, shown, versions
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -87,13 +87,13 @@ class TalkHandlers:
     @handler
     def edit(self, visitor: Visitor, conversation: str, human: bool, event: gr.EditData) -> Iterator[tuple]:
         """Change a message. After one's own the persona answers anew; the persona's is a correction to learn from."""
-        index = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
         words = self.services.chat.rate_limiter.check(str(event.value).replace(JOINER, ""))
         if not words:
             raise InputError("An empty message cannot be kept. Use undo to take it back.",
                              "空のメッセージにはできません。取り消すには「戻す」を使ってください。")  # fmt: skip
         with self.replies.lock(visitor, conversation):
-            talk = self._quiet(visitor, conversation).edited(int(index), words)
+            talk = self._quiet(visitor, conversation)
+            talk = talk.edited(index_of(event) + self.replies.parts.first(visitor.owner, talk), words)
             answered = talk.path[-1].role == "assistant"
             if not answered:
                 self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
@@ -103,6 +103,13 @@ class TalkHandlers:
             yield from self.replies.stream(visitor, talk, writing, human=False)
         else:
             yield self._whole(visitor, talk)
+
+    @handler
+    def show_earlier(self, visitor: Visitor, conversation: str) -> tuple:
+        """Draw more of a long conversation's beginning."""
+        talk = stored(self.services, visitor, conversation)
+        self.replies.parts.show_more(visitor.owner, talk)
+        return shown(**drawn(talk, self.replies.parts.first(visitor.owner, talk), visitor.language))
 
     @handler
     def stop(self, visitor: Visitor, conversation: str) -> None:
@@ -171,8 +178,10 @@ class TalkHandlers:
         self.services.chat.prompt(setting, talk, words)
 
     def _whole(self, visitor: Visitor, talk: Conversation, **more: object) -> tuple:
-        return shown(chat=drawn(talk), stop=gr.Button(visible=False), seen=seen_of(self.services, visitor, talk),
-                     **versions(talk, NOTHING_CHOSEN, visitor.language), **more)  # fmt: skip
+        first = self.replies.parts.first(visitor.owner, talk)
+        bubbles, chosen = drawn(talk, first, visitor.language), versions(talk, NOTHING_CHOSEN, visitor.language)
+        seen = seen_of(self.services, visitor, talk)
+        return shown(stop=gr.Button(visible=False), seen=seen, **bubbles, **chosen, **more)
 
     def _adapters(self, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
         choices = [(t(visitor.language, "talk.base_only"), "")]

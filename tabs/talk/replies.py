@@ -13,7 +13,7 @@ from core.chat.service import ChatContext
 from core.chat.typing_speed import TypingSimulator
 from core.errors import AppError, ModelError
 from core.prompt import Prompt
-from tabs.talk.view import NOTHING_CHOSEN, TYPING, drawn, shown, versions, view
+from tabs.talk.view import NOTHING_CHOSEN, TYPING, ShownParts, drawn, shown, versions, view
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -62,6 +62,7 @@ class Replies:
 
     services: Services
     writing: dict[str, Writing] = field(default_factory=dict)
+    parts: ShownParts = field(default_factory=ShownParts)
     _locks: tuple[threading.Lock, ...] = field(default_factory=lambda: tuple(threading.Lock() for _ in range(64)))
 
     def lock(self, visitor: Visitor, conversation: str) -> threading.Lock:
@@ -98,7 +99,8 @@ class Replies:
         try:
             setting = services.chat.context(visitor.owner, talk, language)
             prompt = services.chat.prompt(setting, talk.without_reply() if go_on else talk)
-            yield shown(chat=view(talk) if go_on else view(talk, [TYPING]), stop=gr.Button(visible=True),
+            first = self.parts.first(visitor.owner, talk)
+            yield shown(chat=view(talk, [] if go_on else [TYPING], first=first), stop=gr.Button(visible=True),
                         seen=budget(setting, prompt, language), chosen=NOTHING_CHOSEN)  # fmt: skip
             replies = services.chat.reply(setting, talk, writing.stop, prompt=prompt, go_on=go_on)
             before, at = None, 0.0
@@ -106,7 +108,7 @@ class Replies:
                 if (frame.seen, frame.typing) != before and time.monotonic() - at > REDRAW:
                     before, at = (frame.seen, frame.typing), time.monotonic()
                     words = [*frame.seen, *[TYPING] * frame.typing]
-                    yield shown(chat=view(talk, words, replaces=go_on and bool(frame.seen)))
+                    yield shown(chat=view(talk, words, first=first, replaces=go_on and bool(frame.seen)))
         finally:
             writing.stop.set()
             talk = self._store(visitor, talk, writing, setting, prompt, frame, go_on)
@@ -117,7 +119,8 @@ class Replies:
             services.chat.on_reply_saved(setting, talk)
         else:
             inform(language, "talk.silent")
-        yield shown(chat=drawn(talk), stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),
+        yield shown(stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),
+                    **drawn(talk, self.parts.first(visitor.owner, talk), language),
                     **versions(talk, NOTHING_CHOSEN, language))  # fmt: skip
 
     def _store(

@@ -52,6 +52,7 @@ def build(services: Services, shared: Shared) -> None:
 def _chat(public: bool) -> dict[str, gr.components.Component]:
     """The bubbles, the row of what can be done with one, and the message box."""
     small = {"scale": 0, "min_width": 44, "size": "sm"}
+    earlier = gr.Button("", visible=False, size="sm", elem_id="talk-earlier")
     chat = gr.Chatbot(
         show_label=False, container=False, height="58vh", min_height=300, layout="bubble", editable="all",
         elem_id="chat", elem_classes="talk", buttons=["copy"], render_markdown=False,
@@ -79,7 +80,7 @@ def _chat(public: bool) -> dict[str, gr.components.Component]:
     page["drawn"] = gr.Textbox(visible="hidden", show_label=False)
     page["paused"] = gr.Button(visible="hidden", elem_id="talk-paused")
     page["human"] = gr.Checkbox(True, label=t_client("talk.human"), container=False, elem_id="talk-human")
-    return page | {"chat": chat, "chosen": gr.State(NOTHING_CHOSEN)}
+    return page | {"chat": chat, "earlier": earlier, "chosen": gr.State(NOTHING_CHOSEN)}
 
 
 def _wire_chat(
@@ -102,6 +103,7 @@ def _wire_chat(
     page["go_on"].click(handlers.continue_, where, **streaming)
     chat.edit(handlers.edit, [*where, human], **streaming)
     chat.undo(handlers.undo, where, outputs, **EVENT)
+    page["earlier"].click(handlers.show_earlier, where, outputs, **EVENT)
     page["stop"].click(handlers.stop, where, None, queue=False, **EVENT)
     # The page knows of a key at once, the server only when a busy page gets round to it: so the page finds the pause.
     chat.change(None, chat, page["drawn"], js=COUNT_SENT, **EVENT)

@@ -7,7 +7,7 @@ import gradio as gr
 from core.chat.conversation import Conversation
 from tabs.talk.handlers import stored
 from tabs.talk.replies import Replies, seen_of
-from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, shown, versions
+from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, index_of, shown, versions
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.toasts import inform
@@ -24,8 +24,8 @@ class VersionHandlers:
     @handler
     def choose(self, visitor: Visitor, conversation: str, chosen: int, event: gr.SelectData) -> tuple:
         """A message was clicked: the buttons are about it; about the last one again when it is clicked twice."""
-        index = int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
         talk = stored(self.services, visitor, conversation)
+        index = index_of(event) + self.replies.parts.first(visitor.owner, talk)
         return shown(**versions(talk, NOTHING_CHOSEN if index == chosen else index, visitor.language))
 
     @handler
@@ -59,10 +59,10 @@ class VersionHandlers:
     @handler
     def thumb(self, visitor: Visitor, conversation: str, event: gr.LikeData) -> None:
         """A reply was liked, disliked, or neither any more."""
-        index = int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
         given = {True: "up", "Like": "up", False: "down", "Dislike": "down"}.get(event.liked, "")
         with self.replies.lock(visitor, conversation):
             talk = stored(self.services, visitor, conversation)
+            index = index_of(event) + self.replies.parts.first(visitor.owner, talk)
             self.services.conversations.save(visitor.owner, talk.rated(index, given))
 
     def _turn(self, visitor: Visitor, conversation: str, chosen: int, step: int) -> tuple:
@@ -75,5 +75,6 @@ class VersionHandlers:
         return self._drawn(visitor, talk, first if chosen == index else NOTHING_CHOSEN)
 
     def _drawn(self, visitor: Visitor, talk: Conversation, chosen: int) -> tuple:
-        return shown(chat=drawn(talk), seen=seen_of(self.services, visitor, talk),
+        first = self.replies.parts.first(visitor.owner, talk)
+        return shown(seen=seen_of(self.services, visitor, talk), **drawn(talk, first, visitor.language),
                      **versions(talk, chosen, visitor.language))  # fmt: skip

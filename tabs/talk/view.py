@@ -1,6 +1,8 @@
 """What the page shows of a conversation: bubbles, thumbs, and which version of a reply is seen."""
 
 import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
 
 import gradio as gr
 
@@ -17,7 +19,10 @@ TYPING = "…"
 THUMBS = {"up": "Like", "down": "Dislike", "": None}
 NOTHING_CHOSEN = -1
 
-OUTPUTS = ("chat", "box", "stop", "seen", "versions", "older", "newer", "chosen")
+MOST_SHOWN = 200  # messages that a page draws; of a long talk the last ones
+STEP = 100  # the first one drawn is a multiple of this, so that it seldom changes while one talks
+
+OUTPUTS = ("chat", "box", "stop", "seen", "versions", "older", "newer", "chosen", "earlier")
 """What most handlers of the tab set, in this order."""
 
 
@@ -26,19 +31,53 @@ def shown(**given: object) -> tuple:
     return tuple(given.pop(name, gr.skip()) for name in OUTPUTS)
 
 
-def view(conversation: Conversation, growing: list[str] | None = None, *, replaces: bool = False) -> list[dict]:
-    """The transcript as the Chatbot shows it, with a growing reply behind it, or in place of its last node."""
+@dataclass
+class ShownParts:
+    """From which message on each visitor sees a conversation; the Chatbot counts its messages from there."""
+
+    _more: "OrderedDict[tuple[str, str], int]" = field(default_factory=OrderedDict)
+
+    def first(self, owner: str, conversation: Conversation) -> int:
+        """The number of the first message that is drawn."""
+        count = sum(len(node.messages) for node in conversation.path)
+        shown = MOST_SHOWN + self._more.get((owner, conversation.id), 0)
+        return max(0, count - shown) // STEP * STEP if count > shown else 0
+
+    def show_more(self, owner: str, conversation: Conversation) -> None:
+        """Draw twice as many from now on."""
+        place = owner, conversation.id
+        self._more[place] = 2 * self._more.get(place, 0) + MOST_SHOWN
+        self._more.move_to_end(place)
+        while len(self._more) > 1000:
+            self._more.popitem(last=False)
+
+
+def view(
+    conversation: Conversation, growing: list[str] | None = None, *, first: int = 0, replaces: bool = False
+) -> list[dict]:
+    """The transcript as the Chatbot shows it, with a growing reply behind it, or in place of its last node.
+
+    What stands before message number `first` is left out.
+    """
     path = conversation.path[:-1] if replaces else conversation.path
     said = [(node.role, text) for node in path for text in node.messages]
-    said += [("assistant", text) for text in growing or ()]
+    said = said[first:] + [("assistant", text) for text in growing or ()]
     return [{"role": role, "content": MARKUP.sub(lambda m: m[0] + JOINER, text)} for role, text in said]
 
 
-def drawn(conversation: Conversation) -> gr.Chatbot:
-    """The whole transcript, with the thumbs that were given."""
-    persona = (node for node in conversation.path if node.role == "assistant")
-    thumbs = [THUMBS[node.thumb] for node in persona for _ in node.messages]  # the Chatbot counts only these
-    return gr.Chatbot(value=view(conversation), feedback_value=thumbs)
+def drawn(conversation: Conversation, first: int, language: str) -> dict[str, object]:
+    """The part of OUTPUTS that holds the transcript from message `first` on, with the thumbs that were given."""
+    nodes = [node for node in conversation.path for _ in node.messages][first:]
+    thumbs = [THUMBS[node.thumb] for node in nodes if node.role == "assistant"]  # the Chatbot counts only these
+    return {
+        "chat": gr.Chatbot(value=view(conversation, first=first), feedback_value=thumbs),
+        "earlier": gr.Button(value=t(language, "talk.earlier", n=f"{first:,}"), visible=first > 0),
+    }
+
+
+def index_of(event: gr.EditData | gr.SelectData | gr.LikeData) -> int:
+    """Which message of the Chatbot an event is about."""
+    return int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
 
 
 def acted_on(conversation: Conversation, chosen: int) -> int:

@@ -12,11 +12,13 @@ import pkgutil
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from core.errors import AppError
 
 try:
     import re._constants as constants
@@ -68,7 +70,7 @@ class Use:
     where: str
 
 
-class _TimeUpError(Exception):
+class TimeUpError(Exception):
     pass
 
 
@@ -248,11 +250,34 @@ def seconds(pattern: "re.Pattern[str]", method: str, text: str) -> float:
                 pass
         else:
             getattr(pattern, method)(text)
-    except _TimeUpError:
+    except TimeUpError:
         return LIMIT
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return time.process_time() - begun
+
+
+def growth(work: Callable[[str], object], seed: str) -> tuple[float, float] | None:
+    """Processor seconds for 20 and 40 thousand characters of `seed`, where they grow with the square."""
+
+    def took(size: int) -> float:
+        text = seed * (size // len(seed))
+        begun = time.process_time()
+        signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT)
+        try:
+            work(text)
+        except TimeUpError:
+            return LIMIT
+        except AppError:
+            pass
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        return time.process_time() - begun
+
+    if took(SIZES[0]) < TOO_SMALL_TO_COUNT / 16:
+        return None
+    half, whole = (min(took(size) for _ in range(2)) for size in SIZES[1:])
+    return (half, whole) if whole >= LIMIT or (whole > TOO_SMALL_TO_COUNT and whole > GROWTH * half) else None
 
 
 def fill(attack: tuple[str, str, str], size: int) -> str:
@@ -283,7 +308,7 @@ def main(found: list[Use], dynamic: list[str]) -> None:
     """Try every use of every pattern."""
 
     def time_up(*_: Any) -> None:
-        raise _TimeUpError
+        raise TimeUpError
 
     signal.signal(signal.SIGVTALRM, time_up)
     for use in found:

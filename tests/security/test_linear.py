@@ -18,9 +18,18 @@ def tried(program: str) -> list[dict]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_pattern_takes_time_in_proportion_to_its_text() -> None:
     *slow, summary = tried("from tests.helpers.pattern_attacks import main, uses; main(*uses())")
     assert summary["tried"] > 250
+    assert not slow, "\n".join(map(str, slow))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_every_parser_takes_time_in_proportion_to_its_text() -> None:
+    *slow, summary = tried("from tests.helpers.parser_attacks import main; main()")
+    assert summary["tried"] >= 19
     assert not slow, "\n".join(map(str, slow))
 
 

@@ -300,10 +300,10 @@ def test_a_strangers_talk_is_out_of_reach(page: Page) -> None:
 
 
 def test_a_limit_is_told_before_anything_is_said(page: Page) -> None:
-    page.services.chat.rate_limiter.per_minute = 1
+    page.services.chat.rate_limiter.replies.each = 1
     page.services.chat.script[:] = ["one"]
     page.send("hi")
-    with pytest.raises(gr.Error, match="1 分に 1 回"):
+    with pytest.raises(gr.Error, match="1 分間の返事は 1 回"):
         page.send("again")
     assert page.words() == ["hi", "one"]
 
@@ -318,3 +318,28 @@ def test_a_chat_is_saved_and_brought_back(page: Page, services: Services) -> Non
         upload.write_bytes(path.read_bytes())
         found = Page(page.services, files.bring(KEY, page.conversation, str(upload), visit()))
         assert found.conversation != page.conversation and found.words() == ["hi", "one", "two"]
+
+
+def test_of_a_long_talk_the_end_is_drawn_and_the_rest_when_asked(page: Page) -> None:
+    talk = page.talk
+    for n in range(450):
+        talk = talk.said("user" if n % 2 else "assistant", f"m{n}")
+    page.services.conversations.save(owner(page.services), talk)
+
+    def drawn(values: object) -> tuple[int, str, bool]:
+        shown = dict(zip(OUTPUTS, values, strict=True))
+        messages = [part["text"] for message in shown["chat"].value for part in message["content"]]
+        return len(messages), messages[0], shown["earlier"].visible
+
+    assert drawn(page.handlers.open_talk(KEY, page.conversation, visit())[2:]) == (250, "m200", True)
+    page.acts.thumb(KEY, page.conversation, SimpleNamespace(index=2, liked=True), visit())  # counted from what is drawn
+    assert page.talk.node_at(202)[0].thumb == "up" and page.talk.node_at(2)[0].thumb == ""
+    chosen = dict(zip(OUTPUTS, page.acts.choose(KEY, page.conversation, -1, SimpleNamespace(index=2), visit()),
+                      strict=True))  # fmt: skip
+    assert chosen["chosen"] == 202 and "m202" in chosen["versions"]
+    page.services.chat.script[:] = ["ok"]
+    event = SimpleNamespace(index=1, value="edited")
+    views = page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
+    assert page.words()[-2:] == ["edited", "ok"] and len(page.words()) == 203 and views[-1][-1] == "ok"
+    page.services.conversations.save(owner(page.services), talk)
+    assert drawn(page.act("show_earlier")) == (450, "m0", False)
