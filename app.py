@@ -2,9 +2,12 @@
 
 import argparse
 import ipaddress
+import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
@@ -121,12 +124,33 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
     ]
 
 
+def end(services: "Services") -> None:
+    """What SIGTERM does, as a container's stop sends it: end well, then leave as Ctrl+C does."""
+    services.close()
+    raise KeyboardInterrupt
+
+
+def check_home(home: Path) -> None:
+    """Raises InputError where nothing can be written: better at the start than at somebody's first words."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(
+            f"Nothing can be written in {home}: {reason}. Let this user write there, or set OMOKAGE_HOME.",
+            f"{home} に書き込めません: {reason}。権限を直すか、OMOKAGE_HOME で別のフォルダーを指定してください。",
+        ) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page; the model is loaded behind it."""
     try:
         read = Settings.from_env()
         options = parse(arguments, login=bool(read.auth))
         settings = told(read, options)
+        check_home(settings.home)
     except InputError as error:
         sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home, settings.trusted_proxies)
@@ -143,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     proxied = bool(settings.allowed_hosts or settings.trusted_proxies)
     public = proxied or options.share or bool(settings.auth) or not is_loopback(host)
     services = make_services(settings, public=public)
+    signal.signal(signal.SIGTERM, lambda *_: end(services))
     page = build_app(services)
     names = HostNames.of_server(settings.allowed_hosts, loopback=is_loopback(host))
     page.launch(

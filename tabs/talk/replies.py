@@ -86,6 +86,14 @@ class Replies:
             writing.stop.set()
             writing.stored.wait(STORED_WITHIN)
 
+    def end_all(self) -> None:
+        """Before the server ends: every reply is kept as far as it got."""
+        writings = list(self.writing.values())
+        for writing in writings:
+            writing.stop.set()
+        for writing in writings:
+            writing.stored.wait(STORED_WITHIN)
+
     def begin(self, visitor: Visitor, talk: Conversation) -> Writing:
         """Announce a reply to `talk`, which `stream` then writes."""
         writing = self.writing[_place(visitor, talk.id)] = Writing()

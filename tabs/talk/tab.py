@@ -37,6 +37,7 @@ def build(services: Services, shared: Shared) -> None:
                 afar = remote.build(services, shared)
 
     replies = Replies(services)
+    services.on_close.append(replies.end_all)
     handlers = TalkHandlers(services, replies)
     _wire_chat(page, talks, handlers, VersionHandlers(services, replies), shared)
     where, box, seen = [shared.key, shared.conversation], page["box"], page["seen"]

@@ -1,6 +1,7 @@
 """The things all tabs share, made once."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +49,14 @@ class Services:
     datasets: DataSets
     preferences: Preferences
     jobs: Jobs
+    on_close: list[Callable[[], None]] = field(default_factory=list)
+    """What tabs want done before the server ends."""
+
+    def close(self) -> None:
+        """End well: replies are kept as far as they got, and no training is started any more; those that run go on."""
+        self.jobs.close()
+        for call in self.on_close:
+            call()
 
     @property
     def own_files(self) -> OwnFiles:

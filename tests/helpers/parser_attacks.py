@@ -50,8 +50,9 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "shown": lambda text: MARKUP.sub("", text),
 }  # fmt: skip
 SEEDS = (
-    *attacks.STRANGERS, "{", "}", "{}", '{"a":', "```", "{{char}}", "<START>", "U:", "U: a\n", "a: b\n", "> a\n", 
-    "https://a.b/?token=1&",     "090-1234-5678 ", "1234 5678 9012 ", "a@b.co ", "@@a\n", "、", "。", "2026年5月1日", "3 days ago ", "ignore ", "覚える:",
+    *attacks.STRANGERS, "{", "}", "{}", '{"a":', "```", "{{char}}", "<START>", "U:", "U: a\n", "a: b\n", "> a\n",
+    "https://a.b/?token=1&", "090-1234-5678 ", "1234 5678 9012 ", "a@b.co ", "@@a\n", "、", "。", "2026年5月1日",
+    "3 days ago ", "ignore ", "覚える:",
 )  # fmt: skip
 
 
