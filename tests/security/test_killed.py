@@ -26,6 +26,7 @@ from core.memory.store import MemoryStore
 from core.memory.turns import Turns
 from core.messages import Turn
 from core.personas import Personas
+from core.workspace import Workspace
 
 workspace, me = Workspace(Path(sys.argv[1])), "key-0123"
 datasets, conversations, personas = DataSets(workspace), Conversations(workspace), Personas(workspace)
