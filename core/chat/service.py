@@ -21,9 +21,11 @@ from core.memory.write.single_pass import with_format
 from core.models.loading import LoadedModel, ModelStore
 from core.models.remote import RemoteModel, RemoteModels, stream
 from core.personas import Persona, Personas, Sampling
+from core.personas.activation import Activated, activated_entries, within_budget
 from core.personas.lorebook import NO_LOREBOOK, Lorebook
 from core.prompt import Prompt, PromptConfig, continuation_ids, render, stop_criteria
 from core.prompt.context import RetrievedContext
+from core.prompt.encoder import encoder_for
 
 REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
 LAST_REPLIES = 3  # which a new one is not to repeat
@@ -115,7 +117,8 @@ class ChatService:
         """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""
         talk = conversation.said("user", draft)
 
-        come_to_mind = setting.lorebook.brought_up(talk.turns)
+        found = sorted(self.entries(setting, talk), key=lambda one: -one.entry.priority)
+        come_to_mind = tuple(one.entry.content.strip() for one in found)
 
         def made(background: RetrievedContext) -> Prompt:
             told = replace(background, knowledge=(*come_to_mind, *background.knowledge))
@@ -124,6 +127,11 @@ class ChatService:
         if not setting.prompt_config.parts:
             return made(RetrievedContext())
         return self.memory.retrieved_context(turn_context(setting, talk), setting.prompt_config.context_window, made)
+
+    def entries(self, setting: ChatContext, conversation: Conversation) -> tuple[Activated, ...]:
+        """The entries of the character book that the next reply should know, in the order in which they stand."""
+        found = activated_entries(setting.lorebook, conversation.turns, seed=conversation.id)
+        return within_budget(found, encoder_for(setting.loaded.tokenizer).size, setting.lorebook.token_budget)
 
     def reply(
         self,

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from core.errors import InputError
 from core.files import parse_json
 from core.messages import Role, Turn
-from core.personas.lorebook import Lorebook, book_from, book_to_json
+from core.personas.lorebook import Lorebook
+from core.personas.lorebook_file import book_from, book_to_json
 from core.personas.persona import Persona
 from core.personas.picture import portrait
 

@@ -46,7 +46,7 @@ class Persona:
             greeting=plain(self.greeting),
             greetings=tuple(map(plain, self.greetings)),
             examples=tuple(replace(turn, messages=tuple(map(plain, turn.messages))) for turn in self.examples),
-            book=replace(self.book, entries=tuple(replace(e, content=plain(e.content)) for e in self.book.entries)),
+            book=self.book.with_texts(plain),
         )
 
     def prompt_config(self, context_window: int, *, template: str = "auto") -> PromptConfig:

@@ -10,7 +10,7 @@ from core.files import read_json, safe_name, write_bytes, write_json
 from core.messages import Turn
 from core.models.sampling import Sampling
 from core.personas.lengths import LONGEST_DESCRIPTION, check_lengths
-from core.personas.lorebook import book_from, book_to_json
+from core.personas.lorebook_file import book_from, book_to_json
 from core.personas.persona import Persona
 from core.prompt.config import YOU
 from core.stored import DamagedError, parse, readable, reading

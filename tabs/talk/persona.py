@@ -6,7 +6,7 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
-from core.personas.lorebook import edited, format_book
+from core.personas.lorebook_text import edited, format_book
 from tabs.talk import persona_card, sampling
 from tabs.talk.sampling import SamplingForm
 from tabs.ui.form import Form

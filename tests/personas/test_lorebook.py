@@ -4,20 +4,18 @@ import time
 
 import pytest
 
-from core.personas.lorebook import (
-    REGEX_SECONDS_OF_A_TURN,
-    Lorebook,
-    LorebookEntry,
-    book_from,
-    book_to_json,
-    edited,
-    format_book,
-)
+from core.messages import Turn
+from core.personas.activation import activated_entries, within_budget
+from core.personas.key_match import REGEX_SECONDS_OF_A_TURN
+from core.personas.lorebook import Lorebook, LorebookEntry
+from core.personas.lorebook_file import book_from, book_to_json
+from core.personas.lorebook_text import edited, format_book
 from core.text import normalize_for_match
 
 
 def names(book: Lorebook, *messages: str, replies: int = 0) -> list[str]:
-    return [entry.content for entry in book.matched(messages, replies=replies)]
+    turns = [Turn("assistant", ("…",))] * replies + [Turn("user", (text,)) for text in messages]
+    return [one.entry.content for one in activated_entries(book, turns)]
 
 
 @pytest.mark.parametrize(("key", "said"), [
@@ -55,14 +53,17 @@ def test_entries_wake_entries_only_when_the_book_says_so() -> None:
     assert names(Lorebook(entries, recursive=True), "a") == ["b is near", "c"]
 
 
-def test_the_most_important_stand_first() -> None:
+def test_what_comes_in_stands_in_its_order_and_the_least_important_goes_first() -> None:
     book = Lorebook(
         tuple(
             LorebookEntry((), c, constant=True, priority=p, order=o)
-            for c, p, o in (("x", 1, 1), ("y", 9, 2), ("z", 9, 1))
+            for c, p, o in (("x", 1, 1), ("y", 9, 3), ("z", 5, 2))
         )
     )
-    assert names(book) == ["z", "y", "x"]
+    found = activated_entries(book, ())
+    assert [one.entry.content for one in found] == ["x", "z", "y"]
+    assert [one.entry.content for one in within_budget(found, len, 2)] == ["z", "y"]
+    assert within_budget(found, len, None) == found
 
 
 @pytest.mark.parametrize("key", ["/(a+)+$/", "(a+)+$", "/[/", "(?P<", "/\\d{3}/i"])
@@ -108,5 +109,5 @@ def test_all_the_patterns_of_a_book_share_one_budget_of_time() -> None:
     slow = tuple(LorebookEntry((f"(a+)+{n}$",), "x", is_regex=True) for n in range(100))
     book = Lorebook((LorebookEntry(("a!$",), "first", is_regex=True), *slow))
     started = time.process_time()
-    assert [entry.content for entry in book.matched(["a" * 60 + "!"])] == ["first"]
+    assert names(book, "a" * 60 + "!") == ["first"]
     assert time.process_time() - started < 3 * REGEX_SECONDS_OF_A_TURN
