@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from core.errors import InputError
 from core.limits import Counter
-from core.text import Text
+from core.text import Text, well_formed
 
 
 def replies_counter(each: int = 0, total: int = 0) -> Counter:
@@ -20,13 +20,13 @@ class RateLimiter:
     replies: Counter = field(default_factory=replies_counter)
 
     def check(self, text: str) -> str:
-        """`text` as it may be said. Raises InputError when it is longer than a message may be."""
+        """`text` as it may be said and stored. Raises InputError when it is longer than a message may be."""
         if self.longest and len(text) > self.longest:
             raise InputError(
                 f"The message has {len(text)} characters; {self.longest} are allowed. Send it in parts.",
                 f"メッセージが {len(text)} 文字あります。{self.longest} 文字までなので、分けて送ってください。",
             )
-        return text.strip()
+        return well_formed(text).strip()
 
     def acquire(self, owner: str, address: str = "") -> None:
         """Count a reply. Raises InputError, with the seconds to wait, when it is one too many."""

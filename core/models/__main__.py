@@ -66,7 +66,11 @@ def describe(model: str, *, context: int | None = None) -> dict:
         "in_catalogue": entry.id if entry else None,
         "architecture": _architecture(shape),
         "memory": _memory(shape, entry, context),
-        "tokenizer": {"tokens": len(checked.tokenizer), **asdict(checked.check)},
+        "tokenizer": {
+            "tokens": len(checked.tokenizer),
+            **asdict(checked.check),
+            "text": checked.check.text._asdict(),
+        },
         "format": _format(checked.tokenizer),
     }
 

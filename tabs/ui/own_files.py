@@ -13,6 +13,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.toasts import inform, warn
 from tabs.ui.visitor import Visitor
 
 RELOAD = "() => { location.reload(); }"
@@ -28,7 +29,7 @@ class OwnFilesHandlers:
     def notice(self, visitor: Visitor) -> None:
         """Say what could not be read of the things that the page lists."""
         for error in self.services.own_files.damaged(visitor.owner, thorough=False)[:3]:
-            gr.Warning(error.text.in_language(visitor.language), duration=30)
+            warn(error, visitor.language)
 
     @handler
     def look(self, visitor: Visitor) -> tuple[str, gr.Radio, gr.Button]:
@@ -47,7 +48,7 @@ class OwnFilesHandlers:
         """Move the chosen damaged thing where the app no longer looks."""
         if place:
             kept = self.services.own_files.set_aside(visitor.owner, place)
-            gr.Info(t(visitor.language, "files.set_aside_done", place="/".join(kept.parts[-2:])))
+            inform(visitor.language, "files.set_aside_done", place="/".join(kept.parts[-2:]))
 
     @handler
     def delete_all(self, visitor: Visitor) -> None:
@@ -55,7 +56,7 @@ class OwnFilesHandlers:
         own = self.services.own_files
         size = sum(use.bytes for use in own.used(visitor.owner))
         own.delete_all(visitor.owner)
-        gr.Info(t(visitor.language, "files.deleted", size=format_bytes(size)))
+        inform(visitor.language, "files.deleted", size=format_bytes(size))
 
     def _table(self, used: list[DiskUse], damaged: list[DamagedError], language: str) -> str:
         if not used:

@@ -62,7 +62,7 @@ def test_a_tokenizer_that_is_read_wrongly_is_told(tmp_path: Path) -> None:
     folder = with_config(folder_with(tmp_path / "m", "rinna", name="spiece.model", config=RINNA_CONFIG), config)
     found = describe(str(folder))
     assert found["tokenizer"]["verdict"] == "rebuilt" and found["tokenizer"]["differing"]
-    assert "spiece.model" in found["tokenizer"]["ja"]
+    assert "spiece.model" in found["tokenizer"]["text"]["ja"]
     assert found["format"]["layout"] == "dialogue" and found["format"]["end_texts"]
     assert found["format"]["end_tokens"] == {"</s>": 2}
 

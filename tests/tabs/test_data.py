@@ -3,7 +3,7 @@
 import errno
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import gradio as gr
@@ -302,7 +302,7 @@ def test_nobody_sees_anothers_log(tab: Tab) -> None:
         lambda: list(VariantHandlers(tab.context).compare(OTHER, tab.log, visit())),
         lambda: list(OpenLogHandlers(tab.context).take_variant(OTHER, tab.log, "1-none-newline-raw", visit())),
         lambda: RowHandlers(tab.context).save(OTHER, tab.log, "x", visit()),
-        lambda: list(OpenLogHandlers(tab.context).reread(OTHER, tab.log, "", *[None] * 6, visit())),
+        lambda: list(OpenLogHandlers(tab.context).reread(OTHER, tab.log, *[None] * len(fields(ReadingForm)), visit())),
     ):
         with pytest.raises(gr.Error):
             work()

@@ -61,7 +61,7 @@ def test_they_are_made_once_and_anew_when_anything_changes(tmp_path: Path, token
 def test_a_line_that_is_no_row_leaves_nothing_half_made(tmp_path: Path, tokenizer) -> None:
     path = write_dataset(tmp_path / "d", talks(4), []) / "train.jsonl"
     path.write_text(path.read_text(encoding="utf-8") + json.dumps({"other": 1}) + "\n", encoding="utf-8")
-    with pytest.raises(Exception, match="Line 5 of train"):
+    with pytest.raises(Exception, match="line 5 is not a row"):
         encode_file(path, RowEncoder(PROMPT_CONFIG, tokenizer, max_length=99), tmp_path / "e", silent)
     assert not list((tmp_path / "e").iterdir())
 

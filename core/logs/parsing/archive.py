@@ -139,6 +139,11 @@ def opening_errors() -> Iterator[None]:
     try:
         yield
     except ARCHIVE_ERRORS as error:
+        if isinstance(error, RuntimeError) and "password" in str(error):  # what zipfile raises for an encrypted file
+            raise InputError(
+                "This zip is locked with a password. Unpack it yourself and load the text file in it.",
+                "この zip にはパスワードがかかっています。自分で展開して、中のテキストファイルを読み込んでください。",
+            ) from error
         raise InputError(
             f"This zip cannot be opened ({error}). Unpack it and load the text file in it.",
             f"この zip は開けません（{error}）。展開して、中のテキストファイルを読み込んでください。",

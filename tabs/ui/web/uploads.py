@@ -1,12 +1,15 @@
 """Uploads are let in only so often, and only while there is room: Gradio's own route asks nobody."""
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import InputError, NotAllowedError
+from core.files import disk_full_text, is_disk_full
 from core.limits import Counter
 from core.workspace import Workspace
 from tabs.ui.visitor import address_of_host
@@ -33,6 +36,20 @@ class UploadGuard:
         try:
             self.counter.acquire(f"upload {address or id(scope)}", address)
             await run_in_threadpool(self.workspace.check_room, NOBODY, int(size) if size.isdigit() else 0)
+            await run_in_threadpool(check_free, self.workspace.cache(), int(size) if size.isdigit() else 0)
         except InputError as error:
             return await refusal(NotAllowedError(*error.text), headers, "POST", 429)(scope, receive, send)
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        except OSError as error:  # nothing was answered yet: Gradio writes the file first
+            if not is_disk_full(error):
+                raise
+            full = NotAllowedError(*disk_full_text())
+            await refusal(full, headers, "POST", 507)(scope, receive, send)
+
+
+def check_free(folder: Path, size: int) -> None:
+    """Raises InputError where the disk has no room for `size` bytes."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise InputError(*disk_full_text(free, size))
