@@ -13,13 +13,16 @@ FROM ?= .venv
 SHARED_OUT := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick test-heavy test-all test-newest lint format constraints clean
+.PHONY: help run extras test test-quick test-heavy test-all test-newest lint format constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(APP_READY) ## Install what is missing and start http://127.0.0.1:7860
 	@exec $(PY) app.py $(ARGS)
+
+extras: $(APP_READY) ## Install what opens more; requirements-extra.txt says what
+	@$(PY) -m pip install --disable-pip-version-check -c constraints.txt -r requirements-extra.txt
 
 test: $(DEV_READY) ## Run the tests on all cores
 	@$(PY) -m pytest $(SHARED_OUT) $(ARGS)
@@ -58,7 +61,7 @@ clean: ## Remove the environments and caches, never what you made (workspace/)
 	@rm -rf .venv $(NEWEST) .pytest_cache .ruff_cache
 
 # The stamps are touched last, so an install that was cut short is done again.
-$(DEV_READY): requirements-dev.txt requirements.txt constraints.txt
+$(DEV_READY): requirements-dev.txt requirements.txt requirements-extra.txt constraints.txt
 	@$(call prepare,requirements-dev.txt)
 
 $(APP_READY): requirements.txt constraints.txt

@@ -50,7 +50,7 @@ def environments() -> Iterator[dict[str, str]]:
                             "implementation_name": "cpython", "platform_python_implementation": "CPython"}  # fmt: skip
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-extra.txt", "requirements-dev.txt"])
 def test_every_python_on_every_system_gets_one_version_within_each_range(file: str) -> None:
     for environment in environments():
         there = pins(environment)
