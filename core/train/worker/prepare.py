@@ -194,10 +194,11 @@ def trainer_for(folder: RunFolder, work: TrainingSetup, stop: "Stop") -> "tuple[
 def _preference_trainer(
     work: TrainingSetup, args: "TrainingArguments", settings: dict, pad: int
 ) -> "PreferenceTrainer":
-    from core.train.preference.dpo import CollatePairs, PreferenceTrainer
-    from core.train.worker import processes
+    from accelerate import PartialState
 
-    if processes.is_distributed():
+    from core.train.preference.dpo import CollatePairs, PreferenceTrainer
+
+    if PartialState().use_distributed:
         raise InputError(
             "Preferences are learned by one process: start this run without torchrun or accelerate.",
             "好みの学習は 1 つのプロセスで行います。torchrun や accelerate を使わずに始めてください。",

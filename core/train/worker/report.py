@@ -14,7 +14,7 @@ from transformers import TrainingArguments as Args
 
 from core.train.events import PreferenceEval, Saved, Step, ValidationLoss, append
 from core.train.spec import RunFolder
-from core.train.worker import processes
+from core.train.worker.processes import any_process
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Stop:
 
     def asked(self) -> bool:
         """Of several processes, all have to ask at the same time."""
-        return processes.any_process(self.heard())
+        return any_process(self.heard())
 
     def heard(self) -> bool:
         """The same, as far as this process alone knows."""

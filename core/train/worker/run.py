@@ -95,14 +95,15 @@ def run(folder: RunFolder, *, listen: bool = False, processes: int | None = None
 
 def train(folder: RunFolder, stop: "Stop") -> None:
     """The whole run. Raises AppError for what a person can mend, and what the libraries raise."""
-    from core.train.worker.processes import main_process_first
+    from accelerate import PartialState
+
     from core.train.worker.trainer import StopRequested
 
-    with main_process_first():
+    with PartialState().main_process_first():
         recover_folder(folder.adapter)
         checkpoint = last_checkpoint(folder.checkpoints)
     try:
-        with main_process_first():  # the others find the rows encoded; they cannot ask together meanwhile
+        with PartialState().main_process_first():  # the others find the rows encoded; they cannot ask meanwhile
             work = load(folder, stop.heard)
         if stop.asked() and not checkpoint:
             raise StopRequested

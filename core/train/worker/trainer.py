@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 from peft.helpers import disable_input_dtype_casting
 from peft.optimizers import create_loraplus_optimizer
 from torch.utils.data import DataLoader
@@ -24,10 +25,11 @@ from transformers import (
 
 from core.errors import JobError
 from core.train.failures import check_room, out_of_memory
-from core.train.worker import checkpoints, processes
+from core.train.worker import checkpoints
 from core.train.worker.batches import LengthBatches, micro_batches
 from core.train.worker.dropout import use_fast_dropout
 from core.train.worker.loss import Inputs, MeasuredLoss, SummedLoss, measure
+from core.train.worker.processes import reduce
 from core.train.worker.rows import IGNORED, Examples
 
 # Padded tokens that go through the model at once where nothing is asked for. A CPU is not faster with more:
@@ -90,8 +92,9 @@ class PersonaTrainer(Trainer):
 
     def _batches(self, lengths: Sequence[int], collate: Callable[[Sequence], Inputs]) -> DataLoader:
         """This process' share of every step. Not prepared by accelerate, which would deal out whole steps."""
+        state = PartialState()
         batches = LengthBatches(lengths, self.args.train_batch_size, self.args.seed,
-                                rank=processes.process_index(), processes=processes.num_processes())  # fmt: skip
+                                rank=state.process_index, processes=state.num_processes)  # fmt: skip
         return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=collate,
                           pin_memory=self.args.dataloader_pin_memory)  # fmt: skip
 
@@ -197,15 +200,15 @@ class PersonaTrainer(Trainer):
 
     def _try_measure(self) -> MeasuredLoss | None:
         """As `measured`; None where memory ran out and less is tried next time."""
-        rows, between = self.eval_dataset, self._stop_if_asked
-        if processes.is_distributed():  # each measures a share, to its end
-            rows, between = Examples(rows[processes.process_index() :: processes.num_processes()]), lambda: None
+        state, rows, between = PartialState(), self.eval_dataset, self._stop_if_asked
+        if state.use_distributed:  # each measures a share, to its end
+            rows, between = Examples(rows[state.process_index :: state.num_processes]), lambda: None
         lengths = sorted(rows.lengths, reverse=True)
         try:
             with self.computing():
                 found = measure(self.model, rows, self.data_collator, tokens=self.tokens_per_micro_batch,
                                 device=self.args.device, between=between)  # fmt: skip
-            return _over_all(found, rows) if processes.is_distributed() else found
+            return _over_all(found, rows) if state.use_distributed else found
         except (RuntimeError, MemoryError) as error:
             if not self._halving_helps(error, lengths):
                 raise
@@ -240,11 +243,11 @@ class PersonaTrainer(Trainer):
         if self.args.should_save:
             checkpoints.unseal(path)
         super()._save_checkpoint(model, trial)
-        processes.wait_for_everyone()  # each writes the state of its random generators
+        PartialState().wait_for_everyone()  # each writes the state of its random generators
         if self.args.should_save:
             checkpoints.seal(path, step=self.state.global_step, seconds=self.total_seconds)
             checkpoints.prune(folder, best=self.state.best_global_step if self.args.load_best_model_at_end else None)
-        processes.wait_for_everyone()
+        PartialState().wait_for_everyone()
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Adapter weights alone: no look at the Hub for the base, no copy of its embeddings."""
@@ -254,7 +257,7 @@ class PersonaTrainer(Trainer):
 def _over_all(found: MeasuredLoss, rows: Examples) -> MeasuredLoss:
     """The measure of all processes' rows, from that of this one's."""
     learned, words = (sum(getattr(row, name) for row in rows) for name in ("loss_tokens", "words"))
-    loss, bits, learned, words = processes.reduce([found.loss * learned, found.bpb * words, learned, words])
+    loss, bits, learned, words = reduce([found.loss * learned, found.bpb * words, learned, words])
     return MeasuredLoss(loss / max(learned, 1), bits / max(words, 1))
 
 
