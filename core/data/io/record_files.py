@@ -22,7 +22,7 @@ DELIMITERS = ",\t;|"
 NEXT_ITEM = re.compile(r"\n[ \t]{0,8}\{")  # of a list that is written an item a line
 HEAD = 64_000  # characters that decide what the delimiter is
 MAX_BYTES = 500_000_000
-LARGEST_RATIO, RATIO_FROM = 100, 20_000_000  # chats shrink to a tenth, rarely to a fiftieth
+LARGEST_RATIO, RATIO_FROM = 40, 20_000_000  # no chat that was looked at shrank to less than a twelfth
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ LOG_SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".js")
 THE_LOG = ("_chat.txt", "*whatsapp*.txt", "result.json", "conversations.json", "hangouts.json", "messages.json")
 MOST_FILES = 200_000
 SMALL_BYTES = 20_000_000  # lists of users and the like, which are parsed whole
-LARGEST_RATIO, RATIO_FROM = 100, 10_000_000  # chat text shrinks to a tenth, rarely to a fiftieth
+LARGEST_RATIO, RATIO_FROM = 40, 10_000_000  # no chat that was looked at shrank to less than a twelfth
 ALL_BYTES = 5  # as many times the limit of one log may be read from one archive
 ARCHIVE_ERRORS = (
     zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, zlib.error, NotImplementedError, EOFError,
