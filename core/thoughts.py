@@ -10,7 +10,13 @@ from typing import NamedTuple
 OPENING = re.compile(r"<(think|thinking|thought|reasoning)>", re.IGNORECASE)
 CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
 CHANNEL_END = re.compile(r"<\|(?:end|return|call)\|>|<\|start\|>\w*")
+HALF_HEADER = re.compile(r"(?:<\|start\|>\w*)?(?:<\|channel\|>[^<]*)?\Z")
 SPOKEN = ("final",)
+HEADER_CHARACTERS = 200
+MARKS = (
+    *(f"<{slash}{name}>" for name in ("think", "thinking", "thought", "reasoning") for slash in ("", "/")),
+    *("<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|return|>", "<|call|>"),
+)
 
 
 class Spoken(NamedTuple):
@@ -52,6 +58,23 @@ def split_thoughts(text: str) -> Spoken:
         return Spoken(text, ())
     words.append(text[at:])
     return Spoken("".join(words).strip(), tuple(thoughts))
+
+
+def split_growing(text: str) -> Spoken:
+    """`split_thoughts` of a text that is still being written: a last part that may become a mark is held back.
+
+    >>> split_growing("hello <thi")
+    Spoken(words='hello ', thoughts=(), open=False)
+    """
+    text = _without_half_a_mark(text)
+    tail = text[-HEADER_CHARACTERS:]
+    return split_thoughts(text[: len(text) - len(tail)] + HALF_HEADER.sub("", tail, count=1))
+
+
+def _without_half_a_mark(text: str) -> str:
+    at = text.rfind("<", max(0, len(text) - max(map(len, MARKS))))
+    half = text[at:].lower() if at >= 0 else ""
+    return text[:at] if half and any(mark != half and mark.startswith(half) for mark in MARKS) else text
 
 
 def _of_channels(text: str) -> Spoken:

@@ -1,7 +1,7 @@
 """Where each owner's things live on disk. Every name that becomes part of a path is checked here.
 
 home/
-  owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ memory/
+  owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ memory/ usage/
                  downloads/    while they are being made; then cache/ has them
                  damaged/      what could not be read and was set aside
   jobs/<job>/            training runs of all owners; meta.json names the owner
@@ -36,7 +36,9 @@ Split = Literal["train", "validation", "test"]
 SPLIT_FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
 DATASET_INFO = "dataset.json"
 
-SHELVES = ("personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory", "downloads", "damaged")
+SHELVES = (
+    "personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory", "usage", "downloads", "damaged",
+)  # fmt: skip
 STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.thoughts import Spoken, split_thoughts
+from core.thoughts import Spoken, split_growing, split_thoughts
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,18 @@ def test_a_thought_that_goes_on(text: str) -> None:
 )
 def test_many_marks_take_no_longer_for_being_many(mark: str) -> None:
     assert isinstance(split_thoughts(mark * 20_000), Spoken)
+
+
+@pytest.mark.parametrize("text", [
+    "<think>who is it</think>\n\nhello < you", "<THINKING>a</THINKING>b",
+    "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>",
+])  # fmt: skip
+def test_no_letter_of_a_mark_or_a_thought_is_shown_while_it_is_written(text: str) -> None:
+    words = split_thoughts(text).words
+    shown = [split_growing(text[:n]).words.strip() for n in range(len(text) + 1)]
+    assert all(words.startswith(one) for one in shown) and split_growing(text + " ").words.strip() == words
+
+
+def test_what_looks_like_a_mark_and_becomes_none_is_shown() -> None:
+    assert split_growing("a <thi").words == "a " and split_growing("a <thin").words == "a "
+    assert split_growing("a <thief").words == "a <thief" and split_growing("1 < 2").words == "1 < 2"

@@ -31,6 +31,15 @@ class ReplyMetadata:
     """What was wrong with the attempts before it; see `core.chat.engine.Reply`."""
     finished: bool = True
     """False where it was stopped or ran into its limit: it can be continued."""
+    thoughts: str = ""
+    """What the model thought before it spoke; no part of any prompt, memory or row."""
+    thought_tokens: int = 0
+    prompt_tokens: int = 0
+    """Tokens that a server has read for it; 0 for this machine's model."""
+    reply_tokens: int = 0
+    """Tokens that a server has written for it, thoughts included."""
+    cost: float = 0.0
+    """What it cost by the prices that the person has filled in; 0 without."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,16 @@ class Reply:
     """What it was drawn with; -1 where nobody chose one."""
     fault: Fault = ""
     """What was wrong with it, or with those that were tried before it."""
+    thoughts: str = ""
+    """What the model thought before it spoke: never a part of `text`."""
+    thought_tokens: int = 0
+    """Of `tokens`, those of the thoughts: an estimate by the share of characters."""
+    only_thought: bool = False
+    """It used all its room for thoughts."""
+    prompt_tokens: int = 0
+    """That a server has counted; 0 for this machine's model."""
+    cost: float = 0.0
+    """By the prices that the person has filled in for a server's model."""
 
 
 @dataclass(frozen=True)

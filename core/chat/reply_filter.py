@@ -9,8 +9,10 @@ from core.chat.engine import Reply
 from core.chat.guards import FALLBACKS, HiddenText, deflection
 from core.chat.loops import find_loop, says_again
 from core.models.sampling import Sampling
+from core.thoughts import split_growing, split_thoughts
 
 ATTEMPTS = 3
+MORE_ROOM, ROOMS = 4, 3  # a reply that was all thought is asked for again with four times the room, twice
 TEMPERATURE_STEP = 0.2
 SENTENCE = 8  # characters: one round of a loop that is as long can stand as a reply
 
@@ -48,6 +50,39 @@ def raise_temperature(sampling: Sampling, attempt: int) -> Sampling:
         repetition_penalty=max(sampling.repetition_penalty, 1.1),
         no_repeat_ngram=sampling.no_repeat_ngram or 6,
     )
+
+
+def without_thoughts(replies: Iterator[Reply]) -> Iterator[Reply]:
+    """The same replies with their thoughts apart from their words."""
+    for reply in replies:
+        said = split_thoughts(reply.text) if reply.finished else split_growing(reply.text)
+        inner = "\n\n".join(part for part in (reply.thoughts.strip(), *said.thoughts) if part)
+        share = len(inner) / max(1, len(inner) + len(said.words))
+        yield replace(
+            reply, text=said.words.strip() if said.thoughts else said.words, thoughts=inner,
+            thought_tokens=reply.thought_tokens or round(reply.tokens * share),
+        )  # fmt: skip
+
+
+def with_room_to_think(
+    draw: Callable[[int], Iterator[Reply]], room: int, most: int, stop: threading.Event
+) -> Iterator[Reply]:
+    """The replies of `draw(room)`, `room` tokens long at most; a reply that was all thought is drawn with more room.
+
+    Once for each such attempt a reply says so (`only_thought`). Room for no more than `most` tokens is given.
+    """
+    reply = Reply("", 0)
+    for _ in range(ROOMS):
+        with closing(without_thoughts(draw(room))) as stream:
+            for reply in stream:
+                yield reply
+        if reply.text or not reply.thoughts or stop.is_set():
+            return
+        reply = replace(reply, only_thought=True, finished=False)
+        yield reply
+        if room >= most:
+            return
+        room = min(most, room * MORE_ROOM)
 
 
 def generate_with_retries(

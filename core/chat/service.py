@@ -3,23 +3,32 @@
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 
 from core.adapters.store import Adapter, Adapters
 from core.chat.conversation import Conversation, ReplyMetadata
 from core.chat.engine import Engine, Reply
 from core.chat.guards import DEFLECTIONS, HiddenText, deflection, is_prompt_injection
 from core.chat.limits import RateLimiter
-from core.chat.reply_filter import ATTEMPTS, ReplyFilter, generate_with_retries, raise_temperature
+from core.chat.reply_filter import (
+    ATTEMPTS,
+    ReplyFilter,
+    generate_with_retries,
+    raise_temperature,
+    with_room_to_think,
+)
 from core.chat.store import Conversations
 from core.chat.typing_speed import TypingSpeed
-from core.errors import InputError
 from core.memory.memory import Memory, TurnContext
 from core.memory.retrieve.recall import Participants
 from core.memory.write.generate import Interrupted
 from core.memory.write.single_pass import with_format
 from core.models.loading import LoadedModel, ModelStore
-from core.models.remote import RemoteModel, RemoteModels, stream
+from core.models.remote import RemoteModel, RemoteModels, RemoteText, Usage, cannot_go_on, stream
+from core.models.remote_costs import RemoteCosts
+from core.models.sampling import BOUNDS
 from core.personas import Persona, Personas, Sampling
 from core.personas.activation import Activated, activated_entries, within_budget
 from core.personas.lorebook import NO_LOREBOOK, Lorebook
@@ -28,6 +37,7 @@ from core.prompt.context import RetrievedContext
 from core.prompt.encoder import encoder_for
 
 REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
+LONGEST_THOUGHTS = 20_000  # characters that are kept beside a reply
 LAST_REPLIES = 3  # which a new one is not to repeat
 
 
@@ -64,6 +74,11 @@ class ChatService:
     memory: Memory
     rate_limiter: RateLimiter = field(default_factory=RateLimiter)
     remotes: RemoteModels = field(default_factory=RemoteModels)
+
+    @cached_property
+    def costs(self) -> RemoteCosts:
+        """What talks with other servers take."""
+        return RemoteCosts(self.adapters.workspace)
 
     def open_conversation(self, owner: str, language: str, *, persona: str = "", adapter: str = "") -> Conversation:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
@@ -144,16 +159,14 @@ class ChatService:
     ) -> Iterator[Reply]:
         """Stream the persona's next turn. The conversation is not changed; who shows it stores it.
 
-        `prompt` is what `prompt` returned, where that is known already. With `continue_` the persona's last turn
+        `prompt` is what `prompt` returned, where that is known already. With `go_on` the persona's last turn
         is continued: the texts begin with it, and the prompt is that of what was said before. What goes wrong
-        is tried again (`core.chat.reply_filter`); who wants the persona to drop its part gets an answer without the
-        model. Raises InputError where a server would have to go on: it can only answer.
+        is tried again (`core.chat.reply_filter`), and so is, with more room, what was all thought; who wants the
+        persona to drop its part gets an answer without the model. Raises InputError where a server cannot go on,
+        or the month's limit is reached.
         """
-        if go_on and setting.remote:
-            raise InputError(
-                "A model on another server cannot go on with a reply. Ask for another one instead.",
-                "ほかのサーバーのモデルは返事を続けられません。代わりにもう一度返事をもらってください。",
-            )
+        if go_on and setting.remote and not setting.remote.dialect.prefill:
+            raise cannot_go_on(setting.remote)
         last = conversation.turns[-1] if go_on else None
         conversation = conversation.without_reply() if go_on else conversation
         asked = _last_words(conversation)
@@ -168,10 +181,13 @@ class ChatService:
         seed = sampling.seed if sampling.seed >= 0 else secrets.randbelow(2**31 - ATTEMPTS)
         ends = stop_criteria(setting.prompt_config, tokenizer)
 
-        def draw(attempt: int) -> Iterator[Reply]:
-            drawn = raise_temperature(sampling, attempt)
+        begun = setting.prompt_config.separator.join(last.messages) if last else ""
+        spent: list[float] = []
+
+        def draw_in(attempt: int, most: int) -> Iterator[Reply]:
+            drawn = replace(raise_temperature(sampling, attempt), max_new_tokens=most)
             if setting.remote:
-                return _stream_remote(setting.remote, prompt, drawn, stop, sampling.seed)
+                return self._from_server(setting, setting.remote, prompt, drawn, stop, begun, spent)
             if setting.single_pass and not go_on:
                 return self._single_pass(setting, conversation, prompt, drawn, stop)
             return self.engine.stream(
@@ -180,12 +196,53 @@ class ChatService:
                 begun=said,
             )  # fmt: skip
 
+        def draw(attempt: int) -> Iterator[Reply]:
+            longest = max(sampling.max_new_tokens, min(room, int(BOUNDS["max_new_tokens"][2])))
+            return with_room_to_think(lambda most: draw_in(attempt, most), sampling.max_new_tokens, longest, stop)
+
         before = [turn for turn in conversation.turns if turn.role == "assistant"][-LAST_REPLIES:]
         texts = tuple(setting.prompt_config.separator.join(turn.messages) for turn in before)
         with self.memory.tasks.paused():
             yield from generate_with_retries(
                 draw, ReplyFilter(texts, HiddenText(setting.prompt_config.description), asked), stop
             )
+
+    def _from_server(
+        self,
+        setting: ChatContext,
+        model: RemoteModel,
+        prompt: Prompt,
+        sampling: Sampling,
+        stop: threading.Event,
+        begun: str,
+        spent: list[float],
+    ) -> Iterator[Reply]:
+        """A server's reply as it grows, then once more when it is finished; what it took is counted in any case.
+
+        `spent` gets what this request cost behind what the ones before it did.
+        """
+        self.costs.check(setting.owner)
+        now, asked = RemoteText(""), False
+        seed = sampling.seed if sampling.seed >= 0 else None
+        opening = setting.prompt_config.opening
+        try:
+            with closing(
+                stream(model, prompt.messages, sampling, (), stop=stop, seed=seed, begun=begun, opening=opening)
+            ) as parts:
+                for now in parts:
+                    asked = True
+                    yield _reply_of(now, begun)
+        finally:
+            # A server that was stopped does not tell what it took: then the estimates stand.
+            used = now.usage or Usage(len(prompt.ids), now.chunks)
+            spent.append(self.costs.add(setting.owner, model, *used) if asked else 0.0)
+        yield replace(
+            _reply_of(now, begun),
+            finished=now.ended == "stop",
+            prompt_tokens=used.prompt,
+            tokens=used.reply,
+            cost=sum(spent),
+        )
 
     def _single_pass(
         self,
@@ -219,7 +276,12 @@ class ChatService:
         """How a reply came about, to be kept with it."""
         adapter = setting.adapter.name if setting.adapter else ""
         name = setting.remote.name if setting.remote else setting.loaded.name
-        return ReplyMetadata(name, adapter, reply.seed, asdict(setting.sampling), reply.fault, reply.finished)
+        return ReplyMetadata(
+            name, adapter, reply.seed, asdict(setting.sampling), reply.fault, reply.finished,
+            thoughts=reply.thoughts[:LONGEST_THOUGHTS], thought_tokens=reply.thought_tokens,
+            prompt_tokens=reply.prompt_tokens, reply_tokens=reply.tokens if reply.prompt_tokens else 0,
+            cost=reply.cost,
+        )  # fmt: skip
 
     def messages_of(self, setting: ChatContext, reply: str) -> list[str]:
         """A reply as the messages it is meant to be."""
@@ -250,16 +312,9 @@ def resolve_prompt_config(persona: Persona, adapter: Adapter | None, context: in
     return replace(asked, context_window=window, reply_reserve=min(prompt_config.reply_reserve, window // 2)), differs
 
 
-def _stream_remote(
-    model: RemoteModel, prompt: Prompt, sampling: Sampling, stop: threading.Event, seed: int
-) -> Iterator[Reply]:
-    """A server's reply as it grows, then once more when it is finished."""
-    text, ended, tokens = "", "", 0
-    for tokens, (text, ended) in enumerate(  # noqa: B007 - a chunk is a token with every server that was tried
-        stream(model, prompt.messages, sampling, (), stop=stop, seed=seed if seed >= 0 else None), start=1
-    ):
-        yield Reply(text.strip(), tokens)
-    yield Reply(text.strip(), tokens, finished=ended == "stop")
+def _reply_of(now: RemoteText, begun: str) -> Reply:
+    """What a server has written so far, behind what it was to go on with."""
+    return Reply(f"{begun}{now.text}".strip(), now.chunks, thoughts=now.thoughts)
 
 
 def _last_words(conversation: Conversation) -> str:

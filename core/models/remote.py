@@ -4,42 +4,71 @@ The app grows past one machine so: the server generates, many at once, and the a
 transcript and the memory. Keys stay in memory and are gone with the process; nothing of them is written down.
 """
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from core.errors import InputError, ModelError, NotAllowedError
+from core.errors import InputError, NotAllowedError
+from core.models.remote_dialect import SETTINGS, Dialect, PlainMessage
+from core.models.remote_presets import ANY_SERVER, RemotePreset, preset_of_url
+from core.models.remote_server import Server, client_of, parameter_of, said_by, told
+from core.models.remote_window import CONTEXT, look_at
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
     from core.models.sampling import Sampling
 
-CONNECT_SECONDS, READ_SECONDS = 10.0, 120.0
-RETRIES = 3  # with growing, jittered pauses, as the client library makes them
-CONTEXT = 4096  # tokens, where a server does not say: more is rarely worth its price in a chat
 STRINGS_OF_STOP = 4  # OpenAI takes no more
-# What a server may refuse: the first set that it takes is used.
-SAMPLERS = (
-    ("temperature", "top_p", "stop", "seed", "top_k", "min_p", "repetition_penalty"),
-    ("temperature", "top_p", "stop", "seed"),
-    ("temperature", "top_p", "stop"),
-    ("temperature", "top_p"),
-    (),
-)
-BEYOND_OPENAI = ("top_k", "min_p", "repetition_penalty")
+OWN_ARGUMENTS = ("temperature", "top_p", "stop", "seed")  # of the client library; others go into the body beside them
+LESSONS = 16  # refusals that are learned from before a request is given up
+WINDOWS = (256, 10_000_000)
+OPENING = "…"
+FIRST_TOKENS = 16
+# OpenAI's reasoning models say so, as an error, where all their room went into thoughts: they have answered.
+UNFINISHED = re.compile(r"could not finish the message", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Server:
-    """Where a server is, and the key for it."""
+class Usage(NamedTuple):
+    """Tokens of one request, as the server counted them."""
 
-    url: str
-    """Its base, as in http://127.0.0.1:8000/v1."""
-    key: str = field(default="", repr=False)
+    prompt: int
+    reply: int
+    """With those of thoughts."""
+
+
+class RemoteText(NamedTuple):
+    """What a server has written so far."""
+
+    text: str
+    thoughts: str = ""
+    """What it sent in a field of its own."""
+    chunks: int = 0
+    """Parts that came: a token each with most servers."""
+    ended: str = ""
+    """Why it ended, or ""."""
+    usage: Usage | None = None
+
+
+@dataclass
+class Dialects:
+    """What is known of every model of every server, while this process lives."""
+
+    _known: dict[tuple[str, str], Dialect] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def of(self, url: str, name: str, preset: RemotePreset) -> Dialect:
+        """What the model at that address takes, as far as is known."""
+        with self._lock:
+            return self._known.get((url, name)) or Dialect.of(preset)
+
+    def keep(self, url: str, name: str, dialect: Dialect) -> None:
+        """Remember what was learned."""
+        with self._lock:
+            self._known[url, name] = dialect
 
 
 @dataclass(frozen=True)
@@ -50,9 +79,21 @@ class RemoteModel:
     name: str
     """Of the model, or of a LoRA adapter that the server offers under a name of its own."""
     context: int = CONTEXT
-    """Tokens of its window."""
-    takes: tuple[str, ...] = SAMPLERS[-1]
-    """The settings that the server takes."""
+    """Tokens of the window that is used."""
+    window: int | None = None
+    """Tokens of the window, as the server tells it."""
+    preset: RemotePreset = ANY_SERVER
+    dialects: Dialects = field(default_factory=Dialects, repr=False, compare=False)
+
+    @property
+    def dialect(self) -> Dialect:
+        """What it takes, as far as is known."""
+        return self.dialects.of(self.server.url, self.name, self.preset)
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The settings that the server takes."""
+        return self.dialect.takes
 
 
 @dataclass
@@ -63,6 +104,7 @@ class RemoteModels:
     """Bases of servers that may be used; empty: any."""
     public: bool = False
     """Strangers reach this app: then only `allowed` servers may be used, none where there are none."""
+    dialects: Dialects = field(default_factory=Dialects, repr=False)
     _chosen: dict[str, RemoteModel] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -79,24 +121,32 @@ class RemoteModels:
     def names(self, server: Server) -> list[str]:
         """The models a server offers; [] where it does not tell. Raises ModelError when it cannot be reached."""
         server = self.checked(server)
-        with _told(server, ""):
+        with told(server, ""):
             import openai
 
             try:
-                return sorted(model.id for model in _client(server).models.list())
+                return sorted(model.id for model in client_of(server).models.list())
             except (openai.InternalServerError, openai.NotFoundError):
                 return []
 
-    def choose(self, owner: str, server: Server, name: str) -> RemoteModel:
-        """Ask the model for one token, to know what it takes, and talk with it from now on.
+    def choose(self, owner: str, server: Server, name: str, window: int | None = None) -> RemoteModel:
+        """Ask the model for a few tokens, to know what it takes, and talk with it from now on.
 
-        Raises ModelError with what the server said, InputError for an address that is none and
-        NotAllowedError for a server that may not be used here.
+        `window`: tokens of its window, in place of what the server tells. Raises ModelError with what the server
+        said, InputError for an address or a window that is none and NotAllowedError for a server that may not be
+        used here.
         """
         server = self.checked(server)
         if not name.strip():
             raise InputError("Name the model of the server.", "サーバーのモデル名を入れてください。")
-        model = _probed(RemoteModel(server, name.strip()))
+        if window is not None and not WINDOWS[0] <= window <= WINDOWS[1]:
+            raise InputError(
+                f"The window is {window} tokens; it goes from {WINDOWS[0]} to {WINDOWS[1]:,}.",
+                f"文脈が {window} トークンです。{WINDOWS[0]} から {WINDOWS[1]:,} の間にしてください。",
+            )
+        model = _probed(
+            RemoteModel(server, name.strip(), preset=preset_of_url(server.url), dialects=self.dialects), window
+        )
         with self._lock:
             self._chosen[owner] = model
         return model
@@ -123,144 +173,166 @@ class RemoteModels:
         return replace(server, url=url)
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A reply that is asked for, before it is put in what the server takes."""
+
+    messages: Sequence[PlainMessage]
+    sampling: "Sampling"
+    stops: Sequence[str]
+    seed: int | None
+    begun: str = ""
+    """Words of the reply that are there already, to be gone on with."""
+    opening: str = OPENING
+    streamed: bool = True
+
+    def arguments(self, model: RemoteModel, dialect: Dialect) -> dict[str, Any]:
+        """Keyword arguments of the client's `chat.completions.create`."""
+        messages = dialect.fitted(self.messages, self.opening)
+        extra: dict[str, object] = {}
+        if self.begun:
+            messages.append({"role": "assistant", "content": self.begun})
+            if dialect.prefill == "continue_final_message":
+                extra = {"continue_final_message": True, "add_generation_prompt": False}
+        plain = _settings(self, model.preset, dialect)
+        extra |= {name: plain.pop(name) for name in list(plain) if name not in OWN_ARGUMENTS}
+        if dialect.limit:
+            plain[dialect.limit] = self.sampling.max_new_tokens
+        if self.streamed:
+            plain["stream"] = True
+            if "stream_options" not in dialect.refused:
+                plain["stream_options"] = {"include_usage": True}
+        return {"model": model.name, "messages": messages, **plain} | ({"extra_body": extra} if extra else {})
+
+
 def stream(
     model: RemoteModel,
-    messages: Sequence[Mapping[str, str]],
+    messages: Sequence[PlainMessage],
     sampling: "Sampling",
     stops: Sequence[str],
     *,
     stop: threading.Event,
     seed: int | None = None,
-) -> Iterator[tuple[str, str]]:
-    """Yield (text so far, why it ended or "") as the server writes. Setting `stop` hangs up.
+    begun: str = "",
+    opening: str = OPENING,
+) -> Iterator[RemoteText]:
+    """Yield what is there as the server writes. Setting `stop` hangs up.
 
-    Raises ModelError with what the server said.
+    `begun` are words of the reply to be gone on with; they are not among what comes. `opening` stands for a user who
+    has said nothing. Raises ModelError with what the server said, and InputError where it cannot go on.
     """
-    settings = _settings(model, sampling, stops, seed)
-    with _told(model.server, model.name):
-        answer = _client(model.server).chat.completions.create(
-            model=model.name, messages=list(messages), stream=True, max_tokens=sampling.max_new_tokens, **settings
-        )
-        text = ""
+    request = _Request(messages, sampling, stops, seed, begun.rstrip(), opening)
+    if begun and not model.dialect.prefill:
+        raise cannot_go_on(model)
+    with told(model.server, model.name):
+        answer = _asked(client_of(model.server), model, request)
+        now = RemoteText("")
         with answer:
             for chunk in answer:
                 if stop.is_set():
                     return
-                for choice in chunk.choices[:1]:
-                    text += choice.delta.content or ""
-                    yield text, choice.finish_reason or ""
+                now = _with_chunk(now, chunk)
+                yield now
 
 
-def _settings(model: RemoteModel, sampling: "Sampling", stops: Sequence[str], seed: int | None) -> dict[str, object]:
-    """The sampling as far as the server takes it."""
+def cannot_go_on(model: RemoteModel) -> InputError:
+    """Said where a reply is to be continued by a server that can only answer."""
+    return InputError(
+        f"{model.name} at {model.server.url} cannot go on with a reply. Ask for another one instead.",
+        f"{model.server.url} の {model.name} は返事の続きを書けません。代わりにもう一度返事をもらってください。",
+    )
+
+
+def _with_chunk(now: RemoteText, chunk: Any) -> RemoteText:
+    """`now` grown by a part of the stream."""
+    if usage := getattr(chunk, "usage", None):
+        now = now._replace(usage=Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0))
+    for choice in (chunk.choices or [])[:1]:
+        words, thoughts = _parts(choice.delta)
+        now = now._replace(
+            text=now.text + words, thoughts=now.thoughts + thoughts, chunks=now.chunks + bool(words or thoughts),
+            ended=choice.finish_reason or now.ended,
+        )  # fmt: skip
+    return now
+
+
+def _parts(delta: Any) -> tuple[str, str]:
+    """(words, thoughts) of a part: thoughts come in fields of two names, or in a list of typed pieces (Mistral)."""
+    content = getattr(delta, "content", None) or ""
+    thoughts = next(
+        (t for f in ("reasoning_content", "reasoning") if isinstance(t := getattr(delta, f, None), str)), ""
+    )
+    if isinstance(content, str):
+        return content, thoughts
+    words = ""
+    for piece in content if isinstance(content, list) else ():
+        if not isinstance(piece, Mapping):
+            continue
+        if piece.get("type") == "text":
+            words += str(piece.get("text", ""))
+        elif piece.get("type") == "thinking":
+            inner = piece.get("thinking")
+            thoughts += "".join(str(t.get("text", "")) for t in inner) if isinstance(inner, list) else str(inner or "")
+    return words, thoughts
+
+
+def _settings(request: _Request, preset: RemotePreset, dialect: Dialect) -> dict[str, object]:
+    """The sampling as far as the server takes it, in its own names."""
+    sampling = request.sampling
     wanted: dict[str, object] = {
-        "temperature": sampling.temperature, "top_p": sampling.top_p, "stop": list(stops[:STRINGS_OF_STOP]) or None,
-        "seed": seed, "top_k": sampling.top_k or None, "min_p": sampling.min_p or None,
+        "temperature": min(sampling.temperature, preset.hottest), "top_p": sampling.top_p,
+        "stop": list(request.stops[:STRINGS_OF_STOP]) or None, "seed": request.seed,
+        "top_k": sampling.top_k or None, "min_p": sampling.min_p or None,
         "repetition_penalty": sampling.repetition_penalty,
     }  # fmt: skip
-    taken = {name: value for name, value in wanted.items() if name in model.takes and value is not None}
-    beyond = {name: taken.pop(name) for name in BEYOND_OPENAI if name in taken}
-    return taken | ({"extra_body": beyond} if beyond else {})
+    return {
+        preset.called.get(name, name): wanted[name]
+        for name in SETTINGS
+        if wanted[name] is not None and not {name, preset.called.get(name, name)} & dialect.refused
+    }
 
 
-def _probed(model: RemoteModel) -> RemoteModel:
-    """The model with the largest set of settings that it takes, and its window where the server tells it."""
+def _asked(client: "OpenAI", model: RemoteModel, request: _Request) -> Any:
+    """The server's answer; what it refuses is learned, and asked again without."""
+    import openai
+
+    for _ in range(LESSONS):
+        dialect = model.dialect
+        if request.begun and not dialect.prefill:
+            raise cannot_go_on(model)
+        arguments = request.arguments(model, dialect)
+        try:
+            return client.chat.completions.create(**arguments)
+        except (openai.BadRequestError, openai.UnprocessableEntityError, openai.InternalServerError) as error:
+            sent = {*arguments, *arguments.get("extra_body", {})} - {"model", "messages", "stream", "extra_body"}
+            sent |= {"continued"} if request.begun else set()
+            said, broken = said_by(error, whole=True), isinstance(error, openai.InternalServerError)
+            learned = dialect.learned(said, parameter_of(error), sent)
+            if learned is None and not broken:
+                learned = dialect.less(said, sent)
+            if learned is None:
+                raise
+            model.dialects.keep(model.server.url, model.name, learned)
+    return client.chat.completions.create(**request.arguments(model, model.dialect))
+
+
+def _probed(model: RemoteModel, window: int | None) -> RemoteModel:
+    """The model, asked once so that its server refuses what it does not take, and its window."""
     import openai
 
     from core.models.sampling import Sampling
 
-    sampling = Sampling(temperature=0.7, top_p=0.9, top_k=40, min_p=0.05, max_new_tokens=1)
-    for takes in SAMPLERS:
-        tried = replace(model, takes=takes)
+    sampling = Sampling(temperature=0.7, top_p=0.9, top_k=40, min_p=0.05, max_new_tokens=FIRST_TOKENS)
+    hello = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    request = _Request(hello, sampling, ["\n\n\n"], 0, streamed=False)
+    with told(model.server, model.name):
         try:
-            with _told(model.server, model.name):
-                _client(model.server).chat.completions.create(
-                    model=model.name, messages=[{"role": "user", "content": "Hi"}], max_tokens=1,
-                    **_settings(tried, sampling, ["\n\n\n"], 0),
-                )  # fmt: skip
-            return replace(tried, context=_window(tried))
-        except ModelError as error:
-            refused = isinstance(error.__cause__, (openai.BadRequestError, openai.UnprocessableEntityError))
-            if not refused or takes == SAMPLERS[-1]:
+            _asked(client_of(model.server), model, request)
+        except openai.BadRequestError as error:
+            if not UNFINISHED.search(said_by(error, whole=True)):
                 raise
-    raise AssertionError("the last set is empty")
-
-
-def _window(model: RemoteModel) -> int:
-    """Tokens of the window: vLLM tells it in its list of models."""
-    import openai
-
-    try:
-        listed = next((one for one in _client(model.server).models.list() if one.id == model.name), None)
-    except openai.OpenAIError:
-        return CONTEXT
-    length = getattr(listed, "max_model_len", None)
-    return min(length, CONTEXT) if isinstance(length, int) and length > 0 else CONTEXT
-
-
-def _client(server: Server) -> "OpenAI":
-    import httpx2
-    from openai import DefaultHttpxClient, OpenAI
-
-    timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    # Followed, a redirect would lead from a server that may be used to any other, this machine's own among them.
-    client = DefaultHttpxClient(follow_redirects=False, timeout=timeout)
-    # A server without keys wants none, but the library insists on one.
-    key = server.key.strip() or "none"
-    return OpenAI(base_url=server.url, api_key=key, timeout=timeout, max_retries=RETRIES, http_client=client)
-
-
-@contextmanager
-def _told(server: Server, model: str) -> Iterator[None]:
-    """What the client library raises, as a ModelError that says what to do."""
-    import openai
-
-    try:
-        yield
-    except openai.OpenAIError as error:
-        raise _sentence(server.url, model, error) from error
-
-
-def _sentence(url: str, model: str, error: Exception) -> ModelError:
-    import openai
-
-    said = _said(error)
-    if isinstance(error, openai.APITimeoutError):
-        return ModelError(
-            f"{url} did not answer in time. See whether it is busy, and try again.",
-            f"{url} から時間内に返事がありませんでした。混んでいないか確かめて、もう一度お試しください。",
-        )
-    if isinstance(error, openai.APIConnectionError):
-        return ModelError(
-            f"{url} cannot be reached. See whether the server runs, and the address: most end in /v1.",
-            f"{url} につながりません。サーバーが動いているか、アドレス（多くは /v1 で終わります）を確かめてください。",
-        )
-    if isinstance(error, openai.APIStatusError) and 300 <= error.status_code < 400:
-        to = error.response.headers.get("location", "")[:120]
-        return ModelError(
-            f"{url} sends on to another address ({to or '—'}), which is not followed. Give the server's own address.",
-            f"{url} は別のアドレス（{to or '—'}）に転送しようとしました。転送先には接続しません。"
-            "サーバー自身のアドレスを入れてください。",
-        )
-    if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-        return ModelError(
-            f"{url} does not accept the key ({said}). Type it again.",
-            f"{url} にキーを断られました（{said}）。キーを入れ直してください。",
-        )
-    if isinstance(error, openai.NotFoundError):
-        return ModelError(
-            f"{url} knows no “{model}” ({said}). Choose a model from its list.",
-            f"{url} に「{model}」はありません（{said}）。一覧から選んでください。",
-        )
-    if isinstance(error, openai.RateLimitError):
-        return ModelError(
-            f"{url} takes no more for now ({said}). Wait a little, or see to the quota.",
-            f"{url} の利用上限に達しました（{said}）。少し待つか、利用枠を確かめてください。",
-        )
-    return ModelError(f"{url} answered with an error: {said}.", f"{url} がエラーを返しました: {said}。")
-
-
-def _said(error: Exception) -> str:
-    body = getattr(error, "body", None)
-    message = body.get("message") if isinstance(body, dict) else None
-    return str(message or error).strip().split("\n")[0][:200] or type(error).__name__
+    preset, own = look_at(model.server, model.name)
+    known = model.dialect
+    dialect = replace(known, refused=known.refused | frozenset(preset.refuses), prefill=preset.prefill)
+    model.dialects.keep(model.server.url, model.name, dialect)
+    return replace(model, context=window or own or CONTEXT, window=own, preset=preset)

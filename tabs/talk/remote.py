@@ -5,7 +5,7 @@ from html import escape
 
 import gradio as gr
 
-from core.models.remote import Server
+from core.models.remote_server import Server
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared

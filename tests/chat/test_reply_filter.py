@@ -7,7 +7,7 @@ import pytest
 
 from core.chat.engine import Reply
 from core.chat.guards import FALLBACKS, HiddenText
-from core.chat.reply_filter import ATTEMPTS, ReplyFilter, generate_with_retries, raise_temperature
+from core.chat.reply_filter import ATTEMPTS, ReplyFilter, generate_with_retries, raise_temperature, with_room_to_think
 from core.models.sampling import Sampling
 
 HIDDEN = "You are Wren. You keep the lighthouse on the northern cape and count the ships at night."
@@ -82,3 +82,44 @@ def test_every_attempt_is_hotter(sampling: Sampling) -> None:
     assert first == sampling
     assert second.temperature <= third.temperature and second.temperature >= min(2, sampling.temperature + 0.2)
     assert second.no_repeat_ngram > 0 and second.repetition_penalty >= 1.1
+
+
+def rooms(*texts: str, most: int = 100, stopped: bool = False) -> tuple[list[Reply], list[int]]:
+    asked: list[int] = []
+    stop = threading.Event()
+
+    def draw(room: int) -> Iterator[Reply]:
+        asked.append(room)
+        yield Reply(texts[len(asked) - 1], 5)
+        if stopped:
+            stop.set()
+        yield Reply(texts[len(asked) - 1], 5, finished=True)
+
+    return list(with_room_to_think(draw, 10, most, stop)), asked
+
+
+def test_thoughts_are_no_words() -> None:
+    replies, asked = rooms("<think>hm hm</think>\n\nhello")
+    assert (replies[-1].text, replies[-1].thoughts, replies[-1].finished) == ("hello", "hm hm", True)
+    assert 0 < replies[-1].thought_tokens < 5 and asked == [10]
+
+
+def test_what_was_all_thought_says_so_and_gets_more_room() -> None:
+    replies, asked = rooms("<think>hm", "<think>hmm</think>", "<think>hm</think>hello")
+    assert asked == [10, 40, 100] and replies[-1].text == "hello"
+    assert [reply.only_thought for reply in replies] == [False, False, True, False, False, True, False, False]
+    replies, asked = rooms(*["<think>hm"] * 3)
+    assert replies[-1].only_thought and not replies[-1].text and len(asked) == 3
+    assert rooms(*["<think>hm"] * 3, most=10)[1] == [10]
+    replies, asked = rooms("<think>hm", stopped=True)
+    assert asked == [10] and not replies[-1].only_thought
+
+
+def test_a_loop_is_looked_for_in_words_alone() -> None:
+    model = Model(f"<think>{LOOP}</think>やあ。")
+
+    def draw(attempt: int) -> Iterator[Reply]:
+        return with_room_to_think(lambda _: model.draw(attempt), 10, 10, threading.Event())
+
+    replies = list(generate_with_retries(draw, ReplyFilter(), threading.Event()))
+    assert (replies[-1].text, replies[-1].fault, len(model.read)) == ("やあ。", "", 1)

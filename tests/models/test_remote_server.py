@@ -14,7 +14,7 @@ import pytest
 
 from core.catalogue.bundled import FOLDER
 from core.errors import ModelError
-from core.models.remote import Server
+from core.models.remote_server import Server
 from core.settings import Settings
 from tabs.ui.services import Services, make_services
 
