@@ -187,7 +187,7 @@ def test_deleting_everything_leaves_no_trace(services: Services) -> None:
     services.conversations.save(me, talk)
     store = services.memory.store(me)
     Turns(store).keep("socrates", talk.id, talk.turns, 1.0)
-    Notes(store, "socrates").begin_round(talk.id, rung="grammar", tries=1, samples=1, model=canary, now=1.0)
+    Notes(store, "socrates").begin_round(talk.id, parse_method="grammar", tries=1, samples=1, model=canary, now=1.0)
     document = home / "d.txt"
     document.write_text(f"{canary} lives here. " * 9)
     Documents(store, "socrates").add(document, "d.txt", 1.0)

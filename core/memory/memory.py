@@ -145,7 +145,7 @@ class Memory:
         )
         notes, now = Notes(self.store(moment.owner), persona), self.clock().timestamp()
         round = notes.begin_round(
-            moment.conversation, rung=answer.parse_method, tries=1, samples=samples, model=loaded.name, now=now
+            moment.conversation, parse_method=answer.parse_method, tries=1, samples=samples, model=loaded.name, now=now
         )
         exchange: dict[SaidBy, str] = {"user": moment.words, "assistant": answer.reply}
         remembered, forgotten = apply_operations(

@@ -161,13 +161,16 @@ class Notes:
         with self.store.connect() as db:
             db.executemany("update notes set used = ? where id = ?", [(now, note) for note in notes])
 
-    def begin_round(self, conversation: str, *, rung: str, tries: int, samples: int, model: str, now: float) -> int:
+    def begin_round(
+        self, conversation: str, *, parse_method: str, tries: int, samples: int, model: str, now: float
+    ) -> int:
         """Record that an exchange was looked back at; the id goes into the notes it gives."""
         with self.store.connect() as db:
             return db.execute(
-                "insert into rounds (persona, conversation, made, rung, tries, samples, model, remembered, forgotten) "
+                "insert into rounds "
+                "(persona, conversation, made, parse_method, tries, samples, model, remembered, forgotten) "
                 "values (?, ?, ?, ?, ?, ?, ?, 0, 0)",
-                (self.persona, conversation, now, rung, tries, samples, model),
+                (self.persona, conversation, now, parse_method, tries, samples, model),
             ).lastrowid
 
     def end_round(self, round: int, *, remembered: int, forgotten: int) -> None:
@@ -179,8 +182,8 @@ class Notes:
         """The last rounds, newest first."""
         with self.store.connect() as db:
             rows = db.execute(
-                "select id, made, rung, tries, samples, model, remembered, forgotten from rounds where persona = ? "
-                "order by id desc limit ?",
+                "select id, made, parse_method, tries, samples, model, remembered, forgotten from rounds "
+                "where persona = ? order by id desc limit ?",
                 (self.persona, most),
             )
             return [NoteRound(*row) for row in rows]

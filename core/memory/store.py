@@ -33,7 +33,7 @@ create table notes (
 create index notes_by_persona on notes (persona, forgotten);
 create table rounds (
   id integer primary key, persona text not null, conversation text not null, made real not null,
-  rung text not null, tries integer not null, samples integer not null, model text not null,
+  parse_method text not null, tries integer not null, samples integer not null, model text not null,
   remembered integer not null,
   forgotten integer not null);
 create index rounds_by_persona on rounds (persona, made);

@@ -50,13 +50,13 @@ def taking(choices: MemoryOptions, status: ModelStatus, language: str) -> str:
 
 
 def rounds(made: Sequence[NoteRound], language: str) -> str:
-    """When the model took notes, what came of it, and which rung of the ladder read its answer."""
+    """When the model took notes, what came of it, and how its answer was read."""
     if not made:
         return f'<p class="muted">{escape(t(language, "memory.no_rounds"))}</p>'
     lines = []
     for one in made:
-        rung = t(language, f"memory.rung_{one.parse_method}")
-        how = t(language, "memory.round_tries", rung=rung, n=one.tries) if one.tries > 1 else rung
+        method = t(language, f"memory.parse_{one.parse_method}")
+        how = t(language, "memory.round_tries", method=method, n=one.tries) if one.tries > 1 else method
         came = t(language, "memory.round", remembered=one.remembered, forgotten=one.forgotten)
         when = datetime.fromtimestamp(one.made).strftime("%Y-%m-%d %H:%M")
         css = ' class="warn"' if one.parse_method == "none" else ""

@@ -71,25 +71,33 @@ def take(notes: Notes, loaded: LoadedModel, script: Script, turns: tuple[Turn, .
 
 
 @pytest.mark.parametrize(
-    ("text", "rung"),
+    ("text", "method"),
     [
         (DOG, "json"),
-        (f"はい。\n```json\n{DOG}\n```\nどうぞ", "fence"),
-        (DOG.replace("犬を", "犬を\n"), "loose"),
-        (f"覚えます {DOG} 以上", "braces"),
-        (f"考え中 {{これは違う}} {DOG}", "braces"),
+        (f"はい。\n```json\n{DOG}\n```\nどうぞ", "repaired"),
+        (DOG.replace("犬を", "犬を\n"), "repaired"),
+        (f"覚えます {DOG} 以上", "repaired"),
+        (f"考え中 {{これは違う}} {DOG}", "repaired"),
+        (DOG[:-1] + ",}", "repaired"),
+        (DOG.replace('"', "'"), "repaired"),
+        (DOG.replace("[{", "[ // メモ\n{"), "repaired"),
         ("忘れる: なし\n覚える: ケンは犬を飼い始めた", "tags"),
         ("Remember:\n- ケンは犬を飼い始めた\nForget: none", "tags"),
     ],
 )
-def test_the_ladder_reads(text: str, rung: str) -> None:
+def test_an_answer_is_read_in_the_first_way_that_works(text: str, method: str) -> None:
     operations, how = parse(text)
-    assert how == rung and operations.forget == ()
+    assert how == method and operations.forget == ()
     assert [item.text.replace(" ", "") for item in operations.remember] == ["ケンは犬を飼い始めた"]
 
 
+def test_quotes_inside_of_a_note_are_kept() -> None:
+    [note] = parse('{"remember": "ケンは"犬"を飼う"}')[0].remember
+    assert note.text == 'ケンは"犬"を飼う'
+
+
 @pytest.mark.parametrize(
-    "text", ["", "わかりました！", "[1, 2]", '{"a": 1}', "{" * 5000, '"remember"', "{'remember': 1"]
+    "text", ["", "わかりました！", "[1, 2]", '{"a": 1}', "{" * 5000, '"remember"', "{'remember': 1", DOG[:-2]]
 )
 def test_what_says_nothing_is_read_as_nothing(text: str) -> None:
     assert parse(text) == (Operations(), "none")

@@ -111,13 +111,13 @@ def test_nothing_is_drawn_while_nothing_changed(services: Services, notes: Notes
 
 
 def test_how_notes_came_about_is_told(services: Services, notes: Notes) -> None:
-    round = notes.begin_round("c", rung="braces", tries=2, samples=3, model="<big>", now=1.0)
+    round = notes.begin_round("c", parse_method="repaired", tries=2, samples=3, model="<big>", now=1.0)
     old = notes.add("ケンは大阪に住む", now=1.0, said_by="user", round=round)
     new = notes.add("ケンは札幌に住む", now=2.0, said_by="assistant", kind="event")
     notes.forget(old.id, now=3.0, superseded_by=new.id)
     notes.end_round(round, remembered=1, forgotten=0)
     rounds = drawn(services)[4]
-    assert "文中の JSON・2 回目で" in rounds and "1 件覚え" in rounds and "&lt;big&gt;" in rounds
+    assert "直して読んだ JSON・2 回目で" in rounds and "1 件覚え" in rounds and "&lt;big&gt;" in rounds
     assert "相手の言葉から" in lines(services)[0] and "出来事" in lines(services)[0]
     assert "代わりに「ケンは札幌に住む」" in lines(services, forgotten=True)[0]
 

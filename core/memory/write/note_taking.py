@@ -50,7 +50,7 @@ def take_notes(asked: NoteRequest, notes: Notes, write: Write, stop: threading.E
     listed = _listed(notes, " ".join(exchange.values()))
     prompt = notes_prompt(asked.prompt_config, asked.loaded.tokenizer, asked.who, list(exchange.items()), listed)
     answers: list[Operations] = []
-    rung: ParseMethod = "none"
+    method: ParseMethod = "none"
     for tries in range(1, MOST_TRIES + 1):
         temperature = HOTTER * (tries - 1) + (SEVERAL if asked.samples > 1 else 0)
         written = write(
@@ -68,17 +68,17 @@ def take_notes(asked: NoteRequest, notes: Notes, write: Write, stop: threading.E
         read = [parse(text) for text in written.texts]
         answers = [operations for operations, how in read if how != "none"]
         if answers:
-            rung = next(how for _, how in read if how != "none")
-            rung = "grammar" if written.by_grammar and rung == "json" else rung
+            method = next(how for _, how in read if how != "none")
+            method = "grammar" if written.by_grammar and method == "json" else method
             break
     round = notes.begin_round(
-        asked.conversation, rung=rung, tries=tries, samples=asked.samples, model=asked.loaded.name, now=now
+        asked.conversation, parse_method=method, tries=tries, samples=asked.samples, model=asked.loaded.name, now=now
     )
     remembered, forgotten = apply_operations(
         notes, vote(answers, listed), exchange, conversation=asked.conversation, round=round, now=now
     )
     notes.end_round(round, remembered=remembered, forgotten=forgotten)
-    return NoteOutcome(rung, tries, remembered, forgotten)
+    return NoteOutcome(method, tries, remembered, forgotten)
 
 
 def _last_exchange(turns: tuple[Turn, ...]) -> dict[SaidBy, str]:

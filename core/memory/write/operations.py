@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 from typing import Literal, get_args
@@ -12,9 +12,9 @@ from typing import Literal, get_args
 from core.memory.notes import LONGEST, NOTE_KINDS, MemoryNote, NoteKind, Notes, SaidBy
 from core.text import share_contained, similarity
 
-ParseMethod = Literal["grammar", "json", "fence", "loose", "braces", "tags", "none"]
-"""How an answer was read: written under a grammar, strict JSON, JSON in a code fence, JSON with raw control
-characters, the first {…} in other text, tagged lines; "none" where nothing could be read."""
+ParseMethod = Literal["grammar", "json", "repaired", "tags", "none"]
+"""How an answer was read: written under a grammar, strict JSON, a {…} within other text (a code fence, a sentence)
+whose faults json-repair mends, tagged lines; "none" where nothing could be read."""
 PARSE_METHODS: tuple[ParseMethod, ...] = get_args(ParseMethod)
 SAME = 0.6  # from this likeness on (`core.text.similarity`) two answers mean the same note
 GROUNDED = 0.2  # of a note's letter pairs that the exchange must hold: less was made up, or copied from an example
@@ -52,10 +52,10 @@ class Decided:
 
 
 def parse(text: str) -> tuple[Operations, ParseMethod]:
-    """Read an answer by the first rung of the ladder that holds."""
-    for rung, value in _objects(text):
+    """Read an answer in the first way that works."""
+    for method, value in _objects(text):
         if isinstance(value, dict) and any(key in value for key in TAGS):
-            return _from_object(value), rung
+            return _from_object(value), method
     tagged = _tagged(text)
     return (tagged, "tags") if tagged else (Operations(), "none")
 
@@ -121,23 +121,26 @@ def apply_operations(
 
 def _objects(text: str) -> Iterator[tuple[ParseMethod, object]]:
     """Every JSON value that can be read from an answer, the strictest reading first."""
-    fenced = re.search(r"```[a-zA-Z]*\s*\n?(.*?)(?:```|$)", text, re.DOTALL)
-    inner = fenced[1] if fenced else text
-    for rung, piece, strict in (("json", text, True), ("fence", inner, True), ("loose", inner, False)):
-        yield rung, _loaded(piece, strict=strict)
-    for piece in _balanced(text):
-        yield "braces", _loaded(piece, strict=False)
+    yield "json", _loaded(text, json.loads)
+    pieces = list(_balanced(text))
+    if pieces:
+        import json_repair
+
+        yield from (("repaired", _loaded(piece, json_repair.loads)) for piece in pieces)
 
 
-def _loaded(text: str, *, strict: bool) -> object:
+def _loaded(text: str, load: Callable[[str], object]) -> object:
     try:
-        return json.loads(text.strip(), strict=strict)
+        return load(text.strip())
     except (ValueError, RecursionError):
         return None
 
 
 def _balanced(text: str) -> Iterator[str]:
-    """Each outermost {…} of a text; braces inside of strings do not count."""
+    """Each outermost {…} of a text; braces inside of strings do not count.
+
+    What was cut off is not among them: json-repair would close it, and half a note is worse than another try.
+    """
     depth, start, quoted, escaped = 0, 0, False, False
     for at, c in enumerate(text):
         if quoted:

@@ -73,10 +73,10 @@ def single_pass(
         operations if how != "none" else Operations(reply=text)
         for (operations, how), text in zip(read, written.texts, strict=True)
     ]
-    rung: ParseMethod = next((how for _, how in read if how != "none"), "none")
-    rung = "grammar" if written.by_grammar and rung == "json" else rung
+    method: ParseMethod = next((how for _, how in read if how != "none"), "none")
+    method = "grammar" if written.by_grammar and method == "json" else method
     replies = [answer.reply for answer in answers if answer.reply]
-    return SinglePassReply(medoid(replies) if replies else "", vote(answers, listed), rung, samples)
+    return SinglePassReply(medoid(replies) if replies else "", vote(answers, listed), method, samples)
 
 
 def medoid(texts: Sequence[str]) -> str:
