@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
+from core.errors import AppError, InputError
 from core.text import Text, format_bytes, well_formed
 
 RESERVED_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"}
@@ -62,6 +62,13 @@ def disk_full_text(free: int | None = None, needed: int | None = None, then: Tex
         f"The disk is full{en}: this was not saved, and what was there before is unchanged. {then.en}",
         f"ディスクがいっぱいで保存できませんでした{ja}。前の内容はそのままです。{then.ja}",
     )
+
+
+def check_free(folder: Path, needed: float, *, then: Text = TRY_AGAIN, error: type[AppError] = InputError) -> None:
+    """Raises `error` where the disk of `folder`, which need not be there yet, has no room for `needed` bytes."""
+    free = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.is_dir())).free
+    if needed > free:
+        raise error(*disk_full_text(free, round(needed), then))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import unicodedata
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 JAPANESE = re.compile("[぀-ヿ㐀-鿿々〆]")
 
@@ -71,6 +71,11 @@ def is_japanese(text: str) -> bool:
     (True, False)
     """
     return bool(JAPANESE.search(text))
+
+
+def language_of(*texts: str) -> Literal["ja", "en"]:
+    """The language to answer in: Japanese where any of the texts is (`is_japanese`), else English."""
+    return "ja" if any(map(is_japanese, texts)) else "en"
 
 
 def similarity(one: str, other: str) -> float:

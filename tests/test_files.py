@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from core import files as module
-from core.errors import InputError
+from core.errors import InputError, ModelError
 from core.files import (
     append_json,
+    check_free,
     disk_errors,
     disk_full_text,
     is_disk_full,
@@ -21,6 +22,7 @@ from core.files import (
     remove_folder,
     write_json,
 )  # fmt: skip
+from core.text import Text
 
 
 def test_json_survives_every_character(tmp_path: Path) -> None:
@@ -83,6 +85,14 @@ def test_a_full_disk_is_known_by_its_number_and_by_what_libraries_say_of_it() ->
     assert not is_disk_full(OSError(errno.EACCES, "")) and not is_disk_full(ValueError("full"))
     full = disk_full_text(500_000, 2_000_000)
     assert "500.0 kB free, 2.0 MB needed" in full.en and "空き 500.0 kB、必要 2.0 MB" in full.ja
+
+
+def test_room_is_asked_for_before_a_write_and_both_sizes_are_said(tmp_path: Path) -> None:
+    place = tmp_path / "not" / "there yet"
+    check_free(place, 0)
+    with pytest.raises(ModelError, match=r"The disk is full \(.+ free, 1000000000\.0 GB needed\).+ Wait\.") as caught:
+        check_free(place, 1e18, then=Text("Wait.", "待ってください。"), error=ModelError)
+    assert caught.value.text.ja.endswith("待ってください。") and not place.exists()
 
 
 @pytest.mark.parametrize("replace", [False, True])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.adapters.check import check_adapter
 from core.errors import HubError, InputError, ModelError
-from core.files import new_folder
+from core.files import check_free, new_folder
 from core.hub.client import HUB_ADAPTER_FILES, NEEDED, PICKLES, ReportProgress, api_for, check_repo
 from core.hub.errors import hub_errors
 from core.text import format_bytes
@@ -49,13 +49,14 @@ def _download(api: "HfApi", repo: str, folder: Path, say: ReportProgress) -> Non
     if lacking := [name for name in NEEDED["model"] if name not in sizes]:
         raise _no_adapter(repo, lacking[0], sorted(name for name in sizes if name.endswith(PICKLES)))
     wanted = {name: sizes[name] for name in HUB_ADAPTER_FILES if name in sizes}
-    total, room = sum(wanted.values()), min(shutil.disk_usage(folder).free, MAX_ADAPTER_BYTES)
-    if total > room:
+    total, most = sum(wanted.values()), MAX_ADAPTER_BYTES
+    if total > most:
         raise HubError(
-            f"{repo} is {format_bytes(total)}; there is room for {format_bytes(room)}. Nothing was downloaded.",
-            f"{repo} は {format_bytes(total)} あり、置けるのは {format_bytes(room)} までです。"
+            f"{repo} is {format_bytes(total)}; an adapter may have {format_bytes(most)}. Nothing was downloaded.",
+            f"{repo} は {format_bytes(total)} あります。アダプターは {format_bytes(most)} までです。"
             "何もダウンロードしていません。",
         )
+    check_free(folder, total, error=HubError)
     for name, size in wanted.items():
         say(f"{name} ({format_bytes(size)})")
         hf_hub_download(repo, name, revision=info.sha, local_dir=folder, token=api.token, endpoint=api.endpoint)

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.text import is_japanese
+from core.text import language_of
 
 LONGEST_OVERLAP = 30  # characters of the persona's text that a reply may hold in a row
 
@@ -62,7 +62,7 @@ def is_prompt_injection(text: str) -> bool:
 
 def deflection(lines: dict[str, tuple[str, ...]], asked: str, number: int) -> str:
     """One of the `lines`, in the language of what was `asked`, another one for the next `number`."""
-    fitting = lines["ja" if is_japanese(asked) else "en"]
+    fitting = lines[language_of(asked)]
     return fitting[number % len(fitting)]
 
 

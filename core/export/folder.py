@@ -19,7 +19,7 @@ from core.adapters.store import Adapter
 from core.errors import AppError, InputError, ModelError
 from core.export.chat_template import chat_template
 from core.export.ollama import modelfile, stops
-from core.files import write_json
+from core.files import check_free, write_json
 from core.prompt import stop_criteria
 from core.prompt.chat_template import TEMPLATES, resolve_template
 from core.prompt.config import PromptConfig
@@ -52,7 +52,7 @@ def export(adapter: Adapter, base: str, into: Path) -> None:
     into.mkdir(parents=True)
     _tell("reading")
     model, tokenizer = _loaded(adapter, base)
-    _check_room(into, model)
+    check_free(into, model.get_memory_footprint() * 1.02 + 50e6)  # what is beside the weights
     _tell("merging")
     model = _merged(model, adapter)
     layout = resolve_template(tokenizer, prompt_config.template)
@@ -124,16 +124,6 @@ def _no_base(base: str, reason: str) -> ModelError:
         f"土台のモデル「{base}」を読み込めません（{reason[:160]}）。"
         "「話す」タブで一度読み込んでから、もう一度書き出してください。",
     )
-
-
-def _check_room(into: Path, model: "PreTrainedModel") -> None:
-    needed, free = model.get_memory_footprint() * 1.02 + 50e6, shutil.disk_usage(into).free
-    if needed > free:
-        raise InputError(
-            f"The model takes {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free. Free some space and try again.",
-            f"書き出しには {needed / 1e9:.1f} GB 必要ですが、空きは {free / 1e9:.1f} GB です。"
-            "空きを作ってからもう一度試してください。",
-        )
 
 
 def _merged(model: "PreTrainedModel", adapter: Adapter) -> "PreTrainedModel":

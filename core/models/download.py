@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
@@ -10,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import HubError, ModelError
+from core.files import check_free
 from core.hub.client import login_token
 from core.hub.errors import hub_errors
 from core.models import model_errors
 from core.models.options import NO_REMOTE_CODE, Trust
 from core.models.weights import PICKLES
+from core.text import Text
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -24,6 +25,7 @@ TEXTS = ("*.json", "*.model", "*.txt", "*.jinja")
 # What transformers loads, best first. Others are copies for other programs ("consolidated", "onnx/model").
 WEIGHTS = ("model*.safetensors", "*.safetensors")
 FOLDERS = "*/*"
+OR_SMALLER = Text("Free some space, or choose a smaller model.", "空きを作るか、もっと小さいモデルを選んでください。")
 
 
 def download(
@@ -50,7 +52,7 @@ def download(
 
 
 def _fetch(repo: str, report: Callable[[float | None], None], trust: Trust, token: str | Literal[False]) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi, constants, snapshot_download
 
     with hub_errors(repo):
         files = [sibling.rfilename for sibling in HfApi().model_info(repo, token=token).siblings or ()]
@@ -58,24 +60,9 @@ def _fetch(repo: str, report: Callable[[float | None], None], trust: Trust, toke
         wanted = {"allow_patterns": [*texts, _weights(repo, files, trust)], "ignore_patterns": FOLDERS}
         plan = snapshot_download(repo, token=token, dry_run=True, **wanted)
         total = sum(file.file_size or 0 for file in plan if file.will_download)
-        _check_room(repo, total)
+        check_free(Path(constants.HF_HUB_CACHE), total, then=OR_SMALLER, error=ModelError)
         bar = _reporting_bar(report, total)
         return Path(snapshot_download(repo, token=token, tqdm_class=bar, max_workers=4, **wanted))
-
-
-def _check_room(repo: str, size: int) -> None:
-    """Raises ModelError where the disk has no room for `size` bytes more."""
-    from huggingface_hub import constants
-
-    there = next(p for p in (Path(constants.HF_HUB_CACHE), *Path(constants.HF_HUB_CACHE).parents) if p.is_dir())
-    free = shutil.disk_usage(there).free
-    if size > free:
-        raise ModelError(
-            f"“{repo}” is {size / 1e9:.1f} GB to download, and the disk has {free / 1e9:.1f} GB left ({there}). "
-            "Free some space, or choose a smaller model.",
-            f"「{repo}」のダウンロードは {size / 1e9:.1f} GB ですが、ディスクの空きは {free / 1e9:.1f} GB です"
-            f"（{there}）。空きを作るか、もっと小さいモデルを選んでください。",
-        )
 
 
 def _weights(repo: str, files: Iterable[str], trust: Trust) -> str:

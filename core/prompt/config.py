@@ -7,14 +7,14 @@ from typing import get_args
 from core.errors import InputError
 from core.messages import Role, Turn
 from core.prompt.context import CONTEXT_PARTS
-from core.text import Text, is_japanese
+from core.text import Text, language_of
 
 YOU = Text("You", "あなた")
 
 
 def user_name(text: str) -> str:
     """What the other side is called in prompts where nobody named it, by the language of the persona's `text`."""
-    return YOU.in_language("ja" if is_japanese(text) else "en")
+    return YOU.in_language(language_of(text))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from core.errors import JobError
-from core.files import disk_full_text, is_disk_full, recover_folder
+from core.files import check_free, disk_full_text, is_disk_full, recover_folder
 from core.text import Text
 from core.train.spec import RunFolder
 from core.train.worker.checkpoints import last_checkpoint, prune
@@ -18,9 +18,7 @@ ROOM = 1_000_000  # bytes: under this, a disk is as good as full
 
 def check_room(folder: Path, needed: int) -> None:
     """Raises JobError when less than `needed` bytes are free where `folder` is. To be asked before writing."""
-    free = shutil.disk_usage(folder).free
-    if free < needed + ROOM:
-        raise JobError(*disk_full_text(free, needed + ROOM, THEN_RESUME))
+    check_free(folder, needed + ROOM, then=THEN_RESUME, error=JobError)
 
 
 def explain_failure(error: Exception, folder: Path) -> Text:

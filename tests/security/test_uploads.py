@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,6 @@ from core.errors import InputError
 from core.limits import LOCAL, Limits, uploads_counter
 from core.logs.detect import read_log
 from core.workspace import Workspace
-from tabs.ui.web import uploads
 from tabs.ui.web.uploads import ROUTE, UploadGuard
 
 
@@ -46,7 +46,7 @@ def test_there_has_to_be_room_for_everybody(tmp_path: Path, monkeypatch: pytest.
     asked = client(taken, tmp_path, Limits(disk_mb_total=1))
     assert asked.post(ROUTE, content=b"x" * 10).status_code == 200
     assert "everybody's things" in asked.post(ROUTE, content=b"x" * 2_000_000).json()["detail"]
-    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda _: SimpleNamespace(free=5))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5))
     assert "The disk is full (5 B free, 10 B needed)" in client(taken, tmp_path).post(ROUTE, content=b"x" * 10).text
 
 

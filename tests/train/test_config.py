@@ -47,7 +47,3 @@ def test_json_keeps_every_field() -> None:
     config = TrainConfig(learning_rate=0.003, epochs=5, target="q_proj, v_proj", quantization="8bit", patience=3)
     assert TrainConfig.from_json(config.to_json()) == config
     assert TrainConfig.from_json({"rank": 8, "of_a_later_version": 1}) == TrainConfig(rank=8)
-
-
-def test_a_run_of_an_earlier_version_keeps_the_rows_of_a_step() -> None:
-    assert TrainConfig.from_json({"batch_size": 2, "accumulation": 8}).batch_size == 16

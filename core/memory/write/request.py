@@ -5,7 +5,7 @@ stands in quotation marks inside the question: it is the thing asked about, and 
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from string import Template
@@ -19,7 +19,7 @@ from core.messages import Turn
 from core.prompt import Prompt, render
 from core.prompt.chat_template import TEMPLATES
 from core.prompt.config import PromptConfig
-from core.text import is_japanese
+from core.text import is_japanese, language_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -37,7 +37,7 @@ def notes_prompt(
     listed: Sequence[MemoryNote],
 ) -> Prompt:
     """What to remember and forget after an exchange [(role, words)], with `listed` notes numbered from 1."""
-    texts = _texts("notes", _language(words for _, words in exchange))
+    texts = _texts("notes", language_of(*(words for _, words in exchange)))
     names = {"user": who.user, "name": who.name}
 
     def ask(notes: str, talk: str) -> Turn:
@@ -64,7 +64,7 @@ def diary_prompt(
     prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", level: str, start: date, lines: Sequence[str]
 ) -> Prompt:
     """One sentence about a day of talks, or a few about a week of days; `lines` are shortened alike to fit."""
-    texts = _texts("diary", _language(lines))
+    texts = _texts("diary", language_of(*lines))
     day = day_words(datetime(start.year, start.month, start.day), japanese=is_japanese(texts["instructions"]))
 
     def made(characters: int) -> Prompt:
@@ -78,7 +78,7 @@ def diary_prompt(
 
 def reply_format(prompt_config: PromptConfig, listed: Sequence[str]) -> str:
     """What the persona is told where one answer holds reply and notes."""
-    texts = _texts("at_once", _language([prompt_config.description, prompt_config.persona]))
+    texts = _texts("at_once", language_of(prompt_config.description, prompt_config.persona))
     return Template(texts["format"]).safe_substitute(user=prompt_config.user, notes=_numbered(listed, texts["none"]))
 
 
@@ -123,10 +123,6 @@ def _rendered(
 
 def _numbered(notes: Sequence[str], none: str) -> str:
     return "\n".join(f"{number}. {text}" for number, text in enumerate(notes, start=1)) or none
-
-
-def _language(texts: Iterable[str]) -> str:
-    return "ja" if any(map(is_japanese, texts)) else "en"
 
 
 def _texts(name: str, language: str) -> dict:

@@ -105,14 +105,8 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, value: dict[str, object]) -> "TrainConfig":
-        """The inverse of `to_json`; unknown keys of later versions are left aside.
-
-        Runs of version 0.1 told the rows of a step as batch_size × accumulation.
-        """
-        known = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-        if "accumulation" in value and "batch_size" in value:
-            known["batch_size"] = value["batch_size"] * value["accumulation"]
-        return cls(**known)
+        """The inverse of `to_json`; unknown keys are ignored."""
+        return cls(**{f.name: value[f.name] for f in fields(cls) if f.name in value})
 
 
 @dataclass(frozen=True)

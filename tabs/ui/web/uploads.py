@@ -1,15 +1,13 @@
 """Uploads are let in only so often, and only while there is room: Gradio's own route asks nobody."""
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import InputError, NotAllowedError
-from core.files import disk_full_text, is_disk_full
+from core.files import check_free, disk_full_text, is_disk_full
 from core.limits import Counter
 from core.workspace import Workspace
 from tabs.ui.visitor import address_of_host
@@ -46,10 +44,3 @@ class UploadGuard:
                 raise
             full = NotAllowedError(*disk_full_text())
             await refusal(full, headers, "POST", 507)(scope, receive, send)
-
-
-def check_free(folder: Path, size: int) -> None:
-    """Raises InputError where the disk has no room for `size` bytes."""
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise InputError(*disk_full_text(free, size))
