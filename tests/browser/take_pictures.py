@@ -18,8 +18,8 @@ TABS = {
     "talk": "話す|Talk",
     "memory": "記憶|Memory",
     "tokens": "トークン|Tokens",
-    "data": "記録|Data",
-    "train": "学ぶ|Train",
+    "data": "データ|Data",
+    "train": "学習|Train",
 }
 DRAFT = {
     "ja": "仕事で人を助けた。でも自分が得したかっただけかも",

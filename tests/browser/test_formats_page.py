@@ -119,7 +119,7 @@ def account(page: Page) -> tuple[list[int], int, int]:
 @pytest.mark.timeout(600)
 def test_five_formats_and_one_more_show_their_people_and_balance(server: Server, visit: Visit) -> None:
     page = visit(server)
-    open_tab(page, "記録")
+    open_tab(page, "データ")
     expect(page.locator("#data-start")).to_be_visible()
     for export in EXPORTS:
         upload(page, export)
@@ -135,7 +135,7 @@ def test_five_formats_and_one_more_show_their_people_and_balance(server: Server,
 @pytest.mark.timeout(600)
 def test_choices_in_the_folds_change_rows_and_account(server: Server, visit: Visit) -> None:
     page = visit(server)
-    open_tab(page, "記録")
+    open_tab(page, "データ")
     upload(page, line())
     expect(page.locator("#data-split")).to_contain_text(re.compile(r"学ぶ行"))
     before = page.locator("#data-split").inner_text()

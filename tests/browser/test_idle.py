@@ -11,8 +11,8 @@ from tabs.ui.services import make_services
 from tests.helpers.served import Server, Visit, key_of, open_tab, wait_until_ready
 from tests.helpers.tab_tiny import keep_dataset
 
-TRAIN, MEMORY = "学ぶ|Train", "記憶|Memory"
-RUNNING = re.compile(r"手順 [1-9]")
+TRAIN, MEMORY = "学習|Train", "記憶|Memory"
+RUNNING = re.compile(r"ステップ [1-9]")
 SETTLES = 12  # seconds after which a page that was opened has drawn everything
 SPAN = 10.0  # seconds of a measurement
 

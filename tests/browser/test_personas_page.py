@@ -62,7 +62,7 @@ def test_a_card_is_opened_changed_and_saved_again(server: Server, visit: Visit, 
 
 def test_a_log_becomes_a_persona_without_training(server: Server, visit: Visit) -> None:
     page = visit(server)
-    open_tab(page, "記録|Data")
+    open_tab(page, "データ|Data")
     page.locator("#data-sample").click()
     expect(page.locator("#data-row .said.learned").first).to_be_visible()
     page.locator("#data-talk").click()

@@ -31,7 +31,7 @@ def test_the_page_speaks_the_browsers_language(server: Server, visit: Visit) -> 
 def test_a_long_reply_can_be_stopped_with_escape(server: Server, visit: Visit) -> None:
     page = visit(server)
     page.locator("#persona-edit button").first.click()
-    page.get_by_text("返事の選び方").click()
+    page.get_by_text("生成の細かい設定").click()
     page.get_by_label(re.compile("返事の長さの上限")).first.fill("1024")
     page.locator("#persona-save").click()
     expect(page.get_by_text("保存しました")).to_be_visible()

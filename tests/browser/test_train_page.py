@@ -23,7 +23,7 @@ def test_a_reload_in_the_middle_of_training_shows_it_again(server: Server, visit
     page.reload()
     wait_until_ready(page)
     expect(page.locator("#strip")).to_contain_text(re.compile("学習中"))
-    open_tab(page, "学ぶ")
+    open_tab(page, "学習")
     expect(page.locator("#train-picture svg")).to_be_visible()
     page.locator("#train-stop").click()
     expect(page.locator("#train-resume")).to_be_visible(timeout=60_000)

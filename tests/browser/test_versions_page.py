@@ -44,7 +44,7 @@ def test_a_reply_is_corrected_and_waits_to_be_learned(server: Server, visit: Vis
     page.locator("#chat").get_by_label("送信").click()
     expect(page.locator("#talk-versions")).to_contain_text("直した返事")
     expect(page.locator("#chat .message.bot").last).to_have_text("海か。潮の匂いがすると眠くなる。")
-    open_tab(page, "記録")
+    open_tab(page, "データ")
     expect(page.locator("#corrections .learned").last).to_have_text("海か。潮の匂いがすると眠くなる。")
     page.locator("#corrections summary").first.click()
     expect(page.locator("#corrections pre").first).to_contain_text("海は好き？")

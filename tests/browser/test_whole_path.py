@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(600)
 
 def test_from_the_sample_to_a_trained_persona_in_six_clicks(server: Server, visit: Visit) -> None:
     page = visit(server)
-    open_tab(page, "記録")  # 1
+    open_tab(page, "データ")  # 1
     page.locator("#data-sample").click()  # 2
     expect(page.locator("#data-about")).to_contain_text("LINE")
     expect(page.locator("#data-row .said.learned").first).to_be_visible()
@@ -55,7 +55,7 @@ def test_a_killed_server_and_a_killed_worker_lose_nothing(chromium: Path, visit:
         server.start()
         page.goto(server.url)
         wait_until_ready(page)
-        open_tab(page, "学ぶ")
+        open_tab(page, "学習")
         expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=180_000)
         expect(page.locator("#train-talk")).to_be_visible()
     finally:

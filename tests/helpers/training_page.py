@@ -8,18 +8,18 @@ from playwright.sync_api import Page, expect
 from tests.helpers.served import open_tab
 
 DONE = re.compile("おわりました|Finished|Done")
-FIRST_STEPS = re.compile(r"手順 [1-9]")
+FIRST_STEPS = re.compile(r"ステップ [1-9]")
 
 
 def open_sample(page: Page) -> None:
-    open_tab(page, "記録")
+    open_tab(page, "データ")
     page.locator("#data-sample").click()
     expect(page.locator("#data-ledger")).to_contain_text("行方不明")
 
 
 def upload(page: Page, file: Path | dict) -> None:
     """Give a file to the page, whether it still invites one or has another log open."""
-    open_tab(page, "記録|Data")
+    open_tab(page, "データ|Data")
     expect(page.locator("#data-start, #data-content").locator("visible=true")).to_have_count(1)
     if page.locator("#data-start").is_visible():
         page.locator("#data-file input[type=file]").set_input_files(file)

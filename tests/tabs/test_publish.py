@@ -168,7 +168,7 @@ def test_a_data_set_goes_with_its_card(hub: FakeHub, services: Services) -> None
     keep_dataset(services)
     handlers = PublishHandlers(services, "dataset")
     _, parcel, listing, _ = shown(handlers, "mika-talk")
-    assert "words of the talk" in listing
+    assert "words of the conversation" in listing
     sent(handlers, parcel)
     repo = hub.repos["dataset", "alice/mika"]
     assert set(repo.files) == {"train.jsonl", "validation.jsonl", "README.md"}

@@ -177,7 +177,7 @@ def test_while_no_model_is_loaded_the_form_waits(services: Services) -> None:
 
 def test_there_is_nothing_to_press_before_a_data_set_is_chosen(services: Services) -> None:
     _, shown, _, button, *_ = FormHandlers(services).advise(KEY, None, "", visit("en"))
-    assert "Choose a data set" in shown and not button.interactive
+    assert "Choose a dataset" in shown and not button.interactive
 
 
 def test_bases(services: Services, base: Base, tmp_path: Path) -> None:
