@@ -35,7 +35,7 @@ class Outcome(str, Enum):
 
 LABELS = {
     Outcome.LEARNED: Text("learned", "学ぶ"),
-    Outcome.VALIDATION: Text("kept aside to measure with", "測定用に取り分け"),
+    Outcome.VALIDATION: Text("kept for validation", "検証用に取り分け"),
     Outcome.TEST: Text("kept aside for the last test", "最後のテスト用に取り分け"),
     Outcome.CONTEXT: Text("context only", "文脈としてだけ使う"),
     Outcome.UNANSWERED: Text("the persona did not answer", "人格の返事がない"),

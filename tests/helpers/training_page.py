@@ -14,7 +14,7 @@ FIRST_STEPS = re.compile(r"ステップ [1-9]")
 def open_sample(page: Page) -> None:
     open_tab(page, "データ")
     page.locator("#data-sample").click()
-    expect(page.locator("#data-ledger")).to_contain_text("行方不明")
+    expect(page.locator("#data-ledger")).to_contain_text("数え漏れ")
 
 
 def upload(page: Page, file: Path | dict) -> None:
@@ -31,7 +31,7 @@ def upload(page: Page, file: Path | dict) -> None:
 
 def expect_none_missing(page: Page) -> None:
     """The ledger holds every message: its last figure is 0."""
-    row = page.locator("#data-ledger tr.total", has_text=re.compile("行方不明|missing", re.I)).first
+    row = page.locator("#data-ledger tr.total", has_text=re.compile("数え漏れ|missing", re.I)).first
     expect(row.locator("td").last).to_have_text("0")
 
 

@@ -175,7 +175,7 @@ def test_every_message_has_one_fate_and_none_is_missing(tab: Tab) -> None:
     messages = tab.shown["ledger"].split("<details")[0]
     cells = re.findall(r"<td>(?:<span.*?</span>)?([^<]+)</td><td>([\d,]+)</td>", messages)
     figures = {label: int(n.replace(",", "")) for label, n in cells}
-    assert figures.pop("行方不明") == 0
+    assert figures.pop("数え漏れ") == 0
     assert figures.pop("合計") == sum(figures.values()) == 1522
     assert figures["学ぶ"] == sum(row.trained_messages for row in tab.opened.prepared.train)
 
@@ -357,7 +357,7 @@ def test_a_longer_gap_makes_fewer_talks_and_nothing_changes_without_a_choice(tab
     long = tab.choose(gap=1440).opened.prepared
     assert (short.sessions, long.sessions) == (8, 1)
     assert tab.choose(gap=1440).steps == [UNCHANGED]
-    assert "1日あいたら" in tab.shown["plot"]
+    assert "1日以上あいたら" in tab.shown["plot"]
     assert "30分あいたら" in tab.opening.mark(KEY, tab.log, GAP_STEPS.index(30), tab.request)
 
 
@@ -478,7 +478,7 @@ def test_silences_are_counted_once_and_the_mark_parts_them() -> None:
     cut = float(re.search(r'class="cut" x1="([\d.]+)"', drawn)[1])
     assert {css for css, x in bars if float(x) > cut} == {"apart"}
     assert {css for css, x in bars if float(x) < cut - 8} == {"together"}
-    assert "After 45 min of silence" in drawn and "3 talks" in drawn
+    assert "A gap of 45 min" in drawn and "3 talks" in drawn
     assert not GapHistogram.of([]) and "<svg" not in gaps_picture(GapHistogram(), 60, 1, "en")
 
 

@@ -124,7 +124,7 @@ def test_each_shape_changes_the_rows_and_keeps_every_message(tab: Tab) -> None:
     made = {}
     for shape in ("conversation", "window", "pair"):
         tab.choose(shape=shape)
-        assert figures(tab.shown["ledger"])["行方不明"] == 0
+        assert figures(tab.shown["ledger"])["数え漏れ"] == 0
         made[shape] = tab.opened.prepared.train
     assert all(len(row.turns) == 2 for row in made["pair"])
     assert len(made["pair"]) == len(made["window"]) > len(made["conversation"])
@@ -178,7 +178,7 @@ def test_what_cleaning_leaves_out_is_told_with_examples(tab: Tab) -> None:
     tab.upload(HEAD + lines)
     assert "同じ長文のくり返し" not in tab.shown["ledger"]
     tab.choose(clean=True)
-    assert figures(tab.shown["ledger"])["同じ長文のくり返し"] == 3 and figures(tab.shown["ledger"])["行方不明"] == 0
+    assert figures(tab.shown["ledger"])["同じ長文のくり返し"] == 3 and figures(tab.shown["ledger"])["数え漏れ"] == 0
     examples = tab.shown["ledger"].split('id="data-left-out"')[1]
     assert long in examples and "葵・10 行目" in examples
 
@@ -215,7 +215,7 @@ def test_privacy_shows_what_changes_before_anything_is_saved(tab: Tab) -> None:
     assert "<b>" not in html.replace('<b class="num">', "") and "&lt;b&gt;" in html
     said = str([turn for row in tab.opened.prepared.train for turn in row.turns])
     assert "090-1234-5678" not in said and "minato@" not in said
-    assert "湊" in tab.opened.description and "残ります" in html  # told, for nobody else would notice
+    assert "湊" in tab.opened.description and "残っています" in html  # told, for nobody else would notice
     assert tab.services.datasets.list_all(tab.owner) == ()
 
 
@@ -300,7 +300,7 @@ def test_a_newer_export_adds_only_what_is_new(tab: Tab) -> None:
     assert tab.opened.prepared.ledger.messages == before + 2
     assert "新しい 2 通" in tab.shown["about"] and f"{before} 通は同じ" in tab.shown["about"]
     assert "まだ起きてる？" in tab.shown["about"] and "<i>" not in tab.shown["about"]
-    assert figures(tab.shown["ledger"])["行方不明"] == 0 and len(tab.shelf()) == 3
+    assert figures(tab.shown["ledger"])["数え漏れ"] == 0 and len(tab.shelf()) == 3
     again = Tab(tab.services).arrive()
     assert again.opened.log.messages == tab.opened.log.messages
     tab.draw(iter([tab.opening.put_away(KEY, tab.request)]))

@@ -73,5 +73,5 @@ def test_the_fold_shows_the_draft_too_and_nothing_while_it_is_closed(tmp_path) -
         owner(services), said, render(MIKA, talk(3), services.models.tokenizer).to_json()
     )
     kept = handlers.exact(KEY, opened.id, "", 1, "text", True, visit("en"))
-    assert "What made “yo”" in kept and "You are &lt;b&gt;Mika&lt;/b&gt;." in kept and "tokens are free" not in kept
+    assert "Prompt behind “yo”" in kept and "You are &lt;b&gt;Mika&lt;/b&gt;." in kept and "tokens are free" not in kept
     assert "Mika" not in handlers.exact(KEY, opened.id, "", 0, "text", True, visit("en"))  # the user's words

@@ -246,7 +246,7 @@ def test_an_adapter_comes_back_and_can_be_talked_to(hub: FakeHub, services: Serv
     steps = list(shelf.pull(KEY, "https://huggingface.co/alice/mika", WRITER, visit("en")))
     assert [token for _, token, *_ in steps] == [""] * len(steps)
     state, _, picker, buttons = steps[-1]
-    assert "“mika” is here now" in state and picker.value == "mika" and buttons.visible
+    assert "“mika” has been downloaded" in state and picker.value == "mika" and buttons.visible
     back = services.adapters.get(owner(services), "mika")
     assert back.prompt_config == replace(PROMPT_CONFIG, template="chatml")
     talk, tabs = shelf.talk(KEY, "mika", visit())

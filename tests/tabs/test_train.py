@@ -205,7 +205,7 @@ def test_a_run_waits_in_line_and_leaves_it(services: Services) -> None:
     first, second = start(services), start(services)
     chosen, runs, history, picture, stop, resume, delete, talk, result, *_ = refreshed(services, second)
     assert chosen == runs.value == second and [value for _, value in runs.choices] == [second, first]
-    assert history.visible and "Waiting in line, 1 before it" in picture
+    assert history.visible and "Queued, 1 ahead" in picture
     assert stop.visible and delete.visible and not (resume.visible or talk.visible or result.visible)
     RunHandlers(services).stop(KEY, second, visit())
     _, runs, _, picture, stop, resume, *_ = refreshed(services, second)
@@ -275,7 +275,7 @@ def test_a_finished_run_shows_its_curve_and_what_to_do_next(trained: tuple[Servi
     held = re.search(r'<polyline class="validation" points="([^"]+)"', picture)[1].split()
     assert len(held) == len(progress.validation) and held[0].startswith("0.00,") and held[-1].startswith("100.00,")
     now, first = progress.validation[-1][1], progress.validation[0][1]
-    assert now < first and f"Validation {now:.2f} bits/byte (began at {first:.2f})" in picture
+    assert now < first and f"Validation {now:.2f} bits per byte (started at {first:.2f})" in picture
     assert f"{1 - now / first:.0%} better" in picture
 
 
@@ -342,7 +342,7 @@ def test_the_curve_places_every_measure() -> None:
     top, span = marks[-1], marks[-1] - marks[0]
     held = [f"{100 * step / 40:.2f},{100 * (top - loss) / span:.2f}" for step, _, loss in progress().validation]
     assert f'<polyline class="validation" points="{" ".join(held)}"' in drawn
-    assert "Validation 1.60 bits/byte (began at 2.00)" in drawn and "<script" not in drawn
+    assert "Validation 1.60 bits per byte (started at 2.00)" in drawn and "<script" not in drawn
 
 
 def test_the_curve_leaves_out_what_is_no_number() -> None:
@@ -358,10 +358,10 @@ def test_there_is_no_curve_before_a_measure() -> None:
     ("changes", "said"),
     [
         ({}, "best at step 20"),
-        ({"validation": ((0, 2.0, 6.0), (20, 1.4, 4.2))}, "30% better"),
+        ({"validation": ((0, 2.0, 6.0), (20, 1.4, 4.2))}, "improved by 30%"),
         ({"validation": ((0, 2.0, 6.0), (20, 2.1, 6.3))}, "no better"),
         ({"validation": ((0, 2.0, 6.0),)}, ""),
-        ({"state": "done", "metrics": {"validation_bpb_after": 1.4}}, "30% better"),
+        ({"state": "done", "metrics": {"validation_bpb_after": 1.4}}, "improved by 30%"),
         ({"started": replace(LOG[0], validation_rows=0), "validation": ()}, "no validation rows"),
     ],
 )
