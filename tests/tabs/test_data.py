@@ -358,7 +358,7 @@ def test_a_longer_gap_makes_fewer_talks_and_nothing_changes_without_a_choice(tab
     assert (short.sessions, long.sessions) == (8, 1)
     assert tab.choose(gap=1440).steps == [UNCHANGED]
     assert "1日以上あいたら" in tab.shown["plot"]
-    assert "30分あいたら" in tab.opening.mark(KEY, tab.log, GAP_STEPS.index(30), tab.request)
+    assert "30分以上あいたら" in tab.opening.mark(KEY, tab.log, GAP_STEPS.index(30), tab.request)
 
 
 def test_a_length_without_room_is_told_in_place_and_can_be_taken_back(tab: Tab) -> None:
@@ -478,7 +478,7 @@ def test_silences_are_counted_once_and_the_mark_parts_them() -> None:
     cut = float(re.search(r'class="cut" x1="([\d.]+)"', drawn)[1])
     assert {css for css, x in bars if float(x) > cut} == {"apart"}
     assert {css for css, x in bars if float(x) < cut - 8} == {"together"}
-    assert "A gap of 45 min" in drawn and "3 talks" in drawn
+    assert "A gap of 45 min" in drawn and "3 conversations" in drawn
     assert not GapHistogram.of([]) and "<svg" not in gaps_picture(GapHistogram(), 60, 1, "en")
 
 

@@ -276,7 +276,7 @@ def test_a_finished_run_shows_its_curve_and_what_to_do_next(trained: tuple[Servi
     assert len(held) == len(progress.validation) and held[0].startswith("0.00,") and held[-1].startswith("100.00,")
     now, first = progress.validation[-1][1], progress.validation[0][1]
     assert now < first and f"Validation {now:.2f} bits per byte (started at {first:.2f})" in picture
-    assert f"{1 - now / first:.0%} better" in picture
+    assert f"improved by {1 - now / first:.0%}" in picture
 
 
 def test_talk_keeps_the_adapter_once_and_opens_its_own_contract(trained: tuple[Services, str]) -> None:
