@@ -89,13 +89,15 @@ class LoadedDataset:
 def load_set(
     path: Path, *, name: str | None = None, persona: str = "", mapping: ColumnMapping = NO_MAPPING
 ) -> LoadedDataset:
-    """The data set in `path`: a file of rows, or a zip with train.jsonl (and the other splits, dataset.json).
+    """The data set in `path`: a file of rows, or a zip or folder with train.jsonl (and the other splits, dataset.json).
 
     Of a single file the last tenth is held out. `name` is what the person calls the file, `persona` who is
     learned where the set itself does not say, `mapping` which column is who where that is not known by itself.
     Raises InputError for what cannot be read, UnknownShapeError where a mapping is needed.
     """
     called = name or path.name
+    if path.is_dir():
+        return _from_folder(path, called, persona, mapping)
     if path.stat().st_size > MAX_BYTES:
         raise _too_large(called, path.stat().st_size)
     if zipfile.is_zipfile(path):
@@ -114,15 +116,26 @@ def pull_set(
 
     Raises InputError, HubError, and what `load_set` raises.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        name = download_set(repo, Path(folder), token=token, endpoint=endpoint, on_progress=on_progress)
+        return load_set(Path(folder), name=name, persona=persona)
+
+
+def download_set(
+    repo: str, folder: Path, *, token: str | Literal[False] | None, endpoint: str | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> str:  # fmt: skip
+    """The files of a repository's data set, and no other, into `folder`; returns the repository's full name.
+
+    Raises InputError and HubError.
+    """
     name = client.check_repo(repo)
-    with tempfile.TemporaryDirectory() as folder, hub_errors(name):
-        api = client.api_for(token or False, endpoint)
-        _download(api, name, Path(folder), on_progress or (lambda _: None))
-        return _from_folder(Path(folder), name, persona)
+    with hub_errors(name):
+        _download(client.api_for(token or False, endpoint), name, folder, on_progress or (lambda _: None))
+    return name
 
 
 def _download(api: "HfApi", repo: str, folder: Path, say: Callable[[str], None]) -> None:
-    """The files of a data set, and no other, into `folder`."""
     info = api.dataset_info(repo, files_metadata=True)
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
     wanted = _wanted(list(sizes))

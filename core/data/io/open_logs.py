@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.data.open_log import LogChoices, OpenLog
 from core.errors import InputError
-from core.files import disk_errors, read_json, write_json
+from core.files import disk_errors, read_json, remove_folder, write_json
 from core.workspace import Workspace
 
 OPEN = "open.json"
@@ -98,5 +98,7 @@ class OpenLogs:
         """Remove what a crash may have left behind."""
         for path in self._shelf(owner).iterdir():
             old = path.name not in (OPEN, *choices.files) and path.stat().st_mtime < time.time() - STALE
-            if old and path.is_file():
+            if old and path.is_dir():  # a data set that waits to be read (core.data.io.waiting)
+                remove_folder(path)
+            elif old:
                 path.unlink(missing_ok=True)

@@ -31,8 +31,10 @@ LeftOut = Literal[
     "system_inside",
     "unanswered",
     "header",
+    "speaker",
 ]
 """Why something of a record is not learned; the first three concern whole records."""
+SpeakerRole = Literal["user", "assistant", "system", "tool", "left_out"]
 
 ROLES: dict[str, Role | Literal["system", "tool"]] = {
     **dict.fromkeys(
@@ -84,6 +86,7 @@ REASONS: dict[LeftOut, Text] = {
     "system_inside": Text("system texts in the middle of a talk", "会話の途中のシステム文"),
     "unanswered": Text("last messages that nobody answers", "返事のない最後のメッセージ"),
     "header": Text("headings that came again", "繰り返された見出し行"),
+    "speaker": Text("messages of speakers chosen to be left out", "除くことにした話し手のメッセージ"),
 }
 
 
@@ -105,11 +108,11 @@ class ColumnMapping:
     """In each of them: who speaks."""
     said: str = ""
     """And what is said."""
-    roles: tuple[tuple[str, Literal["user", "assistant", "system", "tool"]], ...] = ()
+    roles: tuple[tuple[str, SpeakerRole], ...] = ()
     """What stands there for whom, where that is not a known name."""
 
     @property
-    def role_names(self) -> Mapping[str, str]:
+    def role_names(self) -> Mapping[str, SpeakerRole]:
         return {name.strip().lower(): role for name, role in self.roles}
 
 
@@ -233,6 +236,9 @@ class _Reader:
             yield from self._of_columns(message, *exchange)
             return
         role = self._role(message[who])
+        if role == "left_out":
+            self.left_out["speaker"] += 1
+            return
         if role == "tool" or message.get("tool_calls") or message.get("function_call"):
             self.left_out["tool"] += 1
         if role == "tool":
@@ -254,12 +260,12 @@ class _Reader:
             return chosen.lower() if chosen.lower() in message else ""
         return next((key for key in known if key in message), "")
 
-    def _role(self, given: object) -> Literal["user", "assistant", "system", "tool"]:
+    def _role(self, given: object) -> SpeakerRole:
         name = str(given).strip().lower()
         role = self.mapping.role_names.get(name) or ROLES.get(name)
         if role is None:
             raise ValueError(f"nobody knows who “{str(given)[:40]}” is")
-        return role  # type: ignore[return-value]  # the mapping's values are of the same four
+        return role
 
     def _text(self, said: object) -> str:
         """The words of a message; of one in parts, those that are text."""
@@ -343,18 +349,6 @@ def columns_of(records: Sequence[object]) -> list[str]:
     for record in records:
         if isinstance(record, Mapping):
             found.update(dict.fromkeys(map(str, record)))
-    return list(found)
-
-
-def speakers_of(records: Sequence[object], mapping: ColumnMapping) -> list[str]:
-    """Who speaks in the column of messages that `mapping` names, in the order they appear."""
-    found: dict[str, None] = {}
-    for record in records:
-        value = record.get(mapping.messages) if isinstance(record, Mapping) else None
-        for one in value if isinstance(value, list) else ():
-            key = mapping.who or next((name for name in WHO if isinstance(one, Mapping) and name in one), "")
-            if isinstance(one, Mapping) and key in one:
-                found[str(one[key])] = None
     return list(found)
 
 
