@@ -12,7 +12,6 @@ import gradio as gr
 import pytest
 
 from core.data.io.export import EXPORT_FORMATS
-from core.data.io.load import load_set
 from core.data.ledger import Outcome
 from core.data.open_log import LogChoices
 from core.data.recipe import Recipe
@@ -379,7 +378,7 @@ def load(tab: Tab, text: str | bytes, name: str, persona: str = "") -> list[tupl
 def test_what_was_downloaded_loads_back(tab: Tab) -> None:
     tab.upload(CHAT)
     given = ExportHandlers(tab.context).download(KEY, tab.log, "葵", "rows", "none", True, "jsonl", tab.request)
-    state, field, listed, card = load(tab, Path(given).read_bytes(), "葵.zip", "葵")[-1]
+    field, state, listed, card, *_ = load(tab, Path(given).read_bytes(), "葵.zip", "葵")[-1]
     assert field is None and card.visible and listed.value == "葵" and "葵" in state
     rows = tab.services.datasets.read_rows(tab.owner, "葵", "train")
     assert [row.to_json() for row in rows] == [row.to_json() for row in tab.opened.prepared.train]
@@ -399,14 +398,15 @@ def test_a_data_set_of_the_hub_is_pulled_with_the_visitors_own_token(
 ) -> None:
     asked = {}
 
-    def pulled(repo: str, *, token: str | None, persona: str, on_progress: object) -> object:
-        asked.update(repo=repo, token=token, persona=persona)
-        return load_set(Path(tab.cache('{"messages": [{"role": "assistant", "content": "hi"}]}\n' * 3, "t.jsonl")))
+    def downloaded(repo: str, folder: Path, *, token: str | None, on_progress: object) -> None:
+        asked.update(repo=repo, token=token)
+        (folder / "t.jsonl").write_text('{"messages": [{"role": "assistant", "content": "hi"}]}\n' * 3)
 
-    monkeypatch.setattr(load_sets, "pull_set", pulled)
+    monkeypatch.setattr(load_sets, "download_set", downloaded)
     monkeypatch.setattr(load_sets, "login_token", lambda: "hf_of_the_machine")
     handlers = LoadHandlers(tab.services)
     last = list(handlers.pull(KEY, "ann/talks", " hf_typed ", "Ann", tab.request))[-1]
-    assert asked == {"repo": "ann/talks", "token": "hf_typed", "persona": "Ann"} and last[1] == ""
+    assert asked == {"repo": "ann/talks", "token": "hf_typed"} and last[0] == "" and last[2].value == "talks"
+    assert tab.services.datasets.get(tab.owner, "talks").info.persona == "Ann" and tab.shelf() == []
     list(LoadHandlers(replace(tab.services, public=True)).pull(KEY, "ann/talks", "", "", tab.request))
     assert asked["token"] is None  # the machine's token is not for strangers

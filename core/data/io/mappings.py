@@ -79,7 +79,7 @@ def suggested(records: Sequence[object]) -> ColumnMapping:
 
 
 def suggested_speakers(records: Sequence[object], mapping: ColumnMapping) -> ColumnMapping:
-    """`mapping` with who is who among the speakers: known names first; of the others the first asks, the rest answer."""
+    """`mapping` with who is who among the speakers: by known names; of the others the first asks, the rest answer."""
     roles: list[tuple[str, SpeakerRole]] = []
     strangers = 0
     for name in speakers_of(records, mapping):

@@ -35,6 +35,7 @@ LeftOut = Literal[
 ]
 """Why something of a record is not learned; the first three concern whole records."""
 SpeakerRole = Literal["user", "assistant", "system", "tool", "left_out"]
+ELSE = "*"
 
 ROLES: dict[str, Role | Literal["system", "tool"]] = {
     **dict.fromkeys(
@@ -109,7 +110,7 @@ class ColumnMapping:
     said: str = ""
     """And what is said."""
     roles: tuple[tuple[str, SpeakerRole], ...] = ()
-    """What stands there for whom, where that is not a known name."""
+    """What stands there for whom, where that is not a known name; ELSE for every other."""
 
     @property
     def role_names(self) -> Mapping[str, SpeakerRole]:
@@ -262,7 +263,8 @@ class _Reader:
 
     def _role(self, given: object) -> SpeakerRole:
         name = str(given).strip().lower()
-        role = self.mapping.role_names.get(name) or ROLES.get(name)
+        names = self.mapping.role_names
+        role = names.get(name) or ROLES.get(name) or names.get(ELSE)
         if role is None:
             raise ValueError(f"nobody knows who “{str(given)[:40]}” is")
         return role

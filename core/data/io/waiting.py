@@ -26,19 +26,23 @@ class WaitingSets:
         self.clear(owner)
         waiting = uuid.uuid4().hex
         with disk_errors():
-            (self._all(owner) / waiting).mkdir(parents=True)
+            self.folder(owner, waiting).mkdir(parents=True)
         return waiting
+
+    def folder(self, owner: str, waiting: str) -> Path:
+        """Where the files of a data set with that id are put."""
+        return self._all(owner) / check_name(waiting)
 
     def keep(self, owner: str, file: Path) -> str:
         """Let `file` wait, which is moved here from the shelf. Returns its id."""
         waiting = self.new(owner)
         with disk_errors():
-            shutil.move(file, self._all(owner) / waiting / f"file{file.suffix}")
+            shutil.move(file, self.folder(owner, waiting) / f"file{file.suffix}")
         return waiting
 
     def place(self, owner: str, waiting: str) -> Path:
         """The file that waits, or the folder of a data set of the Hub. Raises InputError when it is gone."""
-        folder = self._all(owner) / check_name(waiting)
+        folder = self.folder(owner, waiting)
         files = list(folder.iterdir()) if folder.is_dir() else []
         if not files:
             raise InputError(

@@ -1,0 +1,257 @@
+"""The dialog that asks which column is who: the records as they are, what can be chosen, and the first rows so read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal, NamedTuple
+
+import gradio as gr
+
+from core.data.io.load import UnknownColumns
+from core.data.io.mappings import message_columns, message_keys, preview, speakers_of, suggested, suggested_speakers
+from core.data.io.records import ELSE, ColumnMapping, SpeakerRole
+from core.data.rows import Row
+from tabs.ui import html_parts
+from tabs.ui.form import Form
+from tabs.ui.handler import EVENT, handler
+from tabs.ui.services import Services
+from tabs.ui.text import t, t_client
+from tabs.ui.visitor import Visitor
+
+SHOWN, LONGEST = 2, 160  # records; letters of a value
+MappingKind = Literal["columns", "messages"]
+
+
+@dataclass(frozen=True)
+class WaitingSet:
+    """A data set that waits for an answer."""
+
+    id: str
+    """Of `core.data.io.waiting`."""
+    called: str
+    persona: str
+    found: UnknownColumns
+    made: str = ""
+    """The data set that a remembered mapping made of it."""
+
+
+@dataclass(frozen=True)
+class MappingForm(Form):
+    """What is chosen. A cleared field is None."""
+
+    kind: MappingKind
+    user: str | None
+    assistant: str | None
+    system: str | None
+    messages: str | None
+    who: str | None
+    said: str | None
+    users: list[str] | None
+    personas: list[str] | None
+    systems: list[str] | None
+
+    def mapping(self, found: UnknownColumns) -> ColumnMapping:
+        """What the form says of these columns."""
+        if self.kind == "columns":
+            return ColumnMapping(user=self.user or "", assistant=self.assistant or "", system=self.system or "")
+        plain = ColumnMapping(messages=self.messages or "", who=self.who or "", said=self.said or "")
+        lists = ((self.users, "user"), (self.personas, "assistant"), (self.systems, "system"))
+        chosen: dict[str, SpeakerRole] = {name: role for names, role in lists for name in names or ()}  # type: ignore[misc]
+        others = chosen.pop(ELSE, "left_out")
+        roles = {name: chosen.get(name, others) for name in speakers_of(found.records, plain)}
+        return ColumnMapping(
+            messages=plain.messages, who=plain.who, said=plain.said, roles=(*roles.items(), (ELSE, others))
+        )
+
+    @classmethod
+    def from_mapping(cls, mapping: ColumnMapping, found: UnknownColumns) -> "MappingForm":
+        """The form that says `mapping`."""
+        named = [(name, role) for name, role in mapping.roles if name != ELSE or role != "left_out"]
+        return cls(
+            "messages" if mapping.messages or (not mapping.assistant and message_columns(found.records)) else "columns",
+            mapping.user, mapping.assistant, mapping.system, mapping.messages, mapping.who, mapping.said,
+            *([name for name, own in named if own == role] for role in ("user", "assistant", "system")),
+        )  # fmt: skip
+
+
+class Dialog(NamedTuple):
+    """A value for each output of the dialog."""
+
+    waiting: object
+    panel: object
+    again: object
+    records: object
+    kind: object
+    user: object
+    assistant: object
+    system: object
+    messages: object
+    who: object
+    said: object
+    users: object
+    personas: object
+    systems: object
+    in_columns: object
+    in_messages: object
+    preview: object
+
+
+UNCHANGED = Dialog(*(gr.skip() for _ in Dialog._fields))
+
+
+def closed() -> Dialog:
+    """Nothing waits."""
+    return UNCHANGED._replace(waiting=None, panel=gr.Column(visible=False), again=gr.Row(visible=False))
+
+
+def may_choose_again(waiting: WaitingSet) -> Dialog:
+    """A remembered mapping was used; the file waits in case it was wrong."""
+    return closed()._replace(waiting=waiting, again=gr.Row(visible=True))
+
+
+def opened(waiting: WaitingSet, mapping: ColumnMapping | None, language: str) -> Dialog:
+    """The question, with `mapping` or a guess filled in."""
+    found = waiting.found
+    form = MappingForm.from_mapping(mapping or suggested(found.records), found)
+    return UNCHANGED._replace(
+        waiting=waiting, panel=gr.Column(visible=True), again=gr.Row(visible=False),
+        records=records_html(waiting, language), **_drawn(form, found, language),
+    )  # fmt: skip
+
+
+def _drawn(form: MappingForm, found: UnknownColumns, language: str) -> dict[str, object]:
+    """All that hangs on what is chosen."""
+    columns = [(t(language, "sets.map_none"), ""), *((name, name) for name in found.columns)]
+    lists = message_columns(found.records)
+    keys = message_keys(found.records, form.messages or "")
+    speakers = speakers_of(found.records, ColumnMapping(messages=form.messages or "", who=form.who or ""))
+    names = [*((name, name) for name in speakers), (t(language, "sets.map_else"), ELSE)]
+    kinds = [(t(language, f"sets.map_kind_{kind}"), kind) for kind in ("columns", "messages")]
+    return {
+        "kind": gr.Radio(choices=kinds, value=form.kind, visible=bool(lists)),
+        **{name: gr.Dropdown(choices=columns, value=getattr(form, name)) for name in ("user", "assistant", "system")},
+        "messages": gr.Dropdown(choices=lists, value=form.messages or None),
+        "who": gr.Dropdown(choices=keys, value=form.who or None),
+        "said": gr.Dropdown(choices=keys, value=form.said or None),
+        **{
+            name: gr.Dropdown(choices=names, value=getattr(form, name), multiselect=True)
+            for name in ("users", "personas", "systems")
+        },
+        "in_columns": gr.Column(visible=form.kind == "columns"),
+        "in_messages": gr.Column(visible=form.kind == "messages"),
+        "preview": preview_html(found, form.mapping(found), language),
+    }
+
+
+def records_html(waiting: WaitingSet, language: str) -> str:
+    """What was found: a sentence, and the first records with all their columns."""
+    found = waiting.found
+    names = ("・" if language == "ja" else ", ").join(found.columns[:20])
+    title = t(language, "sets.map_found", name=waiting.called, columns=names)
+    shown = "".join(
+        '<dl class="record">'
+        + "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(_short(value))}</dd>" for name, value in record.items())
+        + "</dl>"
+        for record in found.records[:SHOWN]
+    )
+    return f'<p>{escape(title)}</p><div class="records" tabindex="0">{shown}</div>'
+
+
+def preview_html(found: UnknownColumns, mapping: ColumnMapping, language: str) -> str:
+    """The first rows as bubbles and how many can be read; or what is missing."""
+    if not mapping.assistant and not any(role == "assistant" for _, role in mapping.roles):
+        return html_parts.empty(t(language, "sets.map_no_persona"), t(language, "sets.map_no_persona_hint"))
+    seen = preview(found.records, mapping)
+    if not seen.rows:
+        why = t(language, "sets.map_nothing_why", why=seen.why) if seen.why else t(language, "sets.map_nothing_hint")
+        return html_parts.empty(t(language, "sets.map_nothing"), why)
+    reads = t(language, "sets.map_reads", n=f"{seen.read:,}", all=f"{seen.all:,}")
+    rows = "<hr>".join(_row(row, language) for row in seen.rows)
+    return f'<p class="muted num" role="status">{escape(reads)}</p><div class="row-scroll" tabindex="0">{rows}</div>'
+
+
+def _row(row: Row, language: str) -> str:
+    system = f'<p class="muted">{escape(t(language, "sets.map_system_text", text=row.system))}</p>' * bool(row.system)
+    return system + "".join(
+        html_parts.bubbles((turn,), "learned" if row.is_trained(k) else "context") for k, turn in enumerate(row.turns)
+    )
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+@dataclass(frozen=True)
+class MappingHandlers:
+    """What changes in the dialog while somebody chooses."""
+
+    services: Services
+
+    @handler
+    def choose(self, visitor: Visitor, waiting: WaitingSet | None, form: MappingForm) -> tuple[object, object, str]:
+        """(fields for columns, fields for messages, preview)."""
+        if waiting is None:
+            return gr.skip(), gr.skip(), ""
+        drawn = _drawn(form, waiting.found, visitor.language)
+        return drawn["in_columns"], drawn["in_messages"], str(drawn["preview"])
+
+    @handler
+    def choose_list(self, visitor: Visitor, waiting: WaitingSet | None, form: MappingForm) -> Dialog:
+        """Another column of messages, or another key for who: the rest is guessed anew."""
+        if waiting is None:
+            return UNCHANGED
+        found = waiting.found
+        keys = message_keys(found.records, form.messages or "")
+        who, said = ((key if key in keys else "") for key in (form.who, form.said))
+        kept = ColumnMapping(messages=form.messages or "", who=who or "", said=said or "")
+        guessed = MappingForm.from_mapping(suggested_speakers(found.records, kept), found)
+        return UNCHANGED._replace(**_drawn(guessed, found, visitor.language))
+
+
+def build(services: Services, key: gr.BrowserState) -> tuple[dict[str, gr.blocks.Block], dict[str, gr.Button]]:
+    """The dialog, hidden: (its components under the names of Dialog's fields, its buttons)."""
+    part: dict[str, gr.blocks.Block] = {}
+    buttons: dict[str, gr.Button] = {}
+    part["waiting"] = gr.State(None)
+    with gr.Row(visible=False, elem_classes="actions", elem_id="data-map-again-row") as part["again"]:
+        buttons["again"] = gr.Button(t_client("sets.map_again"), size="sm", elem_id="data-map-again")
+    with gr.Column(visible=False, elem_classes="bare", elem_id="data-map") as part["panel"]:
+        gr.Markdown(t_client("sets.map_title"), elem_classes="title")
+        part["records"] = gr.HTML(padding=False, elem_id="data-map-records")
+        with gr.Row(elem_classes="saved"):
+            with gr.Column(min_width=260, elem_classes="bare"):
+                _fields(part)
+            with gr.Column(min_width=260, elem_classes="bare"):
+                part["preview"] = gr.HTML(padding=False, elem_id="data-map-preview")
+        with gr.Row(elem_classes="actions"):
+            buttons["read"] = gr.Button(
+                t_client("sets.map_read"), variant="primary", size="sm", elem_id="data-map-read"
+            )
+            buttons["cancel"] = gr.Button(t_client("sets.map_cancel"), size="sm", elem_id="data-map-cancel")
+    _listen(MappingHandlers(services), part, key)
+    return part, buttons
+
+
+def _fields(part: dict[str, gr.blocks.Block]) -> None:
+    part["kind"] = gr.Radio(choices=[], label=t_client("sets.map_kind"), elem_id="data-map-kind")
+    with gr.Column(elem_classes="bare") as part["in_columns"]:
+        for name in ("user", "assistant", "system"):
+            part[name] = gr.Dropdown(choices=[], label=t_client(f"sets.map_{name}"), elem_id=f"data-map-{name}")
+    with gr.Column(visible=False, elem_classes="bare") as part["in_messages"]:
+        for name in ("messages", "who", "said"):
+            part[name] = gr.Dropdown(choices=[], label=t_client(f"sets.map_{name}"), elem_id=f"data-map-{name}")
+        for name in ("users", "personas", "systems"):
+            part[name] = gr.Dropdown(choices=[], multiselect=True, label=t_client(f"sets.map_{name}"),
+                                     elem_id=f"data-map-{name}")  # fmt: skip
+        gr.Markdown(t_client("sets.map_left_out"), elem_classes="muted")
+
+
+def _listen(handlers: MappingHandlers, part: Mapping[str, gr.blocks.Block], key: gr.blocks.Block) -> None:
+    chosen = [key, part["waiting"], *MappingForm.inputs(part)]  # type: ignore[arg-type]
+    drawn: Sequence[gr.blocks.Block] = [part["in_columns"], part["in_messages"], part["preview"]]
+    plain = ("kind", "user", "assistant", "system", "said", "users", "personas", "systems")
+    gr.on([part[name].input for name in plain], handlers.choose, chosen, drawn, trigger_mode="always_last", **EVENT)
+    every = [part[name] for name in Dialog._fields]
+    gr.on([part[name].input for name in ("messages", "who")], handlers.choose_list, chosen, every,
+          trigger_mode="always_last", **EVENT)  # fmt: skip
