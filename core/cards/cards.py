@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from core.cards.loss_curve import lines_of
+from core.data.mix import parts_of
 from core.hub.redact import HUB_NAME, is_hub_id, public_name
 from core.prompt import PromptConfig
 from core.prompt.chat_template import TEMPLATES
@@ -41,6 +42,8 @@ class DatasetFacts:
     messages: int | None = None
     gap_minutes: float | None = None
     created: str | None = None
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    """How the rows were made; of a mix, from which sets."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> "DatasetFacts":
@@ -180,8 +183,16 @@ def _data_lines(dataset: DatasetFacts | None) -> list[tuple[str, str]]:
         "Rows to test with": dataset.test_rows or None,
         "A new conversation begins after (minutes)": dataset.gap_minutes,
         "Made": dataset.created,
+        "Mixed from": _mixed(dataset),
     }
     return [(name, _shown(value)) for name, value in lines.items() if value not in (None, "")]
+
+
+def _mixed(dataset: DatasetFacts) -> str:
+    """The sets of a mix with the rows of each; "" for what is no mix."""
+    parts = parts_of(dataset.recipe)
+    total = sum(part.rows for part in parts)
+    return "; ".join(f"{part.name} ({part.rows} of {part.of} rows, {part.rows / total:.0%})" for part in parts)
 
 
 def _fates(dataset: DatasetFacts | None) -> list[tuple[str, int]]:

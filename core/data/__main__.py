@@ -1,6 +1,7 @@
 """Training data for scripts: the rows of one log or of several, their splits, and what became of every message.
 
     python -m core.data FILE… --persona NAME --out DIR [options] 2> ledger.json
+    python -m core.data mix DIR --add DIR SHARE … --out DIR      (see `mix --help`)
 
 DIR gets train.jsonl, validation.jsonl, test.jsonl (with --test-share), dataset.json and ledger.json. The ledger goes
 to standard error too, as one JSON object. Talks of different files are never joined. What cannot be read or makes
@@ -15,7 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from core.data import mix_command
 from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, PreambleKind, preamble_text, write_samples
+from core.data.io.out_folder import LEDGER, check_free, make_folder
 from core.data.io.store import info_of, prompt_config_for, write_set
 from core.data.ledger import LABELS
 from core.data.log_rows import LARGEST_BUDGET, log_language, make_rows
@@ -27,11 +30,9 @@ from core.logs.archives import joined
 from core.logs.detect import FORMATS, read_log
 from core.logs.log import Hints, Log
 from core.messages import Kind
-from core.workspace import DATASET_INFO, SPLIT_FILES
 
 LARGEST_BYTES = 4_000_000_000  # one's own files may be larger than what a page takes
 LONGEST_EXAMPLE = 200  # letters
-LEDGER = "ledger.json"
 DEFAULT = Recipe()
 
 
@@ -39,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read, prepare, write and return the exit status."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
-    options = _options(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        ledger = run(options)
+        ledger = mix_command.run(given[1:]) if given[:1] == ["mix"] else run(_options(given))
     except AppError as error:
         print(error, file=sys.stderr)
         return 2
@@ -52,13 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> str:
     """Write the files that `options` ask for; returns the ledger as JSON. Raises AppError."""
     out = Path(options.out)
-    _check_free(out, overwrite=options.overwrite)
+    check_free(out, overwrite=options.overwrite)
     given = {name: getattr(options, name, None) for name in Recipe.__dataclass_fields__}
     recipe = Recipe.from_json({name: value for name, value in given.items() if value is not None})
     log = read_all([Path(file) for file in options.files], format=options.format)
     prepared, model = _prepared(log, recipe, options)
     ledger = json.dumps(ledger_of(log, prepared), ensure_ascii=False, indent=1)
-    _make(out)
+    make_folder(out)
     (out / LEDGER).write_text(ledger + "\n", encoding="utf-8")
     if not prepared.train:
         raise InputError(
@@ -135,25 +136,6 @@ def _prepared(log: Log, recipe: Recipe, options: argparse.Namespace) -> tuple[Pr
     )
     prepared, _ = make_rows(log, prompt_config, tokenizer, recipe, options.budget)
     return prepared, options.model or NAME
-
-
-def _check_free(out: Path, *, overwrite: bool) -> None:
-    there = next((name for name in (*SPLIT_FILES.values(), LEDGER) if (out / name).exists()), None)
-    if there and not overwrite:
-        raise InputError(
-            f"{out} already holds {there}. Choose another folder, or add --overwrite.",
-            f"{out} には {there} がもうあります。別のフォルダーにするか、--overwrite を付けてください。",
-        )
-
-
-def _make(out: Path) -> None:
-    """The folder, without the files of an earlier run."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out}: {error.strerror}.", f"{out}：フォルダーを作れません（{error.strerror}）。") from error
-    for name in (*SPLIT_FILES.values(), DATASET_INFO, LEDGER):
-        (out / name).unlink(missing_ok=True)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -5,6 +5,7 @@ from html import escape
 
 import gradio as gr
 
+from core.data.mix import parts_of
 from core.errors import InputError
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
@@ -52,7 +53,11 @@ class SavedHandlers:
                 ("created", info.created[:10]),
             )
         ]  # fmt: skip
-        return html_parts.ledger(rows), gr.Column(visible=True), gr.Column(visible=False)
+        mixed = [
+            (escape(t(visitor.language, "data.saved_mixed", name=part.name)), f"{part.rows:,} / {part.of:,}", "")
+            for part in parts_of(info.recipe)
+        ]
+        return html_parts.ledger([*rows, *mixed]), gr.Column(visible=True), gr.Column(visible=False)
 
     @handler
     def learn(self, visitor: Visitor, chosen: str | None) -> tuple[str, gr.Tabs]:

@@ -17,6 +17,7 @@ from tabs.data import (
     guesses,
     load_sets,
     log_view,
+    mix_sets,
     profile_view,
     recipe_form,
     saved_sets,
@@ -65,6 +66,7 @@ def build(services: Services, shared: Shared) -> None:
                 gr.Markdown(t_client("data.ledger"), elem_classes="title")
                 page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
     saved, card = saved_sets.build(services, shared)
+    mix_sets.build(services, shared, saved, card)
     load_sets.build(services, shared, saved, card)
     corrections.build(services, shared, saved, card)
 
