@@ -16,6 +16,8 @@ class Outcome(str, Enum):
     VALIDATION = "validation"
     TEST = "test"
     CONTEXT = "context"
+    CORRECTED = "corrected"
+    LEFT_OUT = "left_out"
     UNANSWERED = "unanswered"
     NO_PERSONA = "no_persona"
     TOO_LONG = "too_long"
@@ -38,6 +40,8 @@ LABELS = {
     Outcome.VALIDATION: Text("kept for validation", "検証用に取り分け"),
     Outcome.TEST: Text("kept aside for the last test", "最後のテスト用に取り分け"),
     Outcome.CONTEXT: Text("context only", "文脈としてだけ使う"),
+    Outcome.CORRECTED: Text("corrected by hand, then used", "手で直して使う"),
+    Outcome.LEFT_OUT: Text("left out by hand", "手で除いた"),
     Outcome.UNANSWERED: Text("the persona did not answer", "人格の返事がない"),
     Outcome.NO_PERSONA: Text("a talk without the persona", "人格のいない会話"),
     Outcome.TOO_LONG: Text("does not fit the token budget", "トークン上限に入らない"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from core.data.edits import EditedWords
 from core.data.prepare import Prepared, prepare
 from core.data.recipe import Recipe
 from core.data.rows import RowCounter
@@ -25,15 +26,17 @@ TELL_EVERY = 0.3  # seconds
 
 def make_rows(
     log: Log, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, budget: int,
-    counting: "Callable[[RowCounter], RowCounter] | None" = None,
+    counting: "Callable[[RowCounter], RowCounter] | None" = None, edits: EditedWords | None = None,
 ) -> tuple[Prepared, RowCounter]:  # fmt: skip
     """The rows of the config's persona, each of at most `budget` tokens, and what counted them.
 
-    `counting` may wrap the counter, to follow the work. Raises InputError where no rows can be made.
+    `counting` may wrap the counter, to follow the work; `edits` are made by hand. Raises InputError where no rows can
+    be made.
     """
     counter: RowCounter = token_counter(prompt_config, tokenizer)
     counter = counting(counter) if counting else counter
-    return prepare(log, prompt_config.persona, meter=counter, budget=budget, recipe=recipe), counter
+    prepared = prepare(log, prompt_config.persona, meter=counter, budget=budget, recipe=recipe, edits=edits)
+    return prepared, counter
 
 
 @dataclass

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
+from core.data.edits import Edit, EditedWords, edited_words
 from core.data.gaps import GapHistogram
 from core.data.io.export import PreambleKind, preamble_text
 from core.data.io.store import prompt_config_for
@@ -27,6 +28,7 @@ from core.messages import Message, Turn
 from core.models.loading import LoadedModel
 from core.prompt import PromptConfig, token_counter
 from core.prompt.encoder import encoder_for
+from core.stored import parse
 from core.workspace import Split
 
 SMALLEST_BUDGET = 64
@@ -60,6 +62,8 @@ class LogChoices:
     line: PreambleKind = "none"
     """What is said to the persona before the other side's first words of a row."""
     budget: int = 0
+    edits: tuple[Edit, ...] = ()
+    """By hand, in their order."""
 
     @property
     def reading(self) -> tuple:
@@ -82,6 +86,7 @@ class LogChoices:
         known |= {name: tuple(known.get(name, ())) for name in ("names", "columns", "conversations")}
         known["presumed"] = None if known.get("presumed") is None else tuple(map(str, known["presumed"]))
         known["more"] = tuple((str(file), str(name)) for file, name in value.get("more", ()))
+        known["edits"] = tuple(parse(Edit, edit) for edit in value.get("edits", ()))
         return cls(**known | {"recipe": Recipe.from_json(value.get("recipe") or {})})
 
 
@@ -133,6 +138,8 @@ class OpenLog:
     """Tokens of the turns counted so far, for this model and persona."""
     saved: str = ""
     """The data set that was saved from exactly this."""
+    edited: EditedWords = field(default_factory=dict)
+    """Where the edits stand in this log."""
 
     @cached_property
     def speakers(self) -> list[Speaker]:
@@ -206,13 +213,14 @@ def open_log(
     described = choices.descriptions.get(persona)
     if described is None:
         described = default_description(log, persona)
-    opened = OpenLog(choices, log, persona, described, histogram, choices.budget, added=added)
+    edited = edited_words(choices.edits, log.messages)
+    opened = OpenLog(choices, log, persona, described, histogram, choices.budget, added=added, edited=edited)
     if loaded is None:
         return opened
     opened = replace(opened, model=loaded.name, budget=min(choices.budget or LARGEST_BUDGET, loaded.context))
     if before and before.log is log and (before.model, before.persona) == (opened.model, persona):
         opened = replace(opened, sizes=before.sizes)
-        if (before.budget, before.description, _unvaried(before)) == (opened.budget, described, _unvaried(opened)):
+        if _of_variants(before) == _of_variants(opened):
             opened = replace(opened, compared=before.compared)
     return _with_rows(opened, loaded, report)
 
@@ -264,6 +272,7 @@ def _with_rows(opened: OpenLog, loaded: LoadedModel, report: StepReport) -> Open
         plain, counter = make_rows(
             opened.log, prompt_config_of(opened, loaded), loaded.tokenizer, opened.choices.recipe, opened.budget,
             lambda meter: CountingProgress(meter, opened.sizes, lambda n: report(MakingRows(n / total))),
+            opened.edited,
         )  # fmt: skip
         prepared = with_preamble(plain, line_of(opened), counter)
     except AppError as error:
@@ -286,7 +295,7 @@ def compare_variants(opened: OpenLog, loaded: LoadedModel, report: StepReport) -
     for one in variants(
         opened.log, opened.persona, meter=CountingProgress(counter, opened.sizes, lambda _: None),
         budget=opened.budget, count=encoder_for(loaded.tokenizer).size, grid=grid, base=opened.choices.recipe,
-        description=described, language=log_language(opened.log),
+        description=described, language=log_language(opened.log), edits=opened.edited,
     ):  # fmt: skip
         made.append(Compared(one.name, one.exchanges, one.preamble_kind, one.prepared.recipe, one.statistics))
         report(MakingVariants(len(made), len(grid)))
@@ -298,9 +307,10 @@ def _varied(recipe: Recipe, line: PreambleKind) -> tuple:
     return recipe.shape, recipe.turns if recipe.shape != "pair" else 0, recipe.burst, recipe.clean, line
 
 
-def _unvaried(opened: OpenLog) -> Recipe:
-    """The recipe but for what variants vary."""
-    return replace(opened.choices.recipe, shape="conversation", turns=0, burst="newline", clean=False)
+def _of_variants(opened: OpenLog) -> tuple:
+    """What the variants of a log hang on: all but what they vary."""
+    recipe = replace(opened.choices.recipe, shape="conversation", turns=0, burst="newline", clean=False)
+    return opened.budget, opened.description, recipe, opened.edited
 
 
 def _spare_collector(log: Log) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.data.chunking import RowBuilder
+from core.data.edits import EditedWords
 from core.data.filtering import FilterResult, filter_messages
 from core.data.ledger import OF_KIND, Ledger, LedgerBuilder, Outcome
 from core.data.privacy.replace import Masked, Pseudonyms
@@ -46,13 +47,13 @@ class Prepared:
 
 def prepare(
     log: Log, persona: str, *, meter: RowCounter, budget: int, gap_minutes: float | None = None,
-    recipe: Recipe = DEFAULT_RECIPE,
+    recipe: Recipe = DEFAULT_RECIPE, edits: EditedWords | None = None,
 ) -> Prepared:  # fmt: skip
     """Make rows of at most `budget` tokens from `log`, with `persona` as the side that is learned.
 
-    `gap_minutes` goes before the recipe's. Raises InputError when nobody speaks besides the persona, when
-    the persona writes nothing, or when the gap or the budget leaves no room. A log that yields no row is
-    no error: the ledger says why.
+    `gap_minutes` goes before the recipe's; `edits` are messages corrected or left out by hand.
+    Raises InputError when nobody speaks besides the persona, when the persona writes nothing, or when the gap or the
+    budget leaves no room. A log that yields no row is no error: the ledger says why.
     """
     if gap_minutes is not None:
         recipe = replace(recipe, gap_minutes=gap_minutes)
@@ -67,7 +68,7 @@ def prepare(
             "行を長くするか、人格の説明を短くしてください。",
         )
     book = LedgerBuilder(len(messages))
-    words = _words(messages, book)
+    words = _words(messages, book, edits or {})
     sifted = (
         filter_messages(messages, words, persona, seed=recipe.seed) if recipe.clean else FilterResult({}, frozenset())
     )
@@ -82,7 +83,7 @@ def prepare(
     )  # fmt: skip
     talks = sessions(messages, recipe.gap_minutes)
     parts = _divided([row for talk in talks for row in cutter.rows(talk)], talks, recipe)
-    _enter(book, parts)
+    _enter(book, parts, edits or {})
     for position, fate in cutter.skipped.items():
         if book.start(position):
             book.enter((position,), fate)
@@ -102,12 +103,14 @@ def prepare(
     )
 
 
-def _words(messages: Sequence[Message], book: LedgerBuilder) -> list[str | None]:
+def _words(messages: Sequence[Message], book: LedgerBuilder, edits: EditedWords) -> list[str | None]:
     """The words of each message as they are learned; None for one that is left out, with its fate in `book`."""
     words: list[str | None] = []
     for i, message in enumerate(messages):
         fate = OF_KIND.get(message.kind)
-        text = None if fate else clean(message.text) or None
+        if fate is None and edits.get(i, "") is None:
+            fate = Outcome.LEFT_OUT
+        text = None if fate else clean(edits.get(i) or message.text) or None
         words.append(text)
         if text is None:
             book.enter((i,), fate or Outcome.EMPTY)
@@ -135,14 +138,20 @@ def _divided(rows: list[Row], talks: Iterable[Session], recipe: Recipe) -> Split
     return divide(rows, starts, validation_share=recipe.validation_share, test_share=recipe.test_share)
 
 
-def _enter(book: LedgerBuilder, parts: Splits) -> None:
-    """The fate of what the rows hold: first all that is learned, for a message may be context elsewhere."""
+def _enter(book: LedgerBuilder, parts: Splits, edits: EditedWords) -> None:
+    """The fate of what the rows hold: first all that is learned, for a message may be context elsewhere.
+
+    What was corrected by hand and is in a row has a fate of its own.
+    """
+    held = {i for rows in (parts.train, parts.validation, parts.test) for row in rows for turn in row.positions
+            for i in turn} if edits else set()  # fmt: skip
+    book.enter(sorted(held & edits.keys()), Outcome.CORRECTED)
     split = ((parts.train, Outcome.LEARNED), (parts.validation, Outcome.VALIDATION), (parts.test, Outcome.TEST))
     for rows, fate in split:
         for row in rows:
             for k, positions in enumerate(row.positions):
                 if row.is_trained(k):
-                    book.enter(positions, fate)
+                    book.enter((i for i in positions if i not in edits), fate)
     for rows, _ in split:
         for row in rows:
             for k, positions in enumerate(row.positions):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from core.data.edits import EditedWords
 from core.data.io.export import Export, ExportFormat, PreambleKind, exchanges, preamble_text, sample_of
 from core.data.prepare import DEFAULT_RECIPE, Prepared, prepare
 from core.data.recipe import Burst, Recipe
@@ -99,6 +100,7 @@ def variants(
     description: str = "",
     language: str | None = None,
     layout: ExportFormat = "instruction",
+    edits: EditedWords | None = None,
 ) -> Iterator[Variant]:
     """The variants of a log, one after the other as they are asked for.
 
@@ -116,7 +118,7 @@ def variants(
     counted = _remembering(count)
     for most, burst, cleaned in product(grid.exchanges, grid.bursts, grid.cleaned):
         recipe = replace(base, burst=burst, clean=cleaned, **_shape(most, burst))
-        prepared = prepare(log, persona, meter=meter, budget=budget, recipe=recipe)
+        prepared = prepare(log, persona, meter=meter, budget=budget, recipe=recipe, edits=edits)
         rows = (*prepared.train, *prepared.validation, *prepared.test)
         for kind in grid.preambles:
             line = preamble_text(kind, persona, description, language=language)

@@ -12,7 +12,10 @@ from core.logs.log import Log
 from tabs.ui import html_parts
 from tabs.ui.text import t
 
-DOTS = {Outcome.LEARNED: "learned", Outcome.VALIDATION: "validation", Outcome.TEST: "test", Outcome.CONTEXT: "you"}
+DOTS = {
+    Outcome.LEARNED: "learned", Outcome.VALIDATION: "validation", Outcome.TEST: "test", Outcome.CONTEXT: "you",
+    Outcome.CORRECTED: "learned",
+}  # fmt: skip
 MAX_EXAMPLES, LONGEST = 3, 120  # of each outcome; letters of one
 MAX_TEXTS = 200  # texts shown
 AROUND = 40  # letters kept on each side of what is replaced

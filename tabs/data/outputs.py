@@ -9,6 +9,7 @@ import gradio as gr
 from core.data.log_rows import LARGEST_BUDGET
 from core.data.open_log import SMALLEST_BUDGET, OpenLog
 from core.models.loading import LoadedModel
+from core.workspace import Split
 from tabs.data import account_view, guesses, log_view, recipe_form, row_view
 from tabs.ui.text import t
 
@@ -101,7 +102,7 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         budget=_budget(opened, loaded),
         recipe=f'<p class="muted">{escape(recipe_form.sentence(opened, language))}</p>',
         diff=account_view.diff(opened, language),
-        split=_splits(opened, language),
+        split=splits(opened, language),
         number=number(len(train), 1),
         walk=gr.Row(visible=len(train) > 1),
         row=row_view.row(opened, "train", 1, loaded, language),
@@ -137,13 +138,13 @@ def number(rows: int, value: int) -> gr.Slider:
     return gr.Slider(minimum=1, maximum=max(rows, 2), value=value, visible=rows > 1)
 
 
-def _splits(opened: OpenLog, language: str) -> gr.Radio:
+def splits(opened: OpenLog, language: str, chosen: Split = "train") -> gr.Radio:
     """Which rows to look at; those for the last test only where there are some."""
     counts = {split: len(opened.rows(split)) for split in ("train", "validation", "test")}
     choices = [
         (t(language, f"data.split_{split}", n=f"{n:,}"), split) for split, n in counts.items() if n or split != "test"
     ]
-    return gr.Radio(choices=choices, value="train", visible=counts["train"] > 0)
+    return gr.Radio(choices=choices, value=chosen, visible=counts["train"] > 0)
 
 
 def _speakers(opened: OpenLog, language: str) -> gr.Radio:

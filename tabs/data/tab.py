@@ -4,6 +4,7 @@ One thing after the other: a log, who is in it, its rows and its account, learni
 """
 
 import json
+from collections.abc import Callable
 
 import gradio as gr
 
@@ -20,6 +21,7 @@ from tabs.data import (
     mix_sets,
     profile_view,
     recipe_form,
+    row_edits,
     saved_sets,
     variants_view,
     without_training,
@@ -56,7 +58,7 @@ def build(services: Services, shared: Shared) -> None:
             _silences(page)
             _recipe(page)
         with gr.Column(scale=11, min_width=320, elem_classes="middle"):
-            previous, following = _rows(page)
+            previous, following, listen_to_edits = _rows(page)
             _privacy(page)
             profile_view.build(context, page, shared.key)
             variant, take = variants_view.build(context, page, shared.key)
@@ -104,6 +106,7 @@ def build(services: Services, shared: Shared) -> None:
     page["split"].input(rows.first, [*here, page["split"]], walked, **EVENT)
     previous.click(rows.previous, at, walked, trigger_mode="multiple", **EVENT)
     following.click(rows.next, at, walked, trigger_mode="multiple", **EVENT)
+    listen_to_edits(context, here, drawn)
     named = [*here, page["name"]]
     save.click(rows.save, named, [page["name"], saved, card], **EVENT)
     learn.click(rows.learn, named, [page["name"], saved, card, shared.dataset, shared.tabs], **EVENT)
@@ -182,8 +185,8 @@ def _recipe(page: Page) -> None:
         recipe_form.build(page)
 
 
-def _rows(page: Page) -> tuple[gr.Button, gr.Button]:
-    """The rows: (one back, one on)."""
+def _rows(page: Page) -> tuple[gr.Button, gr.Button, Callable]:
+    """The rows: (one back, one on, what listens to edits of a row)."""
     with gr.Column(elem_classes="card", elem_id="data-rows"):
         gr.Markdown(t_client("data.rows"), elem_classes="title")
         page["split"] = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-split")
@@ -192,7 +195,8 @@ def _rows(page: Page) -> tuple[gr.Button, gr.Button]:
             previous = gr.Button(t_client("data.previous"), size="sm", elem_id="data-previous")
             following = gr.Button(t_client("data.next"), size="sm", elem_id="data-next")
             page["number"] = gr.Slider(1, 2, 1, step=1, label=t_client("data.number"), elem_id="data-number")
-    return previous, following
+        listen_to_edits = row_edits.build(page)
+    return previous, following, listen_to_edits
 
 
 def _privacy(page: Page) -> None:

@@ -58,9 +58,50 @@ def test_saved_sets_are_mixed_in_shares(server: Server, visit: Visit) -> None:
     page.locator("#data-mix-others input").click()
     page.get_by_role("option", name="general").click()
     page.keyboard.press("Escape")
-    expect(plan).to_contain_text("20%")
+    expect(plan).to_contain_text("14 of 54 rows")
     page.locator("#data-mix-share-0 input[type=number]").fill("40")
-    expect(plan).to_contain_text("40%")
+    expect(plan).to_contain_text("36 of 54 rows · 40%")
     page.locator("#data-mix-make").click()
     expect(page.locator("#data-mix-state")).to_contain_text("“talk-mix” is in the list")
     expect(page.locator("#data-saved-facts")).to_contain_text("Mixed from general")
+
+
+TALKS = "[LINE] Chat history with Aki\nSaved on: 2025/09/01 21:14\n\n" + "".join(
+    f"2025/04/{day:02}(Fri)\n12:01\tBen\twhere are you {day}\n12:02\tAki\tat home {day}\n\n" for day in range(1, 25)
+)
+
+
+def upload(page: Page, name: str, text: str) -> None:
+    file = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+    page.locator("#data-file input[type=file]").set_input_files(file)
+
+
+@pytest.mark.timeout(600)
+def test_a_row_is_corrected_left_out_and_brought_back(server: Server, visit: Visit) -> None:
+    page = visit(server, "en")
+    open_tab(page, "Data")
+    upload(page, "talk.txt", TALKS)
+    row, ledger = page.locator("#data-row"), page.locator("#data-ledger")
+    page.get_by_label("Aki").first.check()
+    expect(row.locator(".said.learned")).to_have_text(["at home 1"])
+    page.locator("#data-edit-fold > button").click()
+    text = page.locator("#data-edit-text textarea")
+    expect(text).to_have_value("at home 1")
+    text.fill("on my way")
+    page.locator("#data-edit-correct").click()
+    expect(row.locator(".said.learned")).to_have_text(["on my way"])
+    expect(ledger).to_contain_text("corrected by hand, then used")
+    expect(page.locator("#data-edit-changes")).to_contain_text("Changed by hand: 1")
+    page.reload()
+    open_tab(page, "Data")
+    expect(row.locator(".said.learned")).to_have_text(["on my way"])
+    if not page.locator("#data-edit-leave-row").is_visible():
+        page.locator("#data-edit-fold > button").click()
+    page.locator("#data-edit-leave-row").click()
+    expect(row.locator(".said.learned")).to_have_text(["at home 2"])
+    expect(ledger).to_contain_text("left out by hand")
+    page.locator("#data-edit-undo").click()
+    expect(row.locator(".said.learned")).to_have_text(["on my way"])
+    expect(ledger).not_to_contain_text("left out by hand")
+    page.locator("#data-save").click()
+    expect(page.locator("#data-saved-facts")).to_contain_text("Aki")
