@@ -26,8 +26,12 @@ class RowEditHandlers(OpenLogHandlers):
     """Edits the row on the page; each change makes the rows anew and is kept with the open log."""
 
     @handler
-    def show(self, visitor: Visitor, log: str, split: Split, number: float) -> tuple:
-        """What can be edited in the row: (card, message, its words, undo, what was changed)."""
+    def show(self, visitor: Visitor, log: str, split: Split | None, number: float | None) -> tuple:
+        """What can be edited in the row: (card, message, its words, undo, what was changed).
+
+        A page that has just been filled does not send its split yet: it shows the first row to train on.
+        """
+        split, number = split or "train", number or 1
         opened = self.context.opened(visitor, log)
         places = self._places(opened, split, number)
         names = [(_choice(opened, place), place) for place in places]

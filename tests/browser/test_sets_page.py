@@ -31,7 +31,7 @@ def test_unknown_columns_are_mapped_once_and_then_known(server: Server, visit: V
     page.get_by_role("option", name="mood").click()
     expect(preview.locator(".said.user")).to_have_text(["calm"] * 3)
     page.locator("#data-map-read").click()
-    expect(page.locator("#data-load-state")).to_contain_text("“sage” is in the list (24 rows)")
+    expect(page.locator("#data-load-state")).to_contain_text("“sage” was added to the list (24 rows)")
     expect(page.locator("#data-map")).to_be_hidden()
     load(page, "again.jsonl", TABLE)
     expect(page.locator("#data-load-state")).to_contain_text("read as you chose then")
@@ -50,7 +50,7 @@ def test_saved_sets_are_mixed_in_shares(server: Server, visit: Visit) -> None:
         exchange = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": words}]
         load(page, f"{name}.jsonl", [{"messages": [{**one, "content": f"{one['content']} {k}"} for one in exchange]}
                                      for k in range(60)])  # fmt: skip
-        expect(page.locator("#data-load-state")).to_contain_text(f"“{name}” is in the list")
+        expect(page.locator("#data-load-state")).to_contain_text(f"“{name}” was added to the list")
     page.locator("#data-mix-fold > button").click()
     plan = page.locator("#data-mix-plan")
     page.locator("#data-mix-main input").click()
@@ -62,7 +62,7 @@ def test_saved_sets_are_mixed_in_shares(server: Server, visit: Visit) -> None:
     page.locator("#data-mix-share-0 input[type=number]").fill("40")
     expect(plan).to_contain_text("36 of 54 rows · 40%")
     page.locator("#data-mix-make").click()
-    expect(page.locator("#data-mix-state")).to_contain_text("“talk-mix” is in the list")
+    expect(page.locator("#data-mix-state")).to_contain_text("“talk-mix” was added to the list")
     expect(page.locator("#data-saved-facts")).to_contain_text("Mixed from general")
 
 

@@ -42,6 +42,7 @@ def opened(tab: Tab) -> Tab:
 def test_a_correction_is_learned_counted_and_shown_in_its_row(opened: Tab) -> None:
     card, message, words, undo, changes = edits(opened).show(opened.key, opened.log, "train", 2, opened.request)
     assert card.visible and not undo.visible and changes == ""
+    assert edits(opened).show(opened.key, opened.log, None, None, opened.request)[0].visible  # just filled
     assert words and f"葵: {words}" in [label for label, _ in message.choices]
     correct(opened, "<i>直した</i>", number=2)
     assert "<i>直した</i>" in learned(opened) and "&lt;i&gt;直した" in opened.shown["row"]
