@@ -93,7 +93,8 @@ def begin(options: argparse.Namespace, nowhere: Path) -> tuple[ChatService, Chat
     conversation = conversations.new(persona.id)
     told = persona.with_macros_expanded(conversation.id)
     prompt_config, differs = resolve_prompt_config(told, adapter, loaded.context)
-    setting = ChatContext(OWNER, loaded, prompt_config, told.sampling, adapter, differs, lorebook=told.book)
+    setting = ChatContext(OWNER, loaded, prompt_config, told.sampling, adapter, differs, lorebook=told.book,
+                          placed=told.placed)  # fmt: skip
     return talk, setting, conversation.opened(told.greeting)
 
 

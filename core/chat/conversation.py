@@ -16,6 +16,7 @@ from core.stored import parse
 
 Thumb = Literal["", "up", "down"]
 NOWHERE = -1
+LONGEST_NOTE = 4_000  # characters
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ class Node:
     thumb: Thumb = ""
     original: tuple[str, ...] = ()
     """The persona's own words, where a person corrected them."""
+    name: str = ""
+    """Who of a group says it, where that is neither the persona nor the one who talks with it."""
+    time: float = 0.0
+    """When it was said, in seconds since the epoch; 0 where that is not known."""
+
+
+@dataclass(frozen=True)
+class AuthorsNote:
+    """What the one who talks wants to be kept in mind in this talk; stands before the newest `depth` messages."""
+
+    text: str = ""
+    depth: int = 4
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,7 @@ class Conversation:
     leaf: int = NOWHERE
     changed: float = 0.0
     """Seconds since the epoch."""
+    note: AuthorsNote = AuthorsNote()
 
     @cached_property
     def path(self) -> tuple[Node, ...]:
@@ -114,14 +128,24 @@ class Conversation:
         nodes = tuple(Node(n, NOWHERE, "assistant", (text,)) for n, text in enumerate(kept))
         return replace(self, nodes=nodes, leaf=0 if nodes else NOWHERE)
 
-    def said(self, role: Role, *texts: str, made: ReplyMetadata | None = None) -> "Conversation":
-        """With more words at the end; those of the side that spoke last join its node."""
+    @property
+    def silence(self) -> float:
+        """Seconds from the user's last words before those that are to be answered to these, or to the last change."""
+        said = [node.time for node in self.path if node.role == "user" and not node.name and node.time]
+        answering = bool(said) and self.path[-1].role == "user"
+        before = said[-2:-1] if answering else said[-1:]
+        return max((said[-1] if answering else self.changed) - before[0], 0.0) if before else 0.0
+
+    def said(
+        self, role: Role, *texts: str, made: ReplyMetadata | None = None, name: str = "", time: float = 0.0
+    ) -> "Conversation":
+        """With more words at the end; those of who spoke last join that node."""
         kept = tuple(text.strip() for text in texts if text.strip())
         if not kept:
             return self
         last = self.path[-1] if self.path else None
-        if last is None or last.role != role:
-            return self._with(Node(self._free_id, self.leaf, role, kept, made))
+        if last is None or (last.role, last.name) != (role, name):
+            return self._with(Node(self._free_id, self.leaf, role, kept, made, name=name, time=time))
         longer = replace(last, messages=last.messages + kept)
         if self.children(last.id):  # what went on from the shorter one stays as it was
             return self._with(replace(longer, id=self._free_id))
@@ -137,7 +161,8 @@ class Conversation:
     def without_exchange(self) -> "Conversation":
         """As it was before the user's last turn and what answered it."""
         kept = self.without_reply().path
-        while kept and kept[-1].role == "user":
+        last = kept[-1] if kept else None
+        while last and kept and (kept[-1].role, kept[-1].name) == (last.role, last.name):
             kept = kept[:-1]
         return replace(self, leaf=kept[-1].id if kept else NOWHERE)
 
@@ -149,7 +174,7 @@ class Conversation:
         node, at = self.node_at(index)
         words = (*node.messages[:at], text.strip())
         if node.role == "user":
-            return self._with(Node(self._free_id, node.parent, "user", words))
+            return self._with(Node(self._free_id, node.parent, "user", words, name=node.name, time=node.time))
         words += node.messages[at + 1 :]
         first = node.original or node.messages
         return self._put(replace(node, messages=words, original=first if words != first else ()))
@@ -201,8 +226,10 @@ class Conversation:
 
     def to_json(self) -> dict[str, object]:
         """Plain values, as they are stored; what is empty is left out."""
-        return {"persona": self.persona, "adapter": self.adapter, "changed": self.changed, "leaf": self.leaf,
-                "nodes": [_node_to_json(node) for node in self.nodes]}  # fmt: skip
+        nodes = [_node_to_json(node) for node in self.nodes]
+        value: dict[str, object] = {"persona": self.persona, "adapter": self.adapter, "changed": self.changed,
+                                    "leaf": self.leaf, "nodes": nodes}  # fmt: skip
+        return value | ({"note": asdict(self.note)} if self.note.text else {})
 
     @classmethod
     def from_json(cls, conversation_id: str, value: object) -> "Conversation":
@@ -225,7 +252,7 @@ class Conversation:
 
     def of_turns(self, turns: Sequence[Turn]) -> "Conversation":
         """With these turns in place of what was said."""
-        nodes = tuple(Node(n, n - 1, turn.role, turn.messages) for n, turn in enumerate(turns))
+        nodes = tuple(Node(n, n - 1, turn.role, turn.messages, name=turn.name or "") for n, turn in enumerate(turns))
         return replace(self, nodes=nodes, leaf=len(nodes) - 1)
 
     @cached_property
@@ -244,7 +271,7 @@ class Conversation:
         return max(self._by_id, default=-1) + 1
 
     def _versions_of(self, node: Node) -> list[Node]:
-        return [other for other in self.children(node.parent) if other.role == node.role]
+        return [one for one in self.children(node.parent) if (one.role, one.name) == (node.role, node.name)]
 
     def _with(self, node: Node) -> "Conversation":
         return replace(self, nodes=(*self.nodes, node), leaf=node.id)
@@ -258,41 +285,42 @@ class ConversationBuilder:
 
     def __init__(self, into: Conversation) -> None:
         self._into = into
-        self._nodes: list[tuple[int, Role, list[str]]] = []  # (parent, role, messages); the place is the id
+        self._nodes: list[tuple[int, Role, list[str], str]] = []  # (parent, role, messages, name); the place is the id
         self._leaf = NOWHERE
 
     @property
-    def last_role(self) -> Role | None:
-        """Who spoke last."""
-        return None if self._leaf == NOWHERE else self._nodes[self._leaf][1]
+    def last_speaker(self) -> tuple[Role, str] | None:
+        """(role, name) of who spoke last."""
+        return None if self._leaf == NOWHERE else (self._nodes[self._leaf][1], self._nodes[self._leaf][3])
 
-    def say(self, role: Role, *texts: str) -> None:
+    def say(self, role: Role, *texts: str, name: str = "") -> None:
         """More words at the end, as `Conversation.said` adds them."""
         kept = [text.strip() for text in texts if text.strip()]
-        if kept and self.last_role == role:
+        if kept and self.last_speaker == (role, name):
             self._nodes[self._leaf][2].extend(kept)
         elif kept:
-            self._nodes.append((self._leaf, role, kept))
+            self._nodes.append((self._leaf, role, kept, name))
             self._leaf = len(self._nodes) - 1
 
-    def say_versions(self, role: Role, texts: Sequence[str], shown: int) -> None:
-        """Several versions of what the other side says next, of which number `shown` is on the page."""
+    def say_versions(self, role: Role, texts: Sequence[str], shown: int, *, name: str = "") -> None:
+        """Several versions of what somebody else says next, of which number `shown` is on the page."""
         first, parent = len(self._nodes), self._leaf
-        self._nodes += [(parent, role, [text.strip()]) for text in texts]
+        self._nodes += [(parent, role, [text.strip()], name) for text in texts]
         self._leaf = range(first, len(self._nodes))[shown]
 
     def build(self) -> Conversation:
         """`into` with all of it, in place of what it held."""
-        nodes = (Node(n, parent, role, tuple(texts)) for n, (parent, role, texts) in enumerate(self._nodes))
+        nodes = (Node(n, parent, role, tuple(texts), name=name)
+                 for n, (parent, role, texts, name) in enumerate(self._nodes))  # fmt: skip
         return replace(self._into, nodes=tuple(nodes), leaf=self._leaf)
 
 
 def turns_of(path: tuple[Node, ...]) -> tuple[Turn, ...]:
-    """A path as turns; neighbours of one side, as a deleted message leaves them, are one turn."""
+    """A path as turns; neighbours of one speaker, as a deleted message leaves them, are one turn."""
 
     def runs() -> Iterator[Turn]:
-        for role, nodes in groupby(path, key=lambda node: node.role):
-            yield Turn(role, tuple(text for node in nodes for text in node.messages))
+        for (role, name), nodes in groupby(path, key=lambda node: (node.role, node.name)):
+            yield Turn(role, tuple(text for node in nodes for text in node.messages), name or None)
 
     return tuple(runs())
 
@@ -304,5 +332,7 @@ def _node_to_json(node: Node) -> dict[str, object]:
         "metadata": asdict(node.metadata) if node.metadata else None,
         "thumb": node.thumb,
         "original": node.original,
+        "name": node.name,
+        "time": node.time,
     }
     return value | {name: kept for name, kept in more.items() if kept}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from datetime import timedelta
 
 from core.adapters.store import Adapter, Adapters
 from core.chat.conversation import Conversation, ReplyMetadata
@@ -32,7 +33,8 @@ from core.models.sampling import BOUNDS
 from core.personas import Persona, Personas, Sampling
 from core.personas.activation import Activated, activated_entries, within_budget
 from core.personas.lorebook import NO_LOREBOOK, Lorebook
-from core.prompt import Prompt, PromptConfig, continuation_ids, render, stop_criteria
+from core.personas.placing import among
+from core.prompt import PlacedText, Prompt, PromptConfig, continuation_ids, render, stop_criteria
 from core.prompt.context import RetrievedContext
 from core.prompt.encoder import encoder_for
 
@@ -58,6 +60,8 @@ class ChatContext:
     """One structured answer holds the reply and what to remember."""
     lorebook: Lorebook = NO_LOREBOOK
     """What comes to the persona's mind at certain words."""
+    placed: tuple[PlacedText, ...] = ()
+    """The persona's texts with a place of their own, and the conversation's note."""
     typing_speed: TypingSpeed = field(default_factory=TypingSpeed)
     """How its messages follow each other."""
 
@@ -103,13 +107,15 @@ class ChatService:
         loaded, remote = self.models.current(), self.remotes.of(owner)
         adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
         persona = self.persona(owner, conversation.persona, conversation.adapter, language).with_macros_expanded(
-            conversation.id
+            conversation.id, timedelta(seconds=conversation.silence)
         )
         rhythm = TypingSpeed.of(persona.typing)
+        placed = (*persona.placed, _note_of(conversation, persona))
         if remote:
             plain = persona.prompt_config(remote.context, template=REMOTE_TEMPLATE)
             return ChatContext(
-                owner, loaded, plain, persona.sampling, None, False, remote, lorebook=persona.book, typing_speed=rhythm
+                owner, loaded, plain, persona.sampling, None, False, remote, lorebook=persona.book, placed=placed,
+                typing_speed=rhythm,
             )  # fmt: skip
         prompt_config, differs = resolve_prompt_config(persona, adapter, loaded.context)
         who = remembered_as(conversation)
@@ -125,6 +131,7 @@ class ChatService:
             differs,
             single_pass=at_once,
             lorebook=persona.book,
+            placed=placed,
             typing_speed=rhythm,
         )
 
@@ -132,12 +139,14 @@ class ChatService:
         """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""
         talk = conversation.said("user", draft)
 
-        found = sorted(self.entries(setting, talk), key=lambda one: -one.entry.priority)
-        come_to_mind = tuple(one.entry.content.strip() for one in found)
+        found = [one.entry for one in self.entries(setting, talk)]
+        known = sorted((entry for entry in found if not entry.position), key=lambda entry: -entry.priority)
+        come_to_mind = tuple(entry.content.strip() for entry in known)
+        placed = among(setting.placed, found)
 
         def made(background: RetrievedContext) -> Prompt:
             told = replace(background, knowledge=(*come_to_mind, *background.knowledge))
-            return render(setting.prompt_config, talk.turns, setting.loaded.tokenizer, background=told)
+            return render(setting.prompt_config, talk.turns, setting.loaded.tokenizer, background=told, placed=placed)
 
         if not setting.prompt_config.parts:
             return made(RetrievedContext())
@@ -317,6 +326,12 @@ def _reply_of(now: RemoteText, begun: str) -> Reply:
     return Reply(f"{begun}{now.text}".strip(), now.chunks, thoughts=now.thoughts)
 
 
+def _note_of(conversation: Conversation, persona: Persona) -> PlacedText:
+    """The conversation's note, with the macros that a persona's texts may hold."""
+    text = persona.macros(conversation.id, timedelta(seconds=conversation.silence)).expand(conversation.note.text)
+    return PlacedText("note", text, depth=conversation.note.depth)
+
+
 def _last_words(conversation: Conversation) -> str:
     """What the user said last, if nothing was said since."""
     last = conversation.turns[-1:]
@@ -331,4 +346,7 @@ def remembered_as(conversation: Conversation) -> str:
 def turn_context(setting: ChatContext, conversation: Conversation) -> TurnContext:
     """A conversation as the memory sees it."""
     who = Participants(remembered_as(conversation), setting.prompt_config.persona, setting.prompt_config.user)
-    return TurnContext(setting.owner, who, conversation.id, conversation.turns)
+    # The memory knows two sides: what others of a group said is remembered with their names.
+    turns = (replace(turn, messages=tuple(f"{turn.name}: {text}" for text in turn.messages)) if turn.name else turn
+             for turn in conversation.turns)  # fmt: skip
+    return TurnContext(setting.owner, who, conversation.id, tuple(turns))

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from core.chat.conversation import Conversation, ConversationBuilder, Node
+from core.chat.conversation import LONGEST_NOTE, AuthorsNote, Conversation, ConversationBuilder, Node
 from core.errors import InputError
 from core.files import parse_json
 from core.messages import Role, to_chat_messages
@@ -14,6 +15,7 @@ from core.messages import Role, to_chat_messages
 TransferFormat = Literal["jsonl", "json", "txt"]
 TRANSFER_FORMATS: tuple[TransferFormat, ...] = ("jsonl", "json", "txt")
 LARGEST = 20_000_000  # bytes of a file that is read
+LONGEST_NAME = 200  # characters
 
 
 def export(conversation: Conversation, form: TransferFormat, *, persona: str, user: str) -> str:
@@ -25,28 +27,56 @@ def export(conversation: Conversation, form: TransferFormat, *, persona: str, us
         return json.dumps({"messages": to_chat_messages(conversation.turns)}, ensure_ascii=False, indent=1) + "\n"
     names = {"assistant": persona, "user": user}
     if form == "txt":
-        said = [f"{names[turn.role]}: {text}" for turn in conversation.turns for text in turn.messages]
+        said = [f"{turn.name or names[turn.role]}: {text}" for turn in conversation.turns for text in turn.messages]
         return "\n".join(said) + "\n"
-    time = datetime.fromtimestamp(conversation.changed, timezone.utc).isoformat(timespec="seconds")
-    header = {"user_name": user, "character_name": persona, "create_date": time, "chat_metadata": {}}
+    time = _written(conversation.changed)
+    header = {
+        "user_name": user,
+        "character_name": persona,
+        "create_date": time,
+        "chat_metadata": _metadata(conversation),
+    }
     lines = [header, *(line for node in conversation.path for line in _lines(conversation, node, names, time))]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
+def _metadata(conversation: Conversation) -> dict[str, object]:
+    """The author's note, as SillyTavern keeps it with a chat."""
+    note = conversation.note
+    if not note.text:
+        return {}
+    return {"note_prompt": note.text, "note_depth": note.depth, "note_position": 1, "note_interval": 1, "note_role": 0}
+
+
+def _note_in(header: Mapping) -> AuthorsNote:
+    metadata = header.get("chat_metadata")
+    text, depth = (metadata.get(f"note_{name}") if isinstance(metadata, Mapping) else None
+                   for name in ("prompt", "depth"))  # fmt: skip
+    if not isinstance(text, str) or not text.strip():
+        return AuthorsNote()
+    return AuthorsNote(text.strip()[:LONGEST_NOTE], depth if type(depth) is int and 0 <= depth < 1000 else 4)
+
+
+def _written(time: float) -> str:
+    return datetime.fromtimestamp(time, timezone.utc).isoformat(timespec="seconds")
+
+
 def _lines(conversation: Conversation, node: Node, names: Mapping[str, str], time: str) -> Iterable[dict[str, object]]:
     """A line a message; the versions stand with a node of one message, where SillyTavern can show them."""
-    versions = [v for v in conversation.children(node.parent) if v.role == node.role == "assistant"]
+    versions = [v for v in conversation.children(node.parent) if (v.role, v.name) == (node.role, node.name)]
+    by_user = node.role == "user" and not node.name
     for text in node.messages:
-        line = {"name": names[node.role], "is_user": node.role == "user", "is_system": False, "send_date": time,
-                "mes": text, "extra": {}}  # fmt: skip
-        if len(versions) > 1 and len(node.messages) == 1:
+        line = {"name": node.name or names[node.role], "is_user": by_user, "is_system": False,
+                "send_date": _written(node.time) if node.time else time, "mes": text, "extra": {}}  # fmt: skip
+        if len(versions) > 1 and len(node.messages) == 1 and not by_user:
             line |= {"swipes": ["\n".join(v.messages) for v in versions], "swipe_id": versions.index(node)}
         yield line
 
 
 def read(data: bytes, into: Conversation, *, persona: str, user: str) -> Conversation:
     """`into` with the chat of a file in any of the forms. In plain text, lines that begin with one of the
-    names begin a message. Raises InputError when there is no chat in it.
+    names begin a message. In a chat of a group, the persona says what stands under its name, the user what is the
+    user's, and everybody else keeps their name. Raises InputError when there is no chat in it.
     """
     if len(data) > LARGEST:
         raise InputError(f"The file has {len(data):,} bytes; a chat may have {LARGEST:,}.",
@@ -59,7 +89,7 @@ def read(data: bytes, into: Conversation, *, persona: str, user: str) -> Convers
             values = [parse_json(line) for line in text.splitlines() if line.strip()]
         except ValueError:
             values = []
-    found = _of_values(values, into) if values else _of_text(text, into, persona, user)
+    found = _of_values(values, into, persona) if values else _of_text(text, into, persona, user)
     if not found.nodes:
         raise InputError(
             "No chat was found in this file. SillyTavern's JSONL, a JSON list of messages with role and content, and "
@@ -70,20 +100,37 @@ def read(data: bytes, into: Conversation, *, persona: str, user: str) -> Convers
     return found
 
 
-def _of_values(values: list[object], into: Conversation) -> Conversation:
+def _of_values(values: list[object], into: Conversation, persona: str) -> Conversation:
     if len(values) == 1:
         value = values[0]
         messages = value.get("messages") if isinstance(value, Mapping) else value
         values = messages if isinstance(messages, list) else [value]
-    talk = ConversationBuilder(into)
-    for value in values:
-        if not isinstance(value, Mapping):
-            continue
-        if isinstance(value.get("mes"), str):
-            _add_line(talk, value)
-        elif value.get("role") in ("user", "assistant"):
-            talk.say(value["role"], *_texts(value.get("content")))
-    return talk.build()
+    talk, said = ConversationBuilder(into), [value for value in values if isinstance(value, Mapping)]
+    lines = [value for value in said if isinstance(value.get("mes"), str) and not value.get("is_system")]
+    # What the system says is no part of a chat. With one person beside the user, that is the persona by any name.
+    others = {_name(line) for line in lines if not line.get("is_user")}
+    spoken = [value for value in said if value.get("role") in ("user", "assistant") and "mes" not in value]
+    named = {_name(value) for value in spoken if value["role"] == "user"}
+    known_as = next((name for name in (persona, *map(_character, said[:1]))
+                     if name.casefold() in {other.casefold() for other in others}), "")  # fmt: skip
+    for line in lines:
+        mine = len(others) < 2 or _name(line).casefold() == known_as.casefold()
+        _add_line(talk, line, "" if mine else _name(line) or "?")
+    for value in spoken:
+        name = _name(value) if value["role"] == "user" and len(named) > 1 else ""
+        talk.say(value["role"], *_texts(value.get("content")), name=name)
+    noted = next((note for note in map(_note_in, said[:1]) if note.text), into.note)
+    return replace(talk.build(), note=noted)
+
+
+def _character(header: Mapping) -> str:
+    """Whom a file's first line says that it is a chat with."""
+    return str(header.get("character_name") or "")
+
+
+def _name(value: Mapping) -> str:
+    """Who says it, on one line."""
+    return " ".join(str(value.get("name") or "").split())[:LONGEST_NAME]
 
 
 def _texts(content: object) -> list[str]:
@@ -93,19 +140,18 @@ def _texts(content: object) -> list[str]:
     return [text for text in texts if isinstance(text, str)]
 
 
-def _add_line(talk: ConversationBuilder, line: Mapping) -> None:
-    """A message of SillyTavern's, its swipes as versions; what the system says is no part of a chat."""
-    if line.get("is_system"):
-        return
+def _add_line(talk: ConversationBuilder, line: Mapping, name: str) -> None:
+    """A message of SillyTavern's, its swipes as versions; `name`: of somebody who is not the persona."""
+    role: Role = "user" if name else "assistant"
     if line.get("is_user"):
         talk.say("user", line["mes"])
         return
     swipes = [text for text in line.get("swipes") or () if isinstance(text, str) and text.strip()]
-    if len(swipes) < 2 or talk.last_role == "assistant":
-        talk.say("assistant", line["mes"])
+    if len(swipes) < 2 or talk.last_speaker == (role, name):
+        talk.say(role, line["mes"], name=name)
     else:
         chosen = [n for n, text in enumerate(swipes) if text.strip() == line["mes"].strip()]
-        talk.say_versions("assistant", swipes, chosen[-1] if chosen else -1)
+        talk.say_versions(role, swipes, chosen[-1] if chosen else -1, name=name)
 
 
 def _of_text(text: str, into: Conversation, persona: str, user: str) -> Conversation:

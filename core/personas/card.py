@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from core.errors import InputError
 from core.files import parse_json
 from core.messages import Role, Turn
-from core.personas.lorebook import Lorebook
+from core.personas.lorebook import ENTRY_DEPTH, FOREVER, Lorebook
 from core.personas.lorebook_file import book_from, book_to_json
-from core.personas.persona import Persona
+from core.personas.persona import DepthPrompt, Persona
 from core.personas.picture import portrait
 
 LARGEST_FILE = 30_000_000  # bytes
@@ -67,6 +67,13 @@ def card_of(persona: Persona) -> dict:
     data["first_mes"], data["alternate_greetings"] = persona.greeting, list(persona.greetings)
     if persona.examples != before.examples or not card:
         data["mes_example"] = _written(persona.examples)
+    if persona.post_history != before.post_history:
+        data["post_history_instructions"] = persona.post_history
+    if persona.depth_prompt != before.depth_prompt:
+        extensions = data.get("extensions") if isinstance(data.get("extensions"), dict) else {}
+        reminder = persona.depth_prompt
+        told = {"prompt": reminder.text, "depth": reminder.depth, "role": reminder.role}
+        data["extensions"] = {**extensions, "depth_prompt": told}
     if persona.book.entries or "character_book" in data:
         data["character_book"] = book_to_json(persona.book)
     plain = {
@@ -178,9 +185,23 @@ def _persona_of(value: dict) -> Persona:
         greeting=text["first_mes"].strip() or _text(data.get("greeting")).strip(),
         greetings=tuple(filter(None, map(str.strip, map(_text, greetings)))) if isinstance(greetings, list) else (),
         examples=_examples(text["mes_example"], text["name"]),
+        depth_prompt=_depth_prompt(data.get("extensions")),
+        post_history=_text(data.get("post_history_instructions")).replace("{{original}}", "").strip(),
         book=book_from(book) if isinstance(book, dict) else Lorebook(),
         card=value if data is not value else {"data": value},
     )
+
+
+def _depth_prompt(extensions: object) -> DepthPrompt:
+    """SillyTavern's reminder at a depth."""
+    told = extensions.get("depth_prompt") if isinstance(extensions, dict) else None
+    if not isinstance(told, dict):
+        return DepthPrompt()
+    depth, role = told.get("depth"), told.get("role")
+    return DepthPrompt(
+        _text(told.get("prompt")).strip(), depth if type(depth) is int and 0 <= depth < FOREVER else ENTRY_DEPTH,
+        role if role in ("user", "assistant") else "system",
+    )  # fmt: skip
 
 
 def _examples(text: str, name: str) -> tuple[Turn, ...]:

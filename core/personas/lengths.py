@@ -14,6 +14,7 @@ SUMMARY = (Text("The short line", "ひとこと紹介"), 1_000)
 DESCRIPTION = (Text("The description", "説明"), LONGEST_DESCRIPTION)
 GREETING = (Text("A greeting", "最初のあいさつ"), 20_000)
 EXAMPLES = (Text("The example exchanges", "会話例"), 100_000)
+INSTRUCTIONS = (Text("A text among the messages", "会話の途中に入る指示"), 20_000)
 ENTRY = (Text("An entry of the character book", "キャラクターブックの項目"), 20_000)
 KEYS = (Text("The words of an entry of the character book", "キャラクターブックの項目のキーワード"), 10_000)
 BOOK = (Text("The character book", "キャラクターブック"), 2_000_000)
@@ -45,6 +46,8 @@ def _lengths(persona: Persona) -> Iterator[tuple[tuple[Text, int], int]]:
     yield DESCRIPTION, len(persona.description)
     for greeting in (persona.greeting, *persona.greetings):
         yield GREETING, len(greeting)
+    yield INSTRUCTIONS, len(persona.depth_prompt.text)
+    yield INSTRUCTIONS, len(persona.post_history)
     yield EXAMPLES, sum(len(text) for turn in persona.examples for text in turn.messages)
     for entry in persona.book.entries:
         yield ENTRY, len(entry.content)

@@ -1,13 +1,24 @@
 """A persona: who one talks with, how it starts, and how it samples."""
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Literal
 
 from core.messages import Role, Turn
 from core.models.sampling import Sampling
 from core.personas.lorebook import Lorebook
-from core.personas.macros import expand
-from core.prompt import PromptConfig
+from core.personas.macros import Macros
+from core.prompt import PlacedText, PromptConfig
 from core.prompt.context import CONTEXT_PARTS
+
+
+@dataclass(frozen=True)
+class DepthPrompt:
+    """A reminder that stands before the newest `depth` messages."""
+
+    text: str = ""
+    depth: int = 4
+    role: Role | Literal["system"] = "system"
 
 
 @dataclass(frozen=True)
@@ -31,22 +42,37 @@ class Persona:
     """Letters a second from one of its messages to the next, as in its log; 0 where that is not known."""
     book: Lorebook = field(default_factory=Lorebook)
     """What comes to its mind when certain words are said."""
+    depth_prompt: DepthPrompt = field(default_factory=DepthPrompt)
+    post_history: str = ""
+    """Instructions that stand behind the newest message."""
     card: dict = field(default_factory=dict, compare=False)
     """The character card it came from, with the fields that have no use here."""
 
-    def with_macros_expanded(self, seed: str) -> "Persona":
-        """With the macros of character cards replaced; the same seed, a conversation's, gives the same words."""
+    def macros(self, seed: str, idle: timedelta = timedelta(0)) -> Macros:
+        """What replaces the macros of its texts, by the clock of now; `idle`: how long the user was silent."""
+        return Macros(self.name, self.user, seed, idle=idle)
 
-        def plain(text: str) -> str:
-            return expand(text, char=self.name, user=self.user, seed=seed)
-
+    def with_macros_expanded(self, seed: str, idle: timedelta = timedelta(0)) -> "Persona":
+        """With the macros of character cards replaced; the same seed, a conversation's, draws the same words."""
+        plain = self.macros(seed, idle).expand
         return replace(
             self,
             description=plain(self.description),
             greeting=plain(self.greeting),
             greetings=tuple(map(plain, self.greetings)),
             examples=tuple(replace(turn, messages=tuple(map(plain, turn.messages))) for turn in self.examples),
+            depth_prompt=replace(self.depth_prompt, text=plain(self.depth_prompt.text)),
+            post_history=plain(self.post_history),
             book=self.book.with_texts(plain),
+        )
+
+    @property
+    def placed(self) -> tuple[PlacedText, ...]:
+        """Its texts with a place of their own among the messages."""
+        reminder = self.depth_prompt
+        return (
+            PlacedText("depth_prompt", reminder.text, depth=reminder.depth, role=reminder.role),
+            PlacedText("post_history", self.post_history),
         )
 
     def prompt_config(self, context_window: int, *, template: str = "auto") -> PromptConfig:

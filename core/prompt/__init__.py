@@ -14,7 +14,7 @@ from core.messages import Turn
 from core.prompt.assembly import Contents, render_segments, tokenise, turn_text
 from core.prompt.chat_template import resolve_template
 from core.prompt.config import PromptConfig
-from core.prompt.context import CONTEXT_PARTS, NO_CONTEXT, RetrievedContext
+from core.prompt.context import CONTEXT_PARTS, NO_CONTEXT, PlacedText, RetrievedContext
 from core.prompt.counter import TokenCounter, token_counter
 from core.prompt.encoder import encoder_for
 from core.prompt.packing import budgets, candidate_contents
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PARTS",
     "Part",
+    "PlacedText",
     "Prompt",
     "PromptConfig",
     "RetrievedContext",
@@ -47,24 +48,25 @@ def render(
     tokenizer: "PreTrainedTokenizerBase",
     *,
     background: RetrievedContext = NO_CONTEXT,
+    placed: Sequence[PlacedText] = (),
     training: bool = False,
 ) -> Prompt:
     """The prompt for the persona's next reply; with `training`, the row that teaches the persona's turns.
 
     A chat's prompt leaves the reply its reserve and holds what `packing` says; of `background`, the parts
-    that the prompt config names. A row may fill the window and has no background: where it is too long, the
-    examples go first, then the oldest turns, whole. Raises InputError when persona and the last message
-    alone do not fit, and ModelError when the template cannot hold the conversation.
+    that the prompt config names; and the `placed` texts that fit. A row may fill the window and has neither:
+    where it is too long, the examples go first, then the oldest turns, whole. Raises InputError when persona
+    and the last message alone do not fit, and ModelError when the template cannot hold the conversation.
     """
     if training:
         return _row(prompt_config, turns, tokenizer)
     layout, prompt = resolve_template(tokenizer, prompt_config.template), None
     room = prompt_config.context_window - prompt_config.reply_reserve
-    for contents in candidate_contents(prompt_config, turns, tokenizer, background):
+    for contents in candidate_contents(prompt_config, turns, tokenizer, background, placed):
         laid = render_segments(prompt_config, contents, layout, reply=True)
         prompt = tokenise(*laid, tokenizer, prompt_config=prompt_config, training=False)
         if len(prompt.ids) <= room:
-            return replace(prompt, left_out=_left_out(prompt_config, turns, background, contents))
+            return replace(prompt, left_out=_left_out(prompt_config, turns, background, contents, placed))
     raise _too_long(prompt, room)
 
 
@@ -115,11 +117,18 @@ def _turns_to_drop(prompt: Prompt, over: int, most: int) -> int:
 
 
 def _left_out(
-    prompt_config: PromptConfig, turns: Sequence[Turn], background: RetrievedContext, contents: Contents
+    prompt_config: PromptConfig,
+    turns: Sequence[Turn],
+    background: RetrievedContext,
+    contents: Contents,
+    placed: Sequence[PlacedText] = (),
 ) -> dict[Part, int]:
     """How much of each part is not among the contents; parts of which nothing is missing are not named."""
     missing = {part: len(getattr(background, part)) - len(getattr(contents.background, part))
                for part in CONTEXT_PARTS if part in prompt_config.parts}  # fmt: skip
+    for one in placed:
+        if one.text.strip() and one not in contents.placed and (one.part != "lorebook" or "knowledge" in missing):
+            missing[one.part] = missing.get(one.part, 0) + 1
     missing["examples"] = len(prompt_config.examples) - len(contents.examples)
     missing["turns"] = len(turns) - len(contents.turns)
     missing["new"] = len(turns[-1].messages) - len(contents.turns[-1].messages) if turns else 0

@@ -4,14 +4,15 @@ Text is tokenised in stretches that end where a persona's words begin and end: w
 then, token for token, the beginning of what a row trains on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from core.messages import Turn
 from core.prompt.chat_template import ChatTemplate, MessageText, RenderedSegment
 from core.prompt.config import PromptConfig
-from core.prompt.context import NO_CONTEXT, RetrievedContext
+from core.prompt.context import NO_CONTEXT, PLACED_PARTS, PlacedPart, PlacedText, RetrievedContext, index_at_depth
 from core.prompt.encoder import SegmentEncoder, encoder_for
 from core.prompt.segments import Part, Prompt, Segment
 from core.text import is_japanese
@@ -34,6 +35,7 @@ class Contents:
     turns: Sequence[Turn]
     examples: tuple[Turn, ...] = ()
     background: RetrievedContext = NO_CONTEXT
+    placed: tuple[PlacedText, ...] = ()
 
 
 def turn_text(prompt_config: PromptConfig, turn: Turn, layout: ChatTemplate) -> str:
@@ -59,6 +61,13 @@ def section(prompt_config: PromptConfig, part: str, lines: Sequence[str], layout
     return "\n".join((heading, *(f"- {layout.said(' '.join(line.split()), names)}" for line in lines)))
 
 
+def placed_text(prompt_config: PromptConfig, placed: PlacedText, layout: ChatTemplate) -> str:
+    """A text as it stands in its place: in brackets where nobody of the two says it and it is among their words."""
+    text = layout.said(placed.text.strip(), (prompt_config.persona, prompt_config.user))
+    bare = placed.role != "system" or placed.place != "at_depth" or (text[:1], text[-1:]) == ("[", "]")
+    return text if bare or not text else f"[{text}]"
+
+
 def render_segments(
     prompt_config: PromptConfig, contents: Contents, layout: ChatTemplate, *, reply: bool
 ) -> tuple[list[RenderedSegment], list[tuple[Part, str]]]:
@@ -66,11 +75,13 @@ def render_segments(
 
     What stays the same stands first: persona, format of a reply, knowledge, timeline, examples. Recalled
     words change with every turn and stand before the newest words, said by the same side, so that no
-    template sees a role more.
+    template sees a role more. So do placed texts, each before the turn that its depth says.
     """
     script = _Script(prompt_config, layout)
     told, always = contents.background, "system" if layout.takes_system else "user"
+    script.place(contents.placed, "before_persona", always)
     script.add("persona", always, prompt_config.description)
+    script.place(contents.placed, "after_persona", always)
     script.add("format", always, prompt_config.reply_format)
     script.add("knowledge", always, section(prompt_config, "knowledge", told.knowledge, layout))
     script.add("timeline", always, section(prompt_config, "timeline", told.timeline, layout))
@@ -79,11 +90,17 @@ def render_segments(
     spoken += [("turns" if turn.trained else "examples", turn) for turn in contents.turns]
     if reply and contents.turns and contents.turns[-1].role == "user":
         spoken[-1] = ("new", contents.turns[-1])
-    for part, turn in spoken:
+    among: dict[int, list[PlacedText]] = {}
+    for one in contents.placed:
+        if one.place == "at_depth":
+            among.setdefault(index_at_depth(contents.turns, one.depth), []).append(one)
+    for number, (part, turn) in enumerate(spoken, start=-len(contents.examples)):
+        script.place_among(among.get(number, ()), contents.turns, number)
         text = turn_text(prompt_config, turn, layout)
         if text and part == "new":
             script.add("recalled", "user", section(prompt_config, "recalled", told.recalled, layout))
         script.say(part, turn.role, text)
+    script.place_among(among.get(len(contents.turns), ()), contents.turns, len(contents.turns))
     if reply and not any(part in ("turns", "new") for part, _ in script.parts):
         script.let_persona_speak()
     return layout.segments(
@@ -101,9 +118,30 @@ class _Script:
 
     def say(self, part: Part, role: str, text: str) -> None:
         """A turn of either side; before the persona's, somebody speaks where that is needed."""
-        if text and role == "assistant" and self.parts[-1:] != [(part, "assistant")]:
+        before = self.parts[-1] if self.parts else None
+        joins = before == (part, "assistant") or (before and before[1] == "assistant" and before[0] in PLACED_PARTS)
+        if text and role == "assistant" and not joins:
             self.let_persona_speak()
         self.add(part, role, text)
+
+    def place(self, placed: Sequence[PlacedText], place: str, role: str) -> None:
+        """The texts of a place at the description."""
+        for (part, _), texts in groupby((one for one in placed if one.place == place), key=_part_and_role):
+            self.add(part, role, self._together(texts))
+
+    def place_among(self, placed: Sequence[PlacedText], turns: Sequence[Turn], at: int) -> None:
+        """The texts that stand before turn number `at`, each said by one of the sides there."""
+        for (part, role), texts in groupby(placed, key=_part_and_role):
+            text = self._together(texts)
+            if role != "assistant" or at == len(turns):
+                self.add(part, "user", text)
+            elif at > 0 and turns[at - 1].role == "assistant":
+                self.add(part, "assistant", text)
+            else:
+                self.say(part, "assistant" if turns[at].role == "assistant" else "user", text)
+
+    def _together(self, texts: Iterable[PlacedText]) -> str:
+        return "\n\n".join(filter(None, (placed_text(self._prompt_config, one, self._layout) for one in texts)))
 
     def add(self, part: Part, role: str, text: str) -> None:
         """Words of `role`, in the message of those before where these have the same role; nothing for no words."""
@@ -126,6 +164,10 @@ class _Script:
         before = self.messages[-1].role if self.messages else "system"
         if before == "assistant" or (before == "system" and not self._layout.persona_may_open):
             self.add("format", "user", self._prompt_config.opening)
+
+
+def _part_and_role(placed: PlacedText) -> tuple[PlacedPart, str]:
+    return placed.part, placed.role
 
 
 def tokenise(

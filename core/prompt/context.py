@@ -1,6 +1,10 @@
-"""What a prompt may carry besides its persona and the conversation: lines that were looked up for it."""
+"""What a prompt may carry besides its persona and the conversation: lines looked up for it, and texts with a place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from core.messages import Role, Turn
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,35 @@ class RetrievedContext:
     """What happened when, dated, oldest first."""
     recalled: tuple[str, ...] = ()
     """Words of old turns that bear on what was just said, dated. Most relevant first."""
+
+
+PlacedPart = Literal["lorebook", "depth_prompt", "note", "post_history"]
+PLACED_PARTS: tuple[PlacedPart, ...] = get_args(PlacedPart)
+
+
+@dataclass(frozen=True)
+class PlacedText:
+    """A text that stands where its author wants it: at the description, or before the newest messages."""
+
+    part: PlacedPart
+    text: str
+    place: Literal["before_persona", "after_persona", "at_depth"] = "at_depth"
+    depth: int = 0
+    """Messages that stand behind it; 0: it is the last that is said."""
+    role: Role | Literal["system"] = "system"
+    """Who says it at a depth. What the system says stands in brackets in the user's words: few templates know a system
+    in the middle of a talk."""
+    priority: int = 0
+    """Of the lorebook's, the lowest goes first when there is no room for all."""
+
+
+def index_at_depth(turns: Sequence[Turn], depth: int) -> int:
+    """Before which of `turns` a text stands that has at least `depth` messages behind it; len(turns): behind all."""
+    behind, at = 0, len(turns)
+    while at > 0 and behind < depth:
+        at -= 1
+        behind += len(turns[at].messages)
+    return at
 
 
 CONTEXT_PARTS = tuple(field.name for field in fields(RetrievedContext))

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from core.messages import Turn
-from core.prompt.assembly import Contents, render_segments, section, tokenise, turn_text
+from core.prompt.assembly import Contents, placed_text, render_segments, section, tokenise, turn_text
 from core.prompt.chat_template import ChatTemplate, resolve_template
 from core.prompt.config import PromptConfig
+from core.prompt.context import PlacedText
 from core.prompt.encoder import encoder_for
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class TokenCounter:
         """At most this many tokens are added by lines of a background."""
         text = section(self.prompt_config, part, lines, self.chat_template)
         return encoder_for(self.tokenizer).size(f"\n\n{text}\n\n") if text else 0
+
+    def placed(self, placed: PlacedText) -> int:
+        """At most this many tokens are added by a placed text, in a message of its own at the worst."""
+        text = placed_text(self.prompt_config, placed, self.chat_template)
+        return self.turn_overhead["user"] + encoder_for(self.tokenizer).size(f"\n\n{text}\n\n") if text else 0
 
 
 _measured: "WeakKeyDictionary[PreTrainedTokenizerBase, dict]" = WeakKeyDictionary()

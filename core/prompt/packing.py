@@ -2,8 +2,9 @@
 
 Each part has a budget that grows with the window; what a part does not use is free for the conversation.
 First the examples go, then shared knowledge, the old timeline, what was recalled, and the oldest turns;
-persona and format of a reply always stay. Old turns go in blocks, so that the beginning of the prompt,
-and with it the model's cache of it, stays the same for many turns.
+persona and format of a reply always stay, and texts with a place of their own are counted before the rest.
+Old turns go in blocks, so that the beginning of the prompt, and with it the model's cache of it, stays the
+same for many turns.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from core.messages import Turn
 from core.prompt.assembly import Contents
 from core.prompt.config import PromptConfig
-from core.prompt.context import CONTEXT_PARTS, RetrievedContext
+from core.prompt.context import CONTEXT_PARTS, PLACED_PARTS, PlacedText, RetrievedContext
 from core.prompt.counter import TokenCounter, token_counter
 from core.prompt.segments import Part
 
@@ -49,6 +50,7 @@ def candidate_contents(
     turns: Sequence[Turn],
     tokenizer: "PreTrainedTokenizerBase",
     background: RetrievedContext,
+    placed: Sequence[PlacedText] = (),
 ) -> Iterator[Contents]:
     """What a chat's prompt may hold, from the fullest on: the first that fits is the one to take.
 
@@ -60,19 +62,27 @@ def candidate_contents(
     said, newest = (turns[:-1], turns[-1:]) if asks else (turns, ())
     budget = budgets(prompt_config.context_window)
     free = room - measure.prefix_tokens - max(budget["new"], sum(map(measure.turn, newest)))
+    kept = _placed(prompt_config, placed, measure, free, budget["knowledge"])
+    free -= sum(map(measure.placed, kept))
+    lore = sum(measure.placed(one) for one in kept if one.part == "lorebook")
+    budget |= {"knowledge": budget["knowledge"] - lore}
     told = _told(prompt_config, background, measure, free - _up_to(budget["turns"], said, measure), budget)
     if _may_fit(turns, room, measure):
-        yield Contents(turns, prompt_config.examples, told)
+        yield Contents(turns, prompt_config.examples, told, kept)
         if prompt_config.examples:
-            yield Contents(turns, (), told)
+            yield Contents(turns, (), told, kept)
     free -= sum(measure.section(part, getattr(told, part)) for part in ("knowledge", "timeline"))
     free -= max(budget["recalled"], measure.section("recalled", told.recalled)) if told.recalled else 0
     start = first_kept(said, measure.turn, free)
-    yield Contents(turns[start:], (), told)
+    yield Contents(turns[start:], (), told, kept)
     # The sizes above are bounds; what follows is for what is too large for its budget.
     for part in CONTEXT_PARTS:
         told = replace(told, **{part: ()})
-        yield Contents(turns[start:], (), told)
+        yield Contents(turns[start:], (), told, kept)
+    for part in PLACED_PARTS:
+        if len(fewer := tuple(one for one in kept if one.part != part)) < len(kept):
+            kept = fewer
+            yield Contents(turns[start:], (), told, kept)
     while start < len(turns) - 1:
         start = min((start + len(turns) + 1) // 2, len(turns) - 1)
         yield Contents(turns[start:])
@@ -105,6 +115,22 @@ def first_kept(turns: Sequence[Turn], size: Callable[[Turn], int], room: int) ->
 def _roundness(number: int) -> int:
     """The largest power of two that divides `number`."""
     return number & -number
+
+
+def _placed(
+    prompt_config: PromptConfig, placed: Sequence[PlacedText], measure: TokenCounter, free: int, lore: int
+) -> tuple[PlacedText, ...]:
+    """The placed texts that fit, in their order; the lorebook's share the budget of what is known, `lore` tokens."""
+    knows = "knowledge" in prompt_config.parts
+    asked = [at for at, one in enumerate(placed) if one.text.strip() and (knows or one.part != "lorebook")]
+    taken: set[int] = set()
+    for at in sorted(asked, key=lambda at: (placed[at].part == "lorebook", -placed[at].priority)):
+        one, size = placed[at], measure.placed(placed[at])
+        if size <= (min(free, lore) if one.part == "lorebook" else free):
+            taken.add(at)
+            free -= size
+            lore -= size if one.part == "lorebook" else 0
+    return tuple(placed[at] for at in sorted(taken))
 
 
 def _told(

@@ -1,5 +1,6 @@
 """What happens when a person talks: send, retry, go on, edit, undo, stop, begin and delete."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ import gradio as gr
 from core.chat.conversation import Conversation
 from core.errors import InputError
 from tabs.talk.replies import Replies, seen_of
-from tabs.talk.view import JOINER, NOTHING_CHOSEN, drawn, index_of, shown, versions
+from tabs.talk.view import NOTHING_CHOSEN, drawn, index_of, shown, typed, versions
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -51,7 +52,7 @@ class TalkHandlers:
             if words:
                 self._check_fits(visitor, talk, words)
             self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
-            talk = self.services.conversations.save(visitor.owner, talk.said("user", words))
+            talk = self.services.conversations.save(visitor.owner, talk.said("user", words, time=time.time()))
             writing = self.replies.begin(visitor, talk)
         yield from self.replies.stream(visitor, talk, writing, human=human and bool(words))
 
@@ -87,7 +88,7 @@ class TalkHandlers:
     @handler
     def edit(self, visitor: Visitor, conversation: str, human: bool, event: gr.EditData) -> Iterator[tuple]:
         """Change a message. After one's own the persona answers anew; the persona's is a correction to learn from."""
-        words = self.services.chat.rate_limiter.check(str(event.value).replace(JOINER, ""))
+        words = self.services.chat.rate_limiter.check(typed(str(event.value)))
         if not words:
             raise InputError("An empty message cannot be kept. Use undo to take it back.",
                              "空のメッセージにはできません。取り消すには「戻す」を使ってください。")  # fmt: skip

@@ -7,7 +7,7 @@ import gradio as gr
 from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
 from core.personas.lorebook_text import edited, format_book
-from tabs.talk import persona_card, sampling
+from tabs.talk import book, persona_card, sampling
 from tabs.talk.sampling import SamplingForm
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
@@ -35,13 +35,15 @@ class PersonaForm(Form):
     """Other greetings, with BETWEEN between them."""
     book: str
     """As `format_book` writes it."""
+    depth_prompt: str
+    post_history: str
 
     @classmethod
     def showing(cls, persona: Persona) -> "PersonaForm":
         return cls(
             name=persona.name, summary=persona.summary, description=persona.description, greeting=persona.greeting,
             examples=format_examples(persona.examples), greetings=BETWEEN.join(persona.greetings),
-            book=format_book(persona.book),
+            book=format_book(persona.book), depth_prompt=persona.depth_prompt.text, post_history=persona.post_history,
         )  # fmt: skip
 
     def applied(self, before: Persona) -> Persona:
@@ -51,7 +53,8 @@ class PersonaForm(Form):
             before, name=self.name, summary=self.summary, description=self.description, greeting=self.greeting,
             examples=before.examples if same else parse_examples(self.examples),
             greetings=tuple(filter(None, map(str.strip, self.greetings.split(BETWEEN.strip())))),
-            book=edited(before.book, self.book),
+            book=edited(before.book, self.book), post_history=self.post_history.strip(),
+            depth_prompt=replace(before.depth_prompt, text=self.depth_prompt.strip()),
         )  # fmt: skip
 
 
@@ -148,6 +151,7 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
             with gr.Row():
                 save = gr.Button(t_client("persona.save"), variant="primary", size="sm", elem_id="persona-save")
                 delete = gr.Button(t_client("persona.delete"), variant="stop", size="sm", visible=False)
+        book_parts = book.build()
         card_parts = persona_card.build()
         with gr.Accordion(t_client("persona.make"), open=False, elem_id="persona-new"):
             kind = gr.Radio(
@@ -164,6 +168,8 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
         handlers.show, where, card, **EVENT
     )
     persona_card.wire(services, shared, card_parts).then(handlers.show, where, card, **EVENT)
+    for changed in book.wire(services, shared, book_parts):
+        changed.then(handlers.show, where, card, **EVENT)
     make.click(handlers.make, [shared.key, kind], shared.conversation, **EVENT)
     delete.click(handlers.delete, where, shared.conversation, **EVENT)
     return who
@@ -176,4 +182,9 @@ def _more() -> dict[str, gr.components.Component]:
                                 max_lines=8),
         "book": gr.Textbox(label=t_client("persona.book"), info=t_client("persona.book_info"), lines=4, max_lines=16,
                            placeholder=t_client("persona.book_example"), elem_id="persona-book-text"),
+        **{
+            name: gr.Textbox(label=t_client(f"persona.{name}"), info=t_client(f"persona.{name}_info"), lines=2,
+                             max_lines=8, elem_id=f"persona-{name.replace('_', '-')}")
+            for name in ("depth_prompt", "post_history")
+        },
     }  # fmt: skip

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import gradio as gr
 
@@ -13,6 +13,7 @@ from core.chat.service import ChatContext
 from core.chat.typing_speed import TypingSimulator
 from core.errors import AppError, ModelError
 from core.prompt import Prompt
+from tabs.talk.fired import fired
 from tabs.talk.view import NOTHING_CHOSEN, TYPING, ShownParts, drawn, shown, versions, view
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.services import Services
@@ -148,8 +149,14 @@ class Replies:
             if self.writing.get(place) is writing:
                 del self.writing[place]
                 if seen and setting and prompt:
+                    now = conversations.get(visitor.owner, talk.id)  # its note may have been changed meanwhile
+                    talk = replace(talk, note=now.note) if now else talk
                     made = self.services.chat.reply_metadata(setting, frame.reply)
-                    talk = talk.with_continuation(seen, made) if go_on else talk.said("assistant", *seen, made=made)
+                    talk = (
+                        talk.with_continuation(seen, made)
+                        if go_on
+                        else talk.said("assistant", *seen, made=made, time=time.time())
+                    )
                     talk = conversations.save(visitor.owner, talk)
                     conversations.keep_prompt(visitor.owner, talk, prompt.to_json())
         finally:
@@ -193,7 +200,8 @@ def seen_of(services: Services, visitor: Visitor, talk: Conversation, draft: str
     """What the model would see for the next reply, or why that cannot be said."""
     try:
         setting = services.chat.context(visitor.owner, talk, visitor.language)
-        return budget(setting, services.chat.prompt(setting, talk, draft), visitor.language)
+        drawn = budget(setting, services.chat.prompt(setting, talk, draft), visitor.language)
+        return drawn + fired(services.chat.entries(setting, talk.said("user", draft)), visitor.language)
     except ModelError:
         return f'<p class="muted">{t(visitor.language, "talk.model_waits")}</p>'
     except AppError as error:

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from tabs.talk import model, persona, prompt_card, remote, transfer
+from tabs.talk import model, note, persona, prompt_card, remote, transfer
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
 from tabs.talk.versions import VersionHandlers
@@ -30,6 +30,7 @@ def build(services: Services, shared: Shared) -> None:
                 transfer.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"), gr.Column(elem_classes="card"):
             page = _chat(services.public)
+            note_parts = note.build()
         with gr.Column(scale=6, min_width=250):
             page["seen"] = prompt_card.build(services, shared, page["box"], page["chosen"])
             adapter, model_state = model.build(services, shared)
@@ -41,6 +42,7 @@ def build(services: Services, shared: Shared) -> None:
     handlers = TalkHandlers(services, replies)
     _wire_chat(page, talks, handlers, VersionHandlers(services, replies), shared)
     where, box, seen = [shared.key, shared.conversation], page["box"], page["seen"]
+    note.wire(note.AuthorsNoteHandlers(services, replies), shared, note_parts, seen)
     shared.conversation.change(handlers.open_talk, where, [talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT)
     for changed in (model_state, *([afar] if afar else ())):
         changed.change(handlers.preview, [*where, box], seen, **EVENT)

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 
 import gradio as gr
 
-from core.chat.conversation import Conversation
+from core.chat.conversation import Conversation, Node
 from core.errors import InputError
+from core.messages import Role
 from tabs.ui import html_parts
 from tabs.ui.text import t
 
 # The Chatbot renders tags and entities even in plain text. An invisible joiner behind their first character
 # shows them as they were written, in the bubble, in the edit box and in what is copied.
 JOINER = "\u2060"
+# The invisible separator ends the line with the name of somebody in a group, which is no part of the words.
+NAME_END = "\u2063\n"
 MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 TYPING = "…"
 THUMBS = {"up": "Like", "down": "Dislike", "": None}
@@ -60,15 +63,30 @@ def view(
     What stands before message number `first` is left out.
     """
     path = conversation.path[:-1] if replaces else conversation.path
-    said = [(node.role, text) for node in path for text in node.messages]
+    said = [(side(node), named(node, text)) for node in path for text in node.messages]
     said = said[first:] + [("assistant", text) for text in growing or ()]
     return [{"role": role, "content": MARKUP.sub(lambda m: m[0] + JOINER, text)} for role, text in said]
+
+
+def side(node: Node) -> Role:
+    """On which side of the page words stand: others of a group on the persona's."""
+    return "assistant" if node.name else node.role
+
+
+def named(node: Node, text: str) -> str:
+    """Words under the name of who says them, where that is somebody of a group."""
+    return f"{node.name}{NAME_END}{text}" if node.name else text
+
+
+def typed(shown: str) -> str:
+    """The words of a bubble as they were edited there."""
+    return shown.rpartition(NAME_END)[2].replace(JOINER, "")
 
 
 def drawn(conversation: Conversation, first: int, language: str) -> dict[str, object]:
     """The part of OUTPUTS that holds the transcript from message `first` on, with the thumbs that were given."""
     nodes = [node for node in conversation.path for _ in node.messages][first:]
-    thumbs = [THUMBS[node.thumb] for node in nodes if node.role == "assistant"]  # the Chatbot counts only these
+    thumbs = [THUMBS[node.thumb] for node in nodes if side(node) == "assistant"]  # the Chatbot counts only these
     return {
         "chat": gr.Chatbot(value=view(conversation, first=first), feedback_value=thumbs),
         "earlier": gr.Button(value=t(language, "talk.earlier", n=f"{first:,}"), visible=first > 0),

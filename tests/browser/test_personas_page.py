@@ -73,3 +73,37 @@ def test_a_log_becomes_a_persona_without_training(server: Server, visit: Visit) 
     page.locator("#talk-box textarea").press("Enter")
     expect(page.locator("#chat .message.bot")).not_to_have_count(0)
     expect(page.locator("#talk-stop")).to_be_hidden()
+
+
+HARBOUR = {
+    "uid": 0, "key": ["harbour"], "keysecondary": [], "content": "The harbour freezes.", "comment": "Harbour",
+    "order": 7, "position": 0, "disable": False, "sticky": 2,
+}  # fmt: skip
+
+
+def test_a_lorebook_is_brought_in_edited_and_saved_alone(server: Server, visit: Visit, tmp_path: Path) -> None:
+    page = visit(server, language="en")
+    world = tmp_path / "north.json"
+    world.write_text(json.dumps({"entries": {"0": HARBOUR}}))
+    page.locator("#book > button").click()
+    choose(page, "#book-open", world)
+    expect(page.get_by_text("Added 1 of 1 entries.")).to_be_visible()
+    page.locator("#book-entries input").click()
+    page.get_by_role("option", name=re.compile("Harbour")).click()
+    expect(page.locator("#book-content textarea")).to_have_value("The harbour freezes.")
+    page.locator("#book-keys textarea, #book-keys input").first.fill("harbour, port")
+    page.locator("#book-save").click()
+    page.locator("#talk-box textarea").fill("Where is the port?")
+    expect(page.locator("#seen .fired")).to_contain_text("because of “port”")
+    expect(page.locator("#seen .part-lorebook").first).to_be_visible()
+    with page.expect_download() as download:
+        page.locator("#book-world").click()
+    download.value.save_as(tmp_path / "again.json")
+    saved = json.loads((tmp_path / "again.json").read_text())["entries"]["0"]
+    assert {name: saved[name] for name in HARBOUR} == HARBOUR | {"key": ["harbour", "port"]}
+    page.locator("#talk-note > button").click()
+    page.locator("#talk-note-text textarea").fill("It is winter.")
+    page.locator("#talk-box textarea").focus()
+    expect(page.locator("#seen .part-note").first).to_be_visible()
+    page.locator("#seen-fold > button").click()
+    expect(page.locator("#seen-exact")).to_contain_text("[It is winter.]")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from core.adapters.store import Adapters
+from core.chat.conversation import AuthorsNote, Conversation
 from core.chat.engine import Engine
 from core.chat.guards import DEFLECTIONS
 from core.chat.loops import find_loop
-from core.chat.service import ChatService
+from core.chat.service import ChatService, turn_context
 from core.chat.store import Conversations
 from core.errors import InputError, ModelError
 from core.files import write_json
@@ -21,6 +22,7 @@ from core.messages import Turn
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, Sampling, built_in
 from core.personas.lorebook import Lorebook, LorebookEntry
+from core.personas.persona import DepthPrompt
 from core.prompt import PromptConfig, continuation_ids, render
 from core.workspace import Workspace
 from tests.chat.test_engine import make_adapter
@@ -268,3 +270,40 @@ def test_words_bring_the_character_book_to_mind(talk: ChatService) -> None:
     quiet, woken = (talk.prompt(setting, conversation, words).text for words in ("hm", "ネコ!"))
     assert "It is spring." in quiet and "Mugi" not in quiet
     assert "Mugi is Soc's cat." in woken and "No dogs." not in woken
+
+
+def test_others_of_a_group_are_named_in_the_prompt(talk: ChatService) -> None:
+    chat = Conversation("t", built_in("en")[0].id).said("user", "Hi.").said("user", "Me, too.", name="Tom")
+    setting = talk.context(ME, chat, "en")
+    setting = replace(setting, prompt_config=replace(setting.prompt_config, context_window=4096))
+    assert "Hi.\nTom: Me, too." in talk.prompt(setting, chat).text
+    assert [turn.messages for turn in turn_context(setting, chat).turns] == [("Hi.",), ("Tom: Me, too.",)]
+
+
+def test_texts_with_a_place_stand_there(talk: ChatService) -> None:
+    book = Lorebook(
+        (
+            LorebookEntry(("tea",), "{{char}} is at home.", position="before_char"),
+            LorebookEntry((), "ABOVE", constant=True, position="note_top"),
+            LorebookEntry((), "BELOW", constant=True, position="note_bottom"),
+        )
+    )
+    reminder = DepthPrompt("{{char}} hates lies.", depth=3)
+    persona = Persona("Soc", "Asks.", book=book, depth_prompt=reminder, post_history="Answer {{user}} briefly.")
+    persona = talk.personas.save(ME, persona)
+    assert talk.personas.get(ME, persona.id, "en") == persona
+    chat = talk.open_conversation(ME, "en", persona=persona.id)
+    chat = chat.said("user", "one").said("assistant", "two").said("user", "tea")
+    chat = replace(chat, note=AuthorsNote("It rains on {{char}}.", depth=1))
+    assert Conversation.from_json(chat.id, chat.to_json()) == chat
+    setting = talk.context(ME, chat, "en")
+    setting = replace(setting, prompt_config=replace(setting.prompt_config, context_window=4096))
+    prompt = talk.prompt(setting, chat)
+    places = ["Soc is at home.", "Asks.", "[Soc hates lies.]", "one", "two", "[ABOVE]", "[It rains on Soc.]", "[BELOW]",
+              "tea", "[Answer User briefly.]"]  # fmt: skip
+    assert sorted(places, key=prompt.text.index) == places
+    assert {piece.part for piece in prompt.segments} >= {"lorebook", "note", "depth_prompt", "post_history"}
+    bare = replace(setting, placed=(), lorebook=Lorebook())
+    assert talk.prompt(bare, chat).text == render(
+        setting.prompt_config, chat.turns, setting.loaded.tokenizer
+    ).text  # fmt: skip

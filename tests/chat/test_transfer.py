@@ -2,10 +2,11 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
-from core.chat.conversation import Conversation
+from core.chat.conversation import AuthorsNote, Conversation
 from core.chat.transfer import TRANSFER_FORMATS, export, read
 from core.errors import InputError
 from core.messages import Turn
@@ -83,3 +84,66 @@ def test_a_chat_of_twenty_thousand_messages_is_read_in_seconds() -> None:
     assert len(read("\n".join(lines).encode(), EMPTY, **NAMES).nodes) == 20_000
     assert len(read(("健: hi\n" + "a\n" * 300_000).encode(), EMPTY, **NAMES).nodes) == 1
     assert time.process_time() - started < 5
+
+
+GROUP = [
+    {"user_name": "unused", "character_name": "unused", "chat_metadata": {}},
+    {"name": "Ken", "is_user": True, "mes": "Who is there?"},
+    {"name": "Mika", "is_user": False, "mes": "Me."},
+    {"name": "Old  Tom", "is_user": False, "mes": "And I.", "swipes": ["Not I.", "And I."], "swipe_id": 1},
+    {"name": "Old  Tom", "is_user": False, "mes": "As ever."},
+    {"name": "ルナ", "is_user": False, "mes": "私も。"},
+    {"name": "Ken", "is_user": True, "mes": "Fine."},
+]
+
+
+def test_everybody_in_a_group_keeps_their_name() -> None:
+    data = "\n".join(map(json.dumps, GROUP)).encode()
+    found = read(data, EMPTY, persona="mika", user="Ken")
+    assert found.turns == (
+        Turn("user", ("Who is there?",)), Turn("assistant", ("Me.",)), Turn("user", ("And I.", "As ever."), "Old Tom"),
+        Turn("user", ("私も。",), "ルナ"), Turn("user", ("Fine.",)),
+    )  # fmt: skip
+    assert found.versions(2) == (2, 2)
+    written = export(found, "jsonl", persona="Mika", user="Ken")
+    rows = [json.loads(line) for line in written.splitlines()][1:]
+    assert [(row["name"], row["is_user"], row["mes"]) for row in rows] == [
+        (" ".join(row["name"].split()), row["is_user"], row["mes"]) for row in GROUP[1:]
+    ]
+    for form in ("jsonl", "json"):
+        again = read(export(found, form, persona="Mika", user="Ken").encode(), EMPTY, persona="Mika", user="Ken")
+        assert again.turns == found.turns
+    assert Conversation.from_json("t", json.loads(json.dumps(found.to_json()))).turns == found.turns
+    assert "Old Tom: As ever." in export(found, "txt", persona="Mika", user="Ken")
+
+
+def test_the_persona_of_a_file_is_known_by_any_name() -> None:
+    one = [{"name": "Somebody", "is_user": False, "mes": "Hi"}, {"name": "Ken", "is_user": True, "mes": "Ho"}]
+    data = "\n".join(map(json.dumps, one)).encode()
+    assert [turn.role for turn in read(data, EMPTY, persona="Mika", user="Ken").turns] == ["assistant", "user"]
+    told = [{"character_name": "Somebody"}, *one, {"name": "Narrator", "is_user": False, "mes": "Night falls."}]
+    found = read("\n".join(map(json.dumps, told)).encode(), EMPTY, persona="Mika", user="Ken")
+    assert [(turn.role, turn.name) for turn in found.turns] == [("assistant", None), ("user", None),
+                                                                ("user", "Narrator")]  # fmt: skip
+
+
+def test_an_exchange_is_taken_back_by_its_speaker() -> None:
+    talk = read("\n".join(map(json.dumps, GROUP)).encode(), EMPTY, persona="Mika", user="Ken").said(
+        "assistant", "Good."
+    )
+    assert [node.name for node in talk.without_exchange().path] == ["", "", "Old Tom", "ルナ"]
+    assert talk.edited(4, "私は違う。").path[-1].name == "ルナ"
+
+
+def test_the_silence_before_the_last_words_is_known() -> None:
+    talk = EMPTY.said("user", "a", time=1000.0).said("assistant", "b", time=1010.0)
+    assert replace(talk, changed=1500.0).silence == 500.0
+    assert talk.said("user", "c", time=4600.0).silence == 3600.0
+    assert EMPTY.silence == EMPTY.said("user", "a", time=5.0).silence == 0.0
+
+
+def test_the_note_of_a_chat_goes_with_it() -> None:
+    talk = replace(EMPTY.said("user", "hi"), note=AuthorsNote("It is night.", 2))
+    assert read(export(talk, "jsonl", **NAMES).encode(), EMPTY, **NAMES).note == talk.note
+    odd = [{"chat_metadata": {"note_prompt": ["x"], "note_depth": -3}}, {"name": "u", "is_user": True, "mes": "hi"}]
+    assert read("\n".join(map(json.dumps, odd)).encode(), EMPTY, **NAMES).note == AuthorsNote()

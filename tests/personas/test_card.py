@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.messages import Turn
 from core.personas.card import card_json, card_of, card_png, read_card
 from core.personas.macros import expand
+from core.personas.persona import DepthPrompt
 from core.personas.picture import drawn
 from core.personas.store import Personas, built_in
 from core.workspace import Workspace
@@ -229,3 +230,22 @@ def test_a_persona_tells_its_macros_replaced() -> None:
     persona = read_card(json.dumps(V2).encode()).persona
     told = replace(persona, user="Ken").with_macros_expanded("seed")
     assert told.description.startswith("Mugi is a cat.") and told.greeting == "Nya, Ken."
+
+
+def test_texts_among_the_messages_are_read_and_written() -> None:
+    reminder = {"prompt": "{{char}} never sleeps.", "depth": 2, "role": "assistant"}
+    data = {"name": "Runa", "post_history_instructions": "{{original}} Be brief.",
+            "extensions": {"depth_prompt": reminder, "fav": True}}  # fmt: skip
+    persona = read_card(json.dumps({"spec": "chara_card_v2", "data": data}).encode()).persona
+    assert (persona.post_history, persona.depth_prompt) == ("Be brief.", DepthPrompt("{{char}} never sleeps.", 2,
+                                                                                    "assistant"))  # fmt: skip
+    written = card_of(persona)["data"]
+    assert (
+        written["post_history_instructions"] == "{{original}} Be brief." and written["extensions"] == data["extensions"]
+    )
+    changed = replace(persona, post_history="Be kind.", depth_prompt=DepthPrompt("Sleeps now.", 0))
+    again = read_card(card_json(changed)).persona
+    assert (again.post_history, again.depth_prompt) == (changed.post_history, changed.depth_prompt)
+    assert card_of(changed)["data"]["extensions"]["fav"] is True
+    odd = {"name": "x", "extensions": {"depth_prompt": {"prompt": 3, "depth": "x", "role": 9}}}
+    assert read_card(json.dumps(odd).encode()).persona.depth_prompt == DepthPrompt()

@@ -9,7 +9,7 @@ import pytest
 from core.errors import InputError
 from core.messages import Turn
 from core.prompt import PARTS, Prompt, PromptConfig, budgets, render
-from core.prompt.context import CONTEXT_PARTS, RetrievedContext
+from core.prompt.context import CONTEXT_PARTS, PLACED_PARTS, RetrievedContext
 from core.prompt.packing import TRIMMED, first_kept
 from tests.helpers import prompt_tiny as tiny
 
@@ -63,7 +63,8 @@ def test_what_stays_stands_first_and_what_was_recalled_before_the_new_words(toke
     places = [prompt.text.index(words) for words in order]
     assert places == sorted(places)
     sizes = prompt.tokens_by_part()
-    assert list(sizes) == list(PARTS) and all(sizes.values()) and sum(sizes.values()) == len(prompt.ids)
+    assert list(sizes) == list(PARTS) and sum(sizes.values()) == len(prompt.ids)
+    assert [part for part, size in sizes.items() if not size] == [part for part in PARTS if part in PLACED_PARTS]
     assert prompt.left_out == {}
     # The turn that was answered is said without what was recalled for it: only the newest exchange differs.
     then = [*turns, Turn("assistant", ("ok",)), Turn("user", ("then",))]

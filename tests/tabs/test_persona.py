@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import gradio as gr
@@ -11,8 +11,10 @@ from PIL import Image
 
 from core.models.sampling import Sampling
 from core.personas.card import read_card
+from core.personas.lorebook_file import read_book
 from core.settings import Settings
 from tabs.talk import sampling
+from tabs.talk.book import BookHandlers, EntryForm
 from tabs.talk.persona import KINDS, PersonaHandlers
 from tabs.talk.persona_card import CardHandlers
 from tabs.talk.sampling import SamplingForm
@@ -111,3 +113,33 @@ def test_saving_an_unchanged_form_loses_nothing(services: Services) -> None:
     handlers.save(KEY, conversation, *values, visit("en"), None)
     after = persona_of(services, conversation)
     assert after == before and after.card == before.card and after.book.entries[0].raw == before.book.entries[0].raw
+
+
+def test_a_lorebook_joins_the_book_is_edited_and_saved_alone(services: Services) -> None:
+    handlers = BookHandlers(services)
+    conversation = services.chat.open_conversation(owner(services), "en").id
+    world = {"entries": {"0": {"key": ["port"], "content": "It freezes.", "position": 4, "depth": 2, "sticky": 3}}}
+    file = uploaded(services, "world.json", json.dumps(world).encode())
+    _, conversation = handlers.open_book(KEY, conversation, file, visit("en"), None)
+    persona = persona_of(services, conversation)
+    assert not persona.built_in and [entry.sticky for entry in persona.book.entries] == [3]
+    picker, *values = handlers.show(KEY, conversation, "0", visit("en"), None)
+    assert picker.value == "0" and [value for _, value in picker.choices] == ["", "0"]
+    form = EntryForm.of(values)
+    assert (form.keys, form.position, form.depth) == ("port", "at_depth", 2)
+    changed = replace(form, keys="port、harbour", position="note_top", enabled=False).values()
+    assert handlers.save(KEY, conversation, "0", *changed, visit("en"), None) == conversation
+    added = EntryForm("", "Always cold.", True, False, "", None, None, None).values()
+    handlers.save(KEY, conversation, "", *added, visit("en"), None)
+    first, second = persona_of(services, conversation).book.entries
+    assert (first.keys, first.position, first.enabled, first.sticky) == (("port", "harbour"), "note_top", False, 3)
+    assert second.constant and second.position == ""
+    for write in (handlers.save_world_info, handlers.save_lorebook):
+        again = read_book(Path(write(KEY, conversation, visit("en"), None)).read_bytes())
+        assert [entry.content for entry in again.entries] == ["It freezes.", "Always cold."]
+        assert again.entries[0] == first
+    handlers.delete(KEY, conversation, "0", visit("en"), None)
+    assert handlers.delete(KEY, conversation, "7", visit("en"), None) == conversation
+    assert persona_of(services, conversation).book.entries == (second,)
+    with pytest.raises(gr.Error, match="says nothing"):
+        handlers.save(KEY, conversation, "0", *replace(form, content=" ").values(), visit("en"), None)

@@ -7,8 +7,8 @@ import pytest
 
 from core.messages import Turn
 from core.personas import Persona
-from core.prompt import PARTS, PromptConfig, render
-from core.prompt.context import CONTEXT_PARTS, RetrievedContext
+from core.prompt import PARTS, PlacedText, PromptConfig, render
+from core.prompt.context import CONTEXT_PARTS, PLACED_PARTS, RetrievedContext
 from core.settings import ROOT
 from tabs.talk.prompt_card import PromptCardHandlers
 from tabs.ui import prompt_html
@@ -32,7 +32,8 @@ def talk(turns: int) -> list[Turn]:
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_the_bar_names_every_part_what_fell_out_and_what_goes_next(tokenizer, language: str) -> None:
     prompt_config = replace(MIKA, examples=tuple(talk(2)))
-    prompt = render(prompt_config, talk(101), tokenizer, background=TOLD)
+    placed = tuple(PlacedText(part, part) for part in PLACED_PARTS)
+    prompt = render(prompt_config, talk(101), tokenizer, background=TOLD, placed=placed)
     shown = prompt_html.budget(prompt, language)
     texts = json.loads((ROOT / "tabs/ui/texts/prompt.json").read_text(encoding="utf-8"))
     present = [part for part, size in prompt.tokens_by_part().items() if size]

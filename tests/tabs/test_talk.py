@@ -10,14 +10,20 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from core.chat.conversation import AuthorsNote
 from core.chat.engine import Reply
 from core.chat.service import ChatService
+from core.messages import Turn
+from core.personas.activation import activated_entries
+from core.personas.lorebook import Lorebook, LorebookEntry
 from tabs.talk import replies as replies_module
+from tabs.talk.fired import fired
 from tabs.talk.handlers import TalkHandlers
+from tabs.talk.note import AuthorsNoteHandlers
 from tabs.talk.replies import Replies
 from tabs.talk.transfer import TransferHandlers
 from tabs.talk.versions import VersionHandlers
-from tabs.talk.view import OUTPUTS, TYPING
+from tabs.talk.view import NAME_END, OUTPUTS, TYPING, view
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, OTHER, Models, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
@@ -343,3 +349,34 @@ def test_of_a_long_talk_the_end_is_drawn_and_the_rest_when_asked(page: Page) -> 
     assert page.words()[-2:] == ["edited", "ok"] and len(page.words()) == 203 and views[-1][-1] == "ok"
     page.services.conversations.save(owner(page.services), talk)
     assert drawn(page.act("show_earlier")) == (450, "m0", False)
+
+
+def test_everybody_of_a_group_is_named_above_their_words(page: Page) -> None:
+    talk = page.talk.said("user", "hi").said("user", "me <b>too</b>", name="Tom").said("assistant", "hello")
+    talk = page.services.conversations.save(owner(page.services), talk)
+    shown = view(talk)
+    assert [message["role"] for message in shown] == ["user", "assistant", "assistant"]
+    assert shown[1]["content"].startswith(f"Tom{NAME_END}me <") and "<b" not in shown[1]["content"]
+    page.services.chat.script[:] = ["ok"]
+    edited = SimpleNamespace(index=1, value=shown[1]["content"] + "!")
+    page.run(page.handlers.edit(KEY, page.conversation, False, edited, visit()))
+    assert [(node.name, node.messages) for node in page.talk.path[1:]] == [("Tom", ("me <b>too</b>!",)), ("", ("ok",))]
+
+
+def test_a_note_is_kept_and_seen_while_a_reply_is_written(page: Page) -> None:
+    notes = AuthorsNoteHandlers(page.services, page.handlers.replies)
+    page.services.chat.script[:] = ["one"]
+    stream = page.handlers.send(KEY, page.conversation, "hi", False, visit())
+    next(stream)
+    notes.keep(KEY, page.conversation, " It rains. ", 2, visit())
+    page.run(stream)
+    assert page.talk.note == AuthorsNote("It rains.", 2) and page.words() == ["hi", "one"]
+    assert notes.show(KEY, page.conversation, visit()) == ("It rains.", 2)
+    assert notes.keep(KEY, page.conversation, "", None, visit()) is not None and not page.talk.note.text
+
+
+def test_what_came_to_mind_is_told_with_its_reason() -> None:
+    book = Lorebook((LorebookEntry(("<b>tea",), "x", name="Tea"), LorebookEntry((), "Always <i>here", constant=True)))
+    html = fired(activated_entries(book, [Turn("user", ("<b>tea",))]), "en")
+    assert "<b>Tea</b>" in html and "because of “&lt;b&gt;tea”" in html and "Always &lt;i&gt;here" in html
+    assert fired((), "ja") == ""
