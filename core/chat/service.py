@@ -5,8 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from datetime import timedelta
+from functools import cached_property
 
 from core.adapters.store import Adapter, Adapters
 from core.chat.conversation import Conversation, ReplyMetadata

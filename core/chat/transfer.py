@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from core.chat.conversation import LONGEST_NOTE, AuthorsNote, Conversation, ConversationBuilder, Node
+from core.chat.builder import ConversationBuilder
+from core.chat.conversation import LONGEST_NOTE, AuthorsNote, Conversation, Node
 from core.errors import InputError
 from core.files import parse_json
 from core.messages import Role, to_chat_messages
