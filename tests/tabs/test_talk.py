@@ -378,5 +378,5 @@ def test_a_note_is_kept_and_seen_while_a_reply_is_written(page: Page) -> None:
 def test_what_came_to_mind_is_told_with_its_reason() -> None:
     book = Lorebook((LorebookEntry(("<b>tea",), "x", name="Tea"), LorebookEntry((), "Always <i>here", constant=True)))
     html = fired(activated_entries(book, [Turn("user", ("<b>tea",))]), "en")
-    assert "<b>Tea</b>" in html and "because of “&lt;b&gt;tea”" in html and "Always &lt;i&gt;here" in html
+    assert "<b>Tea</b>" in html and "“&lt;b&gt;tea” came up" in html and "Always &lt;i&gt;here" in html
     assert fired((), "ja") == ""
