@@ -6,16 +6,23 @@ from typing import TYPE_CHECKING
 
 from core.adapters.check import check_adapter
 from core.adapters.store import Adapter
+from core.adapters.weights import AdapterWeights, check_finite
 from core.errors import ModelError
+from core.files import write_json
 from core.models.loading import LoadedModel
-from core.workspace import ADAPTER_WEIGHTS
+from core.workspace import ADAPTER_WEIGHTS, TRAINING_FILE
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import PreTrainedModel
 
 ADAPTERS_IN_MEMORY = 4
-LORA = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
+ACCEPTED = "accepted_base"
+"""In training.json: the fingerprint or name of the model that a person says the adapter was trained on."""
+QUANTISED = re.compile(r"-(unsloth|bnb|nf4|4bit|8bit|fp8|gptq|awq|int4|int8|dynamic|w4a16|hf)$")
+
+
+class UnsureBaseError(ModelError):
+    """Whether an adapter is for the model in memory cannot be told: a person has to say so."""
 
 
 def activate_adapter(loaded: LoadedModel, adapter: Adapter | None) -> str:
@@ -28,7 +35,11 @@ def activate_adapter(loaded: LoadedModel, adapter: Adapter | None) -> str:
         if wrapped is not None:
             wrapped.base_model.disable_adapter_layers()
         return ""
-    check_base(loaded, adapter)
+    try:
+        check_base(loaded, adapter)
+    except UnsureBaseError:
+        check_shapes(loaded, adapter)  # what cannot fit leaves no choice
+        raise
     try:
         slot = _slot(adapter.folder)
         if wrapped is None or slot not in wrapped.peft_config:
@@ -49,49 +60,66 @@ def check_base(loaded: LoadedModel, adapter: Adapter) -> None:
     """Raises ModelError when the adapter was trained on another model than the one in memory.
 
     The weights' fingerprint decides where both are known, else the name: the same model may be a Hub id on
-    one machine and a folder on another, and two may have one name.
+    one machine and a folder on another, and two may have one name. Where the name leaves it open, as a local path
+    does, or a copy that Unsloth has quantised, UnsureBaseError asks for a person's choice (`accept_base`).
     """
-    trained_on = adapter.training.get("base_fingerprint")
+    trained_on, accepted = adapter.training.get("base_fingerprint"), adapter.training.get(ACCEPTED)
     if trained_on and loaded.fingerprint:
         if trained_on != loaded.fingerprint:
             raise _other_base(loaded, adapter)
         return
-    if adapter.base in ("", loaded.name, str(loaded.folder)):
+    if adapter.base in ("", loaded.name, str(loaded.folder)) or accepted == _identity(loaded):
         return
-    if Path(adapter.base).name != Path(loaded.name).name:
-        raise _other_base(loaded, adapter)
+    if Path(adapter.base).name == Path(loaded.name).name and not is_local_path(adapter.base):
+        return
+    if is_local_path(adapter.base) or plain_name(adapter.base) == plain_name(loaded.name):
+        raise UnsureBaseError(
+            f"“{adapter.name}” says it was trained on {adapter.base}, which may or may not be {loaded.name}. If it is, "
+            "choose to use it; on other weights it would write badly.",
+            f"「{adapter.name}」の学習元は {adapter.base} で、{loaded.name} と同じかどうか分かりません。"
+            "同じなら「使う」を選んでください。違うと、返事がおかしくなります。",
+        )
+    raise _other_base(loaded, adapter)
+
+
+def accept_base(loaded: LoadedModel, adapter: Adapter) -> Adapter:
+    """Keep that a person says the adapter is for this model; returns it as it is from now on.
+
+    Raises ModelError when its shapes say otherwise, or its weights were trained on others that are known.
+    """
+    try:
+        check_base(loaded, adapter)
+    except UnsureBaseError:
+        check_shapes(loaded, adapter)
+        write_json(adapter.folder / TRAINING_FILE, {**adapter.training, ACCEPTED: _identity(loaded)})
+    return Adapter.read(adapter.folder)
+
+
+def _identity(loaded: LoadedModel) -> str:
+    return loaded.fingerprint or loaded.name
+
+
+def is_local_path(base: str) -> bool:
+    """Whether a base is a folder of some machine, not an id of the Hub."""
+    return "\\" in base or base.startswith((".", "~", "/")) or base.count("/") > 1
+
+
+def plain_name(base: str) -> str:
+    """A model's name without who published it and in how many bits: what a quantised copy shares with its origin."""
+    name = Path(base).name.lower().removeprefix("meta-")
+    while (shorter := QUANTISED.sub("", name)) != name:
+        name = shorter
+    return name
 
 
 def check_shapes(loaded: LoadedModel, adapter: Adapter) -> None:
-    """Raises ModelError when the adapter is no plain LoRA of a bearable rank, or its matrices do not fit the layers.
+    """Raises ModelError when the adapter is no plain LoRA of a bearable rank, or its weights do not fit the layers.
 
-    Reads names and shapes only, so that nothing is taken into memory for what cannot be used.
+    What is wrong is named: other layers, another vocabulary, another rank, NaN. One matrix at a time is read.
     """
-    from safetensors import safe_open
-
     check_adapter(adapter.folder)
-    with safe_open(adapter.folder / ADAPTER_WEIGHTS, framework="numpy") as file:
-        for name in file.keys():  # noqa: SIM118 - it is no mapping
-            match = LORA.fullmatch(name)
-            sizes = _sizes(loaded.model, match["layer"]) if match else None
-            if match is None or sizes is None:  # peft says what it cannot place
-                continue
-            shape, side = file.get_slice(name).get_shape(), match["side"]
-            has, wants = (shape[-1], sizes[0]) if side == "A" else (shape[0], sizes[1])
-            if has != wants:
-                raise _other_shape(loaded, adapter, layer=match["layer"], has=has, wants=wants)
-
-
-def _sizes(model: "PreTrainedModel", layer: str) -> tuple[int, int] | None:
-    """Channels that go in and out of a layer of `model`; None for what is no matrix, or is not there."""
-    try:
-        module = model.get_submodule(layer)
-    except AttributeError:
-        return None
-    if hasattr(module, "in_features"):
-        return module.in_features, module.out_features
-    weight = getattr(module, "weight", None)
-    return tuple(weight.shape) if hasattr(module, "nf") else None  # GPT-2's Conv1D is [in, out]
+    AdapterWeights.read(adapter.name, adapter.base, adapter.folder).check(loaded.model, loaded.name)
+    check_finite(adapter.name, adapter.folder)
 
 
 def _load(loaded: LoadedModel, adapter: Adapter, slot: str) -> "PeftModel":
@@ -137,16 +165,6 @@ def _slot(folder: Path) -> str:
     """A name in memory for these files: another one once they have changed."""
     stat = (folder / ADAPTER_WEIGHTS).stat()
     return f"a{abs(hash((str(folder), stat.st_mtime_ns, stat.st_size))):x}"
-
-
-def _other_shape(loaded: LoadedModel, adapter: Adapter, *, layer: str, has: int, wants: int) -> ModelError:
-    base = adapter.base or "?"
-    return ModelError(
-        f"“{adapter.name}” does not fit {loaded.name}: its part for {layer} is {has} wide, the layer is {wants}. "
-        f"It was trained on {base}: load that, or choose another adapter.",
-        f"「{adapter.name}」は {loaded.name} と形が合いません（{layer} の幅が {has}、モデルは {wants}）。"
-        f"学習元は {base} です。それを読み込むか、別のアダプターを選んでください。",
-    )
 
 
 def _other_base(loaded: LoadedModel, adapter: Adapter) -> ModelError:

@@ -9,7 +9,7 @@ import gradio as gr
 from core.chat.conversation import Conversation
 from core.errors import InputError
 from tabs.talk.replies import Replies, seen_of
-from tabs.talk.view import NOTHING_CHOSEN, drawn, index_of, shown, typed, versions
+from tabs.talk.view import NOTHING_CHOSEN, drawn, is_thought, message_of, shown, typed, versions
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -94,7 +94,11 @@ class TalkHandlers:
                              "空のメッセージにはできません。取り消すには「戻す」を使ってください。")  # fmt: skip
         with self.replies.lock(visitor, conversation):
             talk = self._quiet(visitor, conversation)
-            talk = talk.edited(index_of(event) + self.replies.parts.first(visitor.owner, talk), words)
+            first = self.replies.parts.first(visitor.owner, talk)
+            if is_thought(event, talk, first):
+                raise InputError("Thoughts cannot be edited. Edit the reply below them.",
+                                 "考えたことは編集できません。その下の返事を編集してください。")  # fmt: skip
+            talk = talk.edited(message_of(event, talk, first), words)
             answered = talk.path[-1].role == "assistant"
             if not answered:
                 self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)

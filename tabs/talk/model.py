@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
+from core.adapters.attach import UnsureBaseError, accept_base, check_base
 from core.catalogue.bundled import NAME as EMBEDDED
+from core.errors import AppError
 from core.models.loading import ModelStatus
 from core.text import format_parameters
 from tabs.talk import model_choice
@@ -14,6 +16,7 @@ from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.status_bar import duration, model_text
 from tabs.ui.text import t, t_client
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 
@@ -76,6 +79,28 @@ class ModelHandlers:
         card = describe(status, visitor.language)
         return card, gr.Button(visible=coming), gr.Button(interactive=not coming), state
 
+    @handler
+    def fit(self, visitor: Visitor, adapter: str | None) -> tuple[str, gr.Button]:
+        """(why it cannot be told whether the adapter is for this model, as HTML; the choice to use it)."""
+        try:
+            if adapter:
+                check_base(self.services.models.current(), self.services.adapters.get(visitor.owner, adapter))
+        except UnsureBaseError as error:
+            said = html_parts.escape(error.text.in_language(visitor.language))
+            return f'<p class="warn">{said}</p>', gr.Button(visible=True)
+        except AppError:
+            pass  # the reply that is asked for says it
+        return "", gr.Button(visible=False)
+
+    @handler
+    def accept(self, visitor: Visitor, adapter: str | None) -> tuple[str, gr.Button]:
+        """The person says that the adapter is for this model; its shapes have to agree."""
+        chosen = self.services.adapters.get(visitor.owner, adapter or "")
+        loaded = self.services.models.current()
+        self.services.models.run(accept_base, loaded, chosen, whose=visitor.owner).result()
+        inform(visitor.language, "model.accepted", name=chosen.name)
+        return "", gr.Button(visible=False)
+
 
 def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
     """The card; returns the picker of adapters, and the picture of the model's state, which changes with it."""
@@ -84,10 +109,15 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
         gr.Markdown(t_client("model.title"), elem_classes="title")
         state = gr.HTML(padding=False, elem_id="model-state")
         adapter = gr.Dropdown(choices=[("—", "")], value="", label=t_client("model.adapter"), elem_id="adapter")
+        unsure = gr.HTML(padding=False, elem_id="adapter-unsure")
+        accept = gr.Button(t_client("model.accept"), size="sm", visible=False, elem_id="adapter-accept")
         load, cancel = model_choice.build(services, shared)
     shown = gr.State("")
     shared.changed["model"].click(
         handlers.refresh, [shared.key, shown], [state, cancel, load, shown], queue=False, trigger_mode="always_last",
         **EVENT,
     )  # fmt: skip
+    adapter.change(handlers.fit, [shared.key, adapter], [unsure, accept], **EVENT)
+    state.change(handlers.fit, [shared.key, adapter], [unsure, accept], **EVENT)
+    accept.click(handlers.accept, [shared.key, adapter], [unsure, accept], **EVENT)
     return adapter, state

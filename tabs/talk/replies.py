@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import gradio as gr
 
@@ -109,15 +110,19 @@ class Replies:
             setting = services.chat.context(visitor.owner, talk, language)
             prompt = services.chat.prompt(setting, talk.without_reply() if go_on else talk)
             first = self.parts.first(visitor.owner, talk)
-            yield shown(chat=view(talk, [] if go_on else [TYPING], first=first), stop=gr.Button(visible=True),
+            look = partial(view, talk, first=first, language=language)
+            yield shown(chat=look([] if go_on else [TYPING]), stop=gr.Button(visible=True),
                         seen=budget(setting, prompt, language), chosen=NOTHING_CHOSEN)  # fmt: skip
             replies = services.chat.reply(setting, talk, writing.stop, prompt=prompt, go_on=go_on)
-            before, at = None, 0.0
+            before, at, last = None, 0.0, frame.reply
             for frame in _frames(services, setting, replies, writing, human and not go_on):
+                if last.only_thought and not frame.reply.only_thought:
+                    inform(language, "talk.thinks_again", n=f"{last.tokens:,}")
+                last = frame.reply
                 if (frame.seen, frame.typing) != before and time.monotonic() - at > REDRAW:
                     before, at = (frame.seen, frame.typing), time.monotonic()
                     words = [*frame.seen, *[TYPING] * frame.typing]
-                    yield shown(chat=view(talk, words, first=first, replaces=go_on and bool(frame.seen)))
+                    yield shown(chat=look(words, replaces=go_on and bool(frame.seen)))
         finally:
             writing.stop.set()
             talk = self._store(visitor, talk, writing, setting, prompt, frame, go_on)
@@ -126,6 +131,8 @@ class Replies:
             return
         if frame.seen:
             services.chat.on_reply_saved(setting, talk)
+        elif frame.reply.only_thought:
+            inform(language, "talk.only_thought", n=f"{frame.reply.tokens:,}")
         else:
             inform(language, "talk.silent")
         yield shown(stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),

@@ -7,7 +7,7 @@ import gradio as gr
 from core.chat.conversation import Conversation
 from tabs.talk.handlers import stored
 from tabs.talk.replies import Replies, seen_of
-from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, index_of, shown, versions
+from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, message_of, shown, versions
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.toasts import inform
@@ -25,7 +25,7 @@ class VersionHandlers:
     def choose(self, visitor: Visitor, conversation: str, chosen: int, event: gr.SelectData) -> tuple:
         """A message was clicked: the buttons are about it; about the last one again when it is clicked twice."""
         talk = stored(self.services, visitor, conversation)
-        index = index_of(event) + self.replies.parts.first(visitor.owner, talk)
+        index = message_of(event, talk, self.replies.parts.first(visitor.owner, talk))
         return shown(**versions(talk, NOTHING_CHOSEN if index == chosen else index, visitor.language))
 
     @handler
@@ -62,7 +62,7 @@ class VersionHandlers:
         given = {True: "up", "Like": "up", False: "down", "Dislike": "down"}.get(event.liked, "")
         with self.replies.lock(visitor, conversation):
             talk = stored(self.services, visitor, conversation)
-            index = index_of(event) + self.replies.parts.first(visitor.owner, talk)
+            index = message_of(event, talk, self.replies.parts.first(visitor.owner, talk))
             self.services.conversations.save(visitor.owner, talk.rated(index, given))
 
     def _turn(self, visitor: Visitor, conversation: str, chosen: int, step: int) -> tuple:

@@ -2,11 +2,12 @@
 
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import gradio as gr
 
-from core.chat.conversation import Conversation, Node
+from core.chat.conversation import Conversation, Node, ReplyMetadata
 from core.errors import InputError
 from core.messages import Role
 from tabs.ui import html_parts
@@ -55,17 +56,54 @@ class ShownParts:
             self._more.popitem(last=False)
 
 
+@dataclass(frozen=True)
+class ChatRow:
+    """A row of the Chatbot: a message, or what was thought before it."""
+
+    message: int
+    """The number of the message; a thought belongs to the one below it."""
+    node: Node
+    text: str
+    thought: bool = False
+
+
+def rows_of(path: Sequence[Node], first: int = 0) -> list[ChatRow]:
+    """The rows from message number `first` on."""
+    rows: list[ChatRow] = []
+    number = 0
+    for node in path:
+        for at, text in enumerate(node.messages):
+            if number >= first:
+                if at == 0 and node.metadata and node.metadata.thoughts:
+                    rows.append(ChatRow(number, node, node.metadata.thoughts, True))
+                rows.append(ChatRow(number, node, text))
+            number += 1
+    return rows
+
+
 def view(
-    conversation: Conversation, growing: list[str] | None = None, *, first: int = 0, replaces: bool = False
-) -> list[dict]:
+    conversation: Conversation, growing: list[str] | None = None, *, first: int = 0, replaces: bool = False,
+    language: str = "ja",
+) -> list[dict]:  # fmt: skip
     """The transcript as the Chatbot shows it, with a growing reply behind it, or in place of its last node.
 
-    What stands before message number `first` is left out.
+    What stands before message number `first` is left out; what was thought before a reply is a closed fold above it.
     """
     path = conversation.path[:-1] if replaces else conversation.path
-    said = [(side(node), named(node, text)) for node in path for text in node.messages]
-    said = said[first:] + [("assistant", text) for text in growing or ()]
-    return [{"role": role, "content": MARKUP.sub(lambda m: m[0] + JOINER, text)} for role, text in said]
+    messages = [_message(row, language) for row in rows_of(path, first)]
+    return messages + [{"role": "assistant", "content": _plain(text)} for text in growing or ()]
+
+
+def _message(row: ChatRow, language: str) -> dict:
+    message: dict = {"role": side(row.node), "content": _plain(row.text if row.thought else named(row.node, row.text))}
+    if row.thought and row.node.metadata:
+        title = t(language, "talk.thought", n=f"{row.node.metadata.thought_tokens:,}")
+        message["metadata"] = {"title": title, "status": "done"}
+    return message
+
+
+def _plain(text: str) -> str:
+    return MARKUP.sub(lambda m: m[0] + JOINER, text)
 
 
 def side(node: Node) -> Role:
@@ -85,17 +123,27 @@ def typed(shown: str) -> str:
 
 def drawn(conversation: Conversation, first: int, language: str) -> dict[str, object]:
     """The part of OUTPUTS that holds the transcript from message `first` on, with the thumbs that were given."""
-    nodes = [node for node in conversation.path for _ in node.messages][first:]
-    thumbs = [THUMBS[node.thumb] for node in nodes if side(node) == "assistant"]  # the Chatbot counts only these
+    rows = rows_of(conversation.path, first)
+    # The Chatbot counts only the persona's rows.
+    thumbs = [None if row.thought else THUMBS[row.node.thumb] for row in rows if side(row.node) == "assistant"]
     return {
-        "chat": gr.Chatbot(value=view(conversation, first=first), feedback_value=thumbs),
+        "chat": gr.Chatbot(value=view(conversation, first=first, language=language), feedback_value=thumbs),
         "earlier": gr.Button(value=t(language, "talk.earlier", n=f"{first:,}"), visible=first > 0),
     }
 
 
-def index_of(event: gr.EditData | gr.SelectData | gr.LikeData) -> int:
-    """Which message of the Chatbot an event is about."""
-    return int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
+def message_of(event: gr.EditData | gr.SelectData | gr.LikeData, conversation: Conversation, first: int) -> int:
+    """The number of the message that an event of the Chatbot is about, which draws from message `first` on."""
+    row = int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
+    rows = rows_of(conversation.path, first)
+    return rows[row].message if 0 <= row < len(rows) else first + row
+
+
+def is_thought(event: gr.EditData, conversation: Conversation, first: int) -> bool:
+    """Whether an event of the Chatbot is about a fold of thoughts."""
+    row = int(event.index[0] if isinstance(event.index, (list, tuple)) else event.index)
+    rows = rows_of(conversation.path, first)
+    return 0 <= row < len(rows) and rows[row].thought
 
 
 def acted_on(conversation: Conversation, chosen: int) -> int:
@@ -118,9 +166,17 @@ def versions(conversation: Conversation, chosen: int, language: str) -> dict[str
         pieces.append(f'<span class="muted">{t(language, "talk.chosen", words=quoted)}</span>')
     if node.original:
         pieces.append(f'<span class="good">{t(language, "talk.corrected")}</span>')
+    if node.metadata and node.metadata.prompt_tokens:
+        pieces.append(f'<span class="muted num">{html_parts.escape(_used(node.metadata, language))}</span>')
     return {
         "versions": f'<div class="versions" role="status">{" ".join(pieces)}</div>' if pieces else "",
         "older": gr.Button(visible=count > 1),
         "newer": gr.Button(visible=count > 1),
         "chosen": chosen if chosen == index else NOTHING_CHOSEN,
     }
+
+
+def _used(metadata: ReplyMetadata, language: str) -> str:
+    """What a reply of a server took."""
+    tokens = t(language, "talk.tokens", read=f"{metadata.prompt_tokens:,}", written=f"{metadata.reply_tokens:,}")
+    return tokens + (t(language, "talk.cost", cost=f"{metadata.cost:.4g}") if metadata.cost else "")

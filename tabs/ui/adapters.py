@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from core.adapters.attach import check_base
+from core.adapters.attach import UnsureBaseError, check_base
 from core.adapters.store import Adapter
 from core.catalogue.bundled import NAME as EMBEDDED
 from core.errors import AppError, InputError, ModelError
@@ -63,6 +63,8 @@ def load_for(services: Services, adapter: Adapter) -> str | None:
     try:
         check_base(services.models.current(), adapter)
         return None
+    except UnsureBaseError:
+        raise
     except ModelError:
         own = Path(adapter.base).name == EMBEDDED
         services.models.start(EMBEDDED if own else adapter.base)
