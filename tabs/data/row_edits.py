@@ -128,7 +128,8 @@ def changes_html(opened: OpenLog, language: str) -> str:
 def _change(edit: Edit, language: str) -> str:
     first = edit.places[0]
     before = f'<p class="before"><del>{escape(_short(first.text))}</del></p>'
-    more = f" {escape(t(language, 'sets.edit_more', n=len(edit.places) - 1))}" if len(edit.places) > 1 else ""
+    others = len(edit.places) - 1
+    more = " " + escape(t(language, "sets.edit_more", n=others)) if others else ""
     after = (
         escape(t(language, "sets.edit_left_out")) if edit.text is None else f"<ins>{escape(_short(edit.text))}</ins>"
     )
