@@ -34,7 +34,7 @@ PROMPT_CONFIG = PromptConfig(PERSONA, "You are Socrates. You ask what things are
 def rows_of(files: list[Path], store: ModelStore) -> list[Prepared]:
     loaded = store.current()
     measure = token_counter(PROMPT_CONFIG, loaded.tokenizer)
-    return [prepare(read_log(file), PERSONA, meter=measure, budget=loaded.context) for file in files]
+    return [prepare(read_log(file), PERSONA, counter=measure, budget=loaded.context) for file in files]
 
 
 def train(workspace: Workspace, store: ModelStore, prepared: Prepared) -> Progress:

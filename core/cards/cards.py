@@ -35,7 +35,7 @@ class DatasetFacts:
     persona: str = ""
     format: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """Messages by fate."""
+    """Messages by outcome."""
     train_rows: int | None = None
     validation_rows: int | None = None
     test_rows: int | None = None
@@ -120,7 +120,7 @@ def adapter_card(
         base_on_hub=training.base_on_hub,
         revision=re.sub(r"[^\w.\-/]", "", training.base_revision or ""),
         data=_data_lines(training.dataset),
-        fates=_fates(training.dataset),
+        outcomes=_outcomes(training.dataset),
         settings=_settings(training),
         origin=_origin(training),
         losses=_losses(training.metrics),
@@ -159,7 +159,7 @@ def dataset_card(
         name=dataset.name or repo,
         persona=dataset.persona,
         data=_data_lines(dataset),
-        fates=_fates(dataset),
+        outcomes=_outcomes(dataset),
         repo=json.dumps(repo),
         license=license,
     )
@@ -195,7 +195,7 @@ def _mixed(dataset: DatasetFacts) -> str:
     return "; ".join(f"{part.name} ({part.rows} of {part.of} rows, {part.rows / total:.0%})" for part in parts)
 
 
-def _fates(dataset: DatasetFacts | None) -> list[tuple[str, int]]:
+def _outcomes(dataset: DatasetFacts | None) -> list[tuple[str, int]]:
     counts = dataset.counts if dataset else {}
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 

@@ -52,7 +52,7 @@ class RowBuilder:
     rename: Callable[[str], str] = str
     """How a name of a group is written."""
     skipped: dict[int, Outcome] = field(default_factory=dict)
-    """Why a message would be in no row. One that is in a row nevertheless has its fate from there."""
+    """Why a message would be in no row. One that is in a row nevertheless has its outcome from there."""
 
     def rows(self, session: Session) -> list[Row]:
         """The rows of one session, in the order of talking."""
@@ -153,9 +153,9 @@ class RowBuilder:
             self._leave(heard, Outcome.OUTSIDE if whole or each else Outcome.UNANSWERED)
             for said in self._samples(placed) if each else [[placed]]:
                 reach = heard if pair else [*past, *heard][-max(self.recipe.most_turns - 1, 1) :]
-                fate = self._outcome_without_row(said[-1])
-                if fate:
-                    self._leave([said[-1]], fate)
+                outcome = self._outcome_without_row(said[-1])
+                if outcome:
+                    self._leave([said[-1]], outcome)
                     continue
                 fits = _last_that_fit([*reach, *said], self.room)
                 near = heard[-len(reach) :] if reach else []
@@ -207,9 +207,9 @@ class RowBuilder:
         earlier = asked.time is None or time is None or asked.time <= time
         return asked.part == part and asked.sender != self.persona and earlier
 
-    def _leave(self, turns: Sequence[TurnSlice], fate: Outcome) -> None:
+    def _leave(self, turns: Sequence[TurnSlice], outcome: Outcome) -> None:
         for placed in turns:
-            self.skipped.update(dict.fromkeys(placed.positions, fate))
+            self.skipped.update(dict.fromkeys(placed.positions, outcome))
 
 
 def _last_that_fit(turns: Sequence[TurnSlice], room: int) -> list[TurnSlice]:

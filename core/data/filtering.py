@@ -1,6 +1,6 @@
 """Cleaning: copied texts and placeholders are left out, and what is said all the time is learned less often.
 
-Nothing here judges short replies: they are how people talk. What a message is left out for is a fate of the ledger.
+Nothing here judges short replies: they are how people talk. What a message is left out for is a outcome of the ledger.
 """
 
 import math
@@ -50,7 +50,7 @@ BRACKETED = {
     Outcome.CALL: "通話 不在着信 call",
     Outcome.UNSENT: "送信取消 送信取り消し 削除済み unsent deleted",
 }
-OUTCOME_OF_PLACEHOLDER = {mark: fate for fate, marks in BRACKETED.items() for mark in marks.split()}
+OUTCOME_OF_PLACEHOLDER = {mark: outcome for outcome, marks in BRACKETED.items() for mark in marks.split()}
 MARKED = re.compile(r"[\[［(（<＜【]\s{0,9}([^\[\]［］()（）<>＜＞【】]{1,20}?)\s{0,9}[\]］)）>＞】]")
 SHORTEST, LONGEST = 2, 60  # letters of a placeholder
 
@@ -69,7 +69,7 @@ def filter_messages(
     messages: Sequence[Message], words: Sequence[str | None], persona: str, *, seed: int = 0
 ) -> FilterResult:
     """Look at all messages that have words. `words` are as learned, None for what is left out already."""
-    left = {i: fate for i, text in enumerate(words) if text and (fate := placeholder(text))}
+    left = {i: outcome for i, text in enumerate(words) if text and (outcome := placeholder(text))}
     own = [(i, text) for i, text in enumerate(words) if text and messages[i].sender == persona and i not in left]
     left |= _copies([(i, text) for i, text in own if len(text) >= LONG])
     return FilterResult(left, frozenset(_beyond_share([(i, text) for i, text in own if i not in left], seed)))
@@ -84,7 +84,7 @@ def placeholder(text: str) -> Outcome | None:
         mark = marked[1].casefold().removesuffix(" omitted").removesuffix("を送信しました")
         return OUTCOME_OF_PLACEHOLDER.get(mark)
     tidy = text.strip("。. 　")
-    return next((fate for fate, pattern in PLACEHOLDERS.items() if pattern.fullmatch(tidy)), None)
+    return next((outcome for outcome, pattern in PLACEHOLDERS.items() if pattern.fullmatch(tidy)), None)
 
 
 def _copies(texts: Sequence[tuple[int, str]]) -> dict[int, Outcome]:

@@ -1,4 +1,4 @@
-"""The ledger: every message of a log has exactly one fate, and the fates sum to the messages."""
+"""The ledger: every message of a log has exactly one outcome, and the outcomes sum to the messages."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -71,7 +71,7 @@ OF_KIND = {
 
 @dataclass(frozen=True)
 class Ledger:
-    """The fate of each message of a log; None for one that nothing accounted for."""
+    """The outcome of each message of a log; None for one that nothing accounted for."""
 
     messages: int
     """Messages in the log, counted there."""
@@ -80,41 +80,41 @@ class Ledger:
 
     @property
     def counts(self) -> dict[Outcome, int]:
-        """Messages by fate, in the order of Fate; fates without a message are left out."""
+        """Messages by outcome, in the order of Outcome; outcomes without a message are left out."""
         counted = Counter(self.outcomes)
-        return {fate: counted[fate] for fate in Outcome if counted[fate]}
+        return {outcome: counted[outcome] for outcome in Outcome if counted[outcome]}
 
     def examples(self, most: int = 3) -> dict[Outcome, tuple[int, ...]]:
-        """For each fate, where the first `most` messages that have it stand in the log."""
+        """For each outcome, where the first `most` messages that have it stand in the log."""
         found: dict[Outcome, list[int]] = {}
-        for position, fate in enumerate(self.outcomes):
-            if fate is not None and len(kept := found.setdefault(fate, [])) < most:
+        for position, outcome in enumerate(self.outcomes):
+            if outcome is not None and len(kept := found.setdefault(outcome, [])) < most:
                 kept.append(position)
-        return {fate: tuple(found[fate]) for fate in Outcome if fate in found}
+        return {outcome: tuple(found[outcome]) for outcome in Outcome if outcome in found}
 
     @property
     def missing(self) -> int:
-        """Messages without a fate: 0, or one was lost on the way."""
+        """Messages without a outcome: 0, or one was lost on the way."""
         return self.messages - sum(self.counts.values())
 
 
 class LedgerBuilder:
-    """Where the steps of preparing write fates down. A message that gets two is an error in the code."""
+    """Where the steps of preparing write outcomes down. A message that gets two is an error in the code."""
 
     def __init__(self, messages: int) -> None:
-        self._fates: list[Outcome | None] = [None] * messages
+        self._outcomes: list[Outcome | None] = [None] * messages
 
-    def enter(self, positions: Iterable[int], fate: Outcome) -> None:
-        """Give the messages at `positions` their fate."""
+    def enter(self, positions: Iterable[int], outcome: Outcome) -> None:
+        """Give the messages at `positions` their outcome."""
         for position in positions:
-            if self._fates[position] is not None:
-                raise ValueError(f"message {position} is {self._fates[position]} and cannot be {fate} too")
-            self._fates[position] = fate
+            if self._outcomes[position] is not None:
+                raise ValueError(f"message {position} is {self._outcomes[position]} and cannot be {outcome} too")
+            self._outcomes[position] = outcome
 
     def start(self, position: int) -> bool:
-        """Whether the message has no fate yet."""
-        return self._fates[position] is None
+        """Whether the message has no outcome yet."""
+        return self._outcomes[position] is None
 
     def close(self, messages: int) -> Ledger:
         """The ledger of a log with `messages` messages."""
-        return Ledger(messages, tuple(self._fates))
+        return Ledger(messages, tuple(self._outcomes))

@@ -35,15 +35,15 @@ def make_rows(
     """
     counter: RowCounter = token_counter(prompt_config, tokenizer)
     counter = counting(counter) if counting else counter
-    prepared = prepare(log, prompt_config.persona, meter=counter, budget=budget, recipe=recipe, edits=edits)
+    prepared = prepare(log, prompt_config.persona, counter=counter, budget=budget, recipe=recipe, edits=edits)
     return prepared, counter
 
 
 @dataclass
 class CountingProgress:
-    """Counts like `meter`, keeps what it counted in `sizes`, and tells how many messages it has come to."""
+    """Counts like `counter`, keeps what it counted in `sizes`, and tells how many messages it has come to."""
 
-    meter: RowCounter
+    counter: RowCounter
     sizes: dict[Turn, int]
     tell: Callable[[int], None]
     _messages: int = 0
@@ -52,13 +52,13 @@ class CountingProgress:
     @property
     def prefix_tokens(self) -> int:
         """Tokens of a row before its first turn."""
-        return self.meter.prefix_tokens
+        return self.counter.prefix_tokens
 
     def turn(self, turn: Turn) -> int:
         """Tokens that `turn` adds, at most."""
         size = self.sizes.get(turn)
         if size is None:
-            size = self.sizes[turn] = self.meter.turn(turn)
+            size = self.sizes[turn] = self.counter.turn(turn)
         self._messages += len(turn.messages)
         if time.monotonic() - self._told > TELL_EVERY:
             self._told = time.monotonic()

@@ -271,7 +271,7 @@ def _with_rows(opened: OpenLog, loaded: LoadedModel, report: StepReport) -> Open
     try:
         plain, counter = make_rows(
             opened.log, prompt_config_of(opened, loaded), loaded.tokenizer, opened.choices.recipe, opened.budget,
-            lambda meter: CountingProgress(meter, opened.sizes, lambda n: report(MakingRows(n / total))),
+            lambda counter: CountingProgress(counter, opened.sizes, lambda n: report(MakingRows(n / total))),
             opened.edited,
         )  # fmt: skip
         prepared = with_preamble(plain, line_of(opened), counter)
@@ -293,7 +293,7 @@ def compare_variants(opened: OpenLog, loaded: LoadedModel, report: StepReport) -
     counter = token_counter(prompt_config_of(opened, loaded), loaded.tokenizer)
     described = opened.description if opened.persona in opened.choices.descriptions else ""
     for one in variants(
-        opened.log, opened.persona, meter=CountingProgress(counter, opened.sizes, lambda _: None),
+        opened.log, opened.persona, counter=CountingProgress(counter, opened.sizes, lambda _: None),
         budget=opened.budget, count=encoder_for(loaded.tokenizer).size, grid=grid, base=opened.choices.recipe,
         description=described, language=log_language(opened.log), edits=opened.edited,
     ):  # fmt: skip

@@ -46,7 +46,7 @@ class Prepared:
 
 
 def prepare(
-    log: Log, persona: str, *, meter: RowCounter, budget: int, gap_minutes: float | None = None,
+    log: Log, persona: str, *, counter: RowCounter, budget: int, gap_minutes: float | None = None,
     recipe: Recipe = DEFAULT_RECIPE, edits: EditedWords | None = None,
 ) -> Prepared:  # fmt: skip
     """Make rows of at most `budget` tokens from `log`, with `persona` as the side that is learned.
@@ -59,40 +59,40 @@ def prepare(
         recipe = replace(recipe, gap_minutes=gap_minutes)
     messages = log.messages[:]  # made now, where the log makes them when they are asked for
     _check(log, persona)
-    room = budget - meter.prefix_tokens
+    room = budget - counter.prefix_tokens
     if room < 1:
         raise InputError(
-            f"A row of {budget} tokens has no room for a turn: the prompt around it takes {meter.prefix_tokens}. "
+            f"A row of {budget} tokens has no room for a turn: the prompt around it takes {counter.prefix_tokens}. "
             "Choose a longer row or a shorter persona text.",
-            f"1 行 {budget} トークンでは会話が入りません（前置きだけで {meter.prefix_tokens} トークン）。"
+            f"1 行 {budget} トークンでは会話が入りません（前置きだけで {counter.prefix_tokens} トークン）。"
             "行を長くするか、人格の説明を短くしてください。",
         )
-    book = LedgerBuilder(len(messages))
-    words = _words(messages, book, edits or {})
-    sifted = (
+    builder = LedgerBuilder(len(messages))
+    words = _words(messages, builder, edits or {})
+    filtered = (
         filter_messages(messages, words, persona, seed=recipe.seed) if recipe.clean else FilterResult({}, frozenset())
     )
-    for position, fate in sifted.skipped.items():
-        book.enter((position,), fate)
+    for position, outcome in filtered.skipped.items():
+        builder.enter((position,), outcome)
         words[position] = None
     stand_ins = Pseudonyms(recipe.names, recipe.seed) if recipe.private else None
     masked = _masked(words, stand_ins) if stand_ins else {}
     rename = stand_ins.name if stand_ins else str
-    cutter = RowBuilder(
-        messages, words, persona, recipe, meter, room, _groups(messages), frequent=sifted.frequent, rename=rename
+    row_builder = RowBuilder(
+        messages, words, persona, recipe, counter, room, _groups(messages), frequent=filtered.frequent, rename=rename
     )  # fmt: skip
     talks = sessions(messages, recipe.gap_minutes)
-    parts = _divided([row for talk in talks for row in cutter.rows(talk)], talks, recipe)
-    _enter(book, parts, edits or {})
-    for position, fate in cutter.skipped.items():
-        if book.start(position):
-            book.enter((position,), fate)
+    parts = _divided([row for talk in talks for row in row_builder.rows(talk)], talks, recipe)
+    _enter(builder, parts, edits or {})
+    for position, outcome in row_builder.skipped.items():
+        if builder.start(position):
+            builder.enter((position,), outcome)
     return Prepared(
         persona=persona,
         train=parts.train,
         validation=parts.validation,
         test=parts.test,
-        ledger=book.close(len(messages)),
+        ledger=builder.close(len(messages)),
         sessions=len(talks),
         gap_minutes=recipe.gap_minutes,
         budget=budget,
@@ -103,17 +103,17 @@ def prepare(
     )
 
 
-def _words(messages: Sequence[Message], book: LedgerBuilder, edits: EditedWords) -> list[str | None]:
-    """The words of each message as they are learned; None for one that is left out, with its fate in `book`."""
+def _words(messages: Sequence[Message], builder: LedgerBuilder, edits: EditedWords) -> list[str | None]:
+    """The words of each message as they are learned; None for one that is left out, with its outcome in `builder`."""
     words: list[str | None] = []
     for i, message in enumerate(messages):
-        fate = OF_KIND.get(message.kind)
-        if fate is None and edits.get(i, "") is None:
-            fate = Outcome.LEFT_OUT
-        text = None if fate else clean(edits.get(i) or message.text) or None
+        outcome = OF_KIND.get(message.kind)
+        if outcome is None and edits.get(i, "") is None:
+            outcome = Outcome.LEFT_OUT
+        text = None if outcome else clean(edits.get(i) or message.text) or None
         words.append(text)
         if text is None:
-            book.enter((i,), fate or Outcome.EMPTY)
+            builder.enter((i,), outcome or Outcome.EMPTY)
     return words
 
 
@@ -138,25 +138,25 @@ def _divided(rows: list[Row], talks: Iterable[Session], recipe: Recipe) -> Split
     return divide(rows, starts, validation_share=recipe.validation_share, test_share=recipe.test_share)
 
 
-def _enter(book: LedgerBuilder, parts: Splits, edits: EditedWords) -> None:
-    """The fate of what the rows hold: first all that is learned, for a message may be context elsewhere.
+def _enter(builder: LedgerBuilder, parts: Splits, edits: EditedWords) -> None:
+    """The outcome of what the rows hold: first all that is learned, for a message may be context elsewhere.
 
-    What was corrected by hand and is in a row has a fate of its own.
+    What was corrected by hand and is in a row has a outcome of its own.
     """
     held = {i for rows in (parts.train, parts.validation, parts.test) for row in rows for turn in row.positions
             for i in turn} if edits else set()  # fmt: skip
-    book.enter(sorted(held & edits.keys()), Outcome.CORRECTED)
+    builder.enter(sorted(held & edits.keys()), Outcome.CORRECTED)
     split = ((parts.train, Outcome.LEARNED), (parts.validation, Outcome.VALIDATION), (parts.test, Outcome.TEST))
-    for rows, fate in split:
+    for rows, outcome in split:
         for row in rows:
             for k, positions in enumerate(row.positions):
                 if row.is_trained(k):
-                    book.enter((i for i in positions if i not in edits), fate)
+                    builder.enter((i for i in positions if i not in edits), outcome)
     for rows, _ in split:
         for row in rows:
             for k, positions in enumerate(row.positions):
                 if not row.is_trained(k):
-                    book.enter(filter(book.start, positions), Outcome.CONTEXT)
+                    builder.enter(filter(builder.start, positions), Outcome.CONTEXT)
 
 
 def _check(log: Log, persona: str) -> None:

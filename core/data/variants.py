@@ -92,7 +92,7 @@ def variants(
     log: Log,
     persona: str,
     *,
-    meter: RowCounter,
+    counter: RowCounter,
     budget: int,
     count: CountTokens,
     grid: VariantGrid | None = None,
@@ -104,7 +104,7 @@ def variants(
 ) -> Iterator[Variant]:
     """The variants of a log, one after the other as they are asked for.
 
-    `base` is the recipe but for what is varied; `budget` and `meter` as for `prepare`, and the line comes on
+    `base` is the recipe but for what is varied; `budget` and `counter` as for `prepare`, and the line comes on
     top of the budget. `count` counts the tokens of a text. `description` says who the persona is, for the
     statement; `language` ("ja", "en") is that of the lines, else they follow the name. Raises InputError for
     a grid without any variant, and what `prepare` raises.
@@ -118,7 +118,7 @@ def variants(
     counted = _remembering(count)
     for most, burst, cleaned in product(grid.exchanges, grid.bursts, grid.cleaned):
         recipe = replace(base, burst=burst, clean=cleaned, **_shape(most, burst))
-        prepared = prepare(log, persona, meter=meter, budget=budget, recipe=recipe, edits=edits)
+        prepared = prepare(log, persona, counter=counter, budget=budget, recipe=recipe, edits=edits)
         rows = (*prepared.train, *prepared.validation, *prepared.test)
         for kind in grid.preambles:
             line = preamble_text(kind, persona, description, language=language)
@@ -146,22 +146,22 @@ def statistics(rows: Sequence[Row], export: Export, count: CountTokens) -> Stati
     )  # fmt: skip
 
 
-def with_preamble(prepared: Prepared, line: str, meter: RowCounter) -> Prepared:
+def with_preamble(prepared: Prepared, line: str, counter: RowCounter) -> Prepared:
     """The same rows with `line` before the other side's first words, as a data set is saved and trained on."""
     if not line:
         return prepared
-    splits = {name: tuple(_lined(row, line, meter) for row in getattr(prepared, name)) for name in SPLIT_FILES}
+    splits = {name: tuple(_lined(row, line, counter) for row in getattr(prepared, name)) for name in SPLIT_FILES}
     return replace(prepared, **splits)
 
 
-def _lined(row: Row, line: str, meter: RowCounter) -> Row:
+def _lined(row: Row, line: str, counter: RowCounter) -> Row:
     first = row.turns[0]
     if first.role == "user":
         said = replace(first, messages=(f"{line}{' ' * line.isascii()}{first.messages[0]}", *first.messages[1:]))
-        return replace(row, turns=(said, *row.turns[1:]), tokens=(meter.turn(said), *row.tokens[1:]))
+        return replace(row, turns=(said, *row.turns[1:]), tokens=(counter.turn(said), *row.tokens[1:]))
     said = Turn("user", (line,))
     return replace(
-        row, turns=(said, *row.turns), positions=((), *row.positions), tokens=(meter.turn(said), *row.tokens),
+        row, turns=(said, *row.turns), positions=((), *row.positions), tokens=(counter.turn(said), *row.tokens),
     )  # fmt: skip
 
 

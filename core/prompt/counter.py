@@ -53,7 +53,7 @@ _measured: "WeakKeyDictionary[PreTrainedTokenizerBase, dict]" = WeakKeyDictionar
 
 
 def token_counter(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> TokenCounter:
-    """A meter for prompts with this prompt config (with its examples left out, as when the window is full)."""
+    """A counter for prompts with this prompt config (with its examples left out, as when the window is full)."""
     layout = resolve_template(tokenizer, prompt_config.template)
     kept = _measured.setdefault(tokenizer, {})
     prompt_config = replace(prompt_config, examples=())

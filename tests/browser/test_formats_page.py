@@ -110,7 +110,7 @@ def upload(page: Page, export: Export) -> None:
 
 
 def account(page: Page) -> tuple[list[int], int, int]:
-    """(the fates, their sum as it is told, how many are missing)."""
+    """(the outcomes, their sum as it is told, how many are missing)."""
     rows = page.locator("#data-ledger > div table.ledger, #data-ledger table.ledger").first.locator("tr")
     figures = [int(text.replace(",", "")) for text in rows.locator("td:last-child").all_inner_texts()]
     return figures[:-2], figures[-2], figures[-1]
@@ -128,8 +128,8 @@ def test_five_formats_and_one_more_show_their_people_and_balance(server: Server,
         for speaker in export.speakers:
             expect(page.locator("#data-persona")).to_contain_text(speaker)
         expect(page.locator("#data-row .said.learned").first).to_be_visible()
-        fates, total, missing = account(page)
-        assert sum(fates) == total >= len(TALK) and missing == 0, export.app
+        outcomes, total, missing = account(page)
+        assert sum(outcomes) == total >= len(TALK) and missing == 0, export.app
 
 
 @pytest.mark.timeout(600)
@@ -153,5 +153,5 @@ def test_choices_in_the_folds_change_rows_and_account(server: Server, visit: Vis
     more = line().content + "21:00\t湊\tまだ起きてる？\r\n21:01\t葵\tうん\r\n".encode()
     chooser.value.set_files({"name": "newer.txt", "mimeType": "text/plain", "buffer": more})
     expect(page.locator("#data-about")).to_contain_text("新しい 2 通")
-    fates, total, missing = account(page)
-    assert sum(fates) == total == len(TALK) + 2 and missing == 0
+    outcomes, total, missing = account(page)
+    assert sum(outcomes) == total == len(TALK) + 2 and missing == 0

@@ -44,7 +44,7 @@ def test_rows_splits_and_ledger(tmp_path, capsys):
     assert status == 0
     ledger = json.loads(printed)
     assert ledger == json.loads((out / "ledger.json").read_text(encoding="utf-8"))
-    assert ledger["messages"] == 48 == sum(fate["messages"] for fate in ledger["outcomes"].values())
+    assert ledger["messages"] == 48 == sum(outcome["messages"] for outcome in ledger["outcomes"].values())
     assert ledger["missing"] == 0 and ledger["outcomes"]["sticker"]["messages"] == 12
     assert ledger["outcomes"]["sticker"]["examples"][0]["text"] == "[スタンプ]"
     rows = {name: list(read_rows(out / f"{name}.jsonl")) for name in ("train", "validation", "test")}

@@ -20,7 +20,7 @@ LONGER = Row(0, None, (ASKED, ANSWER, Turn("user", ("知恵です",)), Turn("ass
 
 def make(*messages: Message, **choices: object) -> Prepared:
     return prepare(
-        log_of(*messages), "P", meter=Letters(), budget=1000, recipe=Recipe(**{"validation_share": 0.0} | choices)
+        log_of(*messages), "P", counter=Letters(), budget=1000, recipe=Recipe(**{"validation_share": 0.0} | choices)
     )
 
 

@@ -19,7 +19,7 @@ NOTICE = (
 
 def make(*messages: Message, **choices: object) -> Prepared:
     recipe = Recipe(**{"clean": True, "validation_share": 0.0, "shape": "pair"} | choices)
-    prepared = prepare(log_of(*messages), "P", meter=Letters(), budget=5000, recipe=recipe)
+    prepared = prepare(log_of(*messages), "P", counter=Letters(), budget=5000, recipe=recipe)
     assert prepared.ledger.missing == 0
     return prepared
 
@@ -29,19 +29,19 @@ def days(*replies: str) -> list[Message]:
     return [m for day, text in enumerate(replies) for m in (say("A", "ね", day * 1440), say("P", text, day * 1440))]
 
 
-def fates_of(prepared: Prepared, sender: str = "P") -> list[Outcome]:
+def outcomes_of(prepared: Prepared, sender: str = "P") -> list[Outcome]:
     return list(prepared.ledger.outcomes[1 if sender == "P" else 0 :: 2])
 
 
 def test_a_long_text_that_comes_again_is_learned_once():
     prepared = make(*days(NOTICE, "はい", NOTICE, NOTICE.replace("。", "。 ")))
-    assert fates_of(prepared) == [Outcome.LEARNED, Outcome.LEARNED, Outcome.DUPLICATE, Outcome.DUPLICATE]
-    assert fates_of(prepared, "A")[2:] == [Outcome.NO_PERSONA] * 2
+    assert outcomes_of(prepared) == [Outcome.LEARNED, Outcome.LEARNED, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert outcomes_of(prepared, "A")[2:] == [Outcome.NO_PERSONA] * 2
 
 
 def test_a_long_text_with_small_changes_is_learned_once():
     changed = NOTICE.replace("九時", "十時")
-    assert fates_of(make(*days(NOTICE, changed, "全然別の話だけど、" * 6))) == [
+    assert outcomes_of(make(*days(NOTICE, changed, "全然別の話だけど、" * 6))) == [
         Outcome.LEARNED, Outcome.NEAR_DUPLICATE, Outcome.LEARNED,
     ]  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_short_replies_that_come_again_and_others_copies_stay():
 
 
 def test_nothing_is_left_out_of_a_log_that_is_not_to_be_cleaned():
-    assert set(fates_of(make(*days(NOTICE, NOTICE, "[写真]", *["うん"] * 30), clean=False))) == {Outcome.LEARNED}
+    assert set(outcomes_of(make(*days(NOTICE, NOTICE, "[写真]", *["うん"] * 30), clean=False))) == {Outcome.LEARNED}
 
 
 def test_near_duplicates_are_those_of_a_plain_comparison():
@@ -90,11 +90,11 @@ def _random_text(chance: random.Random) -> str:
 
 def test_a_very_frequent_reply_counts_up_to_its_share():
     prepared = make(*days(*["うん"] * 100, *[f"それは{n}" for n in range(50)]))
-    assert Counter(fates_of(prepared)) == {Outcome.LEARNED: 50 + ALWAYS, Outcome.FREQUENT: 100 - ALWAYS}
-    assert Counter(fates_of(prepared, "A"))[Outcome.OUTSIDE] == 100 - ALWAYS
+    assert Counter(outcomes_of(prepared)) == {Outcome.LEARNED: 50 + ALWAYS, Outcome.FREQUENT: 100 - ALWAYS}
+    assert Counter(outcomes_of(prepared, "A"))[Outcome.OUTSIDE] == 100 - ALWAYS
     assert prepared == make(*days(*["うん"] * 100, *[f"それは{n}" for n in range(50)]))
     other = make(*days(*["うん"] * 100, *[f"それは{n}" for n in range(50)]), seed=1)
-    assert fates_of(other) != fates_of(prepared)
+    assert outcomes_of(other) != outcomes_of(prepared)
 
 
 def test_a_frequent_reply_stays_in_the_talk_as_context():
@@ -118,7 +118,7 @@ def test_a_row_does_not_end_with_what_is_only_context():
 
 
 @pytest.mark.parametrize(
-    ("text", "fate"),
+    ("text", "outcome"),
     [
         ("[スタンプ]", Outcome.STICKER), ("［スタンプ］", Outcome.STICKER), ("(sticker)", Outcome.STICKER),
         ("スタンプを送信しました", Outcome.STICKER), ("[写真]", Outcome.MEDIA), ("<Media omitted>", Outcome.MEDIA),
@@ -130,8 +130,8 @@ def test_a_row_does_not_end_with_what_is_only_context():
         ("(´・ω・`)", None),
     ],
 )  # fmt: skip
-def test_placeholders(text, fate):
-    assert placeholder(text) is fate
+def test_placeholders(text, outcome):
+    assert placeholder(text) is outcome
 
 
 def test_what_an_app_wrote_is_left_out_by_its_kind():

@@ -1,4 +1,4 @@
-"""The ledger under random logs and every recipe: each message has one fate, and the rows say the same."""
+"""The ledger under random logs and every recipe: each message has one outcome, and the rows say the same."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -49,14 +49,16 @@ RECIPES = st.builds(
 
 @settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(messages=logs(), recipe=RECIPES, budget=st.sampled_from((6, 20, 45, 60, 500)))
-def test_every_message_has_one_fate_and_the_rows_agree(messages, recipe, budget):
-    prepared = prepare(log_of(*messages), "P", meter=Letters(), budget=budget, recipe=recipe)
+def test_every_message_has_one_outcome_and_the_rows_agree(messages, recipe, budget):
+    prepared = prepare(log_of(*messages), "P", counter=Letters(), budget=budget, recipe=recipe)
     ledger = prepared.ledger
     assert len(ledger.outcomes) == ledger.messages == len(messages)
     assert ledger.missing == 0 and sum(ledger.counts.values()) == len(messages)
     assert dict(learned(prepared)) == {i: f for i, f in enumerate(ledger.outcomes) if f in SPLITS}
     shown = {i for row in every_row(prepared) for positions in row.positions for i in positions}
-    assert shown - learned(prepared).keys() == {i for i, fate in enumerate(ledger.outcomes) if fate is Outcome.CONTEXT}
+    assert shown - learned(prepared).keys() == {
+        i for i, outcome in enumerate(ledger.outcomes) if outcome is Outcome.CONTEXT
+    }
     for row in every_row(prepared):
         assert row.trained_messages and row.is_trained(len(row.turns) - 1)
         assert sum(row.tokens) + Letters.prefix_tokens <= budget
@@ -74,12 +76,12 @@ def every_row(prepared: Prepared) -> tuple:
 def learned(prepared: Prepared) -> dict[int, Outcome]:
     """Messages that rows learn, by the split of the row; that none is learned twice is asserted here."""
     found: dict[int, Outcome] = {}
-    for rows, fate in zip((prepared.train, prepared.validation, prepared.test), SPLITS, strict=True):
+    for rows, outcome in zip((prepared.train, prepared.validation, prepared.test), SPLITS, strict=True):
         for row in rows:
             for k, positions in enumerate(row.positions):
                 for i in positions if row.is_trained(k) else ():
                     assert i not in found
-                    found[i] = fate
+                    found[i] = outcome
     return found
 
 
@@ -88,13 +90,15 @@ def learned(prepared: Prepared) -> dict[int, Outcome]:
 def test_what_is_validation_comes_later(messages, test_share):
     timed = [replace(m, time=m.time or NOON + timedelta(minutes=i)) for i, m in enumerate(messages)]
     recipe = Recipe(validation_share=0.2, test_share=test_share)
-    prepared = prepare(log_of(*timed), "P", meter=Letters(), budget=500, recipe=recipe)
+    prepared = prepare(log_of(*timed), "P", counter=Letters(), budget=500, recipe=recipe)
     begins = [[row.start for row in rows] for rows in (prepared.train, prepared.validation, prepared.test)]
     for earlier, later in ((0, 1), (1, 2), (0, 2)):
         if begins[earlier] and begins[later] and {m.part for m in timed} == {0}:
             assert max(begins[earlier]) <= min(begins[later])
 
 
-def test_examples_are_the_first_of_each_fate():
-    prepared = prepare(log_of(*talk("APAPAPAA")), "P", meter=Letters(), budget=500, recipe=Recipe(validation_share=0.0))
+def test_examples_are_the_first_of_each_outcome():
+    prepared = prepare(
+        log_of(*talk("APAPAPAA")), "P", counter=Letters(), budget=500, recipe=Recipe(validation_share=0.0)
+    )
     assert prepared.ledger.examples(2) == {Outcome.LEARNED: (1, 3), Outcome.CONTEXT: (0, 2), Outcome.UNANSWERED: (6, 7)}

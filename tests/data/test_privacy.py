@@ -215,11 +215,11 @@ def test_every_kind_has_words_for_people():
 def test_rows_hold_the_stand_ins_and_the_diff_what_was_there():
     said = [say("A", "花子の電話は？"), say("P", "090-1234-5678 だよ"), say("花子", "やめて"), say("P", "ごめん、花子")]
     prepared = prepare(
-        log_of(*said), "P", meter=Letters(), budget=500, recipe=Recipe(private=True, names=("花子=さくら",))
+        log_of(*said), "P", counter=Letters(), budget=500, recipe=Recipe(private=True, names=("花子=さくら",))
     )
     saved = "".join(json.dumps(row.to_json(), ensure_ascii=False) for row in (*prepared.train, *prepared.validation))
     assert "花子" not in saved and "1234" not in saved and "さくら: " not in saved and '"name": "さくら"' in saved
     assert [prepared.masked[i].before for i in sorted(prepared.masked)] == [said[i].text for i in (0, 1, 3)]
     assert counts(list(prepared.masked.values())) == {PiiType.NAME: 2, PiiType.PHONE: 1}
-    plain = prepare(log_of(*said), "P", meter=Letters(), budget=500)
+    plain = prepare(log_of(*said), "P", counter=Letters(), budget=500)
     assert plain.masked == {} and "花子" in str(plain.train)

@@ -18,7 +18,7 @@ from tests.data.test_rows import Letters, log_of, say, talk
 
 def make(*messages: Message, budget: int = 1000, **choices: object) -> Prepared:
     recipe = Recipe(**{"validation_share": 0.0} | choices)
-    prepared = prepare(log_of(*messages), "P", meter=Letters(), budget=budget, recipe=recipe)
+    prepared = prepare(log_of(*messages), "P", counter=Letters(), budget=budget, recipe=recipe)
     assert prepared.ledger.missing == 0
     return prepared
 
@@ -81,8 +81,8 @@ def test_a_window_that_does_not_fit_is_trimmed_from_the_left():
     prepared = make(say("A", long), say("B", "b"), say("P", "p"), say("A", long), say("P", long), say("A", "c"),
                     say("P", "d"), shape="window", turns=9, budget=5 + 29)  # fmt: skip
     assert texts(prepared) == ["b [p]", "c [d]"]
-    fates = prepared.ledger.outcomes
-    assert (fates[0], fates[3], fates[4]) == (Outcome.TOO_LONG, Outcome.UNANSWERED, Outcome.TOO_LONG)
+    outcomes = prepared.ledger.outcomes
+    assert (outcomes[0], outcomes[3], outcomes[4]) == (Outcome.TOO_LONG, Outcome.UNANSWERED, Outcome.TOO_LONG)
 
 
 def test_pairs_hold_what_was_said_since_the_persona_last_spoke():

@@ -19,7 +19,7 @@ NOON = datetime(2024, 1, 1, 12, 0)
 
 
 class Letters:
-    """A meter that counts letters, and five for the prompt."""
+    """A counter that counts letters, and five for the prompt."""
 
     prefix_tokens = 5
 
@@ -44,7 +44,7 @@ def talk(script: str, **fields: object) -> list[Message]:
 
 
 def make(*messages: Message, budget: int = 1000, **options: float) -> Prepared:
-    prepared = prepare(log_of(*messages), "P", meter=Letters(), budget=budget, **options)
+    prepared = prepare(log_of(*messages), "P", counter=Letters(), budget=budget, **options)
     check(prepared, messages)
     return prepared
 
@@ -53,8 +53,8 @@ def check(prepared: Prepared, messages: tuple[Message, ...]) -> None:
     """The ledger and the rows tell the same story, each counted on its own side."""
     ledger = prepared.ledger
     assert ledger.missing == 0 and len(ledger.outcomes) == len(messages) == sum(ledger.counts.values())
-    for rows, fate in ((prepared.train, Outcome.LEARNED), (prepared.validation, Outcome.VALIDATION)):
-        assert sum(row.trained_messages for row in rows) == ledger.counts.get(fate, 0)
+    for rows, outcome in ((prepared.train, Outcome.LEARNED), (prepared.validation, Outcome.VALIDATION)):
+        assert sum(row.trained_messages for row in rows) == ledger.counts.get(outcome, 0)
     rows = prepared.train + prepared.validation
     context = sum(len(turn.messages) for row in rows for turn in row.turns if turn.role == "user")
     assert context == ledger.counts.get(Outcome.CONTEXT, 0)
@@ -128,8 +128,8 @@ def test_what_fits_no_row_is_named_and_makes_no_hole_inside_a_row():
         say("P", "t"),
         budget=25,
     )
-    fates = prepared.ledger.outcomes
-    assert fates[3] is Outcome.TOO_LONG and fates[2] is Outcome.UNANSWERED and fates[6] is Outcome.TOO_LONG
+    outcomes = prepared.ledger.outcomes
+    assert outcomes[3] is Outcome.TOO_LONG and outcomes[2] is Outcome.UNANSWERED and outcomes[6] is Outcome.TOO_LONG
     assert shape(prepared) == [
         [("user", ("A0",)), ("assistant", ("P1",))], [("user", ("r",)), ("assistant", ("s",))], [("assistant", ("t",))]
     ]  # fmt: skip
@@ -194,7 +194,7 @@ def test_a_log_that_fits_nowhere_gives_no_rows_and_says_why():
     assert prepared.train == () and prepared.ledger.counts == {Outcome.UNANSWERED: 1, Outcome.TOO_LONG: 1}
 
 
-def test_a_second_fate_is_refused():
+def test_a_second_outcome_is_refused():
     book = LedgerBuilder(2)
     book.enter((0,), Outcome.LEARNED)
     with pytest.raises(ValueError, match="cannot be"):
@@ -202,7 +202,7 @@ def test_a_second_fate_is_refused():
     assert book.close(2).missing == 1
 
 
-def test_every_fate_has_words_for_people():
+def test_every_outcome_has_words_for_people():
     assert set(LABELS) == set(Outcome)
     assert len({label.en for label in LABELS.values()}) == len({label.ja for label in LABELS.values()}) == len(Outcome)
 

@@ -21,7 +21,7 @@ OWNER = "key-test"
 
 
 class Words:
-    """A meter that counts words."""
+    """A counter that counts words."""
 
     prefix_tokens = 1
 
@@ -37,7 +37,7 @@ def prepared(people: str = "AAPBP", days: int = 12, budget: int = 100) -> Prepar
         for name in people
     )
     log = Log(Format("line", Text("LINE", "LINE")), messages, LineCount(0, 0), file_name="talk.txt")
-    return prepare(log, "P", meter=Words(), budget=budget)
+    return prepare(log, "P", counter=Words(), budget=budget)
 
 
 @pytest.fixture

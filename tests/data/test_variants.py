@@ -19,7 +19,7 @@ def talks() -> list:
 
 def make(**choices: object) -> list[Variant]:
     grid = VariantGrid(**choices)
-    made = list(variants(log_of(*talks()), "P", meter=Letters(), budget=999, count=len, grid=grid, language="ja"))
+    made = list(variants(log_of(*talks()), "P", counter=Letters(), budget=999, count=len, grid=grid, language="ja"))
     assert len(made) == len(grid)
     return made
 
@@ -60,13 +60,13 @@ def test_each_message_as_a_sample_makes_more_samples_of_the_same_talks():
 
 def test_a_statement_says_who_the_persona_is():
     grid = VariantGrid((1,), ("statement",), ("newline",), (False,))
-    made = variants(log_of(*talks()), "P", meter=Letters(), budget=999, count=len, grid=grid, description="庭師のP")
+    made = variants(log_of(*talks()), "P", counter=Letters(), budget=999, count=len, grid=grid, description="庭師のP")
     assert next(made).preamble == "あなたは庭師のPです。"
 
 
 def test_variants_are_made_as_they_are_asked_for():
     counted = []
-    made = variants(log_of(*talks()), "P", meter=Letters(), budget=999, count=lambda text: counted.append(text) or 1)
+    made = variants(log_of(*talks()), "P", counter=Letters(), budget=999, count=lambda text: counted.append(text) or 1)
     first = len(list(islice(made, 1))) and len(counted)
     assert first and len(list(made)) == 35 and len(counted) > first
     assert len(counted) == len(set(counted))
@@ -85,7 +85,7 @@ def test_a_row_that_the_persona_opens_gets_the_line_before_it():
     grid = VariantGrid((2,), ("address",), ("each",), (False,))
     log = log_of(*talk("PAPP"))
     made = next(
-        variants(log, "P", meter=Letters(), budget=999, count=len, grid=grid, base=Recipe(validation_share=0.0))
+        variants(log, "P", counter=Letters(), budget=999, count=len, grid=grid, base=Recipe(validation_share=0.0))
     )
     rows = with_preamble(made.prepared, made.preamble, Letters()).train
     assert [row.turns[0].messages for row in rows] == [("P,",)] * 3  # no language: the name's letters decide

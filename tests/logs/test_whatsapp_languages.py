@@ -165,7 +165,7 @@ def test_sentences_of_a_language_without_a_table_are_presumed_and_can_be_taken_b
 
 
 def test_what_a_rule_decided_has_its_own_line_in_the_ledger(read):
-    prepared = prepare(read(*HAUSA), "Hana", meter=Letters(), budget=500)
+    prepared = prepare(read(*HAUSA), "Hana", counter=Letters(), budget=500)
     assert prepared.ledger.counts[Outcome.PRESUMED] == 3 and prepared.ledger.missing == 0
 
 

@@ -170,7 +170,7 @@ def test_the_sample_follows_the_browsers_language(services: Services) -> None:
     assert tab.shown["description"] == "You are Wren, talking with Otis."
 
 
-def test_every_message_has_one_fate_and_none_is_missing(tab: Tab) -> None:
+def test_every_message_has_one_outcome_and_none_is_missing(tab: Tab) -> None:
     tab.sample()
     messages = tab.shown["ledger"].split("<details")[0]
     cells = re.findall(r"<td>(?:<span.*?</span>)?([^<]+)</td><td>([\d,]+)</td>", messages)

@@ -76,7 +76,7 @@ def test_every_row_is_drawn_as_it_is_trained(
 ) -> None:
     log, persona = read_log(SAMPLES / file), LOGS[file]
     config = prompt_config_for(None, context_window=BUDGET, persona=persona, description="")
-    prepared = prepare(log, persona, meter=token_counter(config, tokenizer), budget=BUDGET, recipe=recipe)
+    prepared = prepare(log, persona, counter=token_counter(config, tokenizer), budget=BUDGET, recipe=recipe)
     saved = services.datasets.save(owner(services), "rows", prepared, description="", model="mini")
     handlers, window = TokenHandlers(services), services.models.current().context
     rows = trained(saved, tokenizer, window)

@@ -37,7 +37,7 @@ class DataSetInfo:
     """Name of the log's file."""
     format: str
     counts: Mapping[str, int]
-    """Messages by fate."""
+    """Messages by outcome."""
     messages: int
     sessions: int
     train_rows: int
@@ -198,7 +198,7 @@ def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> D
         description=description,
         source="" if prepared.recipe.private else prepared.source,  # a log is often called after somebody
         format=prepared.format,
-        counts={fate.value: n for fate, n in prepared.ledger.counts.items()},
+        counts={outcome.value: n for outcome, n in prepared.ledger.counts.items()},
         messages=prepared.ledger.messages,
         sessions=prepared.sessions,
         train_rows=len(prepared.train),
