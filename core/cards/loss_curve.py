@@ -51,7 +51,7 @@ def curves_png(history: object) -> bytes | None:
 
 
 def lines_of(history: object) -> dict[str, list[CurvePoint]]:
-    """(step, nats a token) of the training rows and the validation rows; what is no curve is left out.
+    """(step, nats per token) of the training rows and the validation rows; anything else is left out.
 
     Of a preference run only the latter: its own loss is of another kind.
     """

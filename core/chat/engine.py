@@ -65,27 +65,29 @@ class Engine:
         stop: threading.Event,
         seed: int | None = None,
         owner: str = "",
-        begun: Sequence[int] = (),
+        continuation_ids: Sequence[int] = (),
     ) -> Iterator[Reply]:
         """Yield the reply as it grows, then once more when it is finished.
 
-        `prompt` are token ids, and `begun` those of a reply to be continued, which its text begins with; what
-        the model has read of them before is not read again. Owners who wait are served in turn. Setting
+        `prompt` are token ids, and `continuation_ids` those of a reply to be continued, which its text begins
+        with; what the model has read of them before is not read again. Owners who wait are served in turn. Setting
         `stop`, or closing the generator, ends it within a token.
         Raises ModelError when the adapter does not fit or the device runs out of memory.
         """
         ids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         closed = threading.Event()
-        order = _ReplyRequest(loaded, (*prompt, *begun), len(begun), sampling, ending, adapter, (stop, closed), seed)
-        done = self.store.run(_generate, order, ids, whose=owner)
+        request = _ReplyRequest(
+            loaded, (*prompt, *continuation_ids), len(continuation_ids), sampling, ending, adapter, (stop, closed), seed
+        )
+        done = self.store.run(_generate, request, ids, whose=owner)
         done.add_done_callback(lambda _: ids.put(None))
         written: list[int] = []
         reply = partial(Reply, seed=-1 if seed is None else seed)
         try:
-            for token in _until_none(ids, order, done):
+            for token in _until_none(ids, request, done):
                 if token not in ending.token_ids:
                     written.append(token)
-                    yield reply(_without_half_an_end(_said(order, written), ending.strings), len(written))
+                    yield reply(_without_half_an_end(_said(request, written), ending.strings), len(written))
         finally:
             closed.set()
         try:
@@ -97,7 +99,7 @@ class Engine:
         except Exception as error:
             self.store.run(loaded.prefix_cache.clear, whose=owner)  # it may have been the memory that was missing
             raise _failed(error) from error
-        yield reply(_said(order, written), len(written), finished)
+        yield reply(_said(request, written), len(written), finished)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class _ReplyRequest:
 
     loaded: LoadedModel
     prompt: tuple[int, ...]
-    begun: int
+    continued: int
     """Tokens at its end that are the reply's already."""
     sampling: Sampling
     ending: StopCriteria
@@ -120,13 +122,13 @@ class _ReplyRequest:
         return any(end.is_set() for end in self.ends)
 
 
-def _until_none(ids: "queue.SimpleQueue[int | None]", order: _ReplyRequest, done: "Future[bool]") -> Iterator[int]:
+def _until_none(ids: "queue.SimpleQueue[int | None]", request: _ReplyRequest, done: "Future[bool]") -> Iterator[int]:
     """The tokens as they come. Who is stopped while others are served leaves the queue at once."""
     while True:
         try:
             token = ids.get(timeout=LOOK)
         except queue.Empty:
-            if order.stopped:
+            if request.stopped:
                 done.cancel()
             continue
         if token is None:
@@ -134,30 +136,30 @@ def _until_none(ids: "queue.SimpleQueue[int | None]", order: _ReplyRequest, done
         yield token
 
 
-def _generate(order: _ReplyRequest, ids: "queue.SimpleQueue[int | None]") -> bool:
+def _generate(request: _ReplyRequest, ids: "queue.SimpleQueue[int | None]") -> bool:
     """Runs in the model's thread. True when the model ended the turn by itself."""
     import torch
 
-    if order.stopped:
+    if request.stopped:
         return False
-    loaded, prefixes = order.loaded, order.loaded.prefix_cache
-    adapter = activate_adapter(loaded, order.adapter)
-    if order.seed is not None:
-        torch.manual_seed(order.seed)
+    loaded, prefixes = request.loaded, request.loaded.prefix_cache
+    adapter = activate_adapter(loaded, request.adapter)
+    if request.seed is not None:
+        torch.manual_seed(request.seed)
     with torch.inference_mode():
         written = generate(
-            loaded.model, loaded.tokenizer, [order.prompt], order.ending, order.sampling, device=loaded.device,
-            min_new_tokens=1 if order.begun else None, should_stop=lambda: order.stopped, streamer=_Ids(ids),
-            cache=prefixes.take(adapter, order.prompt),
+            loaded.model, loaded.tokenizer, [request.prompt], request.ending, request.sampling, device=loaded.device,
+            min_new_tokens=1 if request.continued else None, should_stop=lambda: request.stopped, streamer=_Ids(ids),
+            cache=prefixes.take(adapter, request.prompt),
         )  # fmt: skip
-    prefixes.keep(adapter, [*order.prompt, *written.ids[0]], written.cache)
+    prefixes.keep(adapter, [*request.prompt, *written.ids[0]], written.cache)
     return written.ended[0]
 
 
-def _said(order: _ReplyRequest, ids: Sequence[int]) -> str:
+def _said(request: _ReplyRequest, ids: Sequence[int]) -> str:
     """The words of a reply, with those that it continues."""
-    begun = order.prompt[len(order.prompt) - order.begun :]
-    return decode_reply(order.loaded.tokenizer, [*begun, *ids], order.ending.strings)
+    start = request.prompt[len(request.prompt) - request.continued :]
+    return decode_reply(request.loaded.tokenizer, [*start, *ids], request.ending.strings)
 
 
 def _without_half_an_end(text: str, strings: Sequence[str]) -> str:

@@ -202,7 +202,7 @@ class ChatService:
             return self.engine.stream(
                 setting.loaded, prompt.ids, drawn, ends,
                 adapter=setting.adapter, stop=stop, owner=setting.owner, seed=seed + attempt,
-                begun=said,
+                continuation_ids=said,
             )  # fmt: skip
 
         def draw(attempt: int) -> Iterator[Reply]:

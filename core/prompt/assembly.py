@@ -1,6 +1,6 @@
 """From what goes into a prompt to its tokens: roles and parts first, then the template, then the ids.
 
-Text is tokenised in stretches that end where a persona's words begin and end: what the chat asks with is
+Text is tokenised in segments that end where a persona's words begin and end: what the chat asks with is
 then, token for token, the beginning of what a row trains on.
 """
 
@@ -71,7 +71,7 @@ def placed_text(prompt_config: PromptConfig, placed: PlacedText, layout: ChatTem
 def render_segments(
     prompt_config: PromptConfig, contents: Contents, layout: ChatTemplate, *, reply: bool
 ) -> tuple[list[RenderedSegment], list[tuple[Part, str]]]:
-    """The rendered stretches, and for each words in them (part, role). With `reply`, the persona is asked.
+    """The rendered segments, and for each words in them (part, role). With `reply`, the persona is asked.
 
     What stays the same stands first: persona, format of a reply, knowledge, timeline, examples. Recalled
     words change with every turn and stand before the newest words, said by the same side, so that no
@@ -171,46 +171,46 @@ def _part_and_role(placed: PlacedText) -> tuple[PlacedPart, str]:
 
 
 def tokenise(
-    stretches: Sequence[RenderedSegment],
+    rendered: Sequence[RenderedSegment],
     words: Sequence[tuple[Part, str]],
     tokenizer: "PreTrainedTokenizerBase",
     *,
     prompt_config: PromptConfig,
     training: bool,
 ) -> Prompt:
-    """The prompt that these stretches spell; in a training row the persona's own turns and their ends are learned."""
+    """The prompt that these segments spell; in a training row the persona's own turns and their ends are learned."""
     codec = encoder_for(tokenizer)
     ids: list[int] = []
-    mask: list[bool] = []
-    pieces: list[Segment] = []
+    loss_mask: list[bool] = []
+    segments: list[Segment] = []
     learning = False  # inside a persona's own turn of the conversation
-    for run in _runs(stretches, words):
-        for stretch, tokens in zip(run, _encoded(run, codec, begins=not ids), strict=True):
-            part, role = words[stretch.words] if stretch.words is not None else ("format", "")
-            if stretch.words is not None:
+    for run in _runs(rendered, words):
+        for segment, tokens in zip(run, _encoded(run, codec, begins=not ids), strict=True):
+            part, role = words[segment.words] if segment.words is not None else ("format", "")
+            if segment.words is not None:
                 learning = training and role == "assistant" and part == "turns"
-            learned = learning and (stretch.words is not None or stretch.ends_turn)
-            pieces.append(Segment(part, stretch.text, len(ids), len(ids) + len(tokens), role))
+            learned = learning and (segment.words is not None or segment.ends_turn)
+            segments.append(Segment(part, segment.text, len(ids), len(ids) + len(tokens), role))
             ids += tokens
-            mask += [learned] * len(tokens)
+            loss_mask += [learned] * len(tokens)
     reserve = 0 if training else prompt_config.reply_reserve
-    return Prompt(tuple(ids), tuple(mask), tuple(pieces), prompt_config.context_window, reserve)
+    return Prompt(tuple(ids), tuple(loss_mask), tuple(segments), prompt_config.context_window, reserve)
 
 
-def _runs(stretches: Sequence[RenderedSegment], words: Sequence[tuple[Part, str]]) -> list[list[RenderedSegment]]:
-    """Stretches that are tokenised together: borders stand around a persona's words, and around their end mark."""
+def _runs(rendered: Sequence[RenderedSegment], words: Sequence[tuple[Part, str]]) -> list[list[RenderedSegment]]:
+    """Segments that are tokenised together: borders stand around a persona's words, and around their end mark."""
     runs: list[list[RenderedSegment]] = [[]]
-    for stretch in stretches:
-        if stretch.ends_turn or (stretch.words is not None and words[stretch.words][1] == "assistant"):
-            runs += [[stretch], []]
+    for segment in rendered:
+        if segment.ends_turn or (segment.words is not None and words[segment.words][1] == "assistant"):
+            runs += [[segment], []]
         else:
-            runs[-1].append(stretch)
+            runs[-1].append(segment)
     return [run for run in runs if run]
 
 
 def _encoded(run: Sequence[RenderedSegment], codec: SegmentEncoder, *, begins: bool) -> list[list[int]]:
     cuts, at = [], 0
-    for stretch in run:
-        cuts += [at + cut for cut in stretch.cuts]
-        at += len(stretch.text)
-    return codec.split([stretch.text for stretch in run], begins=begins, cuts=cuts)
+    for segment in run:
+        cuts += [at + cut for cut in segment.cuts]
+        at += len(segment.text)
+    return codec.split([segment.text for segment in run], begins=begins, cuts=cuts)

@@ -1,6 +1,6 @@
 """Chat layouts: which Jinja template a model is asked with, and what that template can hold.
 
-A layout renders chat messages to pieces of text that know where each message's words begin and end.
+A layout renders chat messages to segments of text that know where each message's words begin and end.
 To find them in any template, words are numbered and wrapped in noncharacters that no text may contain,
 the template is rendered as it is, and the wrapping is taken out again; so nothing here knows ChatML
 from Gemma. What a person typed that spells a special token is cut inside it, so that it stays letters;
@@ -49,7 +49,7 @@ class MessageText:
 
 @dataclass(frozen=True, slots=True)
 class RenderedSegment:
-    """A stretch of rendered text: the words number `words`, or the template's own text (None).
+    """A segment of rendered text: the words number `words`, or the template's own text (None).
 
     `ends_turn`: the template's mark right behind a persona's words, which a model learns as its end.
     `cuts`: places that no token may reach over.
@@ -119,14 +119,14 @@ class ChatTemplate:
         roles = [message.role for message in messages for _ in range(message.wrapped.count(OPEN))]
         if [int(match[1]) for match in found] != list(range(len(roles))):
             raise _unusable(self.name, "it does not print every message once and in order")
-        stretches, at = [], 0
+        segments, at = [], 0
         for number, match in enumerate(found):
             lead = self.lead if roles[number] == "assistant" and text[: match.start()].endswith(self.lead) else ""
             before = roles[number - 1] if number else ""
-            stretches += self._between(text[at : match.start() - len(lead)], at, spans, role=before, last=False)
-            stretches.append(RenderedSegment.of(lead + match[2], number))
+            segments += self._between(text[at : match.start() - len(lead)], at, spans, role=before, last=False)
+            segments.append(RenderedSegment.of(lead + match[2], number))
             at = match.end()
-        return stretches + self._between(text[at:], at, spans, role=roles[-1] if roles else "", last=True)
+        return segments + self._between(text[at:], at, spans, role=roles[-1] if roles else "", last=True)
 
     def _between(
         self, text: str, at: int, spans: list[tuple[int, int]], *, role: str, last: bool
@@ -187,8 +187,8 @@ def _labels(layout: ChatTemplate, names: tuple[str, str]) -> "re.Pattern[str] | 
     """
     roles = ("system",) * layout.takes_system + ("user", "assistant") * 2
     laid = layout.segments([layout.message_text(role, "w\nw") for role in roles], names=names, reply=True)
-    newline = next(stretch.text.strip()[1:-1] for stretch in laid if stretch.words is not None)
-    around = "".join(stretch.text if stretch.words is None else OPEN for stretch in laid).replace(newline, "\n")
+    newline = next(segment.text.strip()[1:-1] for segment in laid if segment.words is not None)
+    around = "".join(segment.text if segment.words is None else OPEN for segment in laid).replace(newline, "\n")
     for mark in layout.added_tokens:
         around = around.replace(mark, CUT)
     found = {
@@ -276,9 +276,9 @@ def _fitted(
 
 def _lead(layout: ChatTemplate) -> str:
     """See `ChatTemplate.lead`."""
-    asked = "".join(stretch.text for stretch in _probe(layout, ("user",), reply=True))
+    asked = "".join(segment.text for segment in _probe(layout, ("user",), reply=True))
     row = _probe(layout, ("user", "assistant"), reply=False)
-    before = "".join(stretch.text for stretch in itertools.takewhile(lambda stretch: stretch.words != 1, row))
+    before = "".join(segment.text for segment in itertools.takewhile(lambda segment: segment.words != 1, row))
     lead = before.removeprefix(asked)
     return lead if lead.isspace() else ""
 
@@ -295,7 +295,7 @@ def _stable(layout: ChatTemplate) -> bool:
     for roles in rows:
         row = _probe(layout, roles, reply=False)
         for n in (n for n, role in enumerate(roles) if role == "assistant"):
-            before = row[: next(i for i, stretch in enumerate(row) if stretch.words == n)]
+            before = row[: next(i for i, segment in enumerate(row) if segment.words == n)]
             asked = _probe(layout, roles[:n], reply=True)
             if "".join(s.text for s in asked) != "".join(s.text for s in before):
                 return False

@@ -14,7 +14,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the prompt: its part, its text, and its tokens [start, end)."""
+    """A part of the prompt: its part, its text, and its tokens [start, end)."""
 
     part: Part
     text: str
@@ -26,7 +26,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is given. `ids` and `mask` are as long as each other; mask marks the learned tokens."""
+    """What a model is given. `ids` and `loss_mask` are as long as each other; `loss_mask` marks the learned tokens."""
 
     ids: tuple[int, ...]
     loss_mask: tuple[bool, ...]
@@ -41,21 +41,21 @@ class Prompt:
     @property
     def text(self) -> str:
         """Exactly what is tokenised."""
-        return "".join(piece.text for piece in self.segments)
+        return "".join(segment.text for segment in self.segments)
 
     @property
     def messages(self) -> list[dict[str, str]]:
         """The same as chat messages, for servers with a template of their own: {"role": …, "content": …}."""
         told: list[dict[str, str]] = []
         between = ""
-        for piece in self.segments:
-            if not piece.role:
-                between += piece.text
-            elif told and told[-1]["role"] == piece.role:
-                told[-1]["content"] += between + piece.text  # roles alternate: the same one again is the same message
+        for segment in self.segments:
+            if not segment.role:
+                between += segment.text
+            elif told and told[-1]["role"] == segment.role:
+                told[-1]["content"] += between + segment.text  # roles alternate: the same one again is the same message
             else:
-                told.append({"role": piece.role, "content": piece.text})
-            between = "" if piece.role else between
+                told.append({"role": segment.role, "content": segment.text})
+            between = "" if segment.role else between
         return told
 
     @property
@@ -66,7 +66,7 @@ class Prompt:
     @property
     def next_out(self) -> Segment | None:
         """What goes first when the talk grows: the examples, else its oldest words; None when there is neither."""
-        by_part = {piece.part: piece for piece in reversed(self.segments)}
+        by_part = {segment.part: segment for segment in reversed(self.segments)}
         return by_part.get("examples") or by_part.get("turns")
 
     def tokens_by_part(self) -> dict[Part, int]:
@@ -74,27 +74,29 @@ class Prompt:
         return {part: sum(p.end - p.start for p in self.segments if p.part == part) for part in PARTS}
 
     def to_json(self) -> dict:
-        """A chat's prompt as plain values, to be kept with its reply; the mask of a training row is not kept.
+        """A chat's prompt as plain values, to be kept with its reply; the loss mask of a training row is not kept.
 
-        Little more than its text: neighbouring pieces of one part and role are one, and the ids are packed.
+        Little more than its text: neighbouring segments of one part and role are one, and the ids are packed.
         """
-        pieces: list[list] = []
-        for piece in self.segments:
-            size = piece.end - piece.start
-            if pieces and pieces[-1][:2] == [piece.part, piece.role]:
-                pieces[-1] = [piece.part, piece.role, pieces[-1][2] + piece.text, pieces[-1][3] + size]
+        segments: list[list] = []
+        for segment in self.segments:
+            size = segment.end - segment.start
+            if segments and segments[-1][:2] == [segment.part, segment.role]:
+                segments[-1] = [segment.part, segment.role, segments[-1][2] + segment.text, segments[-1][3] + size]
             else:
-                pieces.append([piece.part, piece.role, piece.text, size])
+                segments.append([segment.part, segment.role, segment.text, size])
         packed = base64.b85encode(zlib.compress(array("i", self.ids).tobytes())).decode("ascii")
-        return {"window": self.window, "reserve": self.reserve, "left_out": dict(self.left_out), "pieces": pieces,
+        return {"window": self.window, "reserve": self.reserve, "left_out": dict(self.left_out), "segments": segments,
                 "ids": packed}  # fmt: skip
 
     @classmethod
     def from_json(cls, value: dict) -> "Prompt":
         """A prompt that was kept: its text, parts and ids, nothing of it learned."""
         ids = array("i", zlib.decompress(base64.b85decode(value["ids"])))
-        pieces, at = [], 0
-        for part, role, text, size in value["pieces"]:
-            pieces.append(Segment(part, text, at, at + size, role))
+        segments, at = [], 0
+        for part, role, text, size in value["segments"]:
+            segments.append(Segment(part, text, at, at + size, role))
             at += size
-        return cls(tuple(ids), (False,) * len(ids), tuple(pieces), value["window"], value["reserve"], value["left_out"])
+        return cls(
+            tuple(ids), (False,) * len(ids), tuple(segments), value["window"], value["reserve"], value["left_out"]
+        )

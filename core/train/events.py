@@ -60,7 +60,7 @@ class Step:
     steps: int
     epoch: float
     loss: float
-    """Mean over the learned tokens since the last such event, in nats a token."""
+    """Mean over the learned tokens since the last such event, in nats per token."""
     learning_rate: float
     tokens: int
     """Real tokens (no padding) so far."""

@@ -231,7 +231,7 @@ def test_a_reply_goes_on_from_where_it_was_cut(engine: Engine, loaded: LoadedMod
     ids = loaded.model.generate(
         input_ids=torch.tensor([PROMPT]), max_new_tokens=10, do_sample=False, eos_token_id=None, pad_token_id=0
     )[0, len(PROMPT) :].tolist()
-    on = say(engine, loaded, replace(GREEDY, max_new_tokens=6), begun=ids[:4])
+    on = say(engine, loaded, replace(GREEDY, max_new_tokens=6), continuation_ids=ids[:4])
     assert on[-1].text == whole.text and on[-1].tokens == 6
 
 

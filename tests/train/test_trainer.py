@@ -191,7 +191,7 @@ def trained(folder: Path, tokens_per_micro_batch: int, forgets: Callable[[int], 
     )  # fmt: skip
     trainer = PersonaTrainer(
         one, arguments, data_collator=Collate(0), train_dataset=Examples([*examples(), *examples()] * 2),
-        asked=lambda: False, tokens_per_micro_batch=tokens_per_micro_batch, on_out_of_memory=said.append,
+        should_stop=lambda: False, tokens_per_micro_batch=tokens_per_micro_batch, on_out_of_memory=said.append,
     )  # fmt: skip
     real = trainer.summed_loss
 

@@ -48,7 +48,7 @@ class TrainConfig:
     loss_on: LossOn = "every_reply"
     """Which of the persona's replies in a row are learned; the others are context."""
     prompt_loss_weight: float = 0.0
-    """What a token of the conversation around them counts, where one of the persona's counts 1. It can help where
+    """The weight of a token of the conversation around them, where one of the persona's counts 1. It can help where
     rows are few and replies short (Shi et al. 2024), and it teaches the other side's words a little."""
     warmup_ratio: float = 0.05
     """Share of the steps in which the learning rate rises from 0."""

@@ -56,7 +56,7 @@ class PairMaker:
     tokenizer: "PreTrainedTokenizerBase"
     preference: PreferenceConfig
     config: TrainConfig
-    asked: Callable[[], bool]
+    should_stop: Callable[[], bool]
 
     def make(self) -> Pairs:
         """All pairs. Raises InputError when there are none, StopAsked when the run should stop."""
@@ -92,7 +92,7 @@ class PairMaker:
         for number, batch in enumerate(batches):
             if all(index in said for index in batch):
                 continue
-            if self.asked():
+            if self.should_stop():
                 raise StopRequested
             said |= self._answer(number, {index: asked[index] for index in batch})
             append(self.folder.events, Generating(batch.stop, len(asked)))

@@ -38,7 +38,7 @@ class Progress:
     seconds_left: float | None = None
     tokens_per_second: float | None = None
     losses: tuple[tuple[int, float], ...] = ()
-    """(step, training loss in nats a token), by step."""
+    """(step, training loss in nats per token), by step."""
     validation: tuple[tuple[int, float, float], ...] = ()
     """(step, bits per byte, loss in nats per token), by step."""
     samples: tuple[Sample, ...] = ()

@@ -68,10 +68,10 @@ class TrainingSetup:
         return -(-len(self.examples) // config.batch_size) * config.epochs
 
 
-def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> TrainingSetup:
+def load(folder: RunFolder, should_stop: Callable[[], bool] = lambda: False) -> TrainingSetup:
     """Base, adapter and rows of the run; for a preference run the pairs, which are made here.
 
-    Raises AppError when one of them cannot be used, StopAsked when `asked` while rows are read or pairs are made.
+    Raises AppError when one of them cannot be used, and StopRequested when `should_stop` says so on the way.
     """
     from core.train.worker.base import load_base, with_adapter
 
@@ -91,10 +91,10 @@ def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> Traini
 
     def encoded(part: str, **how: object) -> EncodedRows:
         encoder = RowEncoder(prompt_config, base.tokenizer, max_length=window, **how)
-        return encode_file(source / f"{part}.jsonl", encoder, folder.encoded, _telling(folder, asked))
+        return encode_file(source / f"{part}.jsonl", encoder, folder.encoded, _telling(folder, should_stop))
 
     if spec.preference:
-        pairs = _pairs(folder, spec, replace(prompt_config, context_window=window), base, model, asked)
+        pairs = _pairs(folder, spec, replace(prompt_config, context_window=window), base, model, should_stop)
         return TrainingSetup(spec, prompt_config, base, model, EncodedRows(Examples()), encoded("validation"), pairs)
     rows = encoded("train", loss_on=spec.config.loss_on, context_weight=spec.config.prompt_loss_weight)
     _tell_rows(folder, rows, window)
@@ -103,7 +103,7 @@ def load(folder: RunFolder, asked: Callable[[], bool] = lambda: False) -> Traini
 
 def _pairs(
     folder: RunFolder, spec: JobSpec, prompt_config: PromptConfig, base: "Base", model: "PeftModel",
-    asked: Callable[[], bool],
+    should_stop: Callable[[], bool],
 ) -> "Pairs":  # fmt: skip
     import torch
 
@@ -112,18 +112,19 @@ def _pairs(
     if torch.cuda.is_available() and spec.config.quantization == "none":
         model.cuda()
     source = encode_dataset(folder, spec)
-    return PairMaker(folder, source, prompt_config, model, base.tokenizer, spec.preference, spec.config, asked).make()
+    maker = PairMaker(folder, source, prompt_config, model, base.tokenizer, spec.preference, spec.config, should_stop)
+    return maker.make()
 
 
-def _telling(folder: RunFolder, asked: Callable[[], bool]) -> Callable[[int, int], None]:
-    """Hears how far the reading of rows is, and says so where it takes a while. Raises StopAsked when `asked`."""
+def _telling(folder: RunFolder, should_stop: Callable[[], bool]) -> Callable[[int, int], None]:
+    """Hears how far the reading of rows is, and says so where it takes long. Raises StopRequested if asked to."""
     from core.train.worker.trainer import StopRequested
 
     told = time.monotonic()
 
     def hear(rows: int, of: int) -> None:
         nonlocal told
-        if asked():
+        if should_stop():
             raise StopRequested
         if time.monotonic() - told > TELL_SECONDS:
             told = time.monotonic()
@@ -183,7 +184,7 @@ def trainer_for(folder: RunFolder, work: TrainingSetup, stop: "Stop") -> "tuple[
             report, _samples(folder, work, args),
             *([EarlyStoppingCallback(config.patience)] if args.load_best_model_at_end else []),
         ],
-        "asked": stop.asked, "tokens_per_micro_batch": config.tokens_per_micro_batch,
+        "should_stop": stop.should_stop, "tokens_per_micro_batch": config.tokens_per_micro_batch,
         "loraplus_ratio": config.loraplus_ratio,
     }  # fmt: skip
     if work.pairs is None:

@@ -32,7 +32,7 @@ class Stop:
 
         signal.signal(signal.SIGTERM, note)
 
-    def asked(self) -> bool:
+    def should_stop(self) -> bool:
         """Of several processes, all have to ask at the same time."""
         return any_process(self.heard())
 
@@ -65,7 +65,7 @@ class Report(TrainerCallback):
         self._step_seconds += time.monotonic() - self._step_began
         if state.global_step == state.max_steps:
             control.should_log = True
-        elif self.stop.asked():
+        elif self.stop.should_stop():
             # Not earlier: half a step would have moved the random generators, and a resume would not be exact.
             self.stopped = True
             control.should_training_stop = control.should_save = control.should_log = True

@@ -105,7 +105,7 @@ def train(folder: RunFolder, stop: "Stop") -> None:
     try:
         with PartialState().main_process_first():  # the others find the rows encoded; they cannot ask meanwhile
             work = load(folder, stop.heard)
-        if stop.asked() and not checkpoint:
+        if stop.should_stop() and not checkpoint:
             raise StopRequested
         trainer, report = trainer_for(folder, work, stop)
     except StopRequested:  # before a model to keep is there

@@ -54,7 +54,7 @@ class NextEpoch(TrainerCallback):
 class PersonaTrainer(Trainer):
     """Trains on Examples, per_device_train_batch_size of them a step, `tokens_per_micro_batch` (0: as suits) at once.
 
-    `asked` tells whether the run should stop; checked between steps, and between the batches of a measure.
+    `should_stop` is checked between steps, and between the batches of a measure.
     `on_out_of_memory` is told how many tokens go at once from now on. Raises JobError when the loss or a weight
     is no finite number; the last checkpoint is then still good.
     """
@@ -62,7 +62,7 @@ class PersonaTrainer(Trainer):
     def __init__(
         self,
         *args: object,
-        asked: Callable[[], bool],
+        should_stop: Callable[[], bool],
         tokens_per_micro_batch: int = 0,
         on_out_of_memory: Callable[[int], None] = lambda tokens: None,
         loraplus_ratio: float = 0.0,
@@ -71,7 +71,7 @@ class PersonaTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.remove_callback(PrinterCallback)  # events.jsonl has it all
         self.add_callback(NextEpoch)
-        self.asked = asked
+        self.should_stop = should_stop
         self.tokens_per_micro_batch = tokens_per_micro_batch or AT_ONCE.get(self.args.device.type, AT_ONCE["cuda"])
         self.on_out_of_memory = on_out_of_memory
         self.summed_loss = SummedLoss(self.model)
@@ -216,7 +216,7 @@ class PersonaTrainer(Trainer):
         return None
 
     def _stop_if_asked(self) -> None:
-        if self.asked():
+        if self.should_stop():
             raise StopRequested
 
     @property
