@@ -46,9 +46,10 @@ test-newest: ## Run the tests with the newest versions allowed, and say which th
 	$(NEWEST)/bin/python .ci/constraints.py differ; \
 	exit $$result
 
-lint: $(DEV_READY) ## Check style
+lint: $(DEV_READY) ## Check style and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(PY) -m basedpyright
 
 format: $(DEV_READY) ## Put the code in the project's format
 	@$(PY) -m ruff check --fix .

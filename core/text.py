@@ -1,17 +1,18 @@
-"""Text in two languages, which language a text is in, text as it is compared, and numbers with their units."""
+"""Text in two languages, which language a text is in, text as it is compared and shown, numbers with units."""
 
+import io
 import re
 import unicodedata
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TextIO, TypeVar
 
 JAPANESE = re.compile("[぀-ヿ㐀-鿿々〆]")
 
 # Katakana to hiragana: the two blocks lie 0x60 apart. ヷ to ヺ have no hiragana; ー and the marks stay.
 _KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
-_UNSEEN = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x00AD))
+_UNSEEN: dict[int, None] = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x00AD))
 
 
 class Text(NamedTuple):
@@ -115,6 +116,17 @@ def wording_similarity(one: str, other: str, at_least: float = 0.0) -> float:
 def _bigrams(text: str) -> frozenset[str]:
     letters = "".join(c for c in normalize_for_match(text) if c.isalnum())
     return frozenset(map("".join, pairwise(letters)))
+
+
+def speak_utf8(*streams: TextIO) -> None:
+    """Let a command read and print UTF-8 whatever the terminal's encoding, printed lines ending in "\\n".
+
+    A stand-in of a test or a notebook is left as it is.
+    """
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            newline = "\n" if stream.writable() else None
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline=newline)
 
 
 def format_parameters(count: int) -> str:

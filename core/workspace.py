@@ -95,10 +95,11 @@ class Workspace:
         """
         try:
             source = Path(cached).resolve()
-            uploaded = source.is_relative_to(cache.resolve()) and source.is_file()
+            if not source.is_relative_to(cache.resolve()) or not source.is_file():
+                source = None
         except (OSError, ValueError, RuntimeError):  # too long, a NUL, a loop of links
-            uploaded = False
-        if not uploaded:
+            source = None
+        if source is None:
             raise InputError("That file was not uploaded here. Choose it again.",
                              "このファイルはアップロードされていません。もう一度選んでください。")  # fmt: skip
         self.check_room(owner, source.stat().st_size)

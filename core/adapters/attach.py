@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.adapters.check import check_adapter
 from core.adapters.store import Adapter
@@ -14,6 +14,7 @@ from core.workspace import ADAPTER_WEIGHTS, TRAINING_FILE
 
 if TYPE_CHECKING:
     from peft import PeftModel
+    from peft.tuners.tuners_utils import BaseTuner
 
 ADAPTERS_IN_MEMORY = 4
 ACCEPTED = "accepted_base"
@@ -33,7 +34,7 @@ def activate_adapter(loaded: LoadedModel, adapter: Adapter | None) -> str:
     wrapped = loaded.adapters[0] if loaded.adapters else None
     if adapter is None:
         if wrapped is not None:
-            wrapped.base_model.disable_adapter_layers()
+            _tuner(wrapped).disable_adapter_layers()
         return ""
     try:
         check_base(loaded, adapter)
@@ -50,10 +51,18 @@ def activate_adapter(loaded: LoadedModel, adapter: Adapter | None) -> str:
             f"The files of “{adapter.name}” cannot be read any more. Choose another adapter.",
             f"アダプター「{adapter.name}」のファイルを読めなくなりました。別のアダプターを選んでください。",
         ) from error
-    wrapped.base_model.enable_adapter_layers()
+    _tuner(wrapped).enable_adapter_layers()
     wrapped.set_adapter(slot, inference_mode=True)
     wrapped.eval()
     return slot
+
+
+def _tuner(wrapped: "PeftModel") -> "BaseTuner":
+    """What puts the adapters into the layers; torch types every attribute of a module as a tensor or a module."""
+    from peft.tuners.tuners_utils import BaseTuner
+
+    assert isinstance(wrapped.base_model, BaseTuner), "LoRA is a tuner"
+    return wrapped.base_model
 
 
 def check_base(loaded: LoadedModel, adapter: Adapter) -> None:
@@ -132,7 +141,7 @@ def _load(loaded: LoadedModel, adapter: Adapter, slot: str) -> "PeftModel":
             while len(wrapped.peft_config) >= ADAPTERS_IN_MEMORY:
                 wrapped.delete_adapter(next(iter(wrapped.peft_config)))
         else:
-            config = PeftConfig.from_pretrained(adapter.folder)
+            config = PeftConfig.from_pretrained(str(adapter.folder))
             config.inference_mode = True
             wrapped = PeftModelForCausalLM(loaded.model, config, adapter_name=slot)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:

@@ -25,7 +25,9 @@ def _is_rank(value: object) -> bool:
 
 
 def _is_number(value: object, *, low: float, high: float) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and low <= value <= high
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and low <= value <= high
 
 
 def _are_names(value: object) -> bool:

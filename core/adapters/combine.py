@@ -18,7 +18,7 @@ from core.errors import InputError, ModelError
 from core.prompt.config import PromptConfig
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from peft import LoraConfig, PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ Method = Literal["linear", "ties", "dare_linear", "dare_ties"]
 METHODS: tuple[Method, ...] = get_args(Method)
 # peft's own "linear" sums the two halves of each matrix product apart, which is no sum of what the adapters do;
 # "cat" is, at the price of a rank that is the sum of the ranks.
-KINDS: dict[Method, str] = {"linear": "cat"} | {name: name for name in METHODS[1:]}
+KINDS: dict[Method, str] = {"linear": "cat", "ties": "ties", "dare_linear": "dare_linear", "dare_ties": "dare_ties"}
 SAME_IN = ("template", "separator")  # of prompt configs: what the words of both are laid out by
 MOST = 4  # adapters at once
 
@@ -95,7 +95,7 @@ def _check_forms(adapters: Sequence[Adapter], method: Method) -> None:
         if config.use_dora:
             raise InputError(f"“{adapter.name}” was trained with DoRA, which cannot be combined. Choose others.",
                              f"「{adapter.name}」は DoRA で学習したもので、組み合わせられません。")  # fmt: skip
-    ranks = {max([config.r, *config.rank_pattern.values()]) for config in configs}
+    ranks = {max([config.r, *(config.rank_pattern or {}).values()]) for config in configs}
     if method != "linear" and len(ranks) > 1:
         raise InputError(
             f"{method} needs adapters of one rank; these have {sorted(ranks)}. Choose linear, which takes any.",
@@ -109,10 +109,17 @@ def _last(base: str) -> str:
     return Path(base).name
 
 
-def _config(adapter: Adapter):
+def _config(adapter: Adapter) -> "LoraConfig":
     from peft import LoraConfig
 
-    return LoraConfig.from_pretrained(adapter.folder)
+    return _lora(LoraConfig.from_pretrained(str(adapter.folder)))
+
+
+def _lora(config: "PeftConfig") -> "LoraConfig":
+    from peft import LoraConfig
+
+    assert isinstance(config, LoraConfig), "the shelf takes no other kind"
+    return config
 
 
 def _skeleton(adapter: Adapter) -> "PreTrainedModel":
@@ -163,7 +170,7 @@ def _add(peft: "PeftModel", names: Sequence[str], mixture: Mixture) -> None:
 
     # The combination is made with alpha = rank; rsLoRA would scale it by the square root of the rank once more.
     for name in names:
-        peft.peft_config[name].use_rslora = False
+        _lora(peft.peft_config[name]).use_rslora = False
     settings = {} if mixture.method == "linear" else {"density": mixture.density}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mixture.seed)

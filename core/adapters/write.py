@@ -29,7 +29,7 @@ def write_adapter(
     lora = model.peft_config[name]
     lora.base_model_name_or_path, lora.revision = base, revision
     with new_folder(folder, replace=True) as tmp:
-        model.save_pretrained(tmp, save_embedding_layers=False, selected_adapters=[name])
+        model.save_pretrained(str(tmp), save_embedding_layers=False, selected_adapters=[name])
         if name != "default":
             _lift(tmp / name, tmp)
         (tmp / "README.md").unlink(missing_ok=True)  # peft's empty card; the app writes its own when it pushes

@@ -36,6 +36,7 @@ from core.models.loading import ModelStore
 from core.personas import Persona, Personas, built_in
 from core.personas.card import read_card
 from core.settings import Settings
+from core.text import speak_utf8
 from core.workspace import Workspace
 
 OWNER = "login-terminal"
@@ -43,9 +44,7 @@ OWNER = "login-terminal"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Talk until the input ends; returns the exit status."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        with suppress(AttributeError):  # a stand-in of a test or a notebook
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    speak_utf8(sys.stdin, sys.stdout, sys.stderr)
     options = _options(arguments)
     try:
         with tempfile.TemporaryDirectory() as nowhere:

@@ -30,6 +30,7 @@ from core.logs.archives import joined
 from core.logs.detect import FORMATS, read_log
 from core.logs.log import Hints, Log
 from core.messages import Kind
+from core.text import speak_utf8
 
 LARGEST_BYTES = 4_000_000_000  # one's own files may be larger than what a page takes
 LONGEST_EXAMPLE = 200  # letters
@@ -38,8 +39,7 @@ DEFAULT = Recipe()
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read, prepare, write and return the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    speak_utf8(sys.stdout, sys.stderr)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         ledger = mix_command.run(given[1:]) if given[:1] == ["mix"] else run(_options(given))

@@ -159,7 +159,7 @@ def _uploads(
 def _open_repo(api: "HfApi", repo: str, kind: RepoKind, *, private: bool, files: set[str]) -> None:
     """Make the repository, or see that the one that is there is fit to be written to."""
     api.create_repo(repo, repo_type=kind, private=private, exist_ok=True)
-    info = api.repo_info(repo, repo_type=kind)
+    info = api.model_info(repo) if kind == "model" else api.dataset_info(repo)
     if bool(info.private) != private:
         is_now, asked = ("private", "public") if info.private else ("public", "private")
         ja = {"private": "非公開", "public": "公開"}

@@ -37,10 +37,10 @@ def without_local_traces(text: str) -> str:
 def _without_traces(value: Mapping[str, object]) -> dict[str, object]:
     clean = dict(value)
     for key in ("base", "base_model_name_or_path"):
-        if isinstance(value.get(key), str):
-            clean[key] = public_name(value[key])
-    if isinstance(value.get("dataset"), dict):
-        clean["dataset"] = {k: v for k, v in value["dataset"].items() if k != "source"}
-    if isinstance(value.get("started_from"), dict):  # the training before this one, in the same form
-        clean["started_from"] = _without_traces(value["started_from"])
+        if isinstance(base := value.get(key), str):
+            clean[key] = public_name(base)
+    if isinstance(dataset := value.get("dataset"), dict):
+        clean["dataset"] = {k: v for k, v in dataset.items() if k != "source"}
+    if isinstance(before := value.get("started_from"), dict):  # the training before this one, in the same form
+        clean["started_from"] = _without_traces(before)
     return clean

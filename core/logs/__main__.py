@@ -23,6 +23,7 @@ from core.errors import InputError
 from core.logs.detect import FORMATS, read_log
 from core.logs.log import Log
 from core.messages import Kind, Message
+from core.text import speak_utf8
 
 LARGEST_BYTES = 4_000_000_000  # one's own files may be larger than what a page takes
 SHOWN = 200  # characters of a block that was not understood, in the ledger
@@ -30,8 +31,7 @@ SHOWN = 200  # characters of a block that was not understood, in the ledger
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read, write and return the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    speak_utf8(sys.stdout, sys.stderr)
     options = _options(arguments)
     try:
         logs = [_read(path, options) for path in options.files]

@@ -80,21 +80,19 @@ class Columns(Sequence[Message]):
     def __getitem__(self, place: slice) -> tuple[Message, ...]: ...
     def __getitem__(self, place: int | slice) -> Message | tuple[Message, ...]:
         """Asked for by position, all are made once: who does that will ask for many."""
-        if self._made is None:
-            self._make_all()
-        return self._made[place]
+        return (self._made or self._make_all())[place]
 
     def __eq__(self, other: object) -> bool:
+        """As sequences are. It cannot be hashed, like a list: its messages may still grow."""
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
-    __hash__ = None  # like a list: its messages may still grow
-
-    def _make_all(self) -> None:
+    def _make_all(self) -> tuple[Message, ...]:
         """Keep every message. Without the cycle collector, as messages hold no cycles: it takes most of the time."""
         enabled = gc.isenabled()
         gc.disable()
         try:
-            self._made = tuple(self._making())
+            self._made = made = tuple(self._making())
+            return made
         finally:
             if enabled:
                 gc.enable()

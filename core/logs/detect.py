@@ -52,7 +52,10 @@ WINDOWS = (0.2, 0.35, 0.5, 0.65, 0.8)
 class Reader(Protocol):
     """What each module of a text format offers."""
 
-    FORMAT: Format
+    @property
+    def FORMAT(self) -> Format:  # noqa: N802 - a module's constant, which is only read
+        """Which format it is."""
+        ...
 
     def score(self, lines: Sequence[str]) -> int:
         """How many of these sampled lines are in this format; 0 when it is surely another."""

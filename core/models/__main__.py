@@ -26,6 +26,7 @@ from core.models.tokenizers.check import UNREADABLE, CheckedTokenizer, load_chec
 from core.models.tokenizers.files import from_hub
 from core.models.weights import read_config
 from core.prompt.config import PromptConfig
+from core.text import speak_utf8
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
@@ -35,8 +36,7 @@ BIT_NAMES = {16: "bf16", 8: "8bit", 4: "4bit"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the JSON and return the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    speak_utf8(sys.stdout, sys.stderr)
     parser = argparse.ArgumentParser(
         prog="python -m core.models", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -20,7 +20,7 @@ def keyword() -> str:
     """`cache` or `past_key_values`: what the installed transformers' `generate` takes, hands on and gives back."""
     from transformers import GenerationMixin
 
-    asked = inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
+    asked = inspect.signature(vars(GenerationMixin)["prepare_inputs_for_generation"]).parameters
     return next(name for name in NAMES if name in asked)
 
 
@@ -57,5 +57,5 @@ def _translated(method: Callable[..., Any]) -> Callable[..., Any]:
     named = [p for p in known.parameters.values() if p.kind is not p.VAR_KEYWORD]
     rest = [p for p in known.parameters.values() if p.kind is p.VAR_KEYWORD]
     added = inspect.Parameter(new, inspect.Parameter.KEYWORD_ONLY, default=None)
-    both.__signature__ = known.replace(parameters=[*named, added, *rest])
+    vars(both)["__signature__"] = known.replace(parameters=[*named, added, *rest])
     return both

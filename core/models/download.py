@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import HubError, ModelError
 from core.files import check_free
@@ -18,7 +18,7 @@ from core.models.weights import PICKLES
 from core.text import Text
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
+    from tqdm.asyncio import tqdm_asyncio
 
 log = logging.getLogger(__name__)
 TEXTS = ("*.json", "*.model", "*.txt", "*.jinja")
@@ -57,12 +57,13 @@ def _fetch(repo: str, report: Callable[[float | None], None], trust: Trust, toke
     with hub_errors(repo):
         files = [sibling.rfilename for sibling in HfApi().model_info(repo, token=token).siblings or ()]
         texts = [*TEXTS, "*.py"] if trust.code else TEXTS
-        wanted = {"allow_patterns": [*texts, _weights(repo, files, trust)], "ignore_patterns": FOLDERS}
-        plan = snapshot_download(repo, token=token, dry_run=True, **wanted)
+        wanted = [*texts, _weights(repo, files, trust)]
+        plan = snapshot_download(repo, token=token, dry_run=True, allow_patterns=wanted, ignore_patterns=FOLDERS)
         total = sum(file.file_size or 0 for file in plan if file.will_download)
         check_free(Path(constants.HF_HUB_CACHE), total, then=OR_SMALLER, error=ModelError)
         bar = _reporting_bar(report, total)
-        return Path(snapshot_download(repo, token=token, tqdm_class=bar, max_workers=4, **wanted))
+        return Path(snapshot_download(repo, token=token, tqdm_class=bar, max_workers=4,
+                                      allow_patterns=wanted, ignore_patterns=FOLDERS))  # fmt: skip
 
 
 def _weights(repo: str, files: Iterable[str], trust: Trust) -> str:
@@ -109,15 +110,15 @@ def _in_cache(repo: str, trust: Trust) -> Path | None:
     return folder if all((folder / name).is_file() for name in needed) else None
 
 
-def _reporting_bar(report: Callable[[float | None], None], total: int) -> "type[tqdm]":
-    from tqdm import tqdm
+def _reporting_bar(report: Callable[[float | None], None], total: int) -> "type[tqdm_asyncio]":
+    from tqdm.asyncio import tqdm_asyncio
 
     counting = threading.Lock()
 
-    class Bar(tqdm):
+    class Bar(tqdm_asyncio):
         """A progress bar that draws nothing and tells how many bytes of all have come."""
 
-        def __init__(self, *args: object, **kwargs: object) -> None:
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
             # With Xet a second bar counts what crosses the wire, which is less than what is written.
             self.counts = kwargs.get("unit") == "B" and not str(kwargs.pop("name", "")).endswith(".transfer")
             kwargs["disable"] = False

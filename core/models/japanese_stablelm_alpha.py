@@ -8,7 +8,7 @@ A layer adds attention and a gated MLP to its input in parallel. The first quart
 is rotated by position and scaled as in xPos (arXiv:2212.10554), so that scores fall off with distance.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange, repeat
@@ -19,7 +19,7 @@ from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
-from transformers.utils import can_return_tuple
+from transformers.utils.generic import can_return_tuple
 
 from core.errors import InputError
 from core.models import caches
@@ -130,7 +130,7 @@ class JapaneseStableLMAlphaAttention(nn.Module):
         q, k = turn[0](q), turn[1](k)
         if cache is not None:
             k, v = cache.update(k, v, self.layer_idx)
-        attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
+        attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation or "eager", eager_attention)
         found, _ = attend(self, q, k, v, mask, scaling=self.scaling, dropout=0.0)
         return self.dense(rearrange(found, "batch seq heads size -> batch seq (heads size)"))
 
@@ -187,16 +187,17 @@ class JapaneseStableLMAlphaLayer(GradientCheckpointingLayer):
 class JapaneseStableLMAlphaPreTrainedModel(PreTrainedModel):
     """What transformers has to know to load, place and quantise the model."""
 
+    config: JapaneseStableLMAlphaConfig
     config_class = JapaneseStableLMAlphaConfig
     base_model_prefix = "transformer"
     supports_gradient_checkpointing = True
-    _no_split_modules = ("JapaneseStableLMAlphaLayer",)
-    _skip_keys_device_placement = caches.NAMES
+    _no_split_modules = ["JapaneseStableLMAlphaLayer"]  # noqa: RUF012 - as transformers has it
+    _skip_keys_device_placement = list(caches.NAMES)  # noqa: RUF012
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
     # The published files hold them; they follow from the configuration.
-    _keys_to_ignore_on_load_unexpected = (r"attention\.rotary_emb\.(inv_freq|scale)$",)
+    _keys_to_ignore_on_load_unexpected = [r"attention\.rotary_emb\.(inv_freq|scale)$"]  # noqa: RUF012
 
 
 class JapaneseStableLMAlphaModel(JapaneseStableLMAlphaPreTrainedModel):
@@ -249,10 +250,11 @@ class JapaneseStableLMAlphaModel(JapaneseStableLMAlphaPreTrainedModel):
             x = layer(x, mask, turn, cache=cache)
             states.append(x)
         x = states[-1] = self.final_layer_norm(x)
+        kept: dict[str, Any] = {caches.keyword(): cache}
         return BaseModelOutputWithPast(
             last_hidden_state=x,
             hidden_states=tuple(states) if output_hidden_states else None,
-            **{caches.keyword(): cache},
+            **kept,
         )
 
     def _cache(self, given: Cache | None, wanted: bool | None) -> Cache | None:
@@ -280,8 +282,8 @@ class JapaneseStableLMAlphaForCausalLM(JapaneseStableLMAlphaPreTrainedModel, Gen
     def get_output_embeddings(self) -> nn.Module:
         return self.embed_out
 
-    def set_output_embeddings(self, value: nn.Module) -> None:
-        self.embed_out = value
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        self.embed_out = new_embeddings
 
     @can_return_tuple
     def forward(

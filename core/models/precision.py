@@ -265,7 +265,7 @@ def keep_unpacked(model: "PreTrainedModel") -> None:
     to all layers but the last are lost with no more than a warning, and `state_dict()`, which peft calls when an
     adapter is loaded, unpacks them with their scales in the wrong order (0.50.2): the model then talks nonsense.
     """
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
 
     for module in model.modules():
         if isinstance(module, Linear4bit):

@@ -8,10 +8,11 @@ take more than their share of memory. Used only in the thread that owns the mode
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 if TYPE_CHECKING:
     from transformers import Cache
+    from transformers.cache_utils import DynamicLayer
 
 MOST_BYTES = 1 << 30
 LEAST_TOKENS = 16  # a shorter beginning is read again sooner than it is found
@@ -59,10 +60,14 @@ class PrefixCache:
         """Remember what was read: `ids` from the first token on; the cache may hold fewer, not more."""
         from transformers import DynamicCache
 
-        if not isinstance(cache, DynamicCache) or not all(map(_is_attention, cache.layers)):
+        if not isinstance(cache, DynamicCache):
+            return
+        layers = [layer for layer in cache.layers if _is_attention(layer)]
+        if len(layers) < len(cache.layers):
             return
         ids = tuple(ids[: cache.get_seq_length()])
-        size = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers if layer.is_initialized)
+        states = [state for layer in layers for state in (layer.keys, layer.values)]
+        size = sum(state.nbytes for state in states if state is not None)
         self._entries = [entry for entry in self._entries if not _covers(adapter, ids, entry)]
         self._entries.append(_Entry(adapter, ids, cache, size))
         while sum(entry.bytes for entry in self._entries) > self.most_bytes:
@@ -83,7 +88,7 @@ def _covers(adapter: str, ids: tuple[int, ...], entry: _Entry) -> bool:
     return entry.adapter == adapter and ids[: len(entry.ids)] == entry.ids
 
 
-def _is_attention(layer: object) -> bool:
+def _is_attention(layer: object) -> "TypeGuard[DynamicLayer]":
     """Keys and values of every token, or of a sliding window; states of other kinds cannot go back."""
     from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
@@ -92,5 +97,7 @@ def _is_attention(layer: object) -> bool:
 
 def _can_be_cut(cache: "Cache", tokens: int) -> bool:
     """Whether the last `tokens` can be taken off: a sliding window that is full has lost what came before."""
-    full = [layer for layer in cache.layers if layer.is_sliding and layer.get_seq_length() >= layer.sliding_window]
-    return tokens == 0 or not full
+    from transformers.cache_utils import DynamicSlidingWindowLayer
+
+    sliding = [layer for layer in cache.layers if isinstance(layer, DynamicSlidingWindowLayer)]
+    return tokens == 0 or not any(layer.get_seq_length() >= layer.sliding_window for layer in sliding)

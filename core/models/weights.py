@@ -6,10 +6,10 @@ Imports torch and transformers late.
 import gc
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.models import caches, model_errors
 from core.models.options import NO_REMOTE_CODE, LoadOptions, Quantization, Trust
@@ -63,10 +63,11 @@ def read_model(
     if quantization == "8bit":
         warnings.filterwarnings("ignore", message="MatMul8bitLt: inputs will be cast")  # said at every call
     with _weights_counted(report):
-        model, found = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, config=config, trust_remote_code=options.trust.code, dtype=dtype, output_loading_info=True,
             use_safetensors=None if options.trust.pickles else True, **placed,
         )  # fmt: skip
+    model, found = loaded
     if missing := sorted(found["missing_keys"]):
         raise model_errors.lacks_weights(name, missing)
     if quantization == "4bit":
@@ -78,13 +79,13 @@ def read_model(
 
 def placement(
     name: str, shape: ModelDims, quantization: Quantization, dtype: "torch.dtype", device: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What `from_pretrained` is told about where the weights go. Raises ModelError when there is no room for them.
 
     What is too big for the GPU goes to RAM in part, where accelerate fetches it from: slower, but it works.
     """
     how = bitsandbytes_config(quantization, dtype)
-    quantised = {"quantization_config": how} if how else {}
+    quantised: dict[str, Any] = {"quantization_config": how} if how else {}
     ram, gpu = MOST * this_machine().ram, EASY * free_on_gpu() if device == "cuda" else 0.0
     need = model_memory(shape, quantization, dtype)
     if device != "cuda":
@@ -157,7 +158,7 @@ def _weights_counted(report: Callable[[float], None]) -> Iterator[None]:
         logging.set_tqdm_hook(before)
 
 
-def _counted(items: Iterable, report: Callable[[float], None]) -> Iterator:
+def _counted(items: Collection, report: Callable[[float], None]) -> Iterator:
     for number, item in enumerate(items):
         report(number / len(items))
         yield item

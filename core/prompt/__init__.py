@@ -67,6 +67,7 @@ def render(
         prompt = tokenise(*laid, tokenizer, prompt_config=prompt_config, training=False)
         if len(prompt.ids) <= room:
             return replace(prompt, left_out=_left_out(prompt_config, turns, background, contents, placed))
+    assert prompt is not None, "there are always contents to try"
     raise _too_long(prompt, room)
 
 
@@ -124,8 +125,11 @@ def _left_out(
     placed: Sequence[PlacedText] = (),
 ) -> dict[Part, int]:
     """How much of each part is not among the contents; parts of which nothing is missing are not named."""
-    missing = {part: len(getattr(background, part)) - len(getattr(contents.background, part))
-               for part in CONTEXT_PARTS if part in prompt_config.parts}  # fmt: skip
+    missing: dict[Part, int] = {
+        part: len(getattr(background, part)) - len(getattr(contents.background, part))
+        for part in CONTEXT_PARTS
+        if part in prompt_config.parts
+    }
     for one in placed:
         if one.text.strip() and one not in contents.placed and (one.part != "lorebook" or "knowledge" in missing):
             missing[one.part] = missing.get(one.part, 0) + 1

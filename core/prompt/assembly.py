@@ -87,7 +87,7 @@ def render_segments(
     script.add("timeline", always, section(prompt_config, "timeline", told.timeline, layout))
     # Words of the persona that a row holds as context are shown like examples: without loss.
     spoken: list[tuple[Part, Turn]] = [("examples", turn) for turn in contents.examples]
-    spoken += [("turns" if turn.trained else "examples", turn) for turn in contents.turns]
+    spoken.extend(("turns" if turn.trained else "examples", turn) for turn in contents.turns)
     if reply and contents.turns and contents.turns[-1].role == "user":
         spoken[-1] = ("new", contents.turns[-1])
     among: dict[int, list[PlacedText]] = {}
@@ -154,7 +154,7 @@ class _Script:
             return
         self.parts.append((part, role))
         if self.messages and self.messages[-1].role == role:
-            talk = before[0] in SPEECH and part in SPEECH
+            talk = before is not None and before[0] in SPEECH and part in SPEECH
             self.messages[-1] = self.messages[-1].followed_by(separator if talk else "\n\n", words)
         else:
             self.messages.append(words)

@@ -1,7 +1,7 @@
 """What a prompt may carry besides its persona and the conversation: lines looked up for it, and texts with a place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from core.messages import Role, Turn
@@ -48,5 +48,7 @@ def index_at_depth(turns: Sequence[Turn], depth: int) -> int:
     return at
 
 
-CONTEXT_PARTS = tuple(field.name for field in fields(RetrievedContext))
+ContextPart = Literal["knowledge", "timeline", "recalled"]
+CONTEXT_PARTS: tuple[ContextPart, ...] = get_args(ContextPart)
+"""The fields of RetrievedContext."""
 NO_CONTEXT = RetrievedContext()

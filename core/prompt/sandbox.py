@@ -7,7 +7,7 @@ such template is met (0.7 s, 58 MB) and then stays; twenty messages take 0.24 ms
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +28,7 @@ class TemplateRefusedError(Exception):
     """A template did not render; `str()` is the reason."""
 
 
-def render_template(template: str, chat: Chat, *, reply: bool, values: Mapping[str, object]) -> Rendered:
+def render_template(template: str, chat: Chat, *, reply: bool, values: Mapping[str, Any]) -> Rendered:
     """Render `chat` with a template; with `reply`, up to where the assistant's next words begin.
 
     `values` are JSON values that the template may use by name. Raises TemplateRefusedError. Safe to call
@@ -51,7 +51,7 @@ def _own_templates() -> frozenset[str]:
                      if path.is_file())  # fmt: skip
 
 
-def _render(template: str, chat: Chat, *, reply: bool, values: Mapping[str, object]) -> Rendered:
+def _render(template: str, chat: Chat, *, reply: bool, values: Mapping[str, Any]) -> Rendered:
     import jinja2
     from transformers.utils.chat_template_utils import render_jinja_template
 
@@ -60,15 +60,20 @@ def _render(template: str, chat: Chat, *, reply: bool, values: Mapping[str, obje
                 RecursionError, MemoryError)  # fmt: skip
     marked = "endgeneration" in template
     try:
-        texts, spans = render_jinja_template(
+        rendered: Any = render_jinja_template(
             [[dict(message) for message in chat]], chat_template=template, add_generation_prompt=reply,
             return_assistant_tokens_mask=marked, **values,
         )  # fmt: skip
     except expected as error:
         raise TemplateRefusedError(str(error) or type(error).__name__) from error
+    texts, spans = rendered
     if len(texts[0]) > LONGEST:
         raise TemplateRefusedError(f"it prints {len(texts[0]):,} characters")
-    return texts[0], [tuple(span) for span in spans[0]] if marked else []
+    return texts[0], _spans(spans[0]) if marked else []
+
+
+def _spans(found: Iterable[Sequence[int]]) -> list[tuple[int, int]]:
+    return [(start, end) for start, end in found]
 
 
 _process = IsolatedProcess("core.prompt.sandbox")

@@ -21,6 +21,11 @@ class StopCriteria:
     """What the layout makes of the prompt config's separator: rinna's writes <NL> for a newline."""
 
 
+def eos_token_id(tokenizer: "PreTrainedTokenizerBase") -> int | None:
+    """The id that ends a text; None where the tokenizer has none. transformers types it as any special token."""
+    return found if isinstance(found := tokenizer.eos_token_id, int) else None
+
+
 def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> StopCriteria:
     """What a model tuned on this prompt config writes when the persona has finished its turn.
 
@@ -33,7 +38,9 @@ def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBa
     probe = layout.segments(
         [layout.message_text(*w) for w in texts], names=(prompt_config.persona, prompt_config.user), reply=False
     )
-    ids, strings, written, introduction = {tokenizer.eos_token_id} - {None}, set(), prompt_config.separator, ""
+    eos = eos_token_id(tokenizer)
+    ids, strings = set[int]() if eos is None else {eos}, set[str]()
+    written, introduction = prompt_config.separator, ""
     for number, said in enumerate(probe):
         if said.words in (1, 3):
             written = said.text.strip().removeprefix("a").removesuffix("a")
@@ -42,7 +49,7 @@ def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBa
             text = after.text.strip(" ") if after and after.ends_turn else ""
             mark = layout.starts_with_mark(text.lstrip())
             if mark and mark not in said.text:
-                ids.add(tokenizer.convert_tokens_to_ids(mark))
+                ids.add(_token_id(mark, tokenizer))
             elif text and not mark:
                 strings.add(text)
             elif said.words == 1:
@@ -51,6 +58,12 @@ def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBa
     lines = {f"\n{line}" for line in _with_either_colon(line)} if strings else set()
     lines = {line for line in lines if not any(string in line for string in strings)}
     return StopCriteria(tuple(sorted(ids)), tuple(sorted(strings | lines)), written)
+
+
+def _token_id(mark: str, tokenizer: "PreTrainedTokenizerBase") -> int:
+    found = tokenizer.convert_tokens_to_ids(mark)
+    assert isinstance(found, int), "one token has one id"
+    return found
 
 
 def _with_either_colon(introduction: str) -> set[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import InputError
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
 GLYPHS = str.maketrans({"\n": "⏎", "\t": "⇥", " ": "␣", "\u3000": "□"})
@@ -83,9 +84,16 @@ def spell(ids: Sequence[int], tokenizer: "PreTrainedTokenizerBase") -> list[Toke
     return tokens
 
 
+def decode(ids: "Sequence[int] | Tensor", tokenizer: "PreTrainedTokenizerBase", **options: bool) -> str:
+    """The text of one row of ids; `options` are `tokenizer.decode`'s, whose type allows for many rows."""
+    text = tokenizer.decode(list(ids) if isinstance(ids, Sequence) else ids, **options)
+    assert isinstance(text, str), "one row is one text"
+    return text
+
+
 def _decode(ids: Sequence[int], tokenizer: "PreTrainedTokenizerBase") -> str:
     pieces = tokenizer.convert_ids_to_tokens(list(ids))
-    text = tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    text = decode(ids, tokenizer, skip_special_tokens=False, clean_up_tokenization_spaces=False)
     # SentencePiece drops the space at the start of what it decodes.
-    leads = pieces and pieces[0] is not None and pieces[0].startswith("▁") and not text.startswith(" ")
-    return f" {text}" if leads else text
+    first = next(iter(pieces), None)
+    return f" {text}" if first is not None and first.startswith("▁") and not text.startswith(" ") else text

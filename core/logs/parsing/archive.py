@@ -11,10 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from core.errors import InputError
 from core.logs.parsing.json_source import JsonSource
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 LOG_SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".js")
 # What exporters call the log itself; other texts beside it are attachments and settings.
@@ -31,7 +34,7 @@ ARCHIVE_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    open: Callable[[], BinaryIO]
+    open: Callable[[], IO[bytes]]
     packed: int
 
 
@@ -99,12 +102,13 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        view = memoryview(buffer).cast("B")
         with opening_errors():
-            data = self._inner.read(len(buffer))
+            data = self._inner.read(len(view))
         self._total += len(data)
         self._archive.spend(self._name, len(data), self._total, self._packed)
-        buffer[: len(data)] = data
+        view[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
@@ -191,10 +195,16 @@ def _tar_files(handle: tarfile.TarFile) -> dict[str, _File]:
     for member in handle:
         name = _safe(member.name)
         if name and member.isreg():
-            files[name] = _File(lambda member=member: handle.extractfile(member), member.size)
+            files[name] = _File(lambda member=member: _extracted(handle, member), member.size)
         if len(files) > MOST_FILES:
             break
     return files
+
+
+def _extracted(handle: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    file = handle.extractfile(member)
+    assert file is not None, "a regular file has bytes"
+    return file
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:

@@ -2,12 +2,12 @@
 
 import json
 import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 from zipfile import BadZipFile
 
 import ijson
@@ -26,6 +26,7 @@ from core.text import Text, well_formed
 
 JsonValue = str | int | float | Decimal | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 Record = dict[str, JsonValue]
+T = TypeVar("T")
 
 TOP_BYTES = 1 << 20
 TOP_PATHS = 5000
@@ -155,7 +156,7 @@ class JsonSource:
                 else:
                     head[key[below:]] = done
 
-    def _guarded(self, stream: Iterator[JsonValue]) -> Iterator[JsonValue]:
+    def _guarded(self, stream: Iterable[T]) -> Iterator[T]:
         try:
             yield from stream
         except STREAM_ERRORS as error:

@@ -48,12 +48,12 @@ class ModelDims:
     @classmethod
     def of_entry(cls, entry: CatalogueEntry) -> "ModelDims | None":
         """Of a model of the catalogue; None where that does not know enough."""
-        known = (entry.parameters, entry.layers, entry.width, entry.vocabulary)
-        if any(value is None for value in known):
+        if entry.parameters is None or entry.layers is None or entry.width is None or entry.vocabulary is None:
             return None
         return cls(
-            entry.architecture or "", "", entry.loading == "native", *known[:3], entry.kv_width or entry.width,
-            entry.vocabulary, bool(entry.tied), entry.context, str(entry.stored_bits) if entry.stored_bits else None,
+            entry.architecture or "", "", entry.loading == "native", entry.parameters, entry.layers, entry.width,
+            entry.kv_width or entry.width, entry.vocabulary, bool(entry.tied), entry.context,
+            str(entry.stored_bits) if entry.stored_bits else None,
         )  # fmt: skip
 
     @property

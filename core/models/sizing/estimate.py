@@ -8,7 +8,6 @@ Imports torch late.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from core.catalogue.catalogue import Bits
 from core.models.sizing.dims import ModelDims
 
 # Bytes a weight takes. NF4 keeps one float32 scale for every 64 weights.
@@ -60,7 +59,7 @@ def weight_memory(dims: ModelDims, held_bits: int, compute_bits: int = 16) -> fl
     return (dims.parameters - dims.embeddings) * WEIGHT_BYTES[held_bits] + dims.embeddings * compute_bits / 8
 
 
-def talking_memory(dims: ModelDims, *, bits: Bits = 16, context: int | None = None) -> int:
+def talking_memory(dims: ModelDims, *, bits: int = 16, context: int | None = None) -> int:
     """Bytes at the peak of a chat with a window of `context` tokens.
 
     Weights, keys and values of the full window, one layer at work on it, and the largest matrix once more in 16

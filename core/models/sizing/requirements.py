@@ -31,17 +31,19 @@ class ModelRequirements:
     @property
     def parameters(self) -> int | None:
         """None where it is not known."""
-        return self.entry.parameters if self.entry else self.dims.parameters
+        known = self.entry or self.dims
+        return known.parameters if known else None
 
     @property
     def context(self) -> int | None:
         """Tokens it was made for; None where it is not known."""
-        return self.entry.context if self.entry else self.dims.context
+        known = self.entry or self.dims
+        return known.context if known else None
 
     @property
     def quantised(self) -> bool:
         """Whether it is published in fewer bits, and stays in them."""
-        return bool(self.entry.stored_bits if self.entry else self.dims.stored)
+        return bool(self.entry.stored_bits if self.entry else self.dims and self.dims.stored)
 
     def memory(self, bits: Bits, *, training: bool = False, context: int | None = None) -> int | None:
         """Bytes to chat with a window of `context` tokens, or to train; None where it is not known.
@@ -61,8 +63,10 @@ class ModelRequirements:
 
     def best(self, machine: Machine) -> Quantization:
         """The most bits in which there is room to chat; as published where it is not known."""
-        found = (bits for bits in BITS if fits(self.memory(bits), machine) in ("fits", "unknown"))
-        return QUANTIZATIONS[next(found, 4)] if not self.quantised else "none"
+        if self.quantised:
+            return "none"
+        held: list[Bits] = [bits for bits in BITS if fits(self.memory(bits), machine) in ("fits", "unknown")]
+        return QUANTIZATIONS[held[0] if held else 4]
 
 
 def ratings_of(model: ModelRequirements, machine: Machine, *, training: bool = False) -> dict[Bits, FitRating]:

@@ -94,6 +94,7 @@ def _load(files: TokenizerFiles, code: bool) -> CheckedTokenizer:
         log.warning("transformers cannot load the tokenizer in %s: %s", files.folder, error)
         loaded = None
     if found is None:
+        assert loaded is not None, "what could not be read was raised"
         return CheckedTokenizer(loaded, _no_sentencepiece(files))
     return _checked(files, *found, loaded)
 

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING
 from core.errors import ModelError
 
 if TYPE_CHECKING:
-    from sentencepiece.sentencepiece_model_pb2 import ModelProto
+    from sentencepiece.sentencepiece_model_pb2 import (
+        ModelProto,  # pyright: ignore[reportAttributeAccessIssue]  # protobuf makes it at import
+    )
     from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerBase
 
@@ -84,7 +86,7 @@ def read_proto(file: Path) -> "ModelProto":
         ) from error
     from google.protobuf.message import DecodeError
 
-    proto = sentencepiece_model_pb2.ModelProto()
+    proto = sentencepiece_model_pb2.ModelProto()  # pyright: ignore[reportAttributeAccessIssue]  # made at import
     try:
         proto.ParseFromString(file.read_bytes())
     except DecodeError as error:

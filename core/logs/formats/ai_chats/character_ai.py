@@ -1,6 +1,7 @@
 """Character.AI: the dump of CAI Tools (histories of messages), or turns with candidates."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from core.logs.log import Format, Hints, Log
 from core.logs.parsing.clock import written
@@ -63,7 +64,7 @@ def _chosen(turn: Record) -> str | None:
     return words if isinstance(words, str) else None
 
 
-def _add(one: LogConversation, item: JsonItem, author: Record, words: str | None, time: object) -> None:
+def _add(one: LogConversation, item: JsonItem, author: Record, words: str | None, time: datetime | None) -> None:
     sender = as_text(author.get("name"))
     if words is None or not (sender or author):
         one.entries.append(unread(item))

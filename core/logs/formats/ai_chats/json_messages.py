@@ -131,7 +131,7 @@ def _unwrapped(items: Iterator[_Item]) -> Iterator[_Item]:
     """The elements of a list that one object holds as `data`, in its place; their lines are the object's."""
     for item in items:
         value = item.value if isinstance(item.value, dict) else {}
-        inner = next((value[key] for key in WRAPPERS if isinstance(value.get(key), list)), None)
+        inner = next((found for key in WRAPPERS if isinstance(found := value.get(key), list)), None)
         if inner and all(isinstance(one, dict) for one in inner) and _conversation(value) is None:
             for k, one in enumerate(inner):
                 yield _Item(one, item.line, item.lines if k == 0 else 0)

@@ -56,7 +56,8 @@ def moment(value: object) -> datetime | None:
     match = OWN_FORM.match(value)
     try:
         if match:
-            return datetime(*map(int, match.groups()))
+            year, month, day, hour, minute, second = map(int, match.groups())
+            return datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
     for form in FORMS:

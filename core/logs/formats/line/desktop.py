@@ -23,12 +23,14 @@ from core.text import Text
 FORMAT = Format("line-desktop", Text("LINE (saved on a computer)", "LINE（パソコンで保存）"))
 HEAD = re.compile(rf"((?:{HALVES})?\s?\d{{1,2}}:\d{{2}}(?:\s?[AaPp]\.?[Mm]\.?|\s?น\.)?)[ \u3000]+(\S.*)", re.DOTALL)
 # Desktop exports write their marks without brackets.
-MARKS = dict.fromkeys(STICKERS, Kind.STICKER) | dict.fromkeys(
-    ("写真", "画像", "動画", "ファイル", "音声", "ボイスメッセージ", "連絡先", "位置情報", "アルバム", "ノート",
-     "Photo", "Photos", "Image", "Images", "Video", "Videos", "Audio", "File", "Files", "Contact", "Location",
-     "照片", "圖片", "图片", "影片", "视频", "檔案", "文件", "語音訊息", "语音信息", "聯絡資訊", "位置訊息",
-     "相簿", "記事本", "รูป", "รูปภาพ", "วิดีโอ", "ไฟล์", "ข้อความเสียง", "อัลบั้ม", "โน้ต"), Kind.MEDIA)  # fmt: skip
-MARKS |= dict.fromkeys(("通話", "通话", "Call", "不在着信", "未接來電", "未接来电"), Kind.CALL)
+_MEDIA = (
+    "写真", "画像", "動画", "ファイル", "音声", "ボイスメッセージ", "連絡先", "位置情報", "アルバム", "ノート",
+    "Photo", "Photos", "Image", "Images", "Video", "Videos", "Audio", "File", "Files", "Contact", "Location",
+    "照片", "圖片", "图片", "影片", "视频", "檔案", "文件", "語音訊息", "语音信息", "聯絡資訊", "位置訊息",
+    "相簿", "記事本", "รูป", "รูปภาพ", "วิดีโอ", "ไฟล์", "ข้อความเสียง", "อัลบั้ม", "โน้ต")  # fmt: skip
+_CALLS = ("通話", "通话", "Call", "不在着信", "未接來電", "未接来电")
+_KINDS = ((STICKERS, Kind.STICKER), (_MEDIA, Kind.MEDIA), (_CALLS, Kind.CALL))
+MARKS: dict[str, Kind] = {mark: kind for marks, kind in _KINDS for mark in marks}
 MOST_NAME_WORDS = 4
 OTHER_WAY = re.compile(r"[^:：\s][^:：\n]{0,39}[:：]|<[^<>\n]{1,40}>|【")
 

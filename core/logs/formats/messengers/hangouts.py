@@ -36,7 +36,7 @@ def _name(one: LogConversation, head: Record, names: dict[str, str]) -> None:
     about = as_record(about.get("conversation")) or about
     states = as_record(about.get("self_conversation_state"))
     own = _identity(as_record(as_record(states.get("self_read_state")).get("participant_id")))
-    others = []
+    others: list[str] = []
     for person in map(as_record, as_list(about.get("participant_data"))):
         identity = _identity(as_record(person.get("id")))
         if as_text(person.get("fallback_name")):

@@ -85,6 +85,7 @@ def read(text: str, hints: Hints) -> Log:
 def _block(lines: Sequence[str], starts: Sequence[int], first: int, end: int) -> _Block:
     """The block of lines[first:end]; its written lines are counted, blank ones apart."""
     head = HEAD.fullmatch(lines[first])
+    assert head is not None, "every block begins with its head"
     indent, time, number = len(head["indent"]), _moment(head["when"]), starts[first]
     written = sum(bool(line.strip()) for line in lines[first:end])
     if head["notice"]:
@@ -132,6 +133,8 @@ def _kind(words: str, sender: str) -> Kind:
 
 def _moment(when: str) -> datetime | None:
     match = re.fullmatch(r"([A-Z][a-z]{2}) (\d{2}), (\d{4}) +(\d{1,2}):(\d{2}):(\d{2}) ([AP])M", when)
+    if match is None:
+        return None
     try:
         hour = int(match[4]) % 12 + 12 * (match[7] == "P")
         return datetime(int(match[3]), MONTHS.index(match[1]) + 1, int(match[2]), hour, int(match[5]), int(match[6]))

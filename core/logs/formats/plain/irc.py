@@ -84,8 +84,10 @@ def _moment(when: str | None, day: date | None, known: datetime | None) -> datet
         return known
     named = re.fullmatch(r"([A-Z][a-z]{2}) (\d\d) (\d\d):(\d\d):(\d\d)", when)
     try:
-        month = MONTHS.index(named[1].lower()) + 1 if named else 0
-        return datetime(day.year, month, *map(int, named.groups()[1:])) if named else None
+        if named is None:
+            return None
+        month = MONTHS.index(named[1].lower()) + 1
+        return datetime(day.year, month, int(named[2]), int(named[3]), int(named[4]), int(named[5]))
     except ValueError:
         return None
 

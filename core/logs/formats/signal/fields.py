@@ -65,7 +65,8 @@ def _message(block: Sequence[str], number: int) -> Message:
     body = next((i for i, line in enumerate(block) if not FIELD.fullmatch(line)), len(block))
     fields = [match for line in block[:body] if (match := FIELD.fullmatch(line))]
     values = {match["name"]: match["value"] for match in fields}
-    name = FROM.fullmatch(block[0])["name"]
+    begins = FROM.fullmatch(block[0])
+    name = begins["name"] if begins else ""
     words = "\n".join(line for line in block[body:] if not line.startswith("|")).strip("\n")
     kind = Kind.TEXT if words else Kind.MEDIA if "Attachment" in values else Kind.SYSTEM
     if values.get("Type", "").strip() not in ("", "incoming", "outgoing"):

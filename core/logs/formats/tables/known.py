@@ -88,8 +88,10 @@ def _discord(cells: Cells, line: int, time: datetime | None) -> Message:
     return Message(name or None, words, line, Kind.TEXT if name else Kind.UNKNOWN, time)
 
 
-WECHAT_KINDS = dict.fromkeys(("文本", "引用回复"), Kind.TEXT) | dict.fromkeys(("动画表情", "表情"), Kind.STICKER)
-WECHAT_KINDS |= dict.fromkeys(("语音通话", "视频通话", "音视频通话"), Kind.CALL) | {"系统通知": Kind.SYSTEM}
+WECHAT_KINDS: dict[str, Kind] = {
+    "文本": Kind.TEXT, "引用回复": Kind.TEXT, "动画表情": Kind.STICKER, "表情": Kind.STICKER,
+    "语音通话": Kind.CALL, "视频通话": Kind.CALL, "音视频通话": Kind.CALL, "系统通知": Kind.SYSTEM,
+}  # fmt: skip
 QUOTED = re.compile(r"\[引用\]\((?P<when>[^)\n]{1,40})\)(?P<name>[^:：\n]{0,60})[:：](?P<words>.*)", re.DOTALL)
 SELF_ZH = "我"
 
