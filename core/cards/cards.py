@@ -8,9 +8,9 @@ templates are in `prompt_templates/cards/`.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.cards.loss_curve import lines_of
 from core.data.mix import parts_of
@@ -46,7 +46,7 @@ class DatasetFacts:
     """How the rows were made; of a mix, from which sets."""
 
     @classmethod
-    def from_json(cls, value: Mapping[str, object]) -> "DatasetFacts":
+    def from_json(cls, value: Mapping[str, Any]) -> "DatasetFacts":
         """From the description in `training.json` or beside the rows. The log's own name is left out on purpose."""
         return cls(**_known(cls, value))
 
@@ -72,7 +72,7 @@ class TrainingFacts:
     """What ends the persona's turn besides the base's own end token (`core.prompt.ending`)."""
 
     @classmethod
-    def from_json(cls, value: Mapping[str, object]) -> "TrainingFacts":
+    def from_json(cls, value: Mapping[str, Any]) -> "TrainingFacts":
         """From the object in `training.json`."""
         known = _known(cls, value)
         dataset = known.get("dataset")
@@ -165,9 +165,9 @@ def dataset_card(
     )
 
 
-def _known(cls: type, value: Mapping[str, object]) -> dict[str, object]:
+def _known(cls: "type[DatasetFacts] | type[TrainingFacts]", value: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `cls` that `value` gives, without nulls."""
-    return {name: value[name] for name in cls.__dataclass_fields__ if value.get(name) is not None}
+    return {one.name: value[one.name] for one in fields(cls) if value.get(one.name) is not None}
 
 
 def _data_lines(dataset: DatasetFacts | None) -> list[tuple[str, str]]:

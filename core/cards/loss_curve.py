@@ -21,7 +21,7 @@ def curves_png(history: object) -> bytes | None:
         return None
     from PIL import Image, ImageDraw, ImageFont
 
-    image = Image.new("RGB", tuple(SHARP * side for side in SIZE), "white")
+    image = Image.new("RGB", (SHARP * SIZE[0], SHARP * SIZE[1]), "white")
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(size=14 * SHARP)
     points = [point for line in lines.values() for point in line]

@@ -19,12 +19,13 @@ from typing import get_args
 from core.data import mix_command
 from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, PreambleKind, preamble_text, write_samples
 from core.data.io.out_folder import LEDGER, check_free, make_folder
-from core.data.io.store import info_of, prompt_config_for, write_set
+from core.data.io.store import Split, info_of, prompt_config_for, write_set
 from core.data.ledger import LABELS
 from core.data.log_rows import LARGEST_BUDGET, log_language, make_rows
 from core.data.prepare import Prepared
 from core.data.privacy.replace import counts
 from core.data.recipe import Burst, Recipe, RowShape
+from core.data.rows import Row
 from core.errors import AppError, InputError
 from core.logs.archives import joined
 from core.logs.detect import FORMATS, read_log
@@ -66,7 +67,11 @@ def run(options: argparse.Namespace) -> str:
             f"No row was made of what “{options.persona}” wrote. {out / LEDGER} says why.",
             f"「{options.persona}」の発言から行を作れませんでした。理由は {out / LEDGER} にあります。",
         )
-    splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    splits: dict[Split, Sequence[Row]] = {
+        "train": prepared.train,
+        "validation": prepared.validation,
+        "test": prepared.test,
+    }
     info = info_of(out.name, prepared, description=options.description, model=model)
     write_set(out, info, splits)
     if options.export:

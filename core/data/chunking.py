@@ -94,7 +94,7 @@ class RowBuilder:
         return TurnSlice(turn, positions, self.counter.turn(turn), False)
 
     def _burst(self, positions: Sequence[int]) -> tuple[str, ...]:
-        words = tuple(self.words[i] for i in positions)
+        words = tuple(word for i in positions if (word := self.words[i]) is not None)
         return (self.recipe.separator.join(words),) if self.recipe.burst == "separator" else words
 
     def _chunks(self, turns: Sequence[TurnSlice]) -> Iterator[list[TurnSlice]]:
@@ -187,7 +187,7 @@ class RowBuilder:
     def _with_answered(self, turns: list[TurnSlice], piece: Sequence[TurnSlice], room: int) -> list[TurnSlice]:
         """`turns` with the messages before them that their reply answers by a link, where these are not in the row."""
         own = turns[-1]
-        links = {self.messages[i].reply_to for i in own.positions} - {None}
+        links = {link for i in own.positions if (link := self.messages[i].reply_to) is not None}
         if not links:
             return turns
         there = {i for placed in (*piece, *turns) for i in placed.positions}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from core.errors import InputError
 from core.files import append_json, disk_errors, parse_json, parse_json_lines, write_text
@@ -65,7 +65,7 @@ class Pair:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, value: Mapping[str, object]) -> "Pair":
+    def from_json(cls, value: Mapping[str, Any]) -> "Pair":
         """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for what is none, or InputError."""
         chosen, rejected = (tuple(entry["content"] for entry in value[side]) for side in ("chosen", "rejected"))
         if not all(isinstance(text, str) for text in (*chosen, *rejected)):

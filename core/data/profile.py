@@ -171,7 +171,7 @@ def end_of(text: str) -> tuple[str, str]:
     """
     bare = EMOJI.sub("", text[-TAIL:]).rstrip()
     mark = _MARK.search(bare, len(bare) - NEAR)
-    label = MARKS[int(mark.lastgroup[1:])][0] if mark else ""
+    label = MARKS[int(mark.lastgroup[1:])][0] if mark and mark.lastgroup else ""
     before = bare
     while mark and mark.start() < len(before):
         before = before[: mark.start()].rstrip()
@@ -231,7 +231,7 @@ def _delays(messages: Sequence[Message], name: str) -> Iterable[float]:
     before = None
     for message in _talk(messages):
         answers = before and before.sender != name and message.sender == name and before.part == message.part
-        if answers and before.time and message.time:
+        if before and answers and before.time and message.time:
             minutes = (message.time - before.time).total_seconds() / 60
             if minutes <= 1440:
                 yield minutes

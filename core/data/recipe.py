@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from core.errors import InputError
 
@@ -81,17 +81,18 @@ class Recipe:
         return asdict(self) | {"names": list(self.names)}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, object]) -> "Recipe":
+    def from_json(cls, value: Mapping[str, Any]) -> "Recipe":
         """The inverse of `to_json`; keys of later versions are left aside. Raises InputError for what is none."""
-        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+        known: dict[str, Any] = {field.name: value[field.name] for field in fields(cls) if field.name in value}
         names = known.get("names", ())
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
             raise _wrong("names", names, "a list of texts")
-        return cls(**known | {"names": tuple(names)})
+        known["names"] = tuple(names)
+        return cls(**known)
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _wrong(name: str, value: object, allowed: str) -> InputError:

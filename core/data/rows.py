@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.logs.parsing.decode import edges
 from core.messages import Turn, from_chat_messages, to_chat_messages
@@ -62,10 +62,11 @@ class Row:
 
     def split(self, k: int) -> tuple["Row", "Row"]:
         """Two rows: the first `k` turns, and the rest."""
-        return tuple(
-            Row(self.session, self.start, self.turns[p], self.positions[p], self.tokens[p], self.system)
-            for p in (slice(k), slice(k, None))
-        )
+        return self._part(slice(k)), self._part(slice(k, None))
+
+    def _part(self, turns: slice) -> "Row":
+        at = self.turns[turns], self.positions[turns], self.tokens[turns]
+        return Row(self.session, self.start, *at, self.system)
 
     def to_json(self) -> JsonRow:
         """The row as it is saved: one entry a message, so that a burst stays a burst; a system text is the first.
@@ -77,7 +78,7 @@ class Row:
         return {"session": self.session, "start": start, "messages": system + to_chat_messages(self.turns)}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, object]) -> "Row":
+    def from_json(cls, value: Mapping[str, Any]) -> "Row":
         """The inverse of `to_json`, without places and tokens. Raises ValueError, KeyError or TypeError for no row."""
         start = datetime.fromisoformat(value["start"]) if value.get("start") else None
         system, messages = "", list(value["messages"])

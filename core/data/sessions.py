@@ -42,13 +42,13 @@ def sessions(messages: Sequence[Message], gap_minutes: float) -> list[Session]:
     part, last = None, None
     for i in talking_order(messages):
         message = messages[i]
-        people = message.time is not None and message.kind not in NOT_PEOPLE
-        silent = people and last is not None and (message.time - last).total_seconds() > gap_minutes * 60
+        said = message.time if message.kind not in NOT_PEOPLE else None
+        silent = said is not None and last is not None and (said - last).total_seconds() > gap_minutes * 60
         if message.part != part or silent:
             groups.append([])
             part, last = message.part, None
         groups[-1].append(i)
-        last = message.time if people else last
+        last = said or last
     return [Session(n, tuple(group), _start(messages, group)) for n, group in enumerate(groups)]
 
 

@@ -124,8 +124,8 @@ def choose_precision(use: Use, model_type: str, parameters: float, device: str |
             ),
         )
     if device == "mps":  # not measured: memory decides what is spoken in
-        reason = ("As suits Apple's GPUs by the model's size; not measured.",
-                  "Apple の GPU に合わせて大きさで選びました（未計測）。")  # fmt: skip
+        reason = Text("As suits Apple's GPUs by the model's size; not measured.",
+                      "Apple の GPU に合わせて大きさで選びました（未計測）。")  # fmt: skip
         return PrecisionChoice(
             "bf16" if use == "talking" and parameters >= SPOKEN_IN_FLOAT32_ON_MPS else "fp32", reason
         )

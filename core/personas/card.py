@@ -169,7 +169,7 @@ def _parsed(data: bytes) -> dict:
 
 
 def _persona_of(value: dict) -> Persona:
-    data = value.get("data") if isinstance(value.get("data"), dict) else value
+    data = inner if isinstance(inner := value.get("data"), dict) else value
     text = {name: _text(data.get(name, data.get(other))) for name, other in OTHER_NAMES.items()}
     text |= {name: _text(data.get(name)) for name in ("system_prompt", "personality", "creator_notes", "context")}
     text["system_prompt"] = text["system_prompt"].replace("{{original}}", "").strip()

@@ -79,7 +79,7 @@ def _spans(found: Iterable[Sequence[int]]) -> list[tuple[int, int]]:
 _process = IsolatedProcess("core.prompt.sandbox")
 
 
-def _render_apart(template: str, chat: Chat, *, reply: bool, values: Mapping[str, object]) -> Rendered:
+def _render_apart(template: str, chat: Chat, *, reply: bool, values: Mapping[str, Any]) -> Rendered:
     order = {"template": template, "chat": [dict(message) for message in chat], "reply": reply, "values": values}
     try:
         answer = _process.ask(order, seconds=RENDER_SECONDS, memory=RENDER_MEMORY)
@@ -87,7 +87,7 @@ def _render_apart(template: str, chat: Chat, *, reply: bool, values: Mapping[str
         raise TemplateRefusedError(str(error)) from error
     if "refused" in answer:
         raise TemplateRefusedError(answer["refused"])
-    return answer["text"], [tuple(span) for span in answer["spans"]]
+    return answer["text"], _spans(answer["spans"])
 
 
 def _work(order: dict[str, Any]) -> dict[str, object]:

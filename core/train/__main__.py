@@ -72,7 +72,8 @@ def read_order(arguments: Sequence[str]) -> RunRequest:
     here, value = (files[0].resolve().parent, _read(files[0])) if files else (Path.cwd(), {})
     settings = value.get("settings") or {}
     if isinstance(settings, Mapping):
-        value["settings"] = settings | checked_settings(dict(word.split("=", 1) for word in given if "=" in word))
+        named = dict(word.split("=", 1) for word in given if "=" in word)
+        value["settings"] = {**settings, **checked_settings(named)}
     for key, said in options.items():
         if said is not None:
             value[key] = str(Path.cwd() / said) if key in ("dataset", "output", "start_from") else said

@@ -212,8 +212,9 @@ def read_timed(path: Path, offset: int = 0) -> tuple[list[tuple[float, Event]], 
 def _parsed(lines: bytes) -> Iterator[tuple[float, Event]]:
     for value in parse_json_lines(lines):
         try:
-            kind: Callable[..., Event] = KINDS[value["event"]]
-            yield value["time"], kind(**{f.name: value[f.name] for f in fields(kind)})
+            kind = KINDS[value["event"]]
+            make: Callable[..., Event] = kind
+            yield value["time"], make(**{f.name: value[f.name] for f in fields(kind)})
         except UNREADABLE:
             continue  # of a later version
 

@@ -11,12 +11,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Turn
 from core.text import is_japanese
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ExportFormat = Literal["instruction", "instruction_input", "alpaca", "sharegpt", "messages"]
 FileType = Literal["jsonl", "json", "parquet"]
@@ -191,7 +194,7 @@ def _write_parquet(path: Path, first: TextSample, rest: Iterator[TextSample]) ->
     return count
 
 
-def _schema(sample: TextSample) -> "pa.Schema":  # noqa: F821 - imported late
+def _schema(sample: TextSample) -> "pa.Schema":
     """The columns of a layout; the same for every sample, whatever the first one lacks."""
     import pyarrow as pa
 

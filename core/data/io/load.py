@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.data.io.record_files import KINDS, MAX_BYTES, REPEATED_HEADING, Unreadable, check_swelling, records
 from core.data.io.records import (
@@ -159,7 +159,7 @@ def _wanted(names: Sequence[str]) -> list[str]:
     return [name for name in names if name.endswith(KINDS) and name != DATASET_INFO and _split_of(name)]
 
 
-def _split_of(name: str) -> Split | None:
+def _split_of(name: str) -> Split:
     """Which split a file is by its name; a file of another name is train."""
     stem = PurePosixPath(name).stem.lower()
     if re.match(r"(?:validation|valid|val|dev|eval)(?:\b|[-_.])", stem):

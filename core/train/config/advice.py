@@ -111,7 +111,7 @@ def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) ->
         (bool(config.tokens_per_micro_batch), "few tokens go through at once", "一度に通すトークンを減らし"),
         (config.max_length == 512, "rows are short", "行を短くし"),
     ]
-    en, ja = ([way[which] for way in ways if way[0]] for which in (1, 2))
+    en, ja = [en for holds, en, _ in ways if holds], [ja for holds, _, ja in ways if holds]
     how = (f"; for that, {' and '.join(en)}", "そのために、" + "、".join(ja) + "ます。") if en else ("", "")
     yield Text(f"It takes about {sizes[0]} of {sizes[1]}{how[0]}.",
            f"{sizes[1]} のうち約 {sizes[0]} を使います。{how[1]}")  # fmt: skip

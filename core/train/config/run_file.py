@@ -90,7 +90,7 @@ def going_on(config: TrainConfig, adapter: Path, base: str) -> TrainConfig:
     )  # fmt: skip
 
 
-def with_advice(base: str, dataset: Path, given: Mapping[str, object]) -> TrainConfig:
+def with_advice(base: str, dataset: Path, given: Mapping[str, Any]) -> TrainConfig:
     """The settings advised for a base and a data set on this machine, with those that are given."""
     from core.train.config.advice import fit, recommend
     from core.train.config.estimate import this_device
@@ -99,10 +99,11 @@ def with_advice(base: str, dataset: Path, given: Mapping[str, object]) -> TrainC
     with (dataset / SPLIT_FILES["train"]).open(encoding="utf-8") as lines:
         rows = sum(1 for line in lines if line.strip())
     shape = base_dims(base)
-    return TrainConfig.from_json(fit(recommend(shape.parameters, rows), shape, this_device()).config.to_json() | given)
+    advised = fit(recommend(shape.parameters, rows), shape, this_device()).config.to_json()
+    return TrainConfig.from_json({**advised, **given})
 
 
-def checked_settings(given: object) -> dict[str, object]:
+def checked_settings(given: object) -> dict[str, Any]:
     """Settings by name; numbers may be text, as YAML reads 1e-4. Raises InputError for what is no setting."""
     known = {field.name: field.default for field in fields(TrainConfig)}
     if not isinstance(given, Mapping) or any(key not in known for key in given):
@@ -114,7 +115,7 @@ def checked_settings(given: object) -> dict[str, object]:
     return {name: _as(known[name], value) for name, value in given.items()}
 
 
-def settings_in(text: str) -> dict[str, object]:
+def settings_in(text: str) -> dict[str, Any]:
     """The settings of a ADAPTER_CONFIG.yaml, or of a file that holds nothing else. Raises InputError."""
     value = read_yaml(text)
     return checked_settings(value.get("settings", value))
@@ -140,21 +141,26 @@ def to_yaml(order: RunRequest, settings: Mapping[str, object] | None = None) -> 
     """CONFIG.yaml for an order, with all settings or only the given ones."""
     import yaml
 
-    return yaml.safe_dump(_written(order, settings), allow_unicode=True, sort_keys=False)
+    value = {**_written(order), "settings": _given(order, settings)}
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
 
 
 def to_command(order: RunRequest, settings: Mapping[str, object]) -> str:
     """The command that does the same; of the settings, those that differ from what is advised are enough."""
-    value = _written(order, settings)
+    value, given = _written(order), _given(order, settings)
     words = ["python", "-m", "core.train"]
     for key, said in value.items():
-        if key != "settings":
-            words += [f"--{key.replace('_', '-')}", str(said)]
-    words += [f"{name}={said}" for name, said in value["settings"].items()]
+        words += [f"--{key.replace('_', '-')}", str(said)]
+    words += [f"{name}={said}" for name, said in given.items()]
     return shlex.join(words)
 
 
-def _written(order: RunRequest, settings: Mapping[str, object] | None) -> dict[str, object]:
+def _given(order: RunRequest, settings: Mapping[str, object] | None) -> dict[str, object]:
+    return dict(order.spec.config.to_json() if settings is None else settings)
+
+
+def _written(order: RunRequest) -> dict[str, object]:
+    """Everything but the settings."""
     spec = order.spec
     value = {
         "base": EMBEDDED if spec.base == str(FOLDER) else spec.base,
@@ -166,7 +172,6 @@ def _written(order: RunRequest, settings: Mapping[str, object] | None) -> dict[s
         "description": spec.prompt_config.description,
         "user": spec.prompt_config.user,
         "window": spec.prompt_config.context_window,
-        "settings": dict(spec.config.to_json() if settings is None else settings),
     }
     return {key: said for key, said in value.items() if said is not None}
 

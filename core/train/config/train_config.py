@@ -104,7 +104,7 @@ class TrainConfig:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, object]) -> "TrainConfig":
+    def from_json(cls, value: Mapping[str, Any]) -> "TrainConfig":
         """The inverse of `to_json`; unknown keys are ignored."""
         return cls(**{f.name: value[f.name] for f in fields(cls) if f.name in value})
 
@@ -126,8 +126,9 @@ def _whole(low: int, high: int) -> FieldRule:
 
 def _number(low: float, high: float, *, above: bool = False) -> FieldRule:
     def holds(value: object) -> bool:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        return number and (low < value if above else low <= value) and value <= high
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+            return False
+        return (low < value if above else low <= value) and value <= high
 
     en = f"above {low:g}, at most {high:g}" if above else f"from {low:g} to {high:g}"
     return FieldRule(holds, Text(en, f"{low:g} {'より大きく' if above else '以上'} {high:g} 以下"))

@@ -57,7 +57,7 @@ class PreferenceConfig:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, float]) -> "PreferenceConfig":
+    def from_json(cls, value: Mapping[str, Any]) -> "PreferenceConfig":
         """The inverse of `to_json`; unknown keys of later versions are left aside."""
         return cls(**{f.name: value[f.name] for f in fields(cls) if f.name in value})
 
@@ -130,7 +130,8 @@ def _example(pair: Pair, prompt_config: PromptConfig, tokenizer: "PreTrainedToke
         elif len(turns) > 1:
             context = context[max(turns) :]
         else:
-            return PairExample(*(_reply(prompt) for prompt in both))
+            chosen, rejected = map(_reply, both)
+            return PairExample(chosen, rejected)
 
 
 def _reply(prompt: Prompt) -> Example:

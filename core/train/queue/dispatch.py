@@ -137,9 +137,10 @@ class Dispatcher:
     def _end_if_overdue(self, meta: Meta) -> None:
         """Kill a process that was asked to stop and does not; at once where no step is done that could be lost."""
         stop = self._runs.folder(meta.id).stop
-        if not stop.exists() or not meta.alive:
+        process = meta.process
+        if not stop.exists() or process is None or not process.alive():
             return
         follower = self._runs.follower(meta.id)
         grace = max(self._grace, 3 * follower.pace) if follower.step else min(self._grace, 10.0)
         if time.time() - stop.stat().st_mtime > grace:
-            meta.process.kill()
+            process.kill()

@@ -28,6 +28,7 @@ from core.train.spec import RunFolder
 PROJECT = "omokage"
 EVERY = 1.0  # seconds between two looks at the log
 Values = dict[str, float]
+FIGURES = (Step, ValidationLoss)  # the events that have some to draw
 
 
 class Monitor(Protocol):
@@ -119,18 +120,14 @@ def usable(wanted: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def values_of(event: Event) -> Values:
-    """What is drawn of an event; nothing for those without figures."""
-    match event:
-        case Step():
-            return {
-                "train/loss": event.loss, "train/learning_rate": event.learning_rate, "train/epoch": event.epoch,
-                "train/tokens": event.tokens, "train/tokens_per_second": event.tokens_per_second,
-            }  # fmt: skip
-        case ValidationLoss():
-            return {"validation/loss": event.loss, "validation/bits_per_byte": event.bpb}
-        case _:
-            return {}
+def values_of(event: Step | ValidationLoss) -> Values:
+    """What is drawn of an event."""
+    if isinstance(event, ValidationLoss):
+        return {"validation/loss": event.loss, "validation/bits_per_byte": event.bpb}
+    return {
+        "train/loss": event.loss, "train/learning_rate": event.learning_rate, "train/epoch": event.epoch,
+        "train/tokens": event.tokens, "train/tokens_per_second": event.tokens_per_second,
+    }  # fmt: skip
 
 
 def _told(place: Path) -> dict[str, int]:
@@ -155,8 +152,10 @@ class Feed:
         timed, self._offset = read_timed(self._folder.events, self._offset)
         before = dict(self._told)
         for at, event in timed:
+            if not isinstance(event, FIGURES):
+                continue
             kind, values = type(event).__name__, values_of(event)
-            if values and event.step > self._told.get(kind, -1):
+            if event.step > self._told.get(kind, -1):
                 self._monitor = self._monitor or MONITORS[self._name](self._folder)
                 self._monitor.add(values, step=event.step, at=at)
                 self._told[kind] = event.step

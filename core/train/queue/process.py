@@ -79,13 +79,13 @@ def launch_monitor(folder: RunFolder, name: str, training: Process) -> Process:
 def _start(command: list[str], log: Path, environment: dict[str, str]) -> Process:
     import psutil
 
-    detached = {"start_new_session": True}
+    alone = 0
     if sys.platform == "win32":
-        detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+        alone = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     with log.open("ab") as output:
         child = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            **detached,
+            start_new_session=sys.platform != "win32", creationflags=alone,
         )  # fmt: skip
     _children[child.pid] = child
     return Process(child.pid, psutil.Process(child.pid).create_time())

@@ -24,7 +24,6 @@ from core.train.events import (
 from core.train.spec import RunFolder
 
 RunState = Literal["queued", "running", "stopping", "stopped", "done", "failed", "killed"]
-ENDINGS = {Done: "done", Stopped: "stopped", Failed: "failed"}
 
 
 @dataclass(frozen=True)
@@ -169,6 +168,8 @@ class EventFollower:
             case Saved():
                 self.saved = event.step
             case Done() | Stopped() | Failed():
-                self.ending = ENDINGS[type(event)]
+                self.ending = (
+                    "done" if isinstance(event, Done) else "failed" if isinstance(event, Failed) else "stopped"
+                )
                 self._metrics = event.metrics if isinstance(event, Done) else None
                 self._error = Text(event.en, event.ja) if isinstance(event, Failed) else None
