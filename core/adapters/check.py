@@ -8,9 +8,13 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import ModelError
 from core.workspace import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
 
 MAX_RANK = 1024
 MAX_CONFIG_BYTES = 1 << 20
@@ -18,6 +22,15 @@ MAX_NAMES = 2000  # a list of every layer of a model of 100 layers, seven a laye
 NAME = re.compile(r"\w[\w.]{0,199}")
 # How weights began that are in the file anyway. pissa, eva, corda, loftq and others change the base model on loading.
 PLAIN_STARTS = ("gaussian", "orthogonal")
+
+
+def read_lora_config(folder: Path) -> "LoraConfig":
+    """peft's configuration of the adapter in `folder`, which `check_adapter` has passed."""
+    from peft import LoraConfig
+
+    config = LoraConfig.from_pretrained(str(folder))
+    assert isinstance(config, LoraConfig), "no other kind passes"
+    return config
 
 
 def _is_rank(value: object) -> bool:

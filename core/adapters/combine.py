@@ -12,13 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from core.adapters.check import read_lora_config
 from core.adapters.store import Adapter
 from core.catalogue.bundled import located
 from core.errors import InputError, ModelError
 from core.prompt.config import PromptConfig
 
 if TYPE_CHECKING:
-    from peft import LoraConfig, PeftConfig, PeftModel
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def _check_prompt_configs(first: Adapter, other: Adapter) -> None:
 
 
 def _check_forms(adapters: Sequence[Adapter], method: Method) -> None:
-    configs = [_config(adapter) for adapter in adapters]
+    configs = [read_lora_config(adapter.folder) for adapter in adapters]
     for adapter, config in zip(adapters, configs, strict=True):
         if config.use_dora:
             raise InputError(f"“{adapter.name}” was trained with DoRA, which cannot be combined. Choose others.",
@@ -107,19 +108,6 @@ def _check_forms(adapters: Sequence[Adapter], method: Method) -> None:
 def _last(base: str) -> str:
     """A base's name without its folder: the same model may lie at another place on another machine."""
     return Path(base).name
-
-
-def _config(adapter: Adapter) -> "LoraConfig":
-    from peft import LoraConfig
-
-    return _lora(LoraConfig.from_pretrained(str(adapter.folder)))
-
-
-def _lora(config: "PeftConfig") -> "LoraConfig":
-    from peft import LoraConfig
-
-    assert isinstance(config, LoraConfig), "the shelf takes no other kind"
-    return config
 
 
 def _skeleton(adapter: Adapter) -> "PreTrainedModel":
@@ -167,10 +155,13 @@ def _attached(model: "PreTrainedModel", adapters: Sequence[Adapter]) -> "PeftMod
 
 def _add(peft: "PeftModel", names: Sequence[str], mixture: Mixture) -> None:
     import torch
+    from peft import LoraConfig
 
     # The combination is made with alpha = rank; rsLoRA would scale it by the square root of the rank once more.
     for name in names:
-        _lora(peft.peft_config[name]).use_rslora = False
+        lora = peft.peft_config[name]
+        assert isinstance(lora, LoraConfig), "no other kind is on the shelf"
+        lora.use_rslora = False
     settings = {} if mixture.method == "linear" else {"density": mixture.density}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mixture.seed)

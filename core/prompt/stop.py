@@ -26,6 +26,11 @@ def eos_token_id(tokenizer: "PreTrainedTokenizerBase") -> int | None:
     return found if isinstance(found := tokenizer.eos_token_id, int) else None
 
 
+def pad_token_id(tokenizer: "PreTrainedTokenizerBase") -> int | None:
+    """The id that fills rows; None where the tokenizer has none."""
+    return found if isinstance(found := tokenizer.pad_token_id, int) else None
+
+
 def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> StopCriteria:
     """What a model tuned on this prompt config writes when the persona has finished its turn.
 

@@ -16,6 +16,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from core.catalogue.bundled import FOLDER
 from core.catalogue.bundled import NAME as EMBEDDED
@@ -56,7 +57,7 @@ def run_request(value: Mapping[str, object], here: Path) -> RunRequest:
     start = _path(value["start_from"], here) if value.get("start_from") else None
     base, revision = _base(value, here), str(value["revision"]) if value.get("revision") else None
     config = with_advice(base, dataset, checked_settings(value.get("settings") or {}))
-    window = int(value.get("window") or config.max_length)
+    window = _window(value.get("window") or config.max_length)
     prompt_config = prompt_config_for(
         read_info(dataset), context_window=window, persona=str(value.get("persona") or ""),
         description=None if value.get("description") is None else str(value["description"]),
@@ -65,6 +66,17 @@ def run_request(value: Mapping[str, object], here: Path) -> RunRequest:
     if start is not None:
         config = going_on(config, start, base)
     return RunRequest(JobSpec(base, dataset, prompt_config, config, output.name, revision), output, start)
+
+
+def _window(value: object) -> int:
+    """Raises InputError for what is no number of tokens."""
+    text = str(value)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise InputError(
+            f"window is {value!r:.60}; it has to be a number of tokens, such as 2048.",
+            f"window が {value!r:.60} になっています。2048 のようなトークン数にしてください。",
+        )
+    return int(text)
 
 
 def going_on(config: TrainConfig, adapter: Path, base: str) -> TrainConfig:

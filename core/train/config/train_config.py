@@ -6,9 +6,9 @@ model and a data set is in `core.train.config.advice`.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from core.errors import InputError
 from core.models.options import Quantization

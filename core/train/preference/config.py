@@ -8,10 +8,10 @@ their place (DITTO, Shaikh et al. 2024, arXiv:2406.00888).
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.data.preferences import Pair, words
 from core.data.rows import Row

@@ -10,13 +10,14 @@ Imports torch: only the training process imports this module.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch.utils.data import DataLoader
 
 from core.train.preference.config import PairExample
 from core.train.worker.batches import micro_batches
-from core.train.worker.loss import Inputs
+from core.train.worker.loss import Inputs, output_layer
 from core.train.worker.rows import IGNORED
 from core.train.worker.trainer import PersonaTrainer
 
@@ -49,8 +50,7 @@ def reply_log_probabilities(model: torch.nn.Module, inputs: Inputs) -> torch.Ten
     targets = inputs["labels"][:, 1:]
     learned = targets != IGNORED
     keep = torch.nn.functional.pad(learned, (0, 1))  # the last position predicts nothing
-    head = model.get_output_embeddings()
-    hook = head.register_forward_pre_hook(lambda _, given: (given[0][keep][None], *given[1:]))
+    hook = output_layer(model).register_forward_pre_hook(lambda _, given: (given[0][keep][None], *given[1:]))
     try:
         logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False).logits
     finally:
@@ -86,8 +86,8 @@ class PreferenceTrainer(PersonaTrainer):
     """
 
     def __init__(
-        self, *args: object, beta: float, collate_pairs: CollatePairs, validation_pairs: Sequence[PairExample],
-        **kwargs: object,
+        self, *args: Any, beta: float, collate_pairs: CollatePairs, validation_pairs: Sequence[PairExample],
+        **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
         self.beta = beta
@@ -100,11 +100,17 @@ class PreferenceTrainer(PersonaTrainer):
 
         Raises StopAsked when the run should stop.
         """
-        self.train_dataset = self._with_reference(self.train_dataset)
+        referenced: Any = self._with_reference(self.pairs)
+        self.train_dataset = referenced
         self.validation_pairs = self._with_reference(self.validation_pairs)
 
+    @property
+    def pairs(self) -> Sequence[PairExample]:
+        """What is learned from, in the place of `rows`."""
+        return cast(Sequence[PairExample], self.train_dataset)
+
     def get_train_dataloader(self) -> DataLoader:
-        return self._batches([len(pair.ids) for pair in self.train_dataset], self.collate_pairs)
+        return self._batches(self.pairs, [len(pair.ids) for pair in self.pairs], self.collate_pairs)
 
     def _gradients(self, model: torch.nn.Module, inputs: Inputs, lengths: Sequence[int]) -> torch.Tensor:
         """Backward passes over the step's pairs in parts; the mean loss of a pair."""
@@ -124,7 +130,7 @@ class PreferenceTrainer(PersonaTrainer):
         self._seen += seen  # not earlier: a step that runs out of memory is begun anew
         return total
 
-    def log(self, logs: dict[str, float], *args: object, **kwargs: object) -> None:
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if "loss" in logs and self._seen:
             logs |= _told(torch.cat(self._seen))
             self._seen.clear()
@@ -149,17 +155,17 @@ class PreferenceTrainer(PersonaTrainer):
         self, pairs: Sequence[PairExample], what: Callable[[torch.nn.Module, Inputs], torch.Tensor]
     ) -> Iterator[tuple[list[int], torch.Tensor]]:
         """`what` of batches of the pairs, in evaluation: (which ones, values)."""
-        training = self.model.training
-        self.model.eval()
+        model, training = self.trained, self.trained.training
+        model.eval()
         order = sorted(range(len(pairs)), key=lambda number: -pairs[number].longest)
         try:
             for at in micro_batches([pairs[number].longest for number in order], self.tokens_per_micro_batch // 2):
                 self._stop_if_asked()
                 inputs = self._prepare_inputs(self.collate_pairs([pairs[number] for number in order[at]]))
                 with self.computing():
-                    yield order[at], what(self.model, inputs).float()
+                    yield order[at], what(model, inputs).float()
         finally:
-            self.model.train(training)
+            model.train(training)
 
 
 def _told(ahead: torch.Tensor) -> dict[str, float]:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from filelock import FileLock
 
 from core.errors import InputError
 from core.files import read_json, write_json
 from core.stored import UNREADABLE, parse
-from core.train.events import Event, Step, ValidationLoss, read_timed
+from core.train.events import Step, ValidationLoss, read_timed
 from core.train.queue.process import Process
 from core.train.spec import RunFolder
 
@@ -50,11 +50,13 @@ class TensorBoard:
         self._writer = EventFileWriter(str(folder.path / "tensorboard"))
 
     def add(self, values: Values, *, step: int, at: float) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event as Record
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto import event_pb2, summary_pb2
 
-        shown = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-        self._writer.add_event(Record(wall_time=at, step=step, summary=Summary(value=shown)))
+        # Their classes are made when they are imported, which a type checker does not see.
+        make: Any = event_pb2.Event  # pyright: ignore[reportAttributeAccessIssue]
+        summary: Any = summary_pb2.Summary  # pyright: ignore[reportAttributeAccessIssue]
+        shown = [summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._writer.add_event(make(wall_time=at, step=step, summary=summary(value=shown)))
 
     def close(self) -> None:
         self._writer.close()

@@ -167,9 +167,9 @@ class EventFollower:
                 self._notes[Text(event.en, event.ja)] = None
             case Saved():
                 self.saved = event.step
-            case Done() | Stopped() | Failed():
-                self.ending = (
-                    "done" if isinstance(event, Done) else "failed" if isinstance(event, Failed) else "stopped"
-                )
-                self._metrics = event.metrics if isinstance(event, Done) else None
-                self._error = Text(event.en, event.ja) if isinstance(event, Failed) else None
+            case Done():
+                self.ending, self._metrics, self._error = "done", event.metrics, None
+            case Stopped():
+                self.ending, self._metrics, self._error = "stopped", None, None
+            case Failed():
+                self.ending, self._metrics, self._error = "failed", None, Text(event.en, event.ja)

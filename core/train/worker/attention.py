@@ -6,7 +6,7 @@ pass, so longer rows go to that kernel. For rows padded on the right only: it ta
 padding is meaningless, and nothing may look at it.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AttentionInterface
@@ -20,10 +20,10 @@ PLAIN = ("llama", "qwen2", "qwen3", "mistral")
 
 
 def chunked_attention(
-    module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
     attention_mask: torch.Tensor | None, scaling: float, dropout: float = 0.0, **_: object,
 ) -> tuple[torch.Tensor, None]:  # fmt: skip
-    """As transformers calls it: query [rows, heads, tokens, width], key and value with fewer heads."""
+    """As transformers calls it, `module` being the layer: query [rows, heads, tokens, width], key and value with fewer heads."""
     groups, tokens = module.num_key_value_groups, query.shape[2]
     key, value = (x.repeat_interleave(groups, 1) for x in (key, value))
     if tokens > LONGEST:

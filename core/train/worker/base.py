@@ -104,9 +104,11 @@ def with_adapter(base: Base, config: TrainConfig, start: Path | None = None) -> 
 
 
 def _going_on(model: "PreTrainedModel", config: TrainConfig, start: Path) -> "PeftModel":
-    from peft import LoraConfig, PeftModel
+    from peft import PeftModel
 
-    lora = LoraConfig.from_pretrained(start)
+    from core.adapters.check import read_lora_config
+
+    lora = read_lora_config(start)
     lora.lora_dropout, lora.inference_mode = config.dropout, False
     try:
         return PeftModel.from_pretrained(model, start, config=lora, is_trainable=True)

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -54,10 +54,16 @@ class StoredExamples(Sequence[Example]):
     def __len__(self) -> int:
         return len(self.words)
 
+    @overload
+    def __getitem__(self, at: int) -> Example: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Example]: ...
     def __getitem__(self, at: int | slice) -> Example | list[Example]:
         if isinstance(at, slice):
-            return [self[row] for row in range(*at.indices(len(self)))]
-        row = range(len(self))[at]
+            return [self._row(row) for row in range(*at.indices(len(self)))]
+        return self._row(range(len(self))[at])
+
+    def _row(self, row: int) -> Example:
         tokens = slice(int(self.starts[row]), int(self.starts[row + 1]))
         ids, kinds = self.ids[tokens], self.kinds[tokens]
         weights = np.array([0, 1, self.context_weight], np.float32)[kinds] if self.context_weight else None
@@ -152,7 +158,8 @@ def _fingerprint(path: Path, encoder: RowEncoder) -> str:
 def _of_tokenizer(tokenizer: "PreTrainedTokenizerBase") -> str:
     """All of a fast tokenizer; of another one its vocabulary."""
     if tokenizer.is_fast:
-        whole = tokenizer.backend_tokenizer.to_str()
+        backend: Any = tokenizer.backend_tokenizer
+        whole = backend.to_str()
     else:
         whole = json.dumps([type(tokenizer).__name__, sorted(tokenizer.get_vocab().items())])
     said = json.dumps([tokenizer.chat_template, tokenizer.special_tokens_map], default=str)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -33,6 +34,12 @@ class MeasuredLoss:
     """Bits a UTF-8 byte of the persona's words (their end marks' loss included)."""
 
 
+def output_layer(model: torch.nn.Module) -> torch.nn.Module:
+    """What makes logits of hidden states. A PeftModel has its base's, which its type does not say."""
+    language: Any = model
+    return language.get_output_embeddings()
+
+
 class SummedLoss:
     """loss(model, inputs): the sum over a batch of each learned token's loss times its weight, for one model.
 
@@ -43,8 +50,9 @@ class SummedLoss:
 
     def __init__(self, model: torch.nn.Module) -> None:
         """`model` is the one that is trained, unwrapped."""
-        self.head = model.get_output_embeddings()
-        self._cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+        self.head = output_layer(model)
+        language: Any = model
+        self._cap = getattr(language.config.get_text_config(), "final_logit_softcapping", None)
         self._chunks: bool | None = None  # not known before the first batch
 
     def __call__(self, model: torch.nn.Module, inputs: Inputs) -> torch.Tensor:
@@ -130,14 +138,13 @@ class _Chunked(torch.autograd.Function):
             if gradient is not None:
                 (gradient[at],) = torch.autograd.grad(loss, states)
             total += loss.detach()
-        ctx.save_for_backward(gradient)
+        if gradient is not None:
+            ctx.save_for_backward(gradient)
         return total
 
     @staticmethod
-    def backward(
-        ctx: torch.autograd.function.FunctionCtx, outer: torch.Tensor
-    ) -> tuple[torch.Tensor, None, None, None]:
-        (gradient,) = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        (gradient,), (outer,) = ctx.saved_tensors, grad_outputs
         return gradient * outer.to(gradient.dtype), None, None, None
 
 
@@ -155,7 +162,7 @@ def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor, weights: torch.T
 def measure(
     model: torch.nn.Module,
     examples: Examples | StoredExamples,
-    collate: Collate,
+    collate: Callable[[list[Any]], Inputs],
     *,
     tokens: int,
     device: torch.device,

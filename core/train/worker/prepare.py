@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.data.rows import read_rows
 from core.errors import InputError
 from core.prompt import PromptConfig
 from core.prompt.chat_template import resolve_template
+from core.prompt.stop import eos_token_id, pad_token_id
 from core.train.config.train_config import Scheduler
 from core.train.events import Encoding, Notice, append
 from core.train.spec import JobSpec, RunFolder
@@ -89,7 +90,7 @@ def load(folder: RunFolder, should_stop: Callable[[], bool] = lambda: False) -> 
     model = with_adapter(base, spec.config, folder.start if folder.start.is_dir() else None)
     source = encode_dataset(folder, spec)
 
-    def encoded(part: str, **how: object) -> EncodedRows:
+    def encoded(part: str, **how: Any) -> EncodedRows:
         encoder = RowEncoder(prompt_config, base.tokenizer, max_length=window, **how)
         return encode_file(source / f"{part}.jsonl", encoder, folder.encoded, _telling(folder, should_stop))
 
@@ -109,6 +110,7 @@ def _pairs(
 
     from core.train.preference.pairs import PairMaker
 
+    assert spec.preference is not None, "only a preference run has pairs"
     if torch.cuda.is_available() and spec.config.quantization == "none":
         model.cuda()
     source = encode_dataset(folder, spec)
@@ -177,8 +179,9 @@ def trainer_for(folder: RunFolder, work: TrainingSetup, stop: "Stop") -> "tuple[
 
     config, args, report = work.spec.config, _arguments(folder, work), Report(folder, stop)
     tokenizer = work.base.tokenizer
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
-    settings = {
+    pad = pad_token_id(tokenizer)
+    pad = pad if pad is not None else eos_token_id(tokenizer) or 0
+    settings: dict[str, Any] = {
         "data_collator": Collate(pad), "train_dataset": work.examples, "eval_dataset": work.validation.examples,
         "callbacks": [
             report, _samples(folder, work, args),
@@ -189,11 +192,11 @@ def trainer_for(folder: RunFolder, work: TrainingSetup, stop: "Stop") -> "tuple[
     }  # fmt: skip
     if work.pairs is None:
         return PersonaTrainer(work.model, args, **settings), report
-    return _preference_trainer(work, args, settings, pad), report
+    return _preference_trainer(work, work.pairs, args, settings, pad), report
 
 
 def _preference_trainer(
-    work: TrainingSetup, args: "TrainingArguments", settings: dict, pad: int
+    work: TrainingSetup, pairs: "Pairs", args: "TrainingArguments", settings: dict[str, Any], pad: int
 ) -> "PreferenceTrainer":
     from accelerate import PartialState
 
@@ -204,9 +207,10 @@ def _preference_trainer(
             "Preferences are learned by one process: start this run without torchrun or accelerate.",
             "好みの学習は 1 つのプロセスで行います。torchrun や accelerate を使わずに始めてください。",
         )
+    assert work.spec.preference is not None, "only a preference run has pairs"
     trainer = PreferenceTrainer(
         work.model, args, beta=work.spec.preference.beta, collate_pairs=CollatePairs(pad),
-        validation_pairs=work.pairs.validation, **settings,
+        validation_pairs=pairs.validation, **settings,
     )  # fmt: skip
     trainer.take_reference()
     return trainer
@@ -220,7 +224,7 @@ def _samples(folder: RunFolder, work: TrainingSetup, args: "TrainingArguments") 
     prompt_config = replace(work.prompt_config, context_window=min(config.max_length, work.base.window))
     part = "validation" if work.validation.examples else "train"
     asked = openings(read_rows(source / f"{part}.jsonl"), prompt_config, tokenizer, count=config.samples)
-    return Samples(folder, tokenizer, prompt_config, asked, every=config.sample_every or int(args.eval_steps))
+    return Samples(folder, tokenizer, prompt_config, asked, every=config.sample_every or int(args.eval_steps or 1))
 
 
 def _measures(work: TrainingSetup) -> int:
@@ -273,7 +277,7 @@ def _arguments(folder: RunFolder, work: TrainingSetup) -> "TrainingArguments":
     )
 
 
-def _schedule(name: Scheduler, steps: int) -> dict[str, object]:
+def _schedule(name: Scheduler, steps: int) -> dict[str, Any]:
     """TrainingArguments for one of our schedules."""
     more: dict[str, dict[str, object]] = {
         "cosine_with_min_lr": {"min_lr_rate": 0.1},

@@ -105,6 +105,7 @@ class Report(TrainerCallback):
         args: Args,
         state: State,
         control: Control,
+        *,
         metrics: dict[str, float],
         **_: object,
     ) -> None:

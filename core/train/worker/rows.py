@@ -85,7 +85,8 @@ class RowEncoder:
         max_length: int, loss_on: LossOn = "every_reply", context_weight: float = 0.0,
     ) -> None:  # fmt: skip
         self.prompt_config, self.tokenizer = replace(prompt_config, context_window=max_length), tokenizer
-        self.loss_on, self.context_weight = loss_on, context_weight
+        self.loss_on: LossOn = loss_on
+        self.context_weight = context_weight
         self.cut = self.too_long = 0
         """As Encoded says it, of the rows so far."""
         self._measures: dict[str, TokenCounter] = {}

@@ -132,7 +132,7 @@ def train(folder: RunFolder, stop: "Stop") -> None:
     _tell_kept(folder, trainer)
     metrics = _metrics(folder, trainer)
     if not folder.rank:
-        _write(folder, work, trainer.model, metrics)
+        _write(folder, work, trainer.adapted, metrics)
     append(folder.events, Stopped(trainer.state.global_step) if report.stopped else Done(metrics))
 
 
@@ -144,7 +144,7 @@ def _tell_start(folder: RunFolder, work: TrainingSetup, trainer: "PersonaTrainer
         validation_rows=len(work.validation.examples),
         loss_tokens=work.loss_tokens,
         parameters=work.base.parameters,
-        trainable=trainer.model.num_parameters(only_trainable=True),
+        trainable=trainer.adapted.get_nb_trainable_parameters()[0],
         device=str(trainer.args.device),
         precision=work.base.precision,
     ))  # fmt: skip

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from accelerate import PartialState
+from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from peft.optimizers import create_loraplus_optimizer
 from torch.utils.data import DataLoader
@@ -28,6 +30,7 @@ from core.train.failures import check_room, out_of_memory
 from core.train.worker import checkpoints
 from core.train.worker.batches import LengthBatches, micro_batches
 from core.train.worker.dropout import use_fast_dropout
+from core.train.worker.encoded import StoredExamples
 from core.train.worker.loss import Inputs, MeasuredLoss, SummedLoss, measure
 from core.train.worker.processes import reduce
 from core.train.worker.rows import IGNORED, Examples
@@ -48,6 +51,7 @@ class NextEpoch(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, train_dataloader: DataLoader,
         **_: object,
     ) -> None:  # fmt: skip
+        assert isinstance(train_dataloader.batch_sampler, LengthBatches), "_batches made it"
         train_dataloader.batch_sampler.set_epoch(state.global_step // len(train_dataloader))
 
 
@@ -61,12 +65,12 @@ class PersonaTrainer(Trainer):
 
     def __init__(
         self,
-        *args: object,
+        *args: Any,
         should_stop: Callable[[], bool],
         tokens_per_micro_batch: int = 0,
         on_out_of_memory: Callable[[int], None] = lambda tokens: None,
         loraplus_ratio: float = 0.0,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.remove_callback(PrinterCallback)  # events.jsonl has it all
@@ -74,37 +78,60 @@ class PersonaTrainer(Trainer):
         self.should_stop = should_stop
         self.tokens_per_micro_batch = tokens_per_micro_batch or AT_ONCE.get(self.args.device.type, AT_ONCE["cuda"])
         self.on_out_of_memory = on_out_of_memory
-        self.summed_loss = SummedLoss(self.model)
+        self.summed_loss = SummedLoss(self.trained)
         if self.args.device.type == "cpu":
-            use_fast_dropout(self.model)
+            use_fast_dropout(self.trained)
         self.loraplus_ratio = loraplus_ratio
         self.seconds = 0.0
         """Time in training before this process, from the checkpoint it goes on from."""
         self._best: int | None = None
         self._began = time.monotonic()
 
+    # transformers allows for any model and any data set, or none; what ours are is said here.
+    @property
+    def trained(self) -> torch.nn.Module:
+        """The model that is trained."""
+        assert isinstance(self.model, torch.nn.Module), "one is always given"
+        return self.model
+
+    @property
+    def adapted(self) -> PeftModel:
+        """The same, as the base with its adapter."""
+        assert isinstance(self.model, PeftModel), "a run trains an adapter"
+        return self.model
+
+    @property
+    def rows(self) -> Examples | StoredExamples:
+        """What is learned from."""
+        return cast(Examples | StoredExamples, self.train_dataset)
+
+    @property
+    def validation_rows(self) -> Examples | StoredExamples:
+        """What is measured on."""
+        return cast(Examples | StoredExamples, self.eval_dataset)
+
     @property
     def total_seconds(self) -> float:
         return self.seconds + time.monotonic() - self._began
 
     def get_train_dataloader(self) -> DataLoader:
-        return self._batches(self.train_dataset.lengths, self.data_collator)
+        return self._batches(self.train_dataset, self.rows.lengths, self.data_collator)
 
-    def _batches(self, lengths: Sequence[int], collate: Callable[[Sequence], Inputs]) -> DataLoader:
+    def _batches(self, rows: Any, lengths: Sequence[int], collate: Callable[[list[Any]], Inputs]) -> DataLoader:
         """This process' share of every step. Not prepared by accelerate, which would deal out whole steps."""
         state = PartialState()
         batches = LengthBatches(lengths, self.args.train_batch_size, self.args.seed,
                                 rank=state.process_index, processes=state.num_processes)  # fmt: skip
-        return DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=collate,
+        return DataLoader(rows, batch_sampler=batches, collate_fn=collate,
                           pin_memory=self.args.dataloader_pin_memory)  # fmt: skip
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW; with a LoRA+ ratio, one that gives the B matrices that many times the learning rate."""
         if self.optimizer is None and self.loraplus_ratio:
-            model = model or self.model
-            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
+            adapted: Any = model or self.model
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, adapted)
             self.optimizer = create_loraplus_optimizer(
-                model, kind, loraplus_lr_ratio=self.loraplus_ratio, loraplus_weight_decay=self.args.weight_decay,
+                adapted, kind, loraplus_lr_ratio=self.loraplus_ratio, loraplus_weight_decay=self.args.weight_decay,
                 **settings,
             )  # fmt: skip
         return super().create_optimizer(model)
@@ -113,7 +140,7 @@ class PersonaTrainer(Trainer):
         self,
         model: torch.nn.Module,
         inputs: Inputs,
-        num_items_in_batch: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """Gradients of one step's rows, and their loss in nats a learned token.
 
@@ -175,7 +202,7 @@ class PersonaTrainer(Trainer):
     def computing(self) -> Iterator[None]:
         """Matrix products in the base's own precision, those of the adapter's float32 weights too."""
         mixed = self.accelerator.mixed_precision != "no"
-        with disable_input_dtype_casting(self.model, active=mixed), self.accelerator.autocast():
+        with disable_input_dtype_casting(self.trained, active=mixed), self.accelerator.autocast():
             yield
 
     def evaluate(self, *args: object, metric_key_prefix: str = "eval", **kwargs: object) -> dict[str, float]:
@@ -200,13 +227,13 @@ class PersonaTrainer(Trainer):
 
     def _try_measure(self) -> MeasuredLoss | None:
         """As `measured`; None where memory ran out and less is tried next time."""
-        state, rows, between = PartialState(), self.eval_dataset, self._stop_if_asked
+        state, rows, between = PartialState(), self.validation_rows, self._stop_if_asked
         if state.use_distributed:  # each measures a share, to its end
             rows, between = Examples(rows[state.process_index :: state.num_processes]), lambda: None
         lengths = sorted(rows.lengths, reverse=True)
         try:
             with self.computing():
-                found = measure(self.model, rows, self.data_collator, tokens=self.tokens_per_micro_batch,
+                found = measure(self.trained, rows, self.data_collator, tokens=self.tokens_per_micro_batch,
                                 device=self.args.device, between=between)  # fmt: skip
             return _over_all(found, rows) if state.use_distributed else found
         except (RuntimeError, MemoryError) as error:
@@ -230,15 +257,16 @@ class PersonaTrainer(Trainer):
 
     def save_now(self) -> None:
         """A checkpoint of the step that was last completed, as at a planned save."""
-        self._save_checkpoint(self.model, None)
+        self._save_checkpoint(self.trained, None)
         self.control = self.callback_handler.on_save(self.args, self.state, self.control)
 
-    def _save_checkpoint(self, model: torch.nn.Module, trial: None) -> None:
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         """Trainer's checkpoint, sealed; older ones go only when it is whole."""
-        if not all(p.isfinite().all() for p in self.model.parameters() if p.requires_grad):
+        learned = [p for p in self.trained.parameters() if p.requires_grad]
+        if not all(p.isfinite().all() for p in learned):
             raise _not_finite(self.state.global_step)
-        folder = Path(self.args.output_dir)
-        check_room(folder, 3 * sum(p.nbytes for p in self.model.parameters() if p.requires_grad))  # and AdamW's two
+        folder = Path(self.args.output_dir or ".")
+        check_room(folder, 3 * sum(p.nbytes for p in learned))  # and AdamW's two
         path = checkpoints.place(folder, self.state.global_step)
         if self.args.should_save:
             checkpoints.unseal(path)
@@ -251,10 +279,11 @@ class PersonaTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         """Adapter weights alone: no look at the Hub for the base, no copy of its embeddings."""
-        self.model.save_pretrained(output_dir, state_dict=state_dict, save_embedding_layers=False)
+        folder = output_dir or self.args.output_dir or "."
+        self.adapted.save_pretrained(folder, state_dict=state_dict, save_embedding_layers=False)
 
 
-def _over_all(found: MeasuredLoss, rows: Examples) -> MeasuredLoss:
+def _over_all(found: MeasuredLoss, rows: Examples | StoredExamples) -> MeasuredLoss:
     """The measure of all processes' rows, from that of this one's."""
     learned, words = (sum(getattr(row, name) for row in rows) for name in ("loss_tokens", "words"))
     loss, bits, learned, words = reduce([found.loss * learned, found.bpb * words, learned, words])
