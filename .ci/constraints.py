@@ -51,7 +51,9 @@ def constraints() -> dict[str, str]:
 
 def space_python() -> str:
     """The Python that README.md's header asks Spaces for."""
-    return re.search(r'^python_version: "(.+)"$', (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    found = re.search(r'^python_version: "(.+)"$', (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None, "README.md begins with a Space's header"
+    return found[1]
 
 
 def write(also: Iterable[str]) -> int:

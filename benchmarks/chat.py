@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from benchmarks.startup import cpu_model
 from core.catalogue.bundled import FOLDER
@@ -27,6 +28,7 @@ from core.chat.engine import Engine
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
+from core.prompt.token_text import decode
 
 RESULTS = Path(__file__).parent / "results" / "chat.json"
 TARGET = 5.0
@@ -57,7 +59,7 @@ def qwen3_shaped() -> LoadedModel:
 
 def answer(engine: Engine, loaded: LoadedModel, prompt: Sequence[int]) -> tuple[float, str]:
     """Seconds to the first token, and what was said."""
-    began, first, text = time.perf_counter(), None, ""
+    began, first, text = time.perf_counter(), 0.0, ""
     for reply in engine.stream(loaded, prompt, GREEDY, NEVER, stop=threading.Event()):
         first, text = first or time.perf_counter() - began, reply.text
     return first, text
@@ -69,7 +71,8 @@ def plain(loaded: LoadedModel, prompt: Sequence[int]) -> list[int]:
 
     ids = torch.tensor([prompt])
     with torch.inference_mode():
-        out = loaded.model.generate(
+        model: Any = loaded.model
+        out = model.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, eos_token_id=None, pad_token_id=0,
             max_new_tokens=GREEDY.max_new_tokens,
         )  # fmt: skip
@@ -91,7 +94,7 @@ def second_turn(engine: Engine, loaded: LoadedModel, new: int, repeats: int) -> 
             seconds, text = answer(engine, loaded, prompt)
             times[name].append(seconds)
             said.add(text)
-        expected = loaded.tokenizer.decode(plain(loaded, prompt), skip_special_tokens=True)
+        expected = decode(plain(loaded, prompt), loaded.tokenizer, skip_special_tokens=True)
         same = same and said == {expected.replace("\ufffd", "").strip()}
     medians = {name: statistics.median(values[1:]) for name, values in times.items()}
     return {
@@ -120,10 +123,10 @@ def stop_ms(engine: Engine, loaded: LoadedModel, repeats: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--repeats", type=int, default=9)
     repeats = parser.parse_args().repeats
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "prompt_tokens": PROMPT, "target": TARGET, "repeats": repeats, "cpu": cpu_model(), "cores": os.cpu_count(),
         "python": platform.python_version(), "torch": version("torch"), "transformers": version("transformers"),
         "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"), "models": [],

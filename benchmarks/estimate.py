@@ -28,7 +28,7 @@ from core.models.sizing.dims import ModelDims, model_dims
 from core.models.sizing.estimate import TrainingLoad, talking_memory, training_memory
 from core.prompt.config import PromptConfig
 from core.settings import ROOT
-from core.train.config.train_config import TrainConfig
+from core.train.config.train_config import Precision, TrainConfig
 from core.train.events import Done, read
 from core.train.spec import JobSpec, RunFolder
 
@@ -59,7 +59,7 @@ class Case:
     model: str
     use: str
     """talking or training."""
-    precision: str
+    precision: Precision
     """fp32 or bf16."""
     length: int
     """Tokens of a row, or of the window."""
@@ -105,9 +105,12 @@ def write_rows(folder: Path, length: int) -> Path:
     lines = []
     for _ in range(ROWS[length]):
         turns = [
-            Turn(role, ("".join(chance.choices(words, k=count)),))
+            turn
             for _ in range(length // 54)
-            for role, count in (("user", 42), ("assistant", 8))
+            for turn in (
+                Turn("user", ("".join(chance.choices(words, k=42)),)),
+                Turn("assistant", ("".join(chance.choices(words, k=8)),)),
+            )
         ]
         lines.append(json.dumps({"messages": to_chat_messages(turns)}, ensure_ascii=False))
     (folder / "train.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")

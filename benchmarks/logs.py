@@ -161,7 +161,7 @@ def read_whatsapp_loop(path: Path) -> tuple[int, int]:
 
 def read_chat_miner(path: Path) -> tuple[int, int]:
     """(messages, speakers) of a WhatsApp talk, by chat-miner."""
-    from chatminer.chatparsers import WhatsAppParser
+    from chatminer.chatparsers import WhatsAppParser  # pyright: ignore[reportMissingImports]  # installed for it alone
 
     parser = WhatsAppParser(str(path))
     parser.parse_file()
@@ -270,7 +270,7 @@ def _check_agreement(readings: dict[str, list[Reading]]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--messages", type=int, default=1_000_000, help="of the LINE talk (default: a million)")
     parser.add_argument("--whatsapp-messages", type=int, default=100_000, help="of the WhatsApp talk (default: 100000)")
     parser.add_argument("--repeats", type=int, default=5, help="counted readings of each (default: 5)")

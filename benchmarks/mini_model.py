@@ -17,10 +17,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from benchmarks.five_gram import FiveGram
 from core.catalogue.bundled import FOLDER
@@ -51,7 +52,7 @@ def five_gram(learned: Sequence[Dialogue], validation: Sequence[Dialogue]) -> fl
     return peer.bits(asked) / sum(len(text.encode()) for text in asked)
 
 
-def persona_gain(model: object, tokenizer: object, validation: Sequence[Dialogue]) -> dict[str, float]:
+def persona_gain(model: Any, tokenizer: Any, validation: Sequence[Dialogue]) -> dict[str, float]:
     """Bits per byte of A's words with A's persona, another dialogue's, and none."""
     others = [*validation[1:], validation[0]]
     wrong = [
@@ -65,7 +66,7 @@ def persona_gain(model: object, tokenizer: object, validation: Sequence[Dialogue
     }
 
 
-def two_hundred(model: object, tokenizer: object, validation: dict[str, Sequence[Dialogue]]) -> dict[str, float]:
+def two_hundred(model: Any, tokenizer: Any, validation: Mapping[str, Sequence[Dialogue]]) -> dict[str, float]:
     """Loop rate, unended rate and distinct-2 of replies to validation beginnings, drawn as in a chat."""
     import torch
 

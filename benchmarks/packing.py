@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from benchmarks.startup import cpu_model
 from core.catalogue.bundled import FOLDER
@@ -51,7 +52,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.thread_time() - began
 
 
-def whole_chat(turns: Sequence[Turn], tokenizer: object) -> list[int]:
+def whole_chat(turns: Sequence[Turn], tokenizer: Any) -> list[int]:
     """The peer: everything rendered and tokenised, the end of it kept."""
     chat = [{"role": "system", "content": MIKA.description}]
     chat += [{"role": turn.role, "content": "\n".join(turn.messages)} for turn in turns]
@@ -59,7 +60,7 @@ def whole_chat(turns: Sequence[Turn], tokenizer: object) -> list[int]:
     return ids[-(MIKA.context_window - MIKA.reply_reserve) :]
 
 
-def one_message_less(turns: Sequence[Turn], tokenizer: object) -> list[int]:
+def one_message_less(turns: Sequence[Turn], tokenizer: Any) -> list[int]:
     """The other peer: the oldest message dropped, everything rendered again, until it fits."""
     chat = [{"role": "system", "content": MIKA.description}]
     chat += [{"role": turn.role, "content": "\n".join(turn.messages)} for turn in turns]
@@ -70,7 +71,7 @@ def one_message_less(turns: Sequence[Turn], tokenizer: object) -> list[int]:
         del chat[1]
 
 
-def changes(turns: Sequence[Turn], tokenizer: object) -> dict[str, float]:
+def changes(turns: Sequence[Turn], tokenizer: Any) -> dict[str, float]:
     """How often the first turn that is kept changes, in each hundred exchanges of a talk that is too long."""
     measure = token_counter(MIKA, tokenizer)
     sizes = [measure.turn(turn) for turn in turns]

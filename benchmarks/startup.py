@@ -142,7 +142,7 @@ def measure(app: Path, repeats: int) -> Result:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--app", type=Path, default=ROOT / "app.py", help="the app's script (default: app.py)")
     parser.add_argument("--repeats", type=int, default=5, help="counted starts of each (default: 5)")
     options = parser.parse_args(arguments)

@@ -284,8 +284,9 @@ def turns_of(path: tuple[Node, ...]) -> tuple[Turn, ...]:
     """A path as turns; neighbours of one speaker, as a deleted message leaves them, are one turn."""
 
     def runs() -> Iterator[Turn]:
-        for (role, name), nodes in groupby(path, key=lambda node: (node.role, node.name)):
-            yield Turn(role, tuple(text for node in nodes for text in node.messages), name or None)
+        for (_, name), group in groupby(path, key=lambda node: (node.role, node.name)):
+            nodes = list(group)
+            yield Turn(nodes[0].role, tuple(text for node in nodes for text in node.messages), name or None)
 
     return tuple(runs())
 

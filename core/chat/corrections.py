@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from core.chat.conversation import Conversation, Node, turns_of
-from core.data.io.store import DataSetInfo, DataSets, SavedDataSet
+from core.data.io.store import DataSetInfo, DataSets, SavedDataSet, Split
 from core.data.preferences import Pair, Preferences
 from core.data.rows import Row
 from core.errors import InputError
@@ -112,10 +112,11 @@ def add_rows(
     rows = [replace(correction.row(), session=n) for n, correction in enumerate(rewritten)]
     if to:
         saved = datasets.get(owner, to)
-        parts = {split: datasets.read_rows(owner, to, split) for split in SPLIT_FILES}
+        parts: dict[Split, Sequence[Row]] = {split: datasets.read_rows(owner, to, split) for split in SPLIT_FILES}
         first = 1 + max((row.session for row in (*parts["train"], *parts["validation"], *parts["test"])), default=-1)
         added = tuple(replace(row, session=first + row.session) for row in rows)
-        return datasets.import_rows(owner, saved.info, parts | {"train": (*parts["train"], *added)})
+        parts["train"] = (*parts["train"], *added)
+        return datasets.import_rows(owner, saved.info, parts)
     held = rows[VALIDATION - 1 :: VALIDATION]
     info = DataSetInfo(
         name=f"{persona or 'talk'}-corrections", persona=persona, description=description, source="chat",

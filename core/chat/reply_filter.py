@@ -1,7 +1,7 @@
 """A reply that is watched while it is written: stopped when it loops or recites, and tried again, hotter."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -86,7 +86,7 @@ def with_room_to_think(
 
 
 def generate_with_retries(
-    draw: Callable[[int], Iterator[Reply]], watch: ReplyFilter, stop: threading.Event
+    draw: Callable[[int], Generator[Reply, None, None]], watch: ReplyFilter, stop: threading.Event
 ) -> Iterator[Reply]:
     """Yield the reply of `draw(0)` as it grows; what goes wrong is drawn again, `draw(1)`, `draw(2)`.
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from core.adapters.store import Adapter
@@ -32,6 +32,7 @@ def export_in_process(adapter: Adapter, into: Path, report: Callable[[str], None
         process = subprocess.Popen(command, cwd=ROOT, env=worker_environment(), encoding="utf-8",
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints)  # fmt: skip
         try:
+            assert process.stdout is not None, "it is a pipe"
             with process.stdout as lines:
                 _listen(lines, report)
             if process.wait():
@@ -43,7 +44,7 @@ def export_in_process(adapter: Adapter, into: Path, report: Callable[[str], None
     return into
 
 
-def _listen(lines: object, report: Callable[[str], None]) -> None:
+def _listen(lines: Iterable[str], report: Callable[[str], None]) -> None:
     for line in lines:
         try:
             told = json.loads(line)

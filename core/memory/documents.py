@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.isolated import EndedError, IsolatedProcess
-from core.memory.store import MemoryStore, index, search, unindex
+from core.memory.store import MemoryStore, index, inserted, search, unindex
 
 ENDINGS = (".txt", ".md", ".markdown", ".pdf")
 PASSAGE = 400  # characters that a passage is filled to; a paragraph longer than twice that is cut at a sentence
@@ -57,16 +57,17 @@ class Documents:
             if before.name == name:
                 self.delete(before.id)
         with self.store.connect() as db:
-            document = db.execute(
+            kept = db.execute(
                 "insert into documents (persona, name, added, passages) values (?, ?, ?, ?)",
                 (self.persona, name, now, len(passages)),
-            ).lastrowid
+            )
+            document = inserted(kept)
             for page, text in passages:
                 row = db.execute(
                     "insert into passages (document, persona, page, text) values (?, ?, ?, ?)",
                     (document, self.persona, page, text),
                 )
-                index(db, "passages", row.lastrowid, text)
+                index(db, "passages", inserted(row), text)
         return Document(document, name, now, len(passages))
 
     def list_all(self) -> "list[Document]":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from core.errors import InputError
-from core.memory.store import MemoryStore, index, search, unindex
+from core.memory.store import MemoryStore, index, inserted, search, unindex
 from core.text import similarity
 
 NoteKind = Literal["fact", "taste", "plan", "event", "promise"]
@@ -84,8 +84,8 @@ class Notes:
                 "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (self.persona, words, kind, min(max(int(importance), 1), 5), said_by, conversation, now, now, round),
             )
-            index(db, "notes", row.lastrowid, words)
-            return self._get(db, row.lastrowid)
+            index(db, "notes", inserted(row), words)
+            return self._get(db, inserted(row))
 
     def change(self, note: int, text: str) -> MemoryNote:
         """Say it in other words."""
@@ -166,12 +166,13 @@ class Notes:
     ) -> int:
         """Record that an exchange was looked back at; the id goes into the notes it gives."""
         with self.store.connect() as db:
-            return db.execute(
+            row = db.execute(
                 "insert into rounds "
                 "(persona, conversation, made, parse_method, tries, samples, model, remembered, forgotten) "
                 "values (?, ?, ?, ?, ?, ?, ?, 0, 0)",
                 (self.persona, conversation, now, parse_method, tries, samples, model),
-            ).lastrowid
+            )
+            return inserted(row)
 
     def end_round(self, round: int, *, remembered: int, forgotten: int) -> None:
         """Record what came of it."""

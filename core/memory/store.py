@@ -100,6 +100,12 @@ class MemoryStore:
         return self.path.exists()
 
 
+def inserted(row: sqlite3.Cursor) -> int:
+    """The id of the row that was just inserted."""
+    assert row.lastrowid is not None, "an insert has one"
+    return row.lastrowid
+
+
 def index(db: sqlite3.Connection, kind: RecordKind, row: int, text: str) -> None:
     """Let row `row` of the table `kind` be found by `text`."""
     db.execute(f"insert into {kind}_words (rowid, words) values (?, ?)", (row, " ".join(terms(text))))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.memory.retrieve.dates import Span
-from core.memory.store import MemoryStore, index, search, unindex
+from core.memory.store import MemoryStore, index, inserted, search, unindex
 from core.messages import Role, Turn
 
 Dated = tuple[Role, str, datetime]
@@ -120,7 +120,7 @@ class Turns:
             "insert into turns (persona, conversation, place, role, text, said) values (?, ?, ?, ?, ?, ?)",
             (persona, conversation, place, role, text, said),
         )
-        index(db, "turns", row.lastrowid, text)
+        index(db, "turns", inserted(row), text)
 
     def _remove(self, where: str, value: str) -> None:
         with self.store.connect() as db:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.catalogue.bundled import FOLDER, NAME
 from core.catalogue.catalogue import BITS, CatalogueEntry, entry_of

@@ -54,7 +54,7 @@ def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBa
             text = after.text.strip(" ") if after and after.ends_turn else ""
             mark = layout.starts_with_mark(text.lstrip())
             if mark and mark not in said.text:
-                ids.add(_token_id(mark, tokenizer))
+                ids.add(token_id(mark, tokenizer))
             elif text and not mark:
                 strings.add(text)
             elif said.words == 1:
@@ -65,7 +65,8 @@ def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBa
     return StopCriteria(tuple(sorted(ids)), tuple(sorted(strings | lines)), written)
 
 
-def _token_id(mark: str, tokenizer: "PreTrainedTokenizerBase") -> int:
+def token_id(mark: str, tokenizer: "PreTrainedTokenizerBase") -> int:
+    """The id of an added token. transformers types it as many, too."""
     found = tokenizer.convert_tokens_to_ids(mark)
     assert isinstance(found, int), "one token has one id"
     return found

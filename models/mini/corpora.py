@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.messages import Turn
 from core.personas import built_in
@@ -159,7 +160,8 @@ def _synthetic_persona_chat(name: str) -> Iterator[Dialogue]:
     from datasets import load_dataset
 
     for split in ("validation", "test"):
-        for number, row in enumerate(load_dataset(name, split=split)):
+        rows: Any = load_dataset(name, split=split)
+        for number, row in enumerate(rows):
             said = re.findall(r"^User ([12]): (.*(?:\n(?!User [12]: ).*)*)", row["Best Generated Conversation"], re.M)
             yield _dialogue(
                 {

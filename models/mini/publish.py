@@ -24,7 +24,7 @@ def publish(run: "Run", tokenizer: "PreTrainedTokenizerBase", folder: Path, *, h
     shutil.rmtree(aside, ignore_errors=True)
     export(run.model, tokenizer, aside)
     written = load(aside)
-    bits = {name: bits_per_byte(written, rows, tokenizer.pad_token_id) for name, rows in run.validation.items()}
+    bits = {name: bits_per_byte(written, rows, run.pad) for name, rows in run.validation.items()}
     (aside / "README.md").write_text(
         card(run, written, tokenizer, bits, {"hardware": hardware, "note": note}), encoding="utf-8"
     )
@@ -38,7 +38,8 @@ def export(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folde
 
     import torch
 
-    halved = copy.deepcopy(model).to("cpu", torch.bfloat16)
+    halved = copy.deepcopy(model)
+    torch.nn.Module.to(halved, "cpu", torch.bfloat16)
     halved.set_attn_implementation("sdpa")
     halved.save_pretrained(folder, max_shard_size=SHARD)
     tokenizer.save_pretrained(folder)

@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.messages import Turn
 from core.prompt import render
 from core.prompt.config import PromptConfig
+from core.prompt.stop import token_id
 from models.mini.corpora import Dialogue
 from models.mini.tokenizer import CONTEXT, ROLES
 
@@ -76,7 +77,7 @@ def _row(dialogue: Dialogue, side: str, tokenizer: "PreTrainedTokenizerBase", dr
     except InputError:  # two turns longer than the window
         return None
     ids = np.array(prompt.ids, np.int32)
-    system, user, assistant = tokenizer.convert_tokens_to_ids(list(ROLES))
+    system, user, assistant = (token_id(role, tokenizer) for role in ROLES)
     speaks = np.isin(ids, (user, assistant))
     kept = turns[prompt.turns_left_out :]
     size = sum(len("\n".join(turn.messages).encode()) for turn in kept if turn.role == "assistant")

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.messages import Turn
 from core.models.sampling import Sampling
 from core.prompt import render, stop_criteria
+from core.prompt.token_text import decode
 from models.mini.rows import contract_for
 
 if TYPE_CHECKING:
@@ -78,11 +79,13 @@ def reply(
     drawn = sampling or replace(Sampling(), max_new_tokens=80)
     prompt_config = replace(contract_for(persona), reply_reserve=drawn.max_new_tokens)
     ids = torch.tensor([render(prompt_config, turns, tokenizer).ids], device=model.device)
+    language: Any = model
     with torch.inference_mode():
-        out = model.generate(
+        out = language.generate(
             ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=drawn.temperature, top_p=drawn.top_p,
             min_p=drawn.min_p, top_k=0, repetition_penalty=drawn.repetition_penalty,
             max_new_tokens=drawn.max_new_tokens, eos_token_id=list(stop_criteria(prompt_config, tokenizer).token_ids),
             pad_token_id=tokenizer.pad_token_id,
         )  # fmt: skip
-    return tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True).replace("\ufffd", "").strip() or "…"
+    said = decode(out[0, ids.shape[1] :], tokenizer, skip_special_tokens=True)
+    return said.replace("\ufffd", "").strip() or "…"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
     from transformers import PreTrainedTokenizerFast
 
 PIECES = 8192
@@ -37,7 +38,7 @@ def train(texts: Iterable[str], *, pieces: int = PIECES, seed: int = 0) -> "PreT
     return _fast(sentencepiece.SentencePieceProcessor(model_proto=model.getvalue()))
 
 
-def _fast(model: "SentencePieceProcessor") -> "PreTrainedTokenizerFast":  # noqa: F821 - imported late
+def _fast(model: "SentencePieceProcessor") -> "PreTrainedTokenizerFast":
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
     from transformers import PreTrainedTokenizerFast
 

@@ -11,15 +11,16 @@ import math
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from core.prompt.stop import eos_token_id, pad_token_id
 from core.train.worker import attention
 from models.mini.measure import bits_per_byte
 from models.mini.rows import Row
@@ -67,11 +68,12 @@ def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerBase") -> "PreTrain
             vocab_size=len(tokenizer), hidden_size=recipe.hidden, intermediate_size=recipe.feed_forward,
             num_hidden_layers=recipe.layers, num_attention_heads=recipe.heads,
             num_key_value_heads=recipe.key_value_heads, max_position_embeddings=CONTEXT, tie_word_embeddings=True,
-            attention_dropout=recipe.dropout, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            attention_dropout=recipe.dropout, bos_token_id=None, eos_token_id=eos_token_id(tokenizer),
+            pad_token_id=pad_token_id(tokenizer),
         )
     )  # fmt: skip
-    for layer in model.model.layers:
+    layers: Any = model.model.layers
+    for layer in layers:
         torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
         torch.nn.init.zeros_(layer.mlp.down_proj.weight)
     return model
@@ -96,13 +98,16 @@ class Run:
     """A training run in a folder: `state.pt` to go on from, `log.jsonl` of what happened."""
 
     def __init__(
-        self, folder: Path, recipe: Recipe, corpus: Corpus, validation: dict[str, Sequence[Row]],
+        self, folder: Path, recipe: Recipe, corpus: Corpus, validation: Mapping[str, Sequence[Row]],
         tokenizer: "PreTrainedTokenizerBase", device: str, *, compiled: bool = True,
     ) -> None:  # fmt: skip
         self.folder, self.recipe, self.corpus, self.validation = folder, recipe, corpus, validation
         self.device = torch.device(device)
-        self.pad = tokenizer.pad_token_id
-        self.model = new_model(recipe, tokenizer).to(self.device)
+        pad = pad_token_id(tokenizer)
+        assert pad is not None, "the mini model's tokenizer has one"
+        self.pad = pad
+        self.model = new_model(recipe, tokenizer)
+        torch.nn.Module.to(self.model, self.device)
         if self.device.type == "cpu":
             self.model.set_attn_implementation(attention.NAME)
         # 1.25 times as fast on 2 cores, after a minute or two of compiling.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from core.data.io.record_files import KINDS, MAX_BYTES, REPEATED_HEADING, Unreadable, check_swelling, records
 from core.data.io.records import (

@@ -51,6 +51,7 @@ def take_notes(asked: NoteRequest, notes: Notes, write: Write, stop: threading.E
     prompt = notes_prompt(asked.prompt_config, asked.loaded.tokenizer, asked.who, list(exchange.items()), listed)
     answers: list[Operations] = []
     method: ParseMethod = "none"
+    tries = 0
     for tries in range(1, MOST_TRIES + 1):
         temperature = HOTTER * (tries - 1) + (SEVERAL if asked.samples > 1 else 0)
         written = write(
@@ -83,7 +84,7 @@ def take_notes(asked: NoteRequest, notes: Notes, write: Write, stop: threading.E
 
 def _last_exchange(turns: tuple[Turn, ...]) -> dict[SaidBy, str]:
     """The last words of either side, in the order they were said."""
-    last = {turn.role: " ".join(turn.messages) for turn in turns[-2:]}
+    last: dict[SaidBy, str] = {turn.role: " ".join(turn.messages) for turn in turns[-2:]}
     return {role: words for role, words in last.items() if words.strip()}
 
 

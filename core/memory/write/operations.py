@@ -126,7 +126,8 @@ def _objects(text: str) -> Iterator[tuple[ParseMethod, object]]:
     if pieces:
         import json_repair
 
-        yield from (("repaired", _loaded(piece, json_repair.loads)) for piece in pieces)
+        for piece in pieces:
+            yield "repaired", _loaded(piece, json_repair.loads)
 
 
 def _loaded(text: str, load: Callable[[str], object]) -> object:
@@ -163,7 +164,8 @@ def ended(text: str) -> bool:
 def _from_object(value: dict) -> Operations:
     remember, forget, reply = (value.get(key) for key in ("remember", "forget", "reply"))
     items = [_item(one) for one in (remember if isinstance(remember, list) else [remember])]
-    numbers = [one for one in (forget if isinstance(forget, list) else [forget]) if type(one) in (int, str)]
+    named = forget if isinstance(forget, list) else [forget]
+    numbers = [one for one in named if isinstance(one, int | str) and not isinstance(one, bool)]
     return Operations(
         tuple(item for item in items if item)[:MOST_ITEMS],
         tuple(one for one in numbers if _says(str(one)))[:MOST_ITEMS],
@@ -192,7 +194,7 @@ def _tagged(text: str) -> Operations | None:
     for line in text.splitlines():
         if tag := TAG.match(line):
             current = next(key for key in TAGS if tag[key])
-            found.setdefault(current, []).append(tag[tag.lastindex] or "")
+            found.setdefault(current, []).append(tag[tag.lastindex or 0] or "")
         elif current and (item := re.match(r"^\s*(?:[-*・]|\d+[.)])\s*(\S.*)", line)):
             found[current].append(item[1])
     if not found:
@@ -218,5 +220,6 @@ def _resolved(forget: Sequence[int | str], listed: Sequence[MemoryNote]) -> Iter
 def _agreed(items: Sequence[NoteItem]) -> NoteItem:
     """One note for several that say the same."""
     text = max(items, key=lambda one: sum(similarity(one.text, other.text) for other in items)).text
-    kind = Counter(item.kind for item in items).most_common(1)[0][0]
+    kinds: Counter[NoteKind] = Counter(item.kind for item in items)
+    kind = kinds.most_common(1)[0][0]
     return NoteItem(text, kind, median_low(item.importance for item in items))

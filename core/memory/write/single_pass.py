@@ -73,7 +73,8 @@ def single_pass(
         operations if how != "none" else Operations(reply=text)
         for (operations, how), text in zip(read, written.texts, strict=True)
     ]
-    method: ParseMethod = next((how for _, how in read if how != "none"), "none")
+    methods: list[ParseMethod] = [how for _, how in read if how != "none"]
+    method: ParseMethod = methods[0] if methods else "none"
     method = "grammar" if written.by_grammar and method == "json" else method
     replies = [answer.reply for answer in answers if answer.reply]
     return SinglePassReply(medoid(replies) if replies else "", vote(answers, listed), method, samples)

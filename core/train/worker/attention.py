@@ -23,7 +23,7 @@ def chunked_attention(
     module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
     attention_mask: torch.Tensor | None, scaling: float, dropout: float = 0.0, **_: object,
 ) -> tuple[torch.Tensor, None]:  # fmt: skip
-    """As transformers calls it, `module` being the layer: query [rows, heads, tokens, width], key and value with fewer heads."""
+    """As transformers calls a layer: query [rows, heads, tokens, width], key and value with fewer heads."""
     groups, tokens = module.num_key_value_groups, query.shape[2]
     key, value = (x.repeat_interleave(groups, 1) for x in (key, value))
     if tokens > LONGEST:

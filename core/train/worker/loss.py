@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from core.train.worker.batches import Collate, micro_batches
+from core.train.worker.batches import micro_batches
 from core.train.worker.encoded import StoredExamples
 from core.train.worker.rows import IGNORED, Examples
 
@@ -76,7 +76,8 @@ class SummedLoss:
 
     @property
     def _words(self) -> int:
-        return getattr(self.head, "out_features", None) or self.head.weight.shape[0]
+        head: Any = self.head
+        return getattr(head, "out_features", None) or head.weight.shape[0]
 
     def _score(self, hidden: torch.Tensor) -> torch.Tensor:
         logits = self.head(hidden)
