@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from functools import partial
@@ -66,7 +66,7 @@ class Engine:
         seed: int | None = None,
         owner: str = "",
         continuation_ids: Sequence[int] = (),
-    ) -> Iterator[Reply]:
+    ) -> Generator[Reply, None, None]:
         """Yield the reply as it grows, then once more when it is finished.
 
         `prompt` are token ids, and `continuation_ids` those of a reply to be continued, which its text begins
@@ -169,7 +169,7 @@ def _without_half_an_end(text: str, strings: Sequence[str]) -> str:
 
 
 class _Ids:
-    """A streamer for `generate` that passes on token ids; the text is decoded by the reader's thread."""
+    """Passes on token ids as they are written; the text is decoded by the reader's thread."""
 
     def __init__(self, ids: "queue.SimpleQueue[int | None]") -> None:
         self._ids, self._prompt_seen = ids, False

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -193,7 +193,7 @@ class ChatService:
         begun = setting.prompt_config.separator.join(last.messages) if last else ""
         spent: list[float] = []
 
-        def draw_in(attempt: int, most: int) -> Iterator[Reply]:
+        def draw_in(attempt: int, most: int) -> Generator[Reply, None, None]:
             drawn = replace(raise_temperature(sampling, attempt), max_new_tokens=most)
             if setting.remote:
                 return self._from_server(setting, setting.remote, prompt, drawn, stop, begun, spent)
@@ -260,7 +260,7 @@ class ChatService:
         prompt: Prompt,
         sampling: Sampling,
         stop: threading.Event,
-    ) -> Iterator[Reply]:
+    ) -> Generator[Reply, None, None]:
         """A reply out of a structured answer: whole at once, or nothing when it was stopped."""
         try:
             answer = self.memory.single_pass(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 from core.data.edits import Edit, EditedWords, edited_words
 from core.data.gaps import GapHistogram
@@ -23,7 +24,7 @@ from core.data.sessions import gaps_minutes
 from core.data.variants import Statistics, VariantGrid, variants, with_preamble
 from core.errors import AppError, InputError
 from core.logs.detect import read_log
-from core.logs.log import Log, Speaker
+from core.logs.log import DateOrder, Log, Speaker
 from core.messages import Message, Turn
 from core.models.loading import LoadedModel
 from core.prompt import PromptConfig, token_counter
@@ -82,12 +83,13 @@ class LogChoices:
 
         Raises TypeError, KeyError or InputError for something else.
         """
-        known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+        known: dict[str, Any] = {field.name: value[field.name] for field in fields(cls) if field.name in value}
         known |= {name: tuple(known.get(name, ())) for name in ("names", "columns", "conversations")}
         known["presumed"] = None if known.get("presumed") is None else tuple(map(str, known["presumed"]))
         known["more"] = tuple((str(file), str(name)) for file, name in value.get("more", ()))
         known["edits"] = tuple(parse(Edit, edit) for edit in value.get("edits", ()))
-        return cls(**known | {"recipe": Recipe.from_json(value.get("recipe") or {})})
+        known["recipe"] = Recipe.from_json(value.get("recipe") or {})
+        return cls(**known)
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,7 @@ def read_files(
 def _read(choices: LogChoices, path: Path, name: str) -> Log:
     return read_log(
         path, file_name=name, format=choices.format or None, names=choices.names or None,
-        date_order=choices.date_order or None, columns=choices.columns or None,
+        date_order=cast(DateOrder | None, choices.date_order or None), columns=choices.columns or None,
         conversations=choices.conversations or None, presumed=choices.presumed, zone=choices.zone or None,
     )  # fmt: skip
 

@@ -5,14 +5,17 @@ Replies (`core.chat.engine`), notes (`core.memory.write.generate`) and the sampl
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.models import caches
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
+from core.prompt.stop import pad_token_id
+from core.prompt.token_text import decode
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import (
         Cache,
         LogitsProcessor,
@@ -20,7 +23,16 @@ if TYPE_CHECKING:
         PreTrainedTokenizerBase,
         StoppingCriteria,
     )  # fmt: skip
-    from transformers.generation.streamers import BaseStreamer
+
+
+class TokenStreamer(Protocol):
+    """What `generate` tells of its tokens as it writes them (transformers' BaseStreamer)."""
+
+    def put(self, value: "torch.Tensor") -> None:
+        """First the prompt's ids, then each new one."""
+
+    def end(self) -> None:
+        """All is written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +47,11 @@ class Generated:
 
 
 def generate(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompts: Sequence[Sequence[int]],
+    model: "PreTrainedModel | PeftModel", tokenizer: "PreTrainedTokenizerBase", prompts: Sequence[Sequence[int]],
     stop: StopCriteria, sampling: Sampling, *,
     device: "torch.device | None" = None, samples: int = 1, min_new_tokens: int | None = None,
     should_stop: Callable[[], bool] = lambda: False, is_complete: Callable[[str], bool] | None = None,
-    logits_processors: "Iterable[LogitsProcessor]" = (), streamer: "BaseStreamer | None" = None,
+    logits_processors: "Iterable[LogitsProcessor]" = (), streamer: "TokenStreamer | None" = None,
     cache: "Cache | None" = None,
 ) -> Generated:  # fmt: skip
     """Continue each of `prompts` (token ids) `samples` times, a row each in their order, all at once.
@@ -51,14 +63,16 @@ def generate(
     import torch
     from transformers import LogitsProcessorList, StoppingCriteriaList
 
-    ends = list(stop.token_ids)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (ends or [0])[0]
+    speaker: Any = model  # transformers and peft leave `generate` out of these types
+    ends, pad = list(stop.token_ids), pad_token_id(tokenizer)
+    pad = (ends or [0])[0] if pad is None else pad
     width = max(map(len, prompts))
     left = [[pad] * (width - len(prompt)) for prompt in prompts]
-    device = device or model.device
+    device = device or speaker.device
     remembered = {} if cache is None else {caches.keyword(): cache}
-    stopping = _stopping(tokenizer, width, stop.strings, should_stop, is_complete)
-    output = model.generate(
+    met = [False] * (len(prompts) * samples)
+    stopping = _stopping(tokenizer, width, stop.strings, should_stop, is_complete, met)
+    output = speaker.generate(
         input_ids=torch.tensor([[*pads, *ids] for pads, ids in zip(left, prompts, strict=True)], device=device),
         attention_mask=torch.tensor(
             [[0] * len(pads) + [1] * len(ids) for pads, ids in zip(left, prompts, strict=True)], device=device
@@ -76,13 +90,13 @@ def generate(
     )
     rows = [tuple(row[width:].tolist()) for row in output.sequences]
     stopped = should_stop()
-    ended = (not stopped and (met or any(i in ends for i in row)) for row, met in zip(rows, stopping.met, strict=True))
+    ended = (not stopped and (done or any(i in ends for i in row)) for row, done in zip(rows, met, strict=True))
     return Generated(tuple(rows), tuple(ended), getattr(output, caches.keyword(), None))
 
 
 def decode_reply(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], stop_strings: Sequence[str]) -> str:
     """The words of a reply: up to a stop string, and without characters whose bytes are not all there."""
-    text = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = decode(ids, tokenizer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     text = text.replace("\ufffd", "").lstrip()
     cuts = [at for string in stop_strings if (at := text.find(string)) >= 0]
     return text[: min(cuts, default=None)].rstrip()
@@ -103,9 +117,9 @@ def _once_in_reply(sampling: Sampling, width: int) -> "list[LogitsProcessor]":
     from transformers import LogitsProcessor, NoRepeatNGramLogitsProcessor
 
     class OnceInReply(LogitsProcessor):
-        once = NoRepeatNGramLogitsProcessor(max(1, sampling.no_repeat_ngram))
+        once: Callable[..., Any] = NoRepeatNGramLogitsProcessor(max(1, sampling.no_repeat_ngram))
 
-        def __call__(self, input_ids: "torch.LongTensor", scores: "torch.FloatTensor") -> "torch.FloatTensor":
+        def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
             return self.once(input_ids[:, width:], scores)
 
     return [OnceInReply()] if sampling.no_repeat_ngram else []
@@ -113,27 +127,26 @@ def _once_in_reply(sampling: Sampling, width: int) -> "list[LogitsProcessor]":
 
 def _stopping(
     tokenizer: "PreTrainedTokenizerBase", width: int, strings: Sequence[str], should_stop: Callable[[], bool],
-    is_complete: Callable[[str], bool] | None,
+    is_complete: Callable[[str], bool] | None, met: list[bool],
 ) -> "StoppingCriteria":  # fmt: skip
+    """Notes in `met` which rows their text has ended."""
     import torch
     from transformers import StoppingCriteria
 
     class TextStop(StoppingCriteria):
-        """Ends each row by its text (`met`), and all of them on a wish."""
-
-        met: list[bool]
+        """Ends each row by its text, and all of them on a wish."""
 
         def __call__(self, input_ids: "torch.LongTensor", scores: object, **kwargs: object) -> "torch.BoolTensor":
             rows = input_ids[:, width:]
-            before = getattr(self, "met", None) or [False] * len(rows)
-            self.met = [met or self._is_met(row) for met, row in zip(before, rows, strict=True)]
+            met[:] = [before or self._is_met(row) for before, row in zip(met, rows, strict=True)]
             stopped = should_stop()
-            return torch.tensor([met or stopped for met in self.met], device=input_ids.device)
+            done: Any = torch.tensor([row or stopped for row in met], device=input_ids.device)
+            return done
 
-        def _is_met(self, row: "torch.LongTensor") -> bool:
+        def _is_met(self, row: "torch.Tensor") -> bool:
             if not strings and is_complete is None:
                 return False
-            text = tokenizer.decode(row, skip_special_tokens=True).lstrip()
+            text = decode(row, tokenizer, skip_special_tokens=True).lstrip()
             return any(string in text for string in strings) or (is_complete is not None and is_complete(text))
 
     return TextStop()

@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from core.adapters.attach import activate_adapter
@@ -19,6 +19,7 @@ from core.models.generate import decode_reply, generate
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
+from core.prompt.stop import eos_token_id
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +73,9 @@ def _write(order: GenerationRequest) -> GenerationResult:
         raise Interrupted
     loaded = order.loaded
     activate_adapter(loaded, order.adapter)
-    ends = sorted({*order.ending.token_ids, loaded.tokenizer.eos_token_id} - {None})
+    eos = eos_token_id(loaded.tokenizer)
+    known: set[int] = {*order.ending.token_ids} | (set() if eos is None else {eos})
+    ends = sorted(known)
     grammar = _grammar(order, loaded.model.config.get_text_config().vocab_size, ends)
     drawn = order.samples > 1 or order.temperature > 0
     sampling = Sampling(
@@ -108,7 +111,7 @@ def _grammar(order: GenerationRequest, vocabulary: int, ends: Sequence[int]) -> 
             self._matchers = [LLMatcher(tokens, rules, log_level=0) for _ in range(order.samples)]
             self._seen = len(order.prompt)
 
-        def __call__(self, input_ids: "torch.LongTensor", scores: "torch.FloatTensor") -> "torch.FloatTensor":
+        def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
             import torch
 
             allowed = [
@@ -121,7 +124,7 @@ def _grammar(order: GenerationRequest, vocabulary: int, ends: Sequence[int]) -> 
     return GrammarProcessor()
 
 
-def _allowed(matcher: "LLMatcher", new: Sequence[int], width: int, ends: Sequence[int]) -> "torch.BoolTensor":
+def _allowed(matcher: "LLMatcher", new: Sequence[int], width: int, ends: Sequence[int]) -> "torch.Tensor":
     """The tokens that may follow. A matcher that has ended lets nothing but an end through: else the row rambles on."""
     import numpy
     import torch
@@ -155,6 +158,7 @@ def _made(loaded: LoadedModel, vocabulary: int, ends: Sequence[int]) -> "LLToken
     except ImportError:
         return None
     try:
-        return from_tokenizer(loaded.tokenizer, n_vocab=vocabulary, eos_token=list(ends))
+        fast: Any = loaded.tokenizer  # it refuses others itself
+        return from_tokenizer(fast, n_vocab=vocabulary, eos_token=list(ends))
     except (ValueError, RuntimeError):  # a tokenizer that it does not take
         return None

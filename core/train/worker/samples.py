@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import TrainerCallback
@@ -26,7 +26,8 @@ from core.train.spec import RunFolder
 from core.train.worker import attention
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase
 
 LONGEST = 64  # tokens of a sample reply: enough to hear the voice, and soon done
 
@@ -74,7 +75,7 @@ def _answers(turn: Turn) -> bool:
 
 @torch.no_grad()
 def answers(
-    model: "PreTrainedModel",
+    model: "PeftModel",
     tokenizer: "PreTrainedTokenizerBase",
     prompt_config: PromptConfig,
     asked: Sequence[Opening],
@@ -96,9 +97,10 @@ def answers(
 
 
 @contextmanager
-def _answering(model: "PreTrainedModel") -> Iterator[None]:
+def _answering(model: "PeftModel") -> Iterator[None]:
     """Evaluation mode, with an attention that can read a cache and left padding."""
-    training, base = model.training, model.get_base_model()
+    training = model.training
+    base: Any = model.get_base_model()
     blocked = base.config._attn_implementation == attention.NAME
     model.eval()
     if blocked:
@@ -123,15 +125,15 @@ class Samples(TrainerCallback):
     """Steps between two looks."""
     _told: int = field(default=-1, init=False)
 
-    def on_train_begin(self, args: Args, state: State, control: Control, **about: object) -> None:
+    def on_train_begin(self, args: Args, state: State, control: Control, **about: Any) -> None:
         if state.global_step == 0:
             self._tell(0, about["model"])
 
-    def on_step_end(self, args: Args, state: State, control: Control, **about: object) -> None:
+    def on_step_end(self, args: Args, state: State, control: Control, **about: Any) -> None:
         if state.global_step % self.every == 0 or state.global_step == state.max_steps:
             self._tell(state.global_step, about["model"])
 
-    def _tell(self, step: int, model: "PreTrainedModel") -> None:
+    def _tell(self, step: int, model: "PeftModel") -> None:
         if not self.openings or step == self._told:
             return
         self._told = step
