@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.startup import cpu_model
 from core.catalogue.bundled import FOLDER
@@ -119,11 +119,12 @@ def measure(asked: Asked) -> dict[str, float]:
     tokens = sum(len(row.ids) for row in rows)
     memory = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else _peak_resident()
     seconds, busy = (end - start for start, end in zip(epochs[1], ended, strict=True))
+    model: Any = trainer.model
     return {
         "tokens_per_second": tokens / seconds,
         "tokens_per_processor_second": tokens / busy,
         "peak_memory": memory,
-        "ceiling": _ceiling(trainer.model, rows, seconds),
+        "ceiling": _ceiling(model, rows, seconds),
     }
 
 
@@ -155,13 +156,16 @@ def _trl(asked: Asked, rows: list[Example], folder: Path, **changes: object) -> 
     """SFTTrainer as it comes; `changes` are SFTConfig's. What it is told beyond the defaults is what all are told."""
     from datasets import Dataset
     from transformers import AutoTokenizer
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
     tuned = bool(changes)
     model = _base(asked, tuned=tuned)
     batch = changes.pop("per_device_train_batch_size", ROWS_A_STEP)
+    settings = _common(asked, folder)
+    settings["per_device_train_batch_size"] = batch
     config = SFTConfig(
-        **_common(asked, folder) | {"per_device_train_batch_size": batch},
+        **settings,
         completion_only_loss=True,
         **({"gradient_checkpointing": False} if tuned else {}),
         **({"bf16": False} if asked.check else {}),
@@ -192,7 +196,7 @@ def _group_by_length(asked: Asked, rows: list[Example], folder: Path) -> "Traine
     from core.train.worker.batches import Collate
 
     model = get_peft_model(_base(asked, tuned=True), _lora())
-    data = [{"input_ids": row.ids, "row": row} for row in rows]
+    data: Any = [{"input_ids": row.ids, "row": row} for row in rows]
     collate = Collate(2)
     return Trainer(
         model,
@@ -205,8 +209,9 @@ def _group_by_length(asked: Asked, rows: list[Example], folder: Path) -> "Traine
 def _unsloth(asked: Asked, rows: list[Example], folder: Path) -> "Trainer":
     """Unsloth's model in TRL's trainer, as its documentation shows; on a GPU only."""
     from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
-    from unsloth import FastLanguageModel
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+    from unsloth import FastLanguageModel  # pyright: ignore[reportMissingImports]  # needs a GPU
 
     model, tokenizer = FastLanguageModel.from_pretrained(asked.model, max_seq_length=1024, load_in_4bit=False)
     names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -228,7 +233,7 @@ MAKERS: dict[str, Callable[[Asked, list[Example], Path], "Trainer"]] = {
 }
 
 
-def _common(asked: Asked, folder: Path) -> dict[str, object]:
+def _common(asked: Asked, folder: Path) -> dict[str, Any]:
     import torch
 
     return {
@@ -239,7 +244,7 @@ def _common(asked: Asked, folder: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _lora() -> object:
+def _lora() -> Any:
     from peft import LoraConfig
 
     return LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
@@ -281,9 +286,10 @@ def _ceiling(model: "torch.nn.Module", rows: list[Example], seconds: float) -> f
     """
     import torch
 
-    head = model.get_output_embeddings().weight.numel()
+    language: Any = model
+    head = language.get_output_embeddings().weight.numel()
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    tied = model.get_input_embeddings().weight.data_ptr() == model.get_output_embeddings().weight.data_ptr()
+    tied = language.get_input_embeddings().weight.data_ptr() == language.get_output_embeddings().weight.data_ptr()
     body = sum(p.numel() for p in model.parameters()) - trained - head * (1 if tied else 2)
     tokens, learned = sum(len(row.ids) for row in rows), sum(row.loss_tokens for row in rows)
     needed = 4 * body * tokens + 4 * head * learned + 6 * trained * tokens
@@ -322,7 +328,7 @@ def compare(model: str, folder: str, words: int, options: argparse.Namespace) ->
         for name in found:
             found[name].append(ask(Asked(name, folder, words, options.rows, check=False), options.nice))
             print(f"{model} {repeat + 1} {name:<18}{found[name][-1]['tokens_per_second']:8.0f} tokens/s", flush=True)
-    table: dict[str, dict[str, object]] = {}
+    table: dict[str, dict[str, Any]] = {}
     for name, runs in found.items():
         table[name] = {
             "tokens_per_second": round(statistics.median(run["tokens_per_second"] for run in runs), 1),

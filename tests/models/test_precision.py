@@ -77,3 +77,9 @@ def test_flags_decide_where_nothing_is_measured(monkeypatch: pytest.MonkeyPatch)
     assert (precision.speeds_by_flags().talks_in, precision.speeds_by_flags().trains_in) == ("bf16", "fp32")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
     assert (precision.speeds_by_flags().talks_in, precision.speeds_by_flags().trains_in) == ("bf16", "bf16")
+
+
+@pytest.mark.parametrize(("parameters", "name"), [(135e6, "fp32"), (7e9, "bf16")])
+def test_apples_gpus_are_told_in_both_languages(parameters: float, name: str) -> None:
+    choice = choose_precision("talking", "llama", int(parameters), "mps")
+    assert choice.name == name and "Apple" in choice.reason.en and "Apple" in choice.reason.ja

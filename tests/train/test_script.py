@@ -70,6 +70,8 @@ def test_what_is_left_out_is_advised(home: Path) -> None:
         ({"settings": {"rnak": 3}}, "rnak"),
         ({"settings": {"rank": 0}}, "rank = 0"),
         ({"base": "../nothing"}, "nothing"),
+        ({"window": "long"}, "window is 'long'"),
+        ({"window": -2}, "window is -2"),
     ],
 )
 def test_what_cannot_be_used_is_named(home: Path, changes: dict, said: str) -> None:
