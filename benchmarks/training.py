@@ -152,7 +152,7 @@ def _omokage(asked: Asked, rows: list[Example], folder: Path) -> "Trainer":
     return trainer_for(run, work, Stop(run))[0]
 
 
-def _trl(asked: Asked, rows: list[Example], folder: Path, **changes: object) -> "Trainer":
+def _trl(asked: Asked, rows: list[Example], folder: Path, **changes: Any) -> "Trainer":
     """SFTTrainer as it comes; `changes` are SFTConfig's. What it is told beyond the defaults is what all are told."""
     from datasets import Dataset
     from transformers import AutoTokenizer
