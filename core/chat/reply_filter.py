@@ -52,7 +52,7 @@ def raise_temperature(sampling: Sampling, attempt: int) -> Sampling:
     )
 
 
-def without_thoughts(replies: Iterator[Reply]) -> Iterator[Reply]:
+def without_thoughts(replies: Iterator[Reply]) -> Generator[Reply, None, None]:
     """The same replies with their thoughts apart from their words."""
     for reply in replies:
         said = split_thoughts(reply.text) if reply.finished else split_growing(reply.text)
@@ -66,7 +66,7 @@ def without_thoughts(replies: Iterator[Reply]) -> Iterator[Reply]:
 
 def with_room_to_think(
     draw: Callable[[int], Iterator[Reply]], room: int, most: int, stop: threading.Event
-) -> Iterator[Reply]:
+) -> Generator[Reply, None, None]:
     """The replies of `draw(room)`, `room` tokens long at most; a reply that was all thought is drawn with more room.
 
     Once for each such attempt a reply says so (`only_thought`). Room for no more than `most` tokens is given.

@@ -205,7 +205,7 @@ class ChatService:
                 continuation_ids=said,
             )  # fmt: skip
 
-        def draw(attempt: int) -> Iterator[Reply]:
+        def draw(attempt: int) -> Generator[Reply, None, None]:
             longest = max(sampling.max_new_tokens, min(room, int(BOUNDS["max_new_tokens"][2])))
             return with_room_to_think(lambda most: draw_in(attempt, most), sampling.max_new_tokens, longest, stop)
 
@@ -225,7 +225,7 @@ class ChatService:
         stop: threading.Event,
         begun: str,
         spent: list[float],
-    ) -> Iterator[Reply]:
+    ) -> Generator[Reply, None, None]:
         """A server's reply as it grows, then once more when it is finished; what it took is counted in any case.
 
         `spent` gets what this request cost behind what the ones before it did.

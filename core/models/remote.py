@@ -6,7 +6,7 @@ transcript and the memory. Keys stay in memory and are gone with the process; no
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -215,7 +215,7 @@ def stream(
     seed: int | None = None,
     begun: str = "",
     opening: str = OPENING,
-) -> Iterator[RemoteText]:
+) -> Generator[RemoteText, None, None]:
     """Yield what is there as the server writes. Setting `stop` hangs up.
 
     `begun` are words of the reply to be gone on with; they are not among what comes. `opening` stands for a user who

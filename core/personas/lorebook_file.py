@@ -36,7 +36,7 @@ def read_book(data: bytes) -> Lorebook:
         raise _no_book(f"JSON: {error}") from error
     if not isinstance(value, dict):
         raise _no_book(f"JSON: {type(value).__name__}")
-    inner = value.get("data") if isinstance(value.get("data"), dict) else value
+    inner = wrapped if isinstance(wrapped := value.get("data"), dict) else value
     inner = next((one for one in (inner.get("character_book"), inner) if isinstance(one, dict)), inner)
     if not isinstance(inner.get("entries"), (list, dict)):
         raise _no_book("entries: —")
@@ -118,10 +118,10 @@ def _as_card_entry(raw: dict) -> dict:
     # Its patterns stand between slashes; with `selectiveLogic` an entry is known as one of SillyTavern's.
     extensions.setdefault("selectiveLogic", 0)
     for name, value in raw.items():
-        if name in CARD_NAMES:
-            entry[CARD_NAMES[name]] = value
+        if known := CARD_NAMES.get(name):
+            entry[known] = value
         elif name not in ("disable", "extensions"):
-            extensions[EXTENSION_NAMES.get(name, name)] = value
+            extensions[EXTENSION_NAMES[name] if name in EXTENSION_NAMES else name] = value
     return entry | {"extensions": extensions}
 
 
