@@ -121,7 +121,7 @@ def _as_card_entry(raw: dict) -> dict:
         if known := CARD_NAMES.get(name):
             entry[known] = value
         elif name not in ("disable", "extensions"):
-            extensions[EXTENSION_NAMES[name] if name in EXTENSION_NAMES else name] = value
+            extensions[str(EXTENSION_NAMES.get(name, name))] = value
     return entry | {"extensions": extensions}
 
 
