@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import ModelError
 from core.workspace import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -186,7 +186,7 @@ def _targets(config: Mapping[str, object], names: set[str]) -> Iterator[str]:
 def _sizes(model: "PreTrainedModel", layer: str) -> tuple[int, int] | None:
     """Channels that go in and out of a layer of `model`; None for what is no matrix, or is not there."""
     try:
-        module = model.get_submodule(layer)
+        module: Any = model.get_submodule(layer)
     except AttributeError:
         return None
     if hasattr(module, "in_features"):
@@ -200,7 +200,7 @@ def _sizes(model: "PreTrainedModel", layer: str) -> tuple[int, int] | None:
 def _rows(model: "PreTrainedModel", layer: str) -> int | None:
     """Rows of an embedding or a head of `model`."""
     try:
-        weight = model.get_submodule(layer.removesuffix(".modules_to_save")).weight
+        module: Any = model.get_submodule(layer.removesuffix(".modules_to_save"))
+        return int(module.weight.shape[0])
     except AttributeError:
         return None
-    return int(weight.shape[0])

@@ -32,7 +32,7 @@ class ConversationBuilder:
     def say_versions(self, role: Role, texts: Sequence[str], shown: int, *, name: str = "") -> None:
         """Several versions of what somebody else says next, of which number `shown` is on the page."""
         first, parent = len(self._nodes), self._leaf
-        self._nodes += [(parent, role, [text.strip()], name) for text in texts]
+        self._nodes.extend((parent, role, [text.strip()], name) for text in texts)
         self._leaf = range(first, len(self._nodes))[shown]
 
     def build(self) -> Conversation:

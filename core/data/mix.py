@@ -113,7 +113,8 @@ def mix(name: str, main: Ingredient, others: Sequence[Ingredient], *, seed: int 
         all_of_it = len(one.rows["train"])
         held_out = all_of_it - len(rows)
         parts.append(MixedPart(one.info.name, one.info.persona, description, one.share, count, all_of_it, held_out))
-    split_rows: Rows = {split: main.rows.get(split, ()) for split in SPLIT_FILES} | {"train": tuple(kept)}
+    split_rows: dict[Split, Sequence[Row]] = {split: main.rows.get(split, ()) for split in SPLIT_FILES}
+    split_rows["train"] = tuple(kept)
     recipe = {**main.info.recipe, MIXED_FROM: [part.to_json() for part in parts], "mix_seed": seed}
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Mix(replace(main.info, name=name, recipe=recipe, created=now), split_rows, tuple(parts))

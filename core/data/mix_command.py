@@ -15,9 +15,9 @@ from pathlib import Path
 from core.data.io.out_folder import check_free, make_folder
 from core.data.io.store import DataSetInfo, read_info, write_set
 from core.data.mix import Ingredient, mix
-from core.data.rows import read_rows
+from core.data.rows import Row, read_rows
 from core.errors import InputError
-from core.workspace import SPLIT_FILES
+from core.workspace import SPLIT_FILES, Split
 
 
 def run(arguments: Sequence[str]) -> str:
@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> str:
 
 def _read(given: str, share: float = 0.0) -> Ingredient:
     folder = Path(given)
-    rows = {split: tuple(read_rows(folder / file)) for split, file in SPLIT_FILES.items()}
+    rows: dict[Split, Sequence[Row]] = {split: tuple(read_rows(folder / file)) for split, file in SPLIT_FILES.items()}
     unknown = DataSetInfo(folder.name, "assistant", "", "", "rows", {}, 0, 0, 0, 0, 0.0, 0, "", "")
     return Ingredient(replace(read_info(folder) or unknown, name=folder.name), rows, share)
 

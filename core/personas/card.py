@@ -70,7 +70,7 @@ def card_of(persona: Persona) -> dict:
     if persona.post_history != before.post_history:
         data["post_history_instructions"] = persona.post_history
     if persona.depth_prompt != before.depth_prompt:
-        extensions = data.get("extensions") if isinstance(data.get("extensions"), dict) else {}
+        extensions = kept if isinstance(kept := data.get("extensions"), dict) else {}
         reminder = persona.depth_prompt
         told = {"prompt": reminder.text, "depth": reminder.depth, "role": reminder.role}
         data["extensions"] = {**extensions, "depth_prompt": told}
