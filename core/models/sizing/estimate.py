@@ -141,7 +141,7 @@ def matmul_rate(width: int, inner: int, bits: int, *, tokens: int = 1024) -> flo
             torch.cuda.synchronize()
         began = time.perf_counter()
         for _ in range(4):
-            x @ w
+            torch.matmul(x, w)
         if device == "cuda":
             torch.cuda.synchronize()
         best = min(best, (time.perf_counter() - began) / 4)
