@@ -63,9 +63,10 @@ def load_for(services: Services, adapter: Adapter) -> str | None:
     try:
         check_base(services.models.current(), adapter)
         return None
-    except UnsureBaseError:
-        raise
-    except ModelError:
+    except ModelError as error:
+        here = services.models.local_folders and Path(adapter.base).is_dir()
+        if isinstance(error, UnsureBaseError) and not here:  # whether it is another model, a person has to say
+            raise
         own = Path(adapter.base).name == EMBEDDED
         services.models.start(EMBEDDED if own else adapter.base)
         return services.models.status.name

@@ -214,5 +214,5 @@ def test_a_locked_entry(path):
         start = archive.start_dir
     data[start + 8] |= 1  # the flag of encryption, in the directory
     path.write_bytes(data)
-    with pytest.raises(InputError, match="cannot be opened"):
+    with pytest.raises(InputError, match="locked with a password"):
         read_log(path)
