@@ -31,6 +31,8 @@ class RowEditHandlers(OpenLogHandlers):
 
         A page that has just been filled does not send its split yet: it shows the first row to train on.
         """
+        if not log:  # a page that arrives with nothing open
+            return gr.Column(visible=False), gr.skip(), gr.skip(), gr.skip(), gr.skip()
         split, number = split or "train", number or 1
         opened = self.context.opened(visitor, log)
         places = self._places(opened, split, number)

@@ -4,8 +4,9 @@ import re
 import time
 from dataclasses import dataclass
 
+import gradio as gr
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from core.settings import Settings
 from tabs.ui.services import make_services
@@ -14,7 +15,7 @@ from tests.helpers.tab_tiny import keep_dataset
 
 TRAIN, MEMORY = "学習|Train", "記憶|Memory"
 RUNNING = re.compile(r"ステップ [1-9]")
-SETTLES = 12  # seconds after which a page that was opened has drawn everything
+CALM, FEW = 4, 4  # a page has drawn everything when so many seconds see no more requests than a training's
 SPAN = 10.0  # seconds of a measurement
 
 
@@ -26,6 +27,26 @@ class Cost:
     """Processor time of the main thread, as a share of one core."""
     asked: int
     """Requests to the server."""
+
+
+def settle(page: Page) -> None:
+    """Return when what was opened has been drawn: seconds, or half a minute on a slow machine."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    deadline, before = time.monotonic() + 90, -1
+    while len(asked) - before > FEW or before < 0:
+        assert time.monotonic() < deadline, "the page does not come to rest"
+        before = len(asked)
+        page.wait_for_timeout(1000 * CALM)
+
+
+def steady_cost(page: Page, enough: float = 0.0) -> Cost:
+    """The least of three spans, or the first below `enough`: what other programs add comes and goes."""
+    found = cost(page)
+    for _ in range(2):
+        if found.busy >= enough:
+            found = min(found, cost(page), key=lambda one: one.busy)
+    return found
 
 
 def cost(page: Page) -> Cost:
@@ -46,23 +67,41 @@ def cost(page: Page) -> Cost:
     return Cost(busy, len(asked))
 
 
-@pytest.mark.xfail(
-    strict=False, reason="0.136 of a core was measured on a slow machine since the newest dialogs came; 0.035 before"
-)
-def test_an_idle_page_leaves_the_processor_alone(server: Server, visit: Visit) -> None:
+@pytest.fixture(scope="module")
+def limit(browser: Browser) -> float:
+    """Five percent of a core, or a quarter more than a Gradio app of one box costs on this machine.
+
+    Gradio's loading picture goes on being computed at every frame after it has gone: 0.075 of a core was measured for
+    the app of one box, and 0.065 for this page, where nothing but the processor draws.
+    """
+    with gr.Blocks(analytics_enabled=False) as app:
+        gr.Textbox()
+    _, url, _ = app.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    page = browser.new_page()
+    try:
+        page.goto(url)
+        settle(page)
+        return max(0.05, 1.25 * steady_cost(page).busy)
+    finally:
+        page.close()
+        app.close()
+
+
+def test_an_idle_page_leaves_the_processor_alone(server: Server, visit: Visit, limit: float) -> None:
     page = visit(server)
-    page.wait_for_timeout(1000 * SETTLES)
-    found = cost(page)
-    assert found.busy < 0.05, found
+    settle(page)
+    expect(page.locator(".toast-body")).to_have_count(0)  # a page that arrives has nothing to complain of
+    found = steady_cost(page, limit)
+    assert found.busy < limit, (found, limit)
     assert found.asked <= SPAN, found
     open_tab(page, TRAIN)
     expect(page.locator("#train-picture .empty")).to_be_visible()
-    page.wait_for_timeout(1000 * SETTLES)
-    found = cost(page)
-    assert found.busy < 0.05, found
+    settle(page)
+    found = steady_cost(page, limit)
+    assert found.busy < limit, (found, limit)
 
 
-def test_a_page_beside_a_training_costs_little_and_shows_it(server: Server, visit: Visit) -> None:
+def test_a_page_beside_a_training_costs_little_and_shows_it(server: Server, visit: Visit, limit: float) -> None:
     made = make_services(Settings(home=server.home))
     made.jobs.close()
     page = visit(server)
@@ -78,11 +117,11 @@ def test_a_page_beside_a_training_costs_little_and_shows_it(server: Server, visi
     head = page.locator("#train-picture .run-head")
     try:
         expect(head).to_contain_text(RUNNING)
-        page.wait_for_timeout(1000 * SETTLES)
+        settle(page)
         before = head.text_content()
-        found = cost(page)
+        found = steady_cost(page, 2 * limit)
         assert head.text_content() != before
-        assert found.busy < 0.10, found
+        assert found.busy < 2 * limit, (found, limit)
     finally:  # the tests that come next share the server
         page.locator("#train-stop").click()
         expect(page.locator("#train-resume")).to_be_visible()
