@@ -116,7 +116,7 @@ def _good(text: str) -> str:
     return f'<p class="good" role="status">{escape(text)}</p>'
 
 
-def build_export(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
+def build_export(services: Services, shared: Shared, chosen: gr.State) -> None:
     """The folded part of a training that ended."""
     handlers = ExportMergeHandlers(services)
     with gr.Accordion(t_client("after.export"), open=False, elem_id="export"):

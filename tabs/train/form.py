@@ -24,8 +24,8 @@ from tabs.ui.visitor import Visitor
 class TrainForm:
     """What the rest of the tab needs of the form."""
 
-    model: gr.Textbox
-    """Unseen; names the loaded model, and a change asks for advice anew."""
+    model: gr.State
+    """Names the loaded model; a change asks for advice anew."""
     started: gr.events.Dependency
     components: dict[str, gr.components.Component]
     """Those of FormValues and of SettingsForm, by name."""
@@ -131,7 +131,7 @@ def _muted(text: str) -> str:
     return f'<p class="muted">{escape(text)}</p>'
 
 
-def build(services: Services, shared: Shared, chosen: gr.Textbox) -> TrainForm:
+def build(services: Services, shared: Shared, chosen: gr.State) -> TrainForm:
     """The form's cards; a training that is started has its id put into `chosen`."""
     handlers = FormHandlers(services)
     advice = gr.State(None)
@@ -177,7 +177,7 @@ def build(services: Services, shared: Shared, chosen: gr.Textbox) -> TrainForm:
             components = {"dataset": dataset, "base": base, "start_from": start_from, **named, **settings}
             read = files.build(services, shared.key, advice, components)
     start = gr.Button(t_client("train.start"), variant="primary", interactive=False, elem_id="train-start")
-    model = gr.Textbox(elem_id="train-model", elem_classes="unseen")
+    model = gr.State("")
 
     picked, values = [shared.key, dataset], SettingsForm.inputs(settings)
     filling = {"fn": handlers.datasets, "inputs": [shared.key, shared.dataset], "outputs": [dataset, none_yet], **EVENT}

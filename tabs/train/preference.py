@@ -104,7 +104,7 @@ def _margins(progress: Progress, language: str) -> str:
     )
 
 
-def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
+def build(services: Services, shared: Shared, chosen: gr.State) -> None:
     """The folded part of a training that ended."""
     handlers = PreferenceHandlers(services)
     with gr.Accordion(t_client("after.prefer"), open=False, elem_id="prefer") as fold:

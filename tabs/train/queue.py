@@ -58,7 +58,7 @@ def line(waiting: Sequence[Job | None], chosen: str, language: str) -> str:
     return f'<ol class="queue">{places}</ol>'
 
 
-def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
+def build(services: Services, shared: Shared, chosen: gr.State) -> None:
     """The line and two buttons, for the training that is `chosen`."""
     handlers = QueueHandlers(services)
     with gr.Column(visible=False, elem_classes="bare", elem_id="train-queue") as card:

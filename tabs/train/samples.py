@@ -78,7 +78,7 @@ def _talk(first: Sample | None, now: Sample, learned: bool, language: str) -> st
     return f'<section class="row-view"><div class="said user">{escape(now.asked)}</div>{lines}</section>'
 
 
-def build(services: Services, shared: Shared, chosen: gr.Textbox) -> None:
+def build(services: Services, shared: Shared, chosen: gr.State) -> None:
     """The card beside the curve; it appears with the first reply."""
     handlers = SampleHandlers(services)
     with gr.Column(elem_classes="card", visible=False, elem_id="train-samples") as card:

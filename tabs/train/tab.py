@@ -104,7 +104,7 @@ def _foremost(jobs: list[Job], standing: dict[str, Progress]) -> Job | None:
 def build(services: Services, shared: Shared) -> None:
     """Left what to learn, right how it goes."""
     handlers = RunHandlers(services)
-    chosen = gr.Textbox(elem_id="train-chosen", elem_classes="unseen")
+    chosen = gr.State("")
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=260):
             made = form.build(services, shared, chosen)
@@ -147,7 +147,7 @@ def build(services: Services, shared: Shared) -> None:
     refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **EVENT}
     shared.changed["runs"].click(**refreshing, trigger_mode="always_last")
     shared.arrived.then(**refreshing)
-    runs.input(None, runs, chosen, js="(id) => id", **EVENT).then(**refreshing)
+    runs.input(lambda picked: picked, runs, chosen, queue=False, **EVENT).then(**refreshing)
     made.started.then(**refreshing)
     stop.click(handlers.stop, where, None, queue=False, **EVENT).then(**refreshing)
     resume.click(handlers.resume, where, None, queue=False, **EVENT).then(**refreshing)

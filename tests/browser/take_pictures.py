@@ -25,7 +25,7 @@ DRAFT = {
     "ja": "仕事で人を助けた。でも自分が得したかっただけかも",
     "en": "I helped somebody. Perhaps only for my own sake",
 }
-FINISHED = re.compile("おわりました|Finished|Done")
+FINISHED = re.compile("完了|Done")
 
 
 def new_page(browser: Browser, server: Server, language: str, scheme: str, width: int) -> Page:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.helpers.served import open_tab
 
-DONE = re.compile("おわりました|Finished|Done")
+DONE = re.compile("完了|Done")
 FIRST_STEPS = re.compile(r"ステップ [1-9]")
 
 
