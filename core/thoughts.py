@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 OPENING = re.compile(r"<(think|thinking|thought|reasoning)>", re.IGNORECASE)
-CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
+CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)(?!\w)[^<]*<\|message\|>")
 CHANNEL_END = re.compile(r"<\|(?:end|return|call)\|>|<\|start\|>\w*")
 HALF_HEADER = re.compile(r"(?:<\|start\|>\w*)?(?:<\|channel\|>[^<]*)?\Z")
 SPOKEN = ("final",)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from core.errors import InputError
 from core.files import parse_json
 from core.messages import Role, Turn
+from core.personas.lengths import WRITTEN_EXAMPLES, check_length, check_numbers
 from core.personas.lorebook import ENTRY_DEPTH, FOREVER, Lorebook
 from core.personas.lorebook_file import book_from, book_to_json
 from core.personas.persona import DepthPrompt, Persona
@@ -102,18 +103,22 @@ def card_png(persona: Persona, picture: bytes) -> bytes:
 
 
 def _from_png(data: bytes) -> dict:
-    texts = dict(_png_texts(data))
+    texts = {keyword: (text, packed) for keyword, text, packed in _png_texts(data)}
     for keyword in KEYWORDS:
         if keyword in texts:
+            text, packed = texts[keyword]
             try:
-                return _parsed(base64.b64decode(texts[keyword], validate=False))
+                return _parsed(base64.b64decode(_inflated(text) if packed else text, validate=False))
             except binascii.Error as error:
                 raise _no_card(f"{keyword}: {error}") from error
     raise _no_card("PNG: " + (", ".join(sorted(texts)[:5]) or "—"))
 
 
-def _png_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """(keyword in small letters, text) of the texts in a PNG, which may stand behind the picture; it is not decoded."""
+def _png_texts(data: bytes) -> Iterator[tuple[str, bytes, bool]]:
+    """(keyword in small letters, text, whether it is packed) of the texts in a PNG; they may stand behind the picture.
+
+    None is unpacked here: a thousand that swell would take gigabytes.
+    """
     at = 8
     while at + 8 <= len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -128,7 +133,7 @@ def _png_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
             rest = rest[1:]
         elif kind != b"tEXt":
             continue
-        yield keyword.decode("latin-1").lower(), _inflated(rest) if packed else rest
+        yield keyword.decode("latin-1").lower(), rest, packed
 
 
 def _inflated(data: bytes) -> bytes:
@@ -175,6 +180,7 @@ def _persona_of(value: dict) -> Persona:
     text["system_prompt"] = text["system_prompt"].replace("{{original}}", "").strip()
     text["description"] = text["description"] or text["context"]
     greetings = data.get("alternate_greetings")
+    check_numbers(0, len(greetings) if isinstance(greetings, list) else 0)
     book = data.get("character_book")
     if not text["name"].strip():
         raise _no_card("name: —")
@@ -206,6 +212,7 @@ def _depth_prompt(extensions: object) -> DepthPrompt:
 
 def _examples(text: str, name: str) -> tuple[Turn, ...]:
     """The dialogues of `mes_example`: lines that begin with one of the two; what follows belongs to the line before."""
+    check_length(WRITTEN_EXAMPLES, len(text))
     said: list[tuple[Role, list[list[str]]]] = []  # each side's messages, as lines
     speaker = re.compile(rf"\s*({re.escape(name)}|You)\s{{0,9}}[:：](.*)") if name else EXAMPLE
     for line in re.sub(r"(?i)<start>", "\n", text).splitlines():

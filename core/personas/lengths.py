@@ -14,6 +14,7 @@ SUMMARY = (Text("The short line", "ひとこと紹介"), 1_000)
 DESCRIPTION = (Text("The description", "説明"), LONGEST_DESCRIPTION)
 GREETING = (Text("A greeting", "最初のあいさつ"), 20_000)
 EXAMPLES = (Text("The example exchanges", "会話例"), 100_000)
+WRITTEN_EXAMPLES = (Text("The card's text of examples", "カードの会話例の文"), 300_000)
 INSTRUCTIONS = (Text("A text among the messages", "会話の途中に入る指示"), 20_000)
 ENTRY = (Text("An entry of the character book", "キャラクターブックの項目"), 20_000)
 KEYS = (Text("The words of an entry of the character book", "キャラクターブックの項目のキーワード"), 10_000)
@@ -23,13 +24,23 @@ MOST_GREETINGS, MOST_ENTRIES = 100, 5_000
 
 def check_lengths(persona: Persona) -> None:
     """Raise InputError for the first part that is too long, with its length and what is allowed."""
-    for (what, most), length in _lengths(persona):
-        if length > most:
-            raise InputError(
-                f"{what.en} has {length:,} characters; {most:,} are allowed. Shorten it.",
-                f"{what.ja}が {length:,} 文字あります。{most:,} 文字までにしてください。",
-            )
-    entries, greetings = len(persona.book.entries), len(persona.greetings)
+    for part, length in _lengths(persona):
+        check_length(part, length)
+    check_numbers(len(persona.book.entries), len(persona.greetings))
+
+
+def check_length(part: tuple[Text, int], length: int) -> None:
+    """Raise InputError where `part`, one of the above, has more characters than are allowed."""
+    what, most = part
+    if length > most:
+        raise InputError(
+            f"{what.en} has {length:,} characters; {most:,} are allowed. Shorten it.",
+            f"{what.ja}が {length:,} 文字あります。{most:,} 文字までにしてください。",
+        )
+
+
+def check_numbers(entries: int, greetings: int = 0) -> None:
+    """Raise InputError for too many entries of a character book, or too many greetings."""
     if entries > MOST_ENTRIES or greetings > MOST_GREETINGS:
         raise InputError(
             f"The persona has {entries:,} entries in its character book and {greetings:,} other greetings; "

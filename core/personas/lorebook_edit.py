@@ -44,4 +44,5 @@ def joined(book: Lorebook, other: Lorebook) -> Lorebook:
     """`book` with the entries of `other` that it does not hold; an empty one takes over all of `other`."""
     if not book.entries:
         return other
-    return replace(book, entries=book.entries + tuple(entry for entry in other.entries if entry not in book.entries))
+    known = frozenset(book.entries)
+    return replace(book, entries=book.entries + tuple(entry for entry in other.entries if entry not in known))

@@ -7,6 +7,7 @@ from core.errors import InputError
 from core.files import parse_json
 from core.personas.decorators import Decorators, undecorated
 from core.personas.key_match import is_pattern
+from core.personas.lengths import check_numbers
 from core.personas.lorebook import ENTRY_DEPTH, FOREVER, SCAN_DEPTH, Logic, Lorebook, LorebookEntry, Position
 
 LARGEST_FILE = 8_000_000  # bytes
@@ -58,11 +59,15 @@ def world_info(book: Lorebook) -> bytes:
 
 
 def book_from(value: dict) -> Lorebook:
-    """The book of a card, of a lorebook file (V3) or of SillyTavern's world info. Odd fields count as absent."""
+    """The book of a card, of a lorebook file (V3) or of SillyTavern's world info. Odd fields count as absent.
+
+    Raises InputError for more entries than a book may have, before it looks at any.
+    """
     if value.get("spec") == "lorebook_v3" and isinstance(value.get("data"), dict):
         value = value["data"]
-    entries = value.get("entries") or []
-    entries = list(entries.values()) if isinstance(entries, dict) else entries
+    found = value.get("entries")
+    entries = list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) else []
+    check_numbers(len(entries))
     known = tuple(_entry_from(_as_card_entry(entry)) for entry in entries if isinstance(entry, dict))
     rest = {name: kept for name, kept in value.items() if name != "entries"}
     budget = _whole(value.get("token_budget"), 0)

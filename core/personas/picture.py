@@ -30,7 +30,8 @@ def portrait(data: bytes) -> bytes | None:
         width, height = image.size
         if width * height > MOST_PIXELS:
             raise _too_large(width, height)
-        image = image.convert("RGBA")
+        image.load()
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     image.thumbnail((SIDE, SIDE))

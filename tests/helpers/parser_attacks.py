@@ -15,8 +15,11 @@ from core.memory.documents import cut
 from core.memory.retrieve.dates import parse_date_query
 from core.memory.retrieve.word_index import sought, terms
 from core.memory.write.operations import parse
+from core.messages import Turn
+from core.personas.activation import activated_entries
 from core.personas.card import read_card
-from core.personas.lorebook import Lorebook, LorebookEntry, edited
+from core.personas.lorebook import Lorebook, LorebookEntry
+from core.personas.lorebook_text import edited
 from core.personas.macros import expand
 from core.personas.persona import parse_examples
 from core.text import normalize_for_match
@@ -29,7 +32,9 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "card": lambda text: read_card(
         json.dumps({"data": {"name": "A", "first_mes": text, "mes_example": text, "description": text}}).encode()
     ),
-    "book": lambda text: Lorebook((LorebookEntry((text,), text), LorebookEntry(("k",), text))).matched([text]),
+    "book": lambda text: activated_entries(
+        Lorebook((LorebookEntry((text,), text), LorebookEntry(("k",), text))), [Turn("user", (text,))]
+    ),
     "edited book": lambda text: edited(Lorebook(), text),
     "examples": parse_examples,
     "chat as text": lambda text: read(("U: " + text).encode(), NOBODY, persona="P", user="U"),

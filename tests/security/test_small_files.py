@@ -4,6 +4,7 @@ import base64
 import json
 import struct
 import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from core.errors import InputError
 from core.logs.detect import read_log
 from core.memory import documents
 from core.personas.card import read_card
+from core.personas.lorebook import Lorebook, LorebookEntry
+from core.personas.lorebook_edit import joined
 from core.personas.picture import portrait
 
 
@@ -106,3 +109,37 @@ def test_a_pdf_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(documents, "PDF_SECONDS", 0.001)
     with pytest.raises(InputError, match="given up on"):
         documents.read(tmp_path / "d.pdf", "d.pdf")
+
+
+def test_a_card_of_very_many_packed_texts_unpacks_only_its_own() -> None:
+    text = zlib.compress(b"A" * 15_000_000, 9)
+    swelling = [chunk(b"zTXt", b"k%d\0\0" % n + text) for n in range(400)]
+    card = chunk(b"tEXt", b"chara\0" + base64.b64encode(b'{"data": {"name": "Mio"}}'))
+    file = png(8, 8, *swelling, card)
+    tracemalloc.start()
+    try:
+        assert read_card(file).persona.name == "Mio"
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ('"character_book": {"entries": [' + ",".join(['{"keys": ["a"], "content": "b"}'] * 200_000) + "]}", "200,000"),
+        ('"alternate_greetings": [' + ",".join(['"a"'] * 1_500_000) + "]", "1,500,000"),
+        ('"mes_example": "' + "x: a\\n{{user}}: b\\n" * 300_000 + '"', "300,000 are allowed"),
+    ],
+    ids=["entries", "greetings", "examples"],
+)
+def test_a_card_of_very_many_parts_is_refused_before_they_are_made(field: str, said: str) -> None:
+    started = time.process_time()
+    with pytest.raises(InputError, match=said):
+        read_card(f'{{"data": {{"name": "x", {field}}}}}'.encode())
+    assert time.process_time() - started < 2
+
+
+def test_books_of_very_many_entries_are_joined_in_linear_time() -> None:
+    books = [Lorebook(tuple(LorebookEntry((f"{n} {k}",), "c") for k in range(5_000))) for n in range(2)]
+    assert len(joined(*books).entries) == 10_000
