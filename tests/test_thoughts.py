@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.thoughts import Spoken, split_growing, split_thoughts
+from core.thoughts import ANSWERS, PAIRS, Spoken, split_growing, split_thoughts
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,23 @@ from core.thoughts import Spoken, split_growing, split_thoughts
         ("<reasoning>a</reasoning>b<think>c</think>d", "bd", ("a", "c")),
         ("a</think>b", "b", ("a",)),
         ("x</think>b<think>y</think>c", "bc", ("x", "y")),
+        ("[THINK]a[/THINK]b", "b", ("a",)),
+        ("a[/THINK]b", "b", ("a",)),
+        ("<seed:think>a</seed:think>b", "b", ("a",)),
+        ("◁think▷a◁/think▷b", "b", ("a",)),
+        ("<|channel>thought\na<channel|>b", "b", ("a",)),
+        ("<|channel>thought\n<channel|>b", "b", ("",)),
+        ("<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>b<|END_RESPONSE|>", "b", ("a",)),
+        ("<think>a</think>\n<answer>\nb\n</answer>", "b", ("a",)),
+        ("<think>a</think><response>b", "b", ("a",)),
+        ("<answer>b</answer>", "<answer>b</answer>", ()),
+        ("İ<think>a</think>b", "İb", ("a",)),
+        ("[list] a [/list] [1]", "[list] a [/list] [1]", ()),
         ("1 < 2 and <b>bold</b>", "1 < 2 and <b>bold</b>", ()),
         ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>", "b", ("a",)),
         ("<|channel|>final<|message|>b", "b", ()),
+        ("b<|end|><|start|>assistant<|channel|>analysis<|message|>a<|end|>", "b", ("a",)),
+        ("<|start|>assistant<|channel|>commentary to=x <|constrain|>json<|message|>{}<|call|>", "", ("{}",)),
     ],
 )
 def test_words_and_thoughts(text: str, words: str, thoughts: tuple[str, ...]) -> None:
@@ -40,8 +54,12 @@ def test_many_marks_take_no_longer_for_being_many(mark: str) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "<think>who is it</think>\n\nhello < you", "<THINKING>a</THINKING>b",
+    "<think>who is it</think>\n\nhello < you", "<THINKING>a</THINKING>b", "hello [1] <3 ◁",
+    *(f"{opening}who is it{closing}\nhello <3 [you] ◁" for opening, closing in PAIRS),
+    *(f"<think>who</think>\n{opening}hello{closing}" for opening, closing in ANSWERS),
     "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>",
+    "<|channel|>analysis<|message|>a<|end|><|start|>assistant to=f<|channel|>commentary <|constrain|>json<|message|>{}"
+    "<|call|><|start|>assistant<|channel|>final<|message|>b",
 ])  # fmt: skip
 def test_no_letter_of_a_mark_or_a_thought_is_shown_while_it_is_written(text: str) -> None:
     words = split_thoughts(text).words

@@ -12,6 +12,7 @@ from core.chat.conversation import LONGEST_NOTE, AuthorsNote, Conversation, Node
 from core.errors import InputError
 from core.files import parse_json
 from core.messages import Role, to_chat_messages
+from core.thoughts import marks_thought, split_thoughts
 
 TransferFormat = Literal["jsonl", "json", "txt"]
 TRANSFER_FORMATS: tuple[TransferFormat, ...] = ("jsonl", "json", "txt")
@@ -119,7 +120,8 @@ def _of_values(values: list[object], into: Conversation, persona: str) -> Conver
         _add_line(talk, line, "" if mine else _name(line) or "?")
     for value in spoken:
         name = _name(value) if value["role"] == "user" and len(named) > 1 else ""
-        talk.say(value["role"], *_texts(value.get("content")), name=name)
+        texts = _texts(value.get("content"))
+        talk.say(value["role"], *(texts if value["role"] == "user" else map(_said, texts)), name=name)
     noted = next((note for note in map(_note_in, said[:1]) if note.text), into.note)
     return replace(talk.build(), note=noted)
 
@@ -147,12 +149,18 @@ def _add_line(talk: ConversationBuilder, line: Mapping, name: str) -> None:
     if line.get("is_user"):
         talk.say("user", line["mes"])
         return
-    swipes = [text for text in line.get("swipes") or () if isinstance(text, str) and text.strip()]
+    said = _said(line["mes"])
+    swipes = [_said(text) for text in line.get("swipes") or () if isinstance(text, str) and _said(text).strip()]
     if len(swipes) < 2 or talk.last_speaker == (role, name):
-        talk.say(role, line["mes"], name=name)
+        talk.say(role, said, name=name)
     else:
-        chosen = [n for n, text in enumerate(swipes) if text.strip() == line["mes"].strip()]
+        chosen = [n for n, text in enumerate(swipes) if text.strip() == said.strip()]
         talk.say_versions(role, swipes, chosen[-1] if chosen else -1, name=name)
+
+
+def _said(text: str) -> str:
+    """Words of a model without what it only thought."""
+    return split_thoughts(text).words if marks_thought(text) else text
 
 
 def _of_text(text: str, into: Conversation, persona: str, user: str) -> Conversation:

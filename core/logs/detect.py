@@ -35,6 +35,7 @@ from core.logs.parsing.decode import SAMPLE_BYTES, decode, edges
 from core.logs.parsing.doubtful import with_doubts
 from core.logs.parsing.html_source import looks_like_html
 from core.logs.parsing.json_source import JsonSource, looks_like_json
+from core.logs.parsing.model_thoughts import without_thoughts
 from core.logs.parsing.zones import in_zone
 from core.logs.readers import ARCHIVE_READERS, JSON_READERS
 from core.messages import Kind, Message
@@ -165,8 +166,8 @@ def read_log(
             log = _read_file(lambda: path.open("rb"), hints, format)
     if not any(message.kind is not Kind.UNKNOWN for message in log.messages):
         raise _no_message(name, log.format)
-    messages = tuple(map(_well_formed, log.messages))
-    return replace(log, messages=messages, file_name=name, notes=(*log.notes, *_untimed(log)))
+    messages, thoughts = without_thoughts(map(_well_formed, log.messages))
+    return replace(log, messages=messages, file_name=name, notes=(*log.notes, *thoughts, *_untimed(log)))
 
 
 def _well_formed(message: Message) -> Message:

@@ -6,12 +6,14 @@ Replies (`core.chat.engine`), notes (`core.memory.write.generate`) and the sampl
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 from core.models import caches
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
 from core.prompt.stop import pad_token_id
 from core.prompt.token_text import decode
+from core.thoughts import is_thought_mark, without_harmony
 
 if TYPE_CHECKING:
     import torch
@@ -95,11 +97,36 @@ def generate(
 
 
 def decode_reply(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], stop_strings: Sequence[str]) -> str:
-    """The words of a reply: up to a stop string, and without characters whose bytes are not all there."""
-    text = decode(ids, tokenizer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    """The words of a reply: up to a stop string, and without characters whose bytes are not all there.
+
+    Special tokens are left out, but for those that tell thoughts from words (`core.thoughts`).
+    """
+    marks = _thought_marks(tokenizer)
+    if marks.isdisjoint(ids):
+        text = decode(ids, tokenizer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    else:
+        text = _with_thought_marks(ids, tokenizer, marks)
     text = text.replace("\ufffd", "").lstrip()
     cuts = [at for string in stop_strings if (at := text.find(string)) >= 0]
     return text[: min(cuts, default=None)].rstrip()
+
+
+# Looking through all added tokens takes 1 ms with a thousand of them, and a reply is decoded at every token.
+_MARKS: "WeakKeyDictionary[PreTrainedTokenizerBase, frozenset[int]]" = WeakKeyDictionary()
+
+
+def _thought_marks(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
+    """The special tokens that tell thoughts from words."""
+    if tokenizer not in _MARKS:
+        added = tokenizer.added_tokens_decoder.items()
+        _MARKS[tokenizer] = frozenset(i for i, token in added if token.special and is_thought_mark(token.content))
+    return _MARKS[tokenizer]
+
+
+def _with_thought_marks(ids: Sequence[int], tokenizer: "PreTrainedTokenizerBase", marks: frozenset[int]) -> str:
+    added = tokenizer.added_tokens_decoder
+    kept = [i for i in map(int, ids) if i in marks or i not in added or not added[i].special]
+    return without_harmony(decode(kept, tokenizer, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
 def _settings(sampling: Sampling) -> dict[str, float | int | bool | None]:

@@ -35,6 +35,8 @@ def default_template(model: str, marks: Collection[str], template: str | None = 
             return layout
     if {"<|im_start|>", "<|im_end|>"} <= set(marks):
         return "chatml"
+    if {"<|start|>", "<|channel|>", "<|message|>", "<|return|>"} <= set(marks):
+        return "harmony"
     # A base model of these families knows the marks and has never seen them used; it brings no template.
     if template and {"<start_of_turn>", "<end_of_turn>"} <= set(marks):
         return "gemma2"

@@ -59,10 +59,21 @@ def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBa
                 strings.add(text)
             elif said.words == 1:
                 strings |= _with_either_colon(introduction)
+    if _opens_channels(layout, prompt_config):
+        ids.discard(token_id("<|end|>", tokenizer))
     line = introduction.rsplit("\n", 1)[-1]
     lines = {f"\n{line}" for line in _with_either_colon(line)} if strings else set()
     lines = {line for line in lines if not any(string in line for string in strings)}
     return StopCriteria(tuple(sorted(ids)), tuple(sorted(strings | lines)), written)
+
+
+def _opens_channels(layout: ChatTemplate, prompt_config: PromptConfig) -> bool:
+    """Whether the model writes harmony's channels itself: a thought then ends in what else ends a turn."""
+    if not {"<|channel|>", "<|end|>", "<|return|>"} <= set(layout.added_tokens):
+        return False
+    names = (prompt_config.persona, prompt_config.user)
+    asked = layout.segments([layout.message_text("user", "u")], names=names, reply=True)
+    return not asked[-1].text.endswith("<|message|>")
 
 
 def token_id(mark: str, tokenizer: "PreTrainedTokenizerBase") -> int:

@@ -147,3 +147,15 @@ def test_the_note_of_a_chat_goes_with_it() -> None:
     assert read(export(talk, "jsonl", **NAMES).encode(), EMPTY, **NAMES).note == talk.note
     odd = [{"chat_metadata": {"note_prompt": ["x"], "note_depth": -3}}, {"name": "u", "is_user": True, "mes": "hi"}]
     assert read("\n".join(map(json.dumps, odd)).encode(), EMPTY, **NAMES).note == AuthorsNote()
+
+
+def test_what_a_model_thought_does_not_come_in_as_its_words() -> None:
+    rows = [
+        {"user_name": "Ken", "character_name": "Mika"},
+        {"name": "Ken", "is_user": True, "mes": "hi"},
+        {"name": "Mika", "mes": "<think>b</think>Hi", "swipes": ["<think>a</think>Hello", "<think>b</think>Hi"]},
+    ]
+    found = read("\n".join(map(json.dumps, rows)).encode(), EMPTY, **NAMES)
+    assert found.turns == (Turn("user", ("hi",)), Turn("assistant", ("Hi",))) and found.versions(1) == (2, 2)
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "a</think>Hello"}]
+    assert read(json.dumps(messages).encode(), EMPTY, **NAMES).turns[-1] == Turn("assistant", ("Hello",))

@@ -176,3 +176,20 @@ def test_claude(tmp_path):
         ("assistant", "in blocks", 1),
         ("user", "b", 2),
     ]
+
+
+def test_what_a_model_thought_is_nobodys_words(tmp_path):
+    lines = [
+        TAVERN[0],
+        {"name": "太郎", "is_user": True, "mes": "タグの <think> って何？"},
+        {"name": "ミカ", "is_user": False, "mes": "<think>\nあいさつ\n</think>\n\nやあ"},
+        {"name": "ミカ", "is_user": False, "mes": "もう一つ</think>うん"},
+        {"name": "ミカ", "is_user": False, "mes": "[THINK]まだ"},
+        {"name": "太郎", "is_user": True, "mes": "[1] 1 < 2"},
+    ]
+    log = read_log(save_lines(tmp_path / "ミカ.jsonl", lines))
+    assert said(log) == [
+        ("太郎", "text", "タグの <think> って何？"), ("ミカ", "text", "やあ"), ("ミカ", "text", "うん"),
+        (None, "system", "[THINK]まだ"), ("太郎", "text", "[1] 1 < 2"),
+    ]  # fmt: skip
+    assert any(note.en.startswith("3 messages hold") for note in log.notes)

@@ -12,12 +12,14 @@ from core.prompt.encoder import added_tokens
 from tests.helpers import prompt_tiny as tiny
 
 GEMMA = ("<bos>", "<start_of_turn>", "<end_of_turn>", "<eos>")
+HARMONY = ("<|startoftext|>", "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|call|>", "<|return|>")
 LLAMA3 = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 SPIECE = ("rinna", "user-system", "llama2", "llm-jp")
 # What ends a persona's turn, and is learned: (inside a row, at its end).
 ENDS = {
     "alpaca-ja": ("</s>", "</s>"), "stablelm-alpha": ("</s>", "</s>"), "llm-jp": ("</s>", "</s>"),
     "chatml": ("<|im_end|>", "<|im_end|>"), "llama3": ("<|eot_id|>", "<|eot_id|>"), "llama2": (" </s>", " </s>"),
+    "harmony": ("<|end|>", "<|return|>"),
     "gemma2": ("<end_of_turn>", "<end_of_turn>"), "rinna": ("<NL>ユーザー:", "</s>"),
     "user-system": ("\nユーザー:", "</s>"), "dialogue": ("\n\n", "\n\n"), "dialogue-colon": ("\nKen：", "</s>"),
     "dialogue-quotes": ("」", "」"), "novel": ("」", "」"),
@@ -26,6 +28,7 @@ ENDS = {
 STOPS = {
     "alpaca-ja": ({"</s>"}, ()), "stablelm-alpha": ({"</s>"}, ()), "llm-jp": ({"</s>"}, ()),
     "chatml": ({"<|im_end|>"}, ()), "llama3": ({"<|eot_id|>"}, ()), "llama2": ({"</s>"}, ()),
+    "harmony": ({"<|end|>", "<|return|>"}, ()),
     "gemma2": ({"<end_of_turn>", "<eos>"}, ()), "rinna": ({"</s>"}, ("ユーザー:", "ユーザー：")),
     "user-system": ({"</s>"}, ("\nユーザー:", "\nユーザー：")),
     "dialogue": ({"</s>"}, ("\n\n", "\nKen:", "\nKen：")), "dialogue-colon": ({"</s>"}, ("\nKen:", "\nKen：")),
@@ -45,6 +48,10 @@ PRINTED = {
     "llama3": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nDESC<|eot_id|><|start_header_id|>user"
     "<|end_header_id|>\n\na1<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nb1<|eot_id|>"
     "<|start_header_id|>user<|end_header_id|>\n\na2<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+    "harmony": "<|start|>system<|message|>Reasoning: low\n\n# Valid channels: analysis, commentary, final. Channel "
+    "must be included for every message.<|end|><|start|>developer<|message|># Instructions\n\nDESC\n\n<|end|>"
+    "<|start|>user<|message|>a1<|end|><|start|>assistant<|channel|>final<|message|>b1<|end|><|start|>user<|message|>a2<|end|>"
+    "<|start|>assistant<|channel|>final<|message|>",
     "llama2": "<s>[INST] <<SYS>>\nDESC\n<</SYS>>\n\na1 [/INST] b1 </s><s>[INST] a2 [/INST]",
     "gemma2": "<bos><start_of_turn>user\nDESC\n\na1<end_of_turn>\n<start_of_turn>model\nb1<end_of_turn>\n"
     "<start_of_turn>user\na2<end_of_turn>\n<start_of_turn>model\n",
@@ -74,6 +81,7 @@ def tokenizers_of(tmp_path_factory: pytest.TempPathFactory) -> dict:
     plain = tiny.byte_bpe(special=("<s>", "</s>"))
     own = {
         "chatml": tiny.byte_bpe(), "gemma2": tiny.byte_bpe(special=GEMMA), "llama3": tiny.byte_bpe(special=LLAMA3),
+        "harmony": tiny.byte_bpe(special=HARMONY),
         **{name: tiny.sentencepiece(tmp_path_factory.mktemp(name), dummy_prefix=name == "llama2") for name in SPIECE},
     }  # fmt: skip
     return {name: own.get(name, plain) for name in NAMES}

@@ -20,6 +20,7 @@ from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
 from core.prompt.stop import eos_token_id
+from core.thoughts import split_thoughts
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +91,7 @@ def _write(order: GenerationRequest) -> GenerationResult:
         )  # fmt: skip
     if order.stop.is_set():
         raise Interrupted
-    texts = (decode_reply(loaded.tokenizer, row, order.ending.strings) for row in written.ids)
+    texts = (split_thoughts(decode_reply(loaded.tokenizer, row, order.ending.strings)).words for row in written.ids)
     return GenerationResult(tuple(texts), grammar is not None)
 
 

@@ -21,6 +21,7 @@ from core.messages import Turn
 from core.models.generate import decode_reply, generate
 from core.models.sampling import Sampling
 from core.prompt import PromptConfig, render, stop_criteria
+from core.thoughts import split_thoughts
 from core.train.events import Sample, append
 from core.train.spec import RunFolder
 from core.train.worker import attention
@@ -93,7 +94,7 @@ def answers(
     )  # fmt: skip
     with _answering(model):
         said = generate(model, tokenizer, [opening.prompt for opening in asked], stop, sampling)
-    return [decode_reply(tokenizer, row, stop.strings) for row in said.ids]
+    return [split_thoughts(decode_reply(tokenizer, row, stop.strings)).words for row in said.ids]
 
 
 @contextmanager
