@@ -27,7 +27,8 @@ from core.memory.retrieve.recall import Participants
 from core.memory.write.generate import Interrupted
 from core.memory.write.single_pass import with_format
 from core.models.loading import LoadedModel, ModelStore
-from core.models.remote import RemoteModel, RemoteModels, RemoteText, Usage, cannot_go_on, stream
+from core.models.remote import RemoteModel, RemoteModels, cannot_go_on, stream
+from core.models.remote_reply import RemoteText, Usage
 from core.models.remote_costs import RemoteCosts
 from core.models.sampling import BOUNDS
 from core.personas import Persona, Personas, Sampling

@@ -4,16 +4,18 @@ The app grows past one machine so: the server generates, many at once, and the a
 transcript and the memory. Keys stay in memory and are gone with the process; nothing of them is written down.
 """
 
+import json
 import re
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from core.errors import InputError, NotAllowedError
 from core.models.remote_dialect import SETTINGS, Dialect, PlainMessage
 from core.models.remote_presets import ANY_SERVER, RemotePreset, preset_of_url
+from core.models.remote_reply import RemoteText, grown_by
 from core.models.remote_server import Server, client_of, parameter_of, said_by, told
 from core.models.remote_window import CONTEXT, look_at
 
@@ -30,27 +32,6 @@ OPENING = "…"
 FIRST_TOKENS = 16
 # OpenAI's reasoning models say so, as an error, where all their room went into thoughts: they have answered.
 UNFINISHED = re.compile(r"could not finish the message", re.IGNORECASE)
-
-
-class Usage(NamedTuple):
-    """Tokens of one request, as the server counted them."""
-
-    prompt: int
-    reply: int
-    """With those of thoughts."""
-
-
-class RemoteText(NamedTuple):
-    """What a server has written so far."""
-
-    text: str
-    thoughts: str = ""
-    """What it sent in a field of its own."""
-    chunks: int = 0
-    """Parts that came: a token each with most servers."""
-    ended: str = ""
-    """Why it ended, or ""."""
-    usage: Usage | None = None
 
 
 @dataclass
@@ -231,7 +212,7 @@ def stream(
             for chunk in answer:
                 if stop.is_set():
                     return
-                now = _with_chunk(now, chunk)
+                now = grown_by(now, chunk)
                 yield now
 
 
@@ -243,48 +224,20 @@ def cannot_go_on(model: RemoteModel) -> InputError:
     )
 
 
-def _with_chunk(now: RemoteText, chunk: Any) -> RemoteText:
-    """`now` grown by a part of the stream."""
-    if usage := getattr(chunk, "usage", None):
-        now = now._replace(usage=Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0))
-    for choice in (chunk.choices or [])[:1]:
-        words, thoughts = _parts(choice.delta)
-        now = now._replace(
-            text=now.text + words, thoughts=now.thoughts + thoughts, chunks=now.chunks + bool(words or thoughts),
-            ended=choice.finish_reason or now.ended,
-        )  # fmt: skip
-    return now
-
-
-def _parts(delta: Any) -> tuple[str, str]:
-    """(words, thoughts) of a part: thoughts come in fields of two names, or in a list of typed pieces (Mistral)."""
-    content = getattr(delta, "content", None) or ""
-    thoughts = next(
-        (t for f in ("reasoning_content", "reasoning") if isinstance(t := getattr(delta, f, None), str)), ""
-    )
-    if isinstance(content, str):
-        return content, thoughts
-    words = ""
-    for piece in content if isinstance(content, list) else ():
-        if not isinstance(piece, Mapping):
-            continue
-        if piece.get("type") == "text":
-            words += str(piece.get("text", ""))
-        elif piece.get("type") == "thinking":
-            inner = piece.get("thinking")
-            thoughts += "".join(str(t.get("text", "")) for t in inner) if isinstance(inner, list) else str(inner or "")
-    return words, thoughts
-
-
 def _settings(request: _Request, preset: RemotePreset, dialect: Dialect) -> dict[str, object]:
     """The sampling as far as the server takes it, in its own names."""
     sampling = request.sampling
+    drawn = {"top_k": sampling.top_k, "min_p": sampling.min_p, "repetition_penalty": sampling.repetition_penalty}
     wanted: dict[str, object] = {
         "temperature": min(sampling.temperature, preset.hottest), "top_p": sampling.top_p,
         "stop": list(request.stops[:STRINGS_OF_STOP]) or None, "seed": request.seed,
         "top_k": sampling.top_k or None, "min_p": sampling.min_p or None,
         "repetition_penalty": sampling.repetition_penalty,
     }  # fmt: skip
+    if preset.generation_config:
+        wanted = {name: value for name, value in wanted.items() if name not in drawn}
+        config = json.dumps({"do_sample": sampling.temperature > 0, **drawn})
+        return {"generation_config": config, **{name: value for name, value in wanted.items() if value is not None}}
     return {
         preset.called.get(name, name): wanted[name]
         for name in SETTINGS
@@ -333,6 +286,8 @@ def _probed(model: RemoteModel, window: int | None) -> RemoteModel:
                 raise
     preset, own = look_at(model.server, model.name)
     known = model.dialect
-    dialect = replace(known, refused=known.refused | frozenset(preset.refuses), prefill=preset.prefill)
+    # Asked before its kind was known, transformers refused settings that it takes in a form of its own.
+    refused = known.refused & {"stream_options"} if preset.generation_config else known.refused
+    dialect = replace(known, refused=refused | frozenset(preset.refuses), prefill=preset.prefill)
     model.dialects.keep(model.server.url, model.name, dialect)
     return replace(model, context=window or own or CONTEXT, window=own, preset=preset)

@@ -32,6 +32,9 @@ class RemotePreset:
     """How it goes on with a reply that ends the messages; "" where its reference does not say that it does."""
     hottest: float = 2.0
     """The highest temperature it takes."""
+    generation_config: bool = False
+    """Settings that OpenAI's API lacks go as the JSON text of a transformers GenerationConfig: without its `do_sample`
+    the server draws nothing."""
 
 
 ANY_SERVER = RemotePreset("", "", "", "")

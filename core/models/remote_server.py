@@ -74,8 +74,9 @@ def _sentence(url: str, model: str, error: Exception) -> ModelError:
         )
     if isinstance(error, openai.NotFoundError):
         return ModelError(
-            f"{url} knows no “{model}” ({said}). Choose a model from its list.",
-            f"{url} に「{model}」はありません（{said}）。一覧から選んでください。",
+            f"{url} knows no “{model}” ({said}). Choose a model from its list, or see to the address: most end in /v1.",
+            f"{url} に「{model}」はありません（{said}）。一覧から選ぶか、アドレス（多くは /v1 で終わります）を"
+            "直してください。",
         )
     if isinstance(error, openai.RateLimitError):
         return ModelError(
@@ -88,10 +89,16 @@ def _sentence(url: str, model: str, error: Exception) -> ModelError:
 def said_by(error: Exception, *, whole: bool = False) -> str:
     """What the server said, for a sentence: its first line; `whole`: all that it sent."""
     body = getattr(error, "body", None)
-    message = body.get("message") if isinstance(body, dict) else None
+    message = (body.get("message") or _detail(body.get("detail"))) if isinstance(body, dict) else body
     if whole:
         return f"{message or body or error}"[:4000]
     return str(message or error).strip().split("\n")[0][:200] or type(error).__name__
+
+
+def _detail(said: object) -> str:
+    """What a server made with FastAPI says (transformers serve among them): a sentence, or a list of faults."""
+    faults = [fault for fault in said if isinstance(fault, dict)] if isinstance(said, list) else []
+    return said if isinstance(said, str) else "; ".join(str(fault.get("msg", "")) for fault in faults)
 
 
 def parameter_of(error: Exception) -> str:

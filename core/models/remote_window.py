@@ -39,8 +39,6 @@ def _of_local(server: Server, name: str) -> tuple[RemotePreset, int | None]:
     """The same from places beside the API: what runs now counts for more than what the model could read."""
     import httpx2
 
-    if not server.url.endswith("/v1"):
-        return ANY_SERVER, None
     root, headers = server.url.removesuffix("/v1"), {"Authorization": f"Bearer {server.key.strip() or 'none'}"}
     with httpx2.Client(timeout=LOOK_SECONDS, headers=headers, follow_redirects=False) as client:
         props = _object(client, "GET", f"{root}/props")
@@ -51,11 +49,13 @@ def _of_local(server: Server, name: str) -> tuple[RemotePreset, int | None]:
         if "model_info" in shown:
             return preset_by_id("ollama"), _of_ollama(shown, _object(client, "GET", f"{root}/api/ps"), name)
         models = _object(client, "GET", f"{root}/api/v0/models").get("data")
+        paths = _object(client, "GET", f"{root}/openapi.json").get("paths")
+    serves_transformers = isinstance(paths, Mapping) and {"/load_model", "/v1/chat/completions"} <= paths.keys()
     mine = next((one for one in models if isinstance(one, Mapping) and one.get("id") == name), None) if isinstance(
         models, list
     ) else None  # fmt: skip
     if mine is None:
-        return ANY_SERVER, None
+        return preset_by_id("transformers") if serves_transformers else ANY_SERVER, None
     return preset_by_id("lmstudio"), _first((mine.get("loaded_context_length"), mine.get("max_context_length")))
 
 

@@ -22,6 +22,8 @@ class FakeServer(ThreadingHTTPServer):
         self.visits = 0
         self.rule: Callable[[dict], dict | None] = lambda _: None
         """What is wrong with a request, as the error it is answered with."""
+        self.error: dict | None = None
+        """The whole body of every answer, with `status`."""
         self.status = 400
         self.deltas: list[dict] | None = None
         """Of the stream, in place of `words`."""
@@ -83,6 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.fail:
             code = self.server.fail.pop(0)
             self._send(code, {"error": {"message": f"said {code}"}})
+        elif self.server.error:
+            self._send(self.server.status, self.server.error)
         elif error := self.server.rule(body):
             self._send(self.server.status, {"error": error})
         elif any(name in body for name in self.server.refused):

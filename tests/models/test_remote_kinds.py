@@ -1,12 +1,14 @@
 """Servers that differ: in what they refuse, how they want their roles, where their thoughts and their window are."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from core.errors import InputError, ModelError
-from core.models.remote import RemoteModel, RemoteModels, RemoteText, Server, Usage, stream
+from core.models.remote import RemoteModel, RemoteModels, Server, stream
+from core.models.remote_reply import RemoteText, Usage
 from core.models.remote_dialect import Dialect
 from core.models.remote_presets import preset_by_id, preset_of_url, presets
 from core.models.sampling import Sampling
@@ -133,6 +135,53 @@ def test_a_persona_that_speaks_first_has_somebody_to_speak_to(api: FakeServer) -
     assert api.asked[-1]["messages"] == [TALK[0], {"role": "user", "content": "(begins)"}]
 
 
+def test_transformers_draws_as_the_dials_say(api: FakeServer) -> None:
+    def rule(body: dict) -> dict | None:
+        found = sorted({"top_k", "min_p", "repetition_penalty", "stream_options"} & set(body))
+        return {"message": f"Unexpected fields in the request: {set(found)}"} if found else None
+
+    api.rule, api.places = rule, {"/openapi.json": {"paths": {"/load_model": {}, "/v1/chat/completions": {}}}}
+    model = chosen(api)
+    assert {"temperature", "top_k", "min_p", "repetition_penalty"} <= set(model.takes)
+    answer(model)
+    asked = api.asked[-1]
+    assert (asked["temperature"], asked["seed"], asked["max_tokens"]) == (0.3, 3, 7)
+    assert json.loads(asked["generation_config"]) == {
+        "do_sample": True, "top_k": 20, "min_p": Sampling().min_p, "repetition_penalty": Sampling().repetition_penalty,
+    }  # fmt: skip
+    assert not {"top_k", "min_p", "repetition_penalty", "stream_options"} & set(asked)
+
+
+def test_thoughts_in_openrouters_details_are_no_words(api: FakeServer) -> None:
+    api.deltas = [
+        {
+            "reasoning_details": [
+                {"type": "reasoning.text", "text": "hm "},
+                {"type": "reasoning.encrypted", "data": "x"},
+            ]
+        },
+        {"reasoning": "well", "reasoning_details": [{"type": "reasoning.summary", "summary": "well"}]},
+        {"content": "Hi"},
+    ]
+    assert answer(chosen(api))[:2] == ("Hi", "hm well")
+
+
+def test_llama_cpp_is_known_without_v1_in_its_address(api: FakeServer) -> None:
+    api.places = {"/props": {"default_generation_settings": {"n_ctx": 2048}}}
+    model = RemoteModels().choose(ME, Server(api.url.removesuffix("/v1")), "big")
+    assert (model.preset.id, model.window) == ("llamacpp", 2048)
+
+
+@pytest.mark.parametrize("body", [
+    {"detail": "Server is pinned to 'a'; requested 'big'."}, {"error": "Server is pinned to 'a'"},
+    {"detail": [{"loc": ["body"], "msg": "Server is pinned"}]},
+])  # fmt: skip
+def test_what_a_server_says_in_a_form_of_its_own_is_told(api: FakeServer, body: dict) -> None:
+    api.error = body
+    with pytest.raises(ModelError, match="answered with an error: Server is pinned"):
+        chosen(api)
+
+
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
 def test_thoughts_of_their_own_field_are_no_words(api: FakeServer, field: str) -> None:
     api.deltas = [{field: "hm "}, {field: "well", "content": None}, {"content": "Hi"}]
@@ -159,6 +208,7 @@ def test_content_in_typed_pieces(api: FakeServer) -> None:
         ({}, {"/api/show": {"model_info": {"qwen3.context_length": 40960}}}, "ollama", 4096),
         ({}, {"/api/show": {"model_info": {"qwen3.context_length": 40960}},
               "/api/ps": {"models": [{"name": "big", "context_length": 32768}]}}, "ollama", 32768),
+        ({}, {"/openapi.json": {"paths": {"/load_model": {}, "/v1/chat/completions": {}}}}, "transformers", 4096),
         ({}, {"/api/v0/models": {"data": [
             {"id": "big", "max_context_length": 131072, "loaded_context_length": 8000}]}}, "lmstudio", 8000),
     ],
@@ -216,7 +266,7 @@ def test_a_server_that_refuses_everything_is_told(api: FakeServer) -> None:
 
 
 def test_presets_say_where_they_are_from() -> None:
-    assert len({one.id for one in presets()}) == len(presets()) == 8
+    assert len({one.id for one in presets()}) == len(presets()) == 9
     assert all(one.source.startswith("https://") and one.name for one in presets())
     assert preset_of_url("https://api.openai.com/v1").limit == "max_completion_tokens"
     assert preset_of_url("http://127.0.0.1:11434/v1").id == ""  # anything may run there: it is asked
