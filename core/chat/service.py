@@ -28,8 +28,8 @@ from core.memory.write.generate import Interrupted
 from core.memory.write.single_pass import with_format
 from core.models.loading import LoadedModel, ModelStore
 from core.models.remote import RemoteModel, RemoteModels, cannot_go_on, stream
-from core.models.remote_reply import RemoteText, Usage
 from core.models.remote_costs import RemoteCosts
+from core.models.remote_reply import RemoteText, Usage
 from core.models.sampling import BOUNDS
 from core.personas import Persona, Personas, Sampling
 from core.personas.activation import Activated, activated_entries, within_budget

@@ -8,9 +8,9 @@ import pytest
 
 from core.errors import InputError, ModelError
 from core.models.remote import RemoteModel, RemoteModels, Server, stream
-from core.models.remote_reply import RemoteText, Usage
 from core.models.remote_dialect import Dialect
 from core.models.remote_presets import preset_by_id, preset_of_url, presets
+from core.models.remote_reply import RemoteText, Usage
 from core.models.sampling import Sampling
 from tests.helpers.fake_server import FakeServer, serve
 
