@@ -156,7 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pin_environment(settings.home, settings.trusted_proxies)
 
     from core.housekeeping import Housekeeping
-    from tabs.ui import heartbeat
+    from tabs.train import run
+    from tabs.ui import heartbeat, status_bar
     from tabs.ui.services import make_services
     from tabs.ui.text import translations
     from tabs.ui.theme import SCRIPT, STYLE, theme
@@ -187,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     names.add_address(page.share_url)
     page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
-    heartbeat.add_route(page.app, services)
+    heartbeat.add_route(page.app, services, [run.live, status_bar.live])
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     Housekeeping(services.own_files).start()
     services.models.start()  # torch is first imported here, behind a page that is already served

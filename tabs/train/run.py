@@ -1,8 +1,10 @@
 """How a training stands, in words: its state, its figures, and whether it gets better. Pure text from Progress."""
 
+from contextlib import suppress
 from dataclasses import replace
 from html import escape
 
+from core.errors import NotAllowedError
 from core.hub.redact import public_name
 from core.train.queue.jobs import Job
 from core.train.queue.progress import Progress
@@ -10,6 +12,8 @@ from tabs.train import preference
 from tabs.train.curve import curve
 from tabs.train.settings import summary
 from tabs.ui import html_parts
+from tabs.ui.heartbeat import Live
+from tabs.ui.services import Services
 from tabs.ui.status_bar import duration
 from tabs.ui.text import t
 
@@ -21,7 +25,7 @@ BETTER = 0.995
 def state_words(progress: Progress, language: str) -> str:
     """The state in one or two words, for the list of trainings."""
     state = "loading" if progress.state == "running" and not progress.step else progress.state
-    return t(language, f"train.state_{state}", percent=f"{progress.fraction:.0%}")
+    return t(language, f"train.state_{state}")
 
 
 def headline(progress: Progress, language: str) -> str:
@@ -66,7 +70,22 @@ def notes(progress: Progress, language: str) -> str:
 
 
 def picture(job: Job, progress: Progress, language: str) -> str:
-    """The whole of a training: what it is, how far it is, whether it gets better, the curve, notes."""
+    """The whole of a training, in a frame that names it: the heartbeat writes `moving` into it while it runs."""
+    return f'<div data-run="{escape(job.id)}">{moving(job, progress, language)}</div>'
+
+
+def live(services: Services, owner: str, language: str, run: str) -> Live:
+    """What moves of the training that is on the page, as long as it runs."""
+    with suppress(NotAllowedError):
+        progress = services.jobs.progress(owner, run) if run else None
+        if progress and progress.state in ("running", "stopping", "queued"):
+            drawn = moving(services.jobs.get(owner, run), progress, language)
+            return Live({f'[data-run="{run}"]': drawn}, {})
+    return Live({}, {})
+
+
+def moving(job: Job, progress: Progress, language: str) -> str:
+    """What it is, how far it is, whether it gets better, the curve, notes."""
     # The loss of a preference run is of another kind than the validation rows': only these are drawn.
     drawn = replace(progress, losses=()) if job.spec.preference else progress
     return (

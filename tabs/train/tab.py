@@ -14,7 +14,7 @@ from tabs.ui import publish
 from tabs.ui.adapters import begin_talk, kept
 from tabs.ui.download import build_download
 from tabs.ui.handler import EVENT, handler
-from tabs.ui.heartbeat import progress_mark
+from tabs.ui.heartbeat import stage_mark
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -38,7 +38,7 @@ class RunHandlers:
         status = self.services.models.status
         model = f"{status.name} {status.parameters}" if status.state == "ready" else ""
         lines = [(f"{j.name}　{run.state_words(standing[j.id], visitor.language)}", j.id) for j in jobs]
-        state = (tuple(lines), job.id if job else "", progress_mark(standing[job.id]) if job else (), model)
+        state = (tuple(lines), job.id if job else "", stage_mark(standing[job.id]) if job else (), model)
         if state == shown:
             return (gr.skip(),) * 11
         if job is None:

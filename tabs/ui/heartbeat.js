@@ -1,10 +1,12 @@
 // Asks the server what has changed, and clicks the unseen button of each topic that has, once it is in sight.
+// What moves all the time it writes where it stands, without an event of Gradio.
 // Nothing is asked while the page is hidden; little, while nothing is under way and nobody touches the page.
 (() => {
   const PLACES = TOPICS_OF_THE_PAGE;
   const SOON = 1000, WATCHED = 5000, IDLE = 3000, LATEST = 10000; // ms between two questions; WATCHED: work is under way, nobody touches the page
   const ACTIVE = 10000; // ms after a touch during which the page counts as used
   const drawn = {}, known = {};
+  const written = new WeakMap(), title = document.title;
   let key = null, timer = null, asking = false, touched = 0, quiet = 0;
 
   const inSight = (place) => Boolean(document.querySelector(place)?.offsetParent);
@@ -19,19 +21,37 @@
     }
   }
 
+  function write({ html = {}, text = {}, title: before = "" }) {
+    for (const [place, words] of Object.entries(html)) {
+      const part = document.querySelector(place);
+      if (!part || written.get(part) === words) continue;
+      written.set(part, words);
+      part.innerHTML = words;
+    }
+    for (const [place, words] of Object.entries(text)) {
+      const part = document.querySelector(place);
+      const held = part && [...part.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+      if (held && held.data !== words) held.data = words; // Svelte keeps this very node
+    }
+    const shown = before ? `${before} · ${title}` : title;
+    if (document.title !== shown) document.title = shown;
+  }
+
   async function ask() {
     clearTimeout(timer);
     if (asking || key === null || document.hidden) return;
     asking = true;
     let wait = LATEST;
     try {
-      const answer = await fetch("omokage/changes", { method: "POST", headers: { "x-omokage-key": key } });
+      const run = inSight(PLACES.runs) ? document.querySelector("[data-run]")?.dataset.run ?? "" : "";
+      const answer = await fetch("omokage/changes", { method: "POST", headers: { "x-omokage-key": key, "x-omokage-run": run } });
       if (answer.ok) {
-        const { numbers, soon } = await answer.json();
+        const found = await answer.json(), { numbers, soon } = found;
         const same = Object.keys(numbers).every((topic) => known[topic] === numbers[topic]);
         quiet = same ? quiet + 1 : 0;
         Object.assign(known, numbers);
         draw();
+        write(found);
         const used = performance.now() - touched < ACTIVE;
         wait = used ? SOON : soon ? WATCHED : Math.min(IDLE + 500 * quiet, LATEST);
       }

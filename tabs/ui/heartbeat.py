@@ -3,11 +3,15 @@
 Gradio's own timers tick for ever and in hidden tabs, and each tick costs the browser a walk over the whole page.
 Here a small script fetches one number a topic from a route of the app. Where a number differs from the one that was
 drawn, and the part of the page that shows it is in sight, it clicks an unseen button, on which the tabs listen.
+
+What moves all the time (step, curve, time left of a training) is answered as it is to be shown, and the script writes
+it where it stands: an event of Gradio costs the browser a hundred times as much.
 """
 
 import hashlib
 import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +23,7 @@ from fastapi.responses import JSONResponse
 from core.errors import AppError
 from core.train.queue.progress import Progress
 from tabs.ui.services import Services
+from tabs.ui.visitor import language_wanted
 
 if TYPE_CHECKING:
     from tabs.ui.shared import Shared
@@ -48,22 +53,25 @@ class Changes:
     """Whether something is under way, so that asking again in a second is worth it."""
 
 
-def progress_mark(progress: Progress) -> tuple:
-    """What is different when there is something new to draw of a training."""
-    return (
-        progress.state,
-        progress.step,
-        progress.steps,
-        progress.ahead,
-        len(progress.losses),
-        len(progress.validation),
-        len(progress.notes),
-        len(progress.preference_eval),
-        progress.generating,
-        progress.encoding,
-        progress.error,
-        progress.seconds_left,
-    )
+@dataclass(frozen=True)
+class Live:
+    """What moves while nothing else changes, ready to be written where it stands."""
+
+    html: dict[str, str]
+    """Inner HTML by the selector of its place; a place that is not on the page is passed over."""
+    text: dict[str, str]
+    """Words of a button, by its selector."""
+    title: str = ""
+    """Stands before the page's title."""
+
+
+LiveOf = Callable[[Services, str, str, str], Live]
+"""(services, owner, language, id of the training on the page, or "") -> what is to be written."""
+
+
+def stage_mark(progress: Progress) -> tuple[object, ...]:
+    """What is different when a training can do, or be asked, something else than before."""
+    return progress.state, bool(progress.step), progress.ahead, progress.error
 
 
 def changes(services: Services, owner: str) -> Changes:
@@ -72,12 +80,8 @@ def changes(services: Services, owner: str) -> Changes:
     jobs = [(job, services.jobs.progress(owner, job.id)) for job in services.jobs.list_all(owner)]
     store = services.memory.store(owner).path
     written = [path.stat().st_mtime_ns for path in store.parent.glob(f"{store.name}*")]
-    marks = [(job.id, job.name, job.adapter is not None, progress_mark(progress)) for job, progress in jobs]
-    under_way = [
-        (progress.state, round(100 * progress.fraction), _coarse(progress.seconds_left))
-        for _, progress in jobs
-        if progress.state in ("running", "stopping", "queued")
-    ]
+    marks = [(job.id, job.name, job.adapter is not None, stage_mark(progress)) for job, progress in jobs]
+    under_way = [progress.state for _, progress in jobs if progress.state in ("running", "stopping", "queued")]
     parts = {
         "status": (f"{status}", under_way),
         "model": f"{status}",
@@ -97,13 +101,8 @@ def _number(part: object) -> str:
     return hashlib.sha256(repr(part).encode()).hexdigest()[:12]
 
 
-def _coarse(seconds: float | None) -> int | None:
-    """Time left as the strip rounds it: seconds, then minutes."""
-    return None if seconds is None else round(seconds if seconds < 90 else 60 * round(seconds / 60))
-
-
-def add_route(app: FastAPI, services: Services) -> None:
-    """Answer the pages of `app`, which Gradio has made and serves."""
+def add_route(app: FastAPI, services: Services, live: Sequence[LiveOf] = ()) -> None:
+    """Answer the pages of `app`, which Gradio has made and serves, with what changed and with what `live` says."""
 
     @app.post(ROUTE, include_in_schema=False)
     def answer(request: Request) -> JSONResponse:
@@ -118,7 +117,19 @@ def add_route(app: FastAPI, services: Services) -> None:
         except AppError as error:  # a token that the Hub does not know any more
             return JSONResponse({"error": error.en}, status_code=403)
         found = changes(services, owner)
-        return JSONResponse({"numbers": found.numbers, "soon": found.soon})
+        answered = {"numbers": found.numbers, "soon": found.soon}
+        if found.soon:
+            language, run = (
+                language_wanted(request.headers.get("accept-language")),
+                request.headers.get("x-omokage-run", ""),
+            )
+            parts = [one(services, owner, language, run) for one in live]
+            answered |= {
+                "html": {place: html for part in parts for place, html in part.html.items()},
+                "text": {place: text for part in parts for place, text in part.text.items()},
+                "title": next((part.title for part in parts if part.title), ""),
+            }
+        return JSONResponse(answered)
 
 
 def _signed_in(request: Request) -> str | None:

@@ -9,6 +9,7 @@ from core.models.loading import ModelStatus
 from core.stored import DamagedError
 from core.train.queue.progress import Progress
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.heartbeat import Live
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t
@@ -59,7 +60,8 @@ class StatusBarHandlers:
         if talk:
             persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language).name
         adapter = f" ＋ {talk.adapter}" if talk and talk.adapter else ""
-        running = self._running(visitor.owner, visitor.language)
+        progress = _under_way(self.services, visitor.owner)
+        running = running_text(progress, visitor.language) if progress else ""
         state = [
             t(visitor.language, "strip.persona", name=persona or "—"),
             model_text(status, visitor.language) + adapter,
@@ -76,12 +78,22 @@ class StatusBarHandlers:
             state,
         )
 
-    def _running(self, owner: str, language: str) -> str:
-        jobs = self.services.jobs
-        standing = [jobs.progress(owner, job.id) for job in jobs.list_all(owner)]
-        under_way = [p for p in standing if p.state in ("running", "stopping")]
-        under_way += [p for p in standing if p.state == "queued"]
-        return running_text(under_way[0], language) if under_way else ""
+
+def live(services: Services, owner: str, language: str, run: str) -> Live:
+    """Percent and time left of the training under way: on its chip, and before the page's title."""
+    progress = _under_way(services, owner)
+    if progress is None:
+        return Live({}, {})
+    percent = f"{progress.fraction:.0%}" if progress.state != "queued" else ""
+    return Live({}, {"#strip-running": running_text(progress, language)}, percent)
+
+
+def _under_way(services: Services, owner: str) -> Progress | None:
+    """Of what runs, else of the first that waits."""
+    standing = [services.jobs.progress(owner, job.id) for job in services.jobs.list_all(owner)]
+    under_way = [p for p in standing if p.state in ("running", "stopping")]
+    under_way += [p for p in standing if p.state == "queued"]
+    return under_way[0] if under_way else None
 
 
 def device_text(status: ModelStatus) -> str:
@@ -99,7 +111,7 @@ def build(services: Services) -> list[gr.Button]:
     with gr.Row(elem_id="strip"):
         gr.HTML("<h1>面影<small>omokage</small></h1>", elem_id="brand", elem_classes="brand", padding=False)
         chips = [gr.Button("…", elem_classes="chip", size="sm") for _ in range(2)]
-        chips += [gr.Button("…", elem_classes=["chip", "now"], size="sm", visible=False)]
+        chips += [gr.Button("…", elem_classes=["chip", "now"], size="sm", visible=False, elem_id="strip-running")]
         chips += [gr.Button("", elem_classes="chip", size="sm", visible=False)]
     return chips
 

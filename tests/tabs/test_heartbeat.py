@@ -12,7 +12,8 @@ from core.errors import ModelError
 from core.memory.notes import Notes
 from core.models.loading import ModelStatus
 from core.settings import Settings
-from tabs.ui import heartbeat
+from tabs.train import run
+from tabs.ui import heartbeat, status_bar
 from tabs.ui.services import Services, make_services
 from tests.helpers.tab_tiny import KEY, OTHER, owner
 
@@ -27,7 +28,7 @@ def services(home: Path) -> Services:
 def client(services: Services, logins: dict[str, str] | None = None) -> TestClient:
     app = FastAPI()
     app.tokens, app.cookie_id = logins or {}, "c"
-    heartbeat.add_route(app, services)
+    heartbeat.add_route(app, services, [run.live, status_bar.live])
     return TestClient(app)
 
 

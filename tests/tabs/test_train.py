@@ -26,6 +26,8 @@ from tabs.train.form_values import find_base
 from tabs.train.queue import QueueHandlers
 from tabs.train.settings import SettingsForm
 from tabs.train.tab import RunHandlers
+from tabs.ui import status_bar
+from tabs.ui.heartbeat import Live, changes
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
 from tests.helpers.train_tiny import CONFIG, another, tiny_base
@@ -225,6 +227,24 @@ def test_nothing_is_drawn_twice(services: Services) -> None:
     started_log(services.jobs.get(owner(services), job).folder.events)
     append(services.jobs.get(owner(services), job).folder.events, Step(1, 12, 0.1, 3.0, 0.01, 100, 50.0, 9.0))
     assert refreshed(services, job, shown)[0] == job
+
+
+def test_what_moves_of_a_training_needs_no_event_and_is_its_owners_alone(services: Services) -> None:
+    keep_dataset(services)
+    job, me = start(services), owner(services)
+    log = services.jobs.get(me, job).folder.events
+    started_log(log)
+    append(log, Step(1, 12, 0.1, 3.0, 0.01, 100, 50.0, 9.0))
+    *_, shown = refreshed(services, job)
+    before, drawn = changes(services, me), run.live(services, me, "en", job).html
+    append(log, Step(2, 12, 0.2, 2.9, 0.01, 200, 50.0, 8.0))
+    assert changes(services, me) == before and all(out == gr.skip() for out in refreshed(services, job, shown))
+    after = run.live(services, me, "en", job).html
+    assert "Training 3.00" in drawn[f'[data-run="{job}"]'] and "Training 2.90" in after[f'[data-run="{job}"]']
+    assert "ueued" in status_bar.live(services, me, "en", job).text["#strip-running"]
+    for stranger, asked in ((owner(services, OTHER), job), (me, "../x"), (me, "")):
+        assert run.live(services, stranger, "en", asked) == Live({}, {})
+    assert status_bar.live(services, owner(services, OTHER), "en", job) == Live({}, {})
 
 
 def test_before_the_first_run_the_tab_says_what_to_press(services: Services) -> None:
