@@ -65,9 +65,11 @@ def core_packages(tree: Tree) -> set[str]:
 
 
 def imports_between_packages(tree: Tree) -> Iterator[tuple[str, str, str]]:
-    """(path, its package, another package of core that it imports)."""
+    """(path, its package, another package of core that it imports). A __main__ is a program above them."""
     packages = core_packages(tree)
     for path, source in tree.items():
+        if path.endswith("/__main__.py"):
+            continue
         own = path.split("/")[1].removesuffix(".py") if path.startswith("core/") else ""
         for name in imports(path, source) if own else ():
             top, _, rest = name.partition(".")

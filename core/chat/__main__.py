@@ -29,12 +29,12 @@ from core.chat.conversation import Conversation
 from core.chat.engine import Engine, Reply
 from core.chat.service import ChatContext, ChatService, resolve_prompt_config
 from core.chat.store import Conversations
-from core.errors import AppError, InputError
+from core.errors import AppError
 from core.memory.memory import Memory
 from core.memory.write.generate import write_texts
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, built_in
-from core.personas.card import read_card
+from core.personas.find import find_persona
 from core.settings import Settings
 from core.text import speak_utf8
 from core.workspace import Workspace
@@ -116,23 +116,10 @@ def _wait(models: ModelStore) -> None:
 
 def persona_of(wanted: str, adapter: Adapter | None, language: str) -> Persona:
     """The persona of that id or card; the adapter's own where none is wanted; else the first built-in one."""
-    known = built_in(language)
     if not wanted and adapter and adapter.prompt_config:
         own = adapter.prompt_config
         return Persona(own.persona, own.description, user=own.user, examples=own.examples)
-    if not wanted:
-        return known[0]
-    for persona in known:
-        if wanted == persona.id:
-            return persona
-    try:
-        return read_card(Path(wanted).expanduser().read_bytes()).persona
-    except OSError as error:
-        ids = ", ".join(persona.id for persona in known)
-        raise InputError(
-            f"“{wanted}” is neither a persona nor a file that can be read. Take {ids}, or a character card.",
-            f"「{wanted}」は人格でも読めるファイルでもありません。{ids} か、キャラクターカードを指定してください。",
-        ) from error
+    return find_persona(wanted, language) if wanted else built_in(language)[0]
 
 
 def hold(talk: ChatService, setting: ChatContext, conversation: Conversation, options: argparse.Namespace) -> None:

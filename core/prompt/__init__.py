@@ -135,7 +135,7 @@ def _left_out(
             missing[one.part] = missing.get(one.part, 0) + 1
     missing["examples"] = len(prompt_config.examples) - len(contents.examples)
     missing["turns"] = len(turns) - len(contents.turns)
-    missing["new"] = len(turns[-1].messages) - len(contents.turns[-1].messages) if turns else 0
+    missing["new"] = len(turns[-1].messages) - len(contents.turns[-1].messages) if contents.turns else 0
     return {part: n for part, n in missing.items() if n}
 
 
