@@ -34,6 +34,7 @@ from core.workspace import Split
 
 SMALLEST_BUDGET = 64
 LARGE = 100_000  # messages
+SHOWN_EARLY = 5_000  # messages; the rows of fewer are there before somebody has read who speaks
 MAX_EXAMPLES = 8  # new messages of a further file that are kept to be shown
 
 
@@ -177,6 +178,13 @@ class ReadingFile:
 
 
 @dataclass(frozen=True)
+class LogRead:
+    """Work under way: a log of many messages was read, and its rows are made next."""
+
+    opened: OpenLog
+
+
+@dataclass(frozen=True)
 class MakingRows:
     """Work under way: so much of the messages is in rows."""
 
@@ -191,7 +199,7 @@ class MakingVariants:
     all: int
 
 
-OpenStep = ReadingFile | MakingRows | MakingVariants
+OpenStep = ReadingFile | LogRead | MakingRows | MakingVariants
 StepReport = Callable[[OpenStep], None]
 
 
@@ -202,7 +210,7 @@ def open_log(
     """Read the files, where `before` does not hold them already, and make the rows; they wait for a model.
 
     `place` tells where a file lies. Raises InputError for one that cannot be read, FileNotFoundError for one that is
-    gone. That no rows can be made is told in `problem`.
+    gone. That no rows can be made is told in `problem`. A log of many messages is reported as soon as it was read.
     """
     if before and before.choices.reading == choices.reading:
         log, histogram, added = before.log, before.histogram, before.added
@@ -224,6 +232,8 @@ def open_log(
         opened = replace(opened, sizes=before.sizes)
         if _of_variants(before) == _of_variants(opened):
             opened = replace(opened, compared=before.compared)
+    if len(log.messages) >= SHOWN_EARLY and not (before and before.log is log):
+        report(LogRead(opened))
     return _with_rows(opened, loaded, report)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from core.data.io.open_logs import OpenLogs
 from core.data.open_log import (
     LogChoices,
+    LogRead,
     MakingRows,
     MakingVariants,
     OpenLog,
@@ -105,6 +106,8 @@ def step_text(step: OpenStep, language: str) -> str:
     match step:
         case ReadingFile(name):
             return t(language, "data.reading", name=name)
+        case LogRead():
+            return t(language, "data.making", percent="0%")
         case MakingRows(share):
             return t(language, "data.making", percent=f"{share:.0%}")
         case MakingVariants(made, number):

@@ -6,8 +6,8 @@ from html import escape
 from pathlib import Path
 
 from core.data.gaps import GAP_STEPS
-from core.data.open_log import LogChoices
-from core.errors import AppError
+from core.data.open_log import LogChoices, LogRead
+from core.errors import AppError, InputError
 from core.settings import ROOT
 from tabs.data import log_view, outputs, row_view
 from tabs.data.data_context import DataHandlers, step_text
@@ -30,13 +30,17 @@ class OpenLogHandlers(DataHandlers):
     @handler
     def arrive(self, visitor: Visitor) -> Iterator[tuple]:
         """A page that loads: (formats that can be read, *View) of the log that was open, or of none."""
+        yield from self._arrived(visitor)
+
+    def _arrived(self, visitor: Visitor) -> Iterator[tuple]:
         formats = f'<p class="muted">{escape(log_view.formats(visitor.language))}</p>'
         choices = self.context.logs.choices(visitor.owner)
         if choices is None:
             yield formats, *outputs.nothing_open()
             return
         opened, loaded = self.context.logs.get(visitor.owner), self.context.model()
-        if opened and opened.choices == choices and (loaded is None or loaded.name == opened.model):
+        made = opened and (opened.prepared or opened.problem)
+        if opened and opened.choices == choices and (loaded is None or (made and loaded.name == opened.model)):
             yield formats, *self.context.view(visitor, opened)
             return
         for view in self._open(visitor, choices, t(visitor.language, "data.reading", name=choices.name)):
@@ -73,6 +77,20 @@ class OpenLogHandlers(DataHandlers):
         opened = self.context.opened(visitor, log)
         reading = t(visitor.language, "data.reading", name=opened.choices.name)
         yield from self._open(visitor, form.applied(opened), reading)
+
+    @handler
+    def stop(self, visitor: Visitor) -> Iterator[tuple]:
+        """Give up what is under way: as `arrive`. A log that was read stays; its rows can be made later."""
+        self.context.logs.begin(visitor.owner)
+        opened = self.context.logs.get(visitor.owner)
+        if opened and opened.model and not (opened.prepared or opened.problem):
+            self.context.logs.remember(visitor.owner, replace(opened, problem=stopped()))
+        yield from self._arrived(visitor)
+
+    @handler
+    def make_rows(self, visitor: Visitor, log: str) -> Iterator[View]:
+        """Make the rows of a log whose rows were given up."""
+        yield from self._open(visitor, self.context.opened(visitor, log).choices)
 
     @handler
     def choose(self, visitor: Visitor, log: str, form: RecipeForm) -> Iterator[View]:
@@ -158,19 +176,35 @@ class OpenLogHandlers(DataHandlers):
     def _open(self, visitor: Visitor, choices: LogChoices, sentence: str = "", *, new: bool = False) -> Iterator[View]:
         if sentence:
             yield outputs.busy(sentence)
-        opened = None
+        logs, mark = self.context.logs, self.context.logs.begin(visitor.owner)
+        opened, read = None, False
         try:
-            for step in with_progress(
-                lambda report: self.context.read(visitor, choices, lambda one: report(step_text(one, visitor.language)))
-            ):
+            for step in with_progress(lambda report: self.context.read(visitor, choices, report)):
+                if not logs.is_newest(visitor.owner, mark):  # something else was chosen meanwhile, or it was stopped
+                    yield outputs.idle()
+                    return
                 if isinstance(step, Result):
                     opened = step.value
+                elif isinstance(step, LogRead):
+                    read = True
+                    logs.keep(visitor.owner, step.opened)
+                    making = log_view.working(step_text(step, visitor.language))
+                    yield self.context.view(visitor, step.opened)._replace(progress=making, made=UNCHANGED.made)
                 else:
-                    yield outputs.busy(step)
-            if new and opened.problem and not any(guess.about in SET_RIGHT for guess in opened.log.guesses):
+                    yield outputs.busy(step_text(step, visitor.language))
+            settable = read or any(guess.about in SET_RIGHT for guess in opened.log.guesses)
+            if new and opened.problem and not settable:
                 raise opened.problem  # nothing that could be set right here
-            self.context.logs.keep(visitor.owner, opened)
+            logs.keep(visitor.owner, opened)
         except AppError as error:
             yield outputs.idle(in_words(error, visitor.language))
             raise
         yield self.context.view(visitor, opened)
+
+
+def stopped() -> InputError:
+    """Said of a log whose rows were given up."""
+    return InputError(
+        "You stopped it. Make the rows now, or choose another person first.",
+        "途中でやめました。このまま行をつくるか、先に別の人を選んでください。",
+    )

@@ -61,6 +61,7 @@ class View(NamedTuple):
     number: OutputValue
     walk: OutputValue
     row: OutputValue
+    make: OutputValue
     ledger: OutputValue
     use: OutputValue
     name: OutputValue
@@ -106,6 +107,7 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         number=number(len(train), 1),
         walk=gr.Row(visible=len(train) > 1),
         row=row_view.row(opened, "train", 1, loaded, language),
+        make=gr.Button(visible=bool(opened.model and opened.prepared is None and opened.problem)),
         ledger=account_view.account(opened, language),
         use=gr.Column(visible=bool(train)),
         name=name,

@@ -56,6 +56,8 @@ def _no_rows(opened: OpenLog, split: Split, language: str) -> str:
     if opened.problem:
         title, words = t(language, "data.no_rows"), opened.problem.text.in_language(language)
         return f'<div class="empty warn" role="alert"><b>{escape(title)}</b>{escape(words)}</div>'
+    if opened.prepared is None and opened.model:
+        return html_parts.empty(t(language, "data.rows_follow"), t(language, "data.rows_follow_hint"))
     if opened.prepared is None:
         return html_parts.empty(t(language, "data.waits"), t(language, "data.waits_hint"))
     if opened.prepared.train:

@@ -92,12 +92,13 @@ def build(services: Services, shared: Shared) -> None:
         gr.on([reread.click, read_chats.click, read_zone.click], opening.reread, [*here, *answers], drawn, **EVENT),
         gr.on(_choosing(page), opening.choose, [*here, *form], drawn, trigger_mode="always_last", **EVENT),
         take.click(opening.take_variant, [*here, variant], drawn, **EVENT),
+        page["make"].click(opening.make_rows, here, drawn, **EVENT),
         shared.changed["rows"].click(opening.watch, here, drawn, **EVENT),
         shared.tabs.select(opening.watch, here, drawn, **EVENT),
     ]
     for event in opened[:5]:  # after a file was read: the browser's own zone, where none is chosen
         event.then(None, page["zone"], page["zone"], js=guesses.BROWSERS_ZONE, api_visibility="private")
-    stop.click(**arriving, cancels=opened)
+    stop.click(**arriving | {"fn": opening.stop}, cancels=opened)
     put_away.click(opening.put_away, shared.key, drawn, **EVENT)
 
     walked = [page["number"], page["row"]]
@@ -191,6 +192,7 @@ def _rows(page: Page) -> tuple[gr.Button, gr.Button, Callable]:
         gr.Markdown(t_client("data.rows"), elem_classes="title")
         page["split"] = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-split")
         page["row"] = gr.HTML(padding=False, elem_id="data-row")
+        page["make"] = gr.Button(t_client("data.make_rows"), size="sm", visible=False, elem_id="data-make")
         with gr.Row(elem_id="data-walk") as page["walk"]:
             previous = gr.Button(t_client("data.previous"), size="sm", elem_id="data-previous")
             following = gr.Button(t_client("data.next"), size="sm", elem_id="data-next")

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from core.errors import AppError, InputError
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,15 @@ class Result(Generic[T]):
     value: T
 
 
-def with_progress(work: Callable[[Callable[[str], None]], T]) -> "Iterator[str | Result[T]]":
-    """Run `work(report)` in a thread: yield each line it reports, then Finished. Raises what it raises.
+def with_progress(work: Callable[[Callable[[S], None]], T]) -> "Iterator[S | Result[T]]":
+    """Run `work(report)` in a thread: yield each step it reports, then Result. Raises what it raises.
 
     When the reader goes away, the next report raises InputError inside `work`, so that it ends there.
     """
-    told: queue.SimpleQueue[str | Result[T] | Exception] = queue.SimpleQueue()
+    told: queue.SimpleQueue[S | Result[T] | Exception] = queue.SimpleQueue()
     left = threading.Event()
 
-    def report(line: str) -> None:
+    def report(line: S) -> None:
         if left.is_set():
             raise InputError("The page was left.", "ページが閉じられました。")
         told.put(line)

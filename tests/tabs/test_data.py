@@ -487,3 +487,53 @@ def test_steps_have_words_and_the_nearest_is_found() -> None:
     assert said == ["1分", "90分", "2時間", "1日", "1週間"]
     assert [nearest_step(minutes) for minutes in GAP_STEPS] == list(range(len(GAP_STEPS)))
     assert GAP_STEPS[nearest_step(65)] == 60
+
+
+LONG = "[LINE] 葵とのトーク履歴\n保存日時：2025/09/01 21:14\n" + "".join(
+    f"\n2025/0{month}/{day:02d}(金)\n" + "".join(
+        f"{hour}:{minute:02d}\t{'湊' if minute % 2 else '葵'}\tねえ {month}{day}{hour}{minute}\n"
+        for hour in range(10, 20) for minute in range(20)
+    )
+    for month in range(1, 3) for day in range(1, 15)
+)  # fmt: skip
+
+
+def test_who_speaks_in_a_long_log_is_shown_before_its_rows(services: Services) -> None:
+    tab = Tab(services).upload(LONG)
+    shown = [step for step in tab.steps if step.persona is not UNCHANGED.persona]
+    assert len(shown) == 2 and [bool(step.progress) for step in shown] == [True, False]
+    early, done = ([name for _, name in step.persona.choices] for step in shown)
+    assert early == done == ["葵", "湊"] and "行はこれからできます" in shown[0].row
+    assert not shown[0].use.visible and shown[1].use.visible and tab.opened.prepared
+    before = tab.steps.index(shown[0])
+    assert any("行をつくっています" in str(step.progress) for step in tab.steps[before + 1 :])
+
+
+def test_making_the_rows_can_be_stopped_and_begun_again(services: Services) -> None:
+    tab = Tab(services)
+    for step in tab.opening.upload(tab.key, [tab.cache(LONG, "talk.txt")], tab.request):
+        view = View(*step[3:])
+        if view.persona is not UNCHANGED.persona:
+            break
+    tab.draw(View(*given[1:]) for given in tab.opening.stop(tab.key, tab.request))
+    assert "途中でやめました" in tab.shown["row"] and tab.shown["make"].visible and len(tab.shelf()) == 2
+    assert [name for _, name in tab.shown["persona"].choices] == ["葵", "湊"]
+    tab.arrive()
+    assert "途中でやめました" in tab.shown["row"]
+    tab.draw(tab.opening.make_rows(tab.key, tab.log, tab.request))
+    assert tab.opened.prepared and not tab.shown["make"].visible
+
+
+def test_a_persona_chosen_while_rows_are_made_is_the_one_that_stays(services: Services) -> None:
+    tab = Tab(services)
+    steps = tab.opening.upload(tab.key, [tab.cache(LONG, "talk.txt")], tab.request)
+    for step in steps:
+        if View(*step[3:]).persona is not UNCHANGED.persona:
+            tab.draw([View(*step[3:])])
+            break
+    first = tab.opened.persona
+    other = next(name for _, name in tab.shown["persona"].choices if name != first)
+    tab.choose(persona=other)
+    last = [View(*step[3:]) for step in steps][-1]
+    assert last.persona is UNCHANGED.persona and last.progress == ""
+    assert tab.opened.persona == other and tab.opened.prepared

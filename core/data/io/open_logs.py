@@ -28,7 +28,20 @@ class OpenLogs:
 
     workspace: Workspace
     _kept: "OrderedDict[str, OpenLog]" = field(default_factory=OrderedDict)
+    _begun: dict[str, object] = field(default_factory=dict)
+    """The newest work on each owner's log."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, owner: str) -> object:
+        """Work on the owner's log begins, or what was under way is given up: a mark for `is_newest`."""
+        with self._lock:
+            mark = self._begun[owner] = object()
+            return mark
+
+    def is_newest(self, owner: str, mark: object) -> bool:
+        """Whether no other work on the owner's log has begun since."""
+        with self._lock:
+            return self._begun.get(owner) is mark
 
     def get(self, owner: str) -> OpenLog | None:
         """The open log, where it is still in memory."""
