@@ -1,14 +1,24 @@
 """The dialog that asks which column is who: the records as they are, what can be chosen, and the first rows so read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Literal, NamedTuple
 
 import gradio as gr
 
 from core.data.io.load import UnknownColumns
-from core.data.io.mappings import message_columns, message_keys, preview, speakers_of, suggested, suggested_speakers
+from core.data.io.mappings import (
+    longest_column,
+    message_columns,
+    message_keys,
+    preview,
+    speakers_of,
+    suggested,
+    suggested_flat,
+    suggested_keys,
+    suggested_speakers,
+)
 from core.data.io.records import ELSE, ColumnMapping, SpeakerRole
 from core.data.rows import Row
 from tabs.ui import html_parts
@@ -19,7 +29,7 @@ from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 SHOWN, LONGEST = 2, 160  # records; letters of a value
-MappingKind = Literal["columns", "messages"]
+MappingKind = Literal["columns", "messages", "records"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,8 @@ class MappingForm(Form):
     assistant: str | None
     system: str | None
     messages: str | None
+    group: str | None
+    order: str | None
     who: str | None
     said: str | None
     users: list[str] | None
@@ -54,22 +66,33 @@ class MappingForm(Form):
         """What the form says of these columns."""
         if self.kind == "columns":
             return ColumnMapping(user=self.user or "", assistant=self.assistant or "", system=self.system or "")
-        plain = ColumnMapping(messages=self.messages or "", who=self.who or "", said=self.said or "")
+        plain = self.plain
         lists = ((self.users, "user"), (self.personas, "assistant"), (self.systems, "system"))
         chosen: dict[str, SpeakerRole] = {name: role for names, role in lists for name in names or ()}  # type: ignore[misc]
         others = chosen.pop(ELSE, "left_out")
         roles = {name: chosen.get(name, others) for name in speakers_of(found.records, plain)}
-        return ColumnMapping(
-            messages=plain.messages, who=plain.who, said=plain.said, roles=(*roles.items(), (ELSE, others))
-        )
+        return replace(plain, roles=(*roles.items(), (ELSE, others)))
+
+    @property
+    def plain(self) -> ColumnMapping:
+        """Where messages and their parts stand, without who is who."""
+        who, said = self.who or "", self.said or ""
+        if self.kind == "messages":
+            return ColumnMapping(messages=self.messages or "", who=who, said=said)
+        return ColumnMapping(who=who, said=said, group=self.group or "", order=self.order or "")
 
     @classmethod
     def from_mapping(cls, mapping: ColumnMapping, found: UnknownColumns) -> "MappingForm":
         """The form that says `mapping`."""
         named = [(name, role) for name, role in mapping.roles if name != ELSE or role != "left_out"]
+        kind: MappingKind = "columns"
+        if mapping.one_message_a_record:
+            kind = "records"
+        elif mapping.messages or (not mapping.assistant and message_columns(found.records)):
+            kind = "messages"
         return cls(
-            "messages" if mapping.messages or (not mapping.assistant and message_columns(found.records)) else "columns",
-            mapping.user, mapping.assistant, mapping.system, mapping.messages, mapping.who, mapping.said,
+            kind, mapping.user, mapping.assistant, mapping.system, mapping.messages, mapping.group, mapping.order,
+            mapping.who, mapping.said,
             *([name for name, own in named if own == role] for role in ("user", "assistant", "system")),
         )  # fmt: skip
 
@@ -86,6 +109,8 @@ class Dialog(NamedTuple):
     assistant: object
     system: object
     messages: object
+    group: object
+    order: object
     who: object
     said: object
     users: object
@@ -123,14 +148,18 @@ def _drawn(form: MappingForm, found: UnknownColumns, language: str) -> dict[str,
     """All that hangs on what is chosen."""
     columns = [(t(language, "sets.map_none"), ""), *((name, name) for name in found.columns)]
     lists = message_columns(found.records)
-    keys = message_keys(found.records, form.messages or "")
-    speakers = speakers_of(found.records, ColumnMapping(messages=form.messages or "", who=form.who or ""))
+    flat = form.kind == "records"
+    keys = list(found.columns) if flat else message_keys(found.records, form.messages or "")
+    speakers = speakers_of(found.records, form.plain) if form.kind != "columns" else []
     names = [*((name, name) for name in speakers), (t(language, "sets.map_else"), ELSE)]
-    kinds = [(t(language, f"sets.map_kind_{kind}"), kind) for kind in ("columns", "messages")]
+    offered = ("columns", "messages", "records") if lists else ("columns", "records")
+    kinds = [(t(language, f"sets.map_kind_{kind}"), kind) for kind in offered]
     return {
-        "kind": gr.Radio(choices=kinds, value=form.kind, visible=bool(lists)),
+        "kind": gr.Radio(choices=kinds, value=form.kind),
         **{name: gr.Dropdown(choices=columns, value=getattr(form, name)) for name in ("user", "assistant", "system")},
-        "messages": gr.Dropdown(choices=lists, value=form.messages or None),
+        "messages": gr.Dropdown(choices=lists, value=form.messages or None, visible=not flat),
+        "group": gr.Dropdown(choices=columns, value=form.group or "", visible=flat),
+        "order": gr.Dropdown(choices=columns, value=form.order or "", visible=flat),
         "who": gr.Dropdown(choices=keys, value=form.who or None),
         "said": gr.Dropdown(choices=keys, value=form.said or None),
         **{
@@ -138,7 +167,7 @@ def _drawn(form: MappingForm, found: UnknownColumns, language: str) -> dict[str,
             for name in ("users", "personas", "systems")
         },
         "in_columns": gr.Column(visible=form.kind == "columns"),
-        "in_messages": gr.Column(visible=form.kind == "messages"),
+        "in_messages": gr.Column(visible=form.kind != "columns"),
         "preview": preview_html(found, form.mapping(found), language),
     }
 
@@ -198,15 +227,29 @@ class MappingHandlers:
 
     @handler
     def choose_list(self, visitor: Visitor, waiting: WaitingSet | None, form: MappingForm) -> Dialog:
-        """Another column of messages, or another key for who: the rest is guessed anew."""
+        """Another kind, another column of messages, or another key for who: the rest is guessed anew."""
         if waiting is None:
             return UNCHANGED
         found = waiting.found
-        keys = message_keys(found.records, form.messages or "")
+        if form.kind == "columns":
+            return UNCHANGED._replace(**_drawn(form, found, visitor.language))
+        flat = form.kind == "records"
+        form = form if flat else replace(form, messages=form.messages or next(iter(message_columns(found.records)), ""))
+        keys = list(found.columns) if flat else message_keys(found.records, form.messages or "")
         who, said = ((key if key in keys else "") for key in (form.who, form.said))
-        kept = ColumnMapping(messages=form.messages or "", who=who or "", said=said or "")
+        kept = replace(form.plain, who=who or "", said=said or "")
+        if not kept.said:
+            kept = _guessed(found, kept)
         guessed = MappingForm.from_mapping(suggested_speakers(found.records, kept), found)
-        return UNCHANGED._replace(**_drawn(guessed, found, visitor.language))
+        return UNCHANGED._replace(**_drawn(replace(guessed, kind=form.kind), found, visitor.language))
+
+
+def _guessed(found: UnknownColumns, chosen: ColumnMapping) -> ColumnMapping:
+    """What stands where in messages of which nothing is known yet."""
+    if chosen.messages:
+        return suggested_keys(found.records, chosen.messages)
+    flat = suggested_flat(found.records)
+    return flat if flat.said else replace(flat, said=longest_column(found.records))
 
 
 def build(services: Services, key: gr.BrowserState) -> tuple[dict[str, gr.blocks.Block], dict[str, gr.Button]]:
@@ -239,7 +282,7 @@ def _fields(part: dict[str, gr.blocks.Block]) -> None:
         for name in ("user", "assistant", "system"):
             part[name] = gr.Dropdown(choices=[], label=t_client(f"sets.map_{name}"), elem_id=f"data-map-{name}")
     with gr.Column(visible=False, elem_classes="bare") as part["in_messages"]:
-        for name in ("messages", "who", "said"):
+        for name in ("messages", "group", "order", "who", "said"):
             part[name] = gr.Dropdown(choices=[], label=t_client(f"sets.map_{name}"), elem_id=f"data-map-{name}")
         for name in ("users", "personas", "systems"):
             part[name] = gr.Dropdown(choices=[], multiselect=True, label=t_client(f"sets.map_{name}"),
@@ -250,8 +293,8 @@ def _fields(part: dict[str, gr.blocks.Block]) -> None:
 def _listen(handlers: MappingHandlers, part: Mapping[str, gr.blocks.Block], key: gr.blocks.Block) -> None:
     chosen = [key, part["waiting"], *MappingForm.inputs(part)]  # type: ignore[arg-type]
     drawn: Sequence[gr.blocks.Block] = [part["in_columns"], part["in_messages"], part["preview"]]
-    plain = ("kind", "user", "assistant", "system", "said", "users", "personas", "systems")
+    plain = ("user", "assistant", "system", "group", "order", "said", "users", "personas", "systems")
     gr.on([part[name].input for name in plain], handlers.choose, chosen, drawn, trigger_mode="always_last", **EVENT)
     every = [part[name] for name in Dialog._fields]
-    gr.on([part[name].input for name in ("messages", "who")], handlers.choose_list, chosen, every,
+    gr.on([part[name].input for name in ("kind", "messages", "who")], handlers.choose_list, chosen, every,
           trigger_mode="always_last", **EVENT)  # fmt: skip

@@ -131,3 +131,37 @@ def test_both_languages_say_every_word() -> None:
     for language in ("ja", "en"):
         html = mapping.preview_html(found, mapping.suggested(found.records), language)
         assert "said learned" in html
+
+
+FLAT = [
+    {"dialog": talk, "n": n, "speaker": who, "text": f"{words} {talk}"}
+    for n, who, words in ((2, "Ben", "hi"), (1, "Aki", "hello"), (3, "narrator", "it rains"))
+    for talk in ("x", "y", "z")
+]
+
+
+def test_a_table_with_one_message_a_record_is_put_together(services: Services) -> None:
+    _, shown = upload(services, FLAT)
+    form = form_of(shown)
+    assert [value for _, value in shown.kind.choices] == ["columns", "records"] and shown.in_messages.visible
+    assert (form.kind, form.who, form.said, form.group) == ("records", "speaker", "text", "dialog")
+    assert shown.group.visible and not shown.messages.visible and form.users == ["Ben"]
+    form = MappingForm(**vars(form) | {"order": "n", "users": ["Aki"], "personas": ["Ben"]})
+    preview = MappingHandlers(services).choose(KEY, shown.waiting, *form.values(), visit("en"))[2]
+    assert "3 of the first 3" in preview and "it rains" not in preview
+    assert preview.index("hello x") < preview.index("hi x") < preview.index("hello y")
+    said, _ = read(services, shown.waiting, form)
+    assert "left out" in said and services.datasets.get(owner(services), "talks").info.sessions == 3
+    _, again = upload(services, FLAT, "more.json")
+    assert again.again.visible  # the choice is remembered
+
+
+def test_the_kind_of_the_records_can_be_changed(services: Services) -> None:
+    _, shown = upload(services, TABLE)
+    form = MappingForm(**vars(form_of(shown)) | {"kind": "records"})
+    anew = MappingHandlers(services).choose_list(KEY, shown.waiting, *form.values(), visit("en"))
+    assert anew.kind.value == "records" and anew.in_messages.visible and not anew.in_columns.visible
+    assert anew.said.value == "seeker" and [value for _, value in anew.group.choices] == ["", "seeker", "mood", "sage"]
+    back = MappingForm(**vars(form) | {"kind": "columns"})
+    anew = MappingHandlers(services).choose_list(KEY, shown.waiting, *back.values(), visit("en"))
+    assert anew.in_columns.visible and (anew.user.value, anew.assistant.value) == ("seeker", "sage")

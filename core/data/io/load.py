@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from core.data.io.message_records import conversations, within
 from core.data.io.record_files import KINDS, MAX_BYTES, REPEATED_HEADING, Unreadable, check_swelling, records
 from core.data.io.records import (
     NO_MAPPING,
@@ -257,7 +258,10 @@ class _Found:
 def _read(path: Path, called: str, mapping: ColumnMapping, *, may_be_empty: bool = False) -> _Found:
     """What is in one file. Raises UnknownShapeError where none of its records is in a known shape."""
     found, sample, reason = _Found(), [], ""
-    for number, record in enumerate(records(path, called)):
+    source = records(path, called)
+    if mapping.one_message_a_record:
+        source, mapping = conversations(source, mapping), within(mapping)
+    for number, record in enumerate(source):
         if isinstance(record, Unreadable):
             if record.why == REPEATED_HEADING:
                 found.left_out["header"] += 1

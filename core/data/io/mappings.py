@@ -5,9 +5,10 @@ A mapping is remembered for each owner by the set of columns it was made for.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from core.data.io.message_records import conversations, within
 from core.data.io.records import ROLES, SAID, WHO, ColumnMapping, RecordValues, SpeakerRole, columns_of, read_record
 from core.data.rows import Row
 from core.files import parse_json, read_json, write_json
@@ -16,6 +17,13 @@ from core.workspace import Workspace
 
 REMEMBERED = ".mappings.json"  # hidden: what else stands on the shelf of data sets is a data set
 MOST_REMEMBERED = 100
+# How tables name the column that tells conversations apart, and the one that orders them.
+GROUP = ("conversation_id", "conversationid", "conv_id", "conversation", "dialogue_id", "dialog_id", "dialogue",
+         "dialog", "chat_id", "chat", "thread_id", "thread_ts", "thread", "session_id", "session", "message_tree_id",
+         "tree_id", "channel_id", "channel", "room", "会話id", "会話")  # fmt: skip
+ORDER = ("turn_id", "turn_index", "turn", "message_index", "message_idx", "position", "index", "idx", "order", "seq",
+         "sequence", "step", "timestamp", "time", "datetime", "created_at", "created_date", "create_time", "sent_at",
+         "date", "ts", "順番", "日時", "時刻")  # fmt: skip
 SPEAKERS = 40  # that can be told apart; a column with more holds no names
 
 
@@ -26,7 +34,7 @@ class MappingPreview:
     rows: tuple[Row, ...]
     """The first ones."""
     read: int
-    """Records that became rows."""
+    """Records that became rows; conversations, where a record is one message."""
     all: int
     why: str
     """What is wrong with the first record that did not; "" for nothing."""
@@ -36,6 +44,8 @@ def preview(records: Sequence[object], mapping: ColumnMapping, most: int = 3) ->
     """Read `records` by `mapping`, as loading will; its first `most` rows."""
     rows: list[Row] = []
     why = ""
+    if mapping.one_message_a_record:
+        records, mapping = list(conversations(records, mapping)), within(mapping)
     for number, record in enumerate(records):
         try:
             read = read_record(record, number, mapping)
@@ -57,25 +67,48 @@ def message_keys(records: Sequence[object], column: str) -> list[str]:
 
 
 def speakers_of(records: Sequence[object], mapping: ColumnMapping) -> list[str]:
-    """Who speaks in the column of messages that `mapping` names, in the order they appear."""
-    messages = _messages(records, mapping.messages)
+    """Who speaks in the messages that `mapping` names, in the order they appear."""
+    messages = _said_in(records, mapping)
     key = mapping.who or next((name for name in WHO if any(name in message for message in messages)), "")
-    found = dict.fromkeys(str(message[key]).strip() for message in messages if key in message)
+    found = dict.fromkeys(str(message[key]).strip() for message in messages if message.get(key) is not None)
     return list(found)[:SPEAKERS]
 
 
 def suggested(records: Sequence[object]) -> ColumnMapping:
-    """A first guess: a column of messages where there is one, else the two columns with the longest texts."""
+    """A first guess: a column of messages where there is one, else one message a record where the columns are named
+    so, else the two columns with the longest texts."""
     lists = message_columns(records)
     if lists:
-        return suggested_speakers(records, _suggested_keys(records, lists[0]))
+        return suggested_speakers(records, suggested_keys(records, lists[0]))
+    flat = suggested_flat(records)
+    if flat.who and flat.said and (flat.group or flat.order):
+        return suggested_speakers(records, flat)
+    longest = {name for name, _ in _lengths(records).most_common(2)}
+    user, assistant, *_ = [name for name in columns_of(records) if name in longest] + ["", ""]
+    return ColumnMapping(user=user, assistant=assistant)
+
+
+def longest_column(records: Sequence[object]) -> str:
+    """The column with the longest texts; "" where there are none."""
+    return next((name for name, _ in _lengths(records).most_common(1)), "")
+
+
+def _lengths(records: Sequence[object]) -> "Counter[str]":
     lengths: Counter[str] = Counter()
     for record in records:
         if isinstance(record, Mapping):
             lengths.update({str(name): len(value) for name, value in record.items() if isinstance(value, str)})
-    longest = {name for name, _ in lengths.most_common(2)}
-    user, assistant, *_ = [name for name in columns_of(records) if name in longest] + ["", ""]
-    return ColumnMapping(user=user, assistant=assistant)
+    return lengths
+
+
+def suggested_flat(records: Sequence[object]) -> ColumnMapping:
+    """Which columns of records with one message each hold what, by their names; "" where none is named so."""
+    names = {name.strip().lower(): name for name in columns_of(records)}
+    said = next((names[name] for name in SAID if name in names), "")
+    who = next((names[name] for name in WHO if name in names and names[name] != said), "")
+    group = next((names[name] for name in GROUP if name in names and names[name] not in (who, said)), "")
+    order = next((names[name] for name in ORDER if name in names and names[name] not in (who, said, group)), "")
+    return ColumnMapping(who=who, said=said, group=group, order=order)
 
 
 def suggested_speakers(records: Sequence[object], mapping: ColumnMapping) -> ColumnMapping:
@@ -88,11 +121,11 @@ def suggested_speakers(records: Sequence[object], mapping: ColumnMapping) -> Col
             role = "user" if strangers == 0 else "assistant"
             strangers += 1
         roles.append((name, role))
-    return ColumnMapping(messages=mapping.messages, who=mapping.who, said=mapping.said, roles=tuple(roles))
+    return replace(mapping, roles=tuple(roles))
 
 
-def _suggested_keys(records: Sequence[object], column: str) -> ColumnMapping:
-    """Who and said, by their known names or else by how often a value comes again."""
+def suggested_keys(records: Sequence[object], column: str) -> ColumnMapping:
+    """Who speaks and what is said in the messages of `column`: by known names, or by how often a value comes again."""
     messages = _messages(records, column)
     keys = [key for key in columns_of(messages) if any(isinstance(message.get(key), str) for message in messages)]
     lengths = {key: sum(len(str(message.get(key) or "")) for message in messages) for key in keys}
@@ -103,6 +136,13 @@ def _suggested_keys(records: Sequence[object], column: str) -> ColumnMapping:
     said = said or max(rest, key=lambda key: lengths[key], default="")
     who = who or min((key for key in rest if key != said), key=lambda key: kinds[key], default="")
     return ColumnMapping(messages=column, who=who, said=said)
+
+
+def _said_in(records: Sequence[object], mapping: ColumnMapping) -> list[RecordValues]:
+    """All messages that `mapping` names."""
+    if mapping.one_message_a_record:
+        return [one for one in records if isinstance(one, Mapping)]
+    return _messages(records, mapping.messages)
 
 
 def _messages(records: Sequence[object], column: str) -> list[RecordValues]:

@@ -104,13 +104,21 @@ class ColumnMapping:
     assistant: str = ""
     system: str = ""
     messages: str = ""
-    """A column with a list of messages."""
+    """A column with a list of messages. With `said` alone each record is one message (`message_records`)."""
     who: str = ""
-    """In each of them: who speaks."""
+    """In each message: who speaks."""
     said: str = ""
     """And what is said."""
+    group: str = ""
+    """Of records that are one message each: the column that tells which conversation it belongs to."""
+    order: str = ""
+    """And the one that they are put in order by, a number or a time; "" for the order of the file."""
     roles: tuple[tuple[str, SpeakerRole], ...] = ()
     """What stands there for whom, where that is not a known name; ELSE for every other."""
+
+    @property
+    def one_message_a_record(self) -> bool:
+        return bool(self.said and not self.messages)
 
     @property
     def role_names(self) -> Mapping[str, SpeakerRole]:
