@@ -17,6 +17,7 @@ from core.settings import ROOT, worker_environment
 
 START_SECONDS = 120
 LOOK_EVERY = 0.05  # seconds between looks at the memory
+KEPT_MEMORY = 200 << 20  # bytes beside the idle ones: what holds on to more is ended after its answer
 
 
 class EndedError(Exception):
@@ -26,23 +27,28 @@ class EndedError(Exception):
 class IsolatedProcess:
     """A process that does one kind of work, one order at a time; a new one starts where the last was ended.
 
-    `module` is run as a program and calls `serve`. Safe to use from several threads.
+    `module` is run as a program and calls `serve`. Safe to use from several threads. `at_once`: so many processes,
+    the further ones only where the first are busy.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, at_once: int = 1) -> None:
         self._module = module
-        self._running: _Running | None = None
-        self._asking = threading.Lock()
+        self._free: queue.LifoQueue[_Running | None] = queue.LifoQueue()
+        for _ in range(at_once):
+            self._free.put(None)
 
     def ask(self, order: object, *, seconds: float, memory: int) -> Any:
         """What the work makes of `order`, both JSON values. `memory`: bytes on top of what it takes idle.
 
         Raises EndedError.
         """
-        with self._asking:
-            if self._running is None or not self._running.alive:
-                self._running = _Running(self._module)
-            return self._running.ask(order, seconds, memory)
+        running = self._free.get()
+        try:
+            if running is None or not running.alive:
+                running = _Running(self._module)
+            return running.ask(order, seconds, memory)
+        finally:
+            self._free.put(running)
 
 
 class _Running:
@@ -70,7 +76,10 @@ class _Running:
             self._process.stdin.flush()
         except OSError as error:
             raise EndedError("its process has ended") from error
-        return json.loads(self._answer(seconds + START_SECONDS, (self._idle_memory, memory), too_long))
+        answer = self._answer(seconds + START_SECONDS, (self._idle_memory, memory), too_long)
+        if self._memory() > self._idle_memory + KEPT_MEMORY:
+            self._end()
+        return json.loads(answer)
 
     def _answer(self, seconds: float, memory: tuple[int, int] | None, too_long: str) -> str:
         """The next line, or the end of the process: "" comes when it has ended by itself."""

@@ -22,6 +22,12 @@ class Limits:
     uploads_per_hour_total: int = 0
     datasets: int = 0
     """That one visitor keeps."""
+    messages: int = 0
+    """Of one log; and rows of one data set."""
+    reading_seconds: int = 600
+    """For one log or data set."""
+    reading_mb: int = 0
+    """Of memory for that; 0 is half of what is free."""
     trainings: int = 0
     """Of one visitor that wait or run at once."""
     trainings_total: int = 0
@@ -54,7 +60,8 @@ def limits_in(env: Mapping[str, str]) -> dict[str, int]:
 LOCAL = Limits()
 """For the person at this machine: only what protects from a runaway script."""
 PUBLIC = Limits(
-    disk_mb=2_000, disk_mb_total=20_000, uploads_per_hour=60, uploads_per_hour_total=1_000, datasets=50, trainings=3,
+    disk_mb=2_000, disk_mb_total=20_000, uploads_per_hour=60, uploads_per_hour_total=1_000, datasets=50,
+    messages=200_000, reading_seconds=60, reading_mb=1_500, trainings=3,
     trainings_total=20, training_minutes=120, training_minutes_total=720, replies_per_minute_total=120, expire_days=30,
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 from core.data.edits import Edit, EditedWords, edited_words
 from core.data.gaps import GapHistogram
 from core.data.io.export import PreambleKind, preamble_text
+from core.data.io.reading import ANY_SIZE, MESSAGES, Reading
 from core.data.io.store import prompt_config_for
 from core.data.log_rows import LARGEST_BUDGET, CountingProgress, default_description, log_language, make_rows
 from core.data.merge import merge
@@ -23,7 +24,6 @@ from core.data.rows import Row
 from core.data.sessions import gaps_minutes
 from core.data.variants import Statistics, VariantGrid, variants, with_preamble
 from core.errors import AppError, InputError
-from core.logs.detect import read_log
 from core.logs.log import DateOrder, Log, Speaker
 from core.messages import Message, Turn
 from core.models.loading import LoadedModel
@@ -205,7 +205,7 @@ StepReport = Callable[[OpenStep], None]
 
 def open_log(
     choices: LogChoices, place: Callable[[str], Path], *, before: OpenLog | None, loaded: LoadedModel | None,
-    report: StepReport,
+    report: StepReport, reading: Reading = ANY_SIZE,
 ) -> OpenLog:  # fmt: skip
     """Read the files, where `before` does not hold them already, and make the rows; they wait for a model.
 
@@ -215,7 +215,7 @@ def open_log(
     if before and before.choices.reading == choices.reading:
         log, histogram, added = before.log, before.histogram, before.added
     else:
-        log, added = read_files(choices, place, report)
+        log, added = read_files(choices, place, report, reading)
         histogram = GapHistogram.of(gaps_minutes(log.messages))
         _spare_collector(log)
     names = [speaker.name for speaker in log.speakers() if speaker.texts]
@@ -238,15 +238,16 @@ def open_log(
 
 
 def read_files(
-    choices: LogChoices, place: Callable[[str], Path], report: StepReport
+    choices: LogChoices, place: Callable[[str], Path], report: StepReport, reading: Reading = ANY_SIZE
 ) -> tuple[Log, tuple[Added, ...]]:  # fmt: skip
     """The log in the files, and what each further one added: what the ones before it do not hold."""
-    log, added = _read(choices, place(choices.file), choices.name), []
+    log, added = _read(choices, place(choices.file), choices.name, reading), []
     for file, name in choices.more:
         report(ReadingFile(name))
         with _naming(name):
-            newer = _read(choices, place(file), name)
+            newer = _read(choices, place(file), name, reading)
         merged = merge(log, newer)
+        reading.check_number(len(merged.log.messages), MESSAGES)
         # What is new is told apart from the notes, which are warnings.
         log = replace(merged.log, notes=tuple(dict.fromkeys((*log.notes, *newer.notes))))
         new = tuple(log.messages[at] for at in merged.added[:MAX_EXAMPLES])
@@ -254,8 +255,8 @@ def read_files(
     return log, tuple(added)
 
 
-def _read(choices: LogChoices, path: Path, name: str) -> Log:
-    return read_log(
+def _read(choices: LogChoices, path: Path, name: str, reading: Reading) -> Log:
+    return reading.log(
         path, file_name=name, format=choices.format or None, names=choices.names or None,
         date_order=cast(DateOrder | None, choices.date_order or None), columns=choices.columns or None,
         conversations=choices.conversations or None, presumed=choices.presumed, zone=choices.zone or None,

@@ -61,11 +61,11 @@ class DataContext:
         Raises InputError for a file that cannot be read, or was put away meanwhile.
         """
         before, place = self.logs.get(visitor.owner), partial(self.logs.place, visitor.owner)
-        loaded = self.model()
+        loaded, reading = self.model(), self.services.reading
         try:
-            opened = open_log(choices, place, before=before, loaded=loaded, report=report)
+            opened = open_log(choices, place, before=before, loaded=loaded, report=report, reading=reading)
             if loaded is None and (loaded := self.model()):  # it came meanwhile, and nobody will tell the page again
-                opened = open_log(choices, place, before=opened, loaded=loaded, report=report)
+                opened = open_log(choices, place, before=opened, loaded=loaded, report=report, reading=reading)
             return opened
         except FileNotFoundError as error:
             raise gone() from error

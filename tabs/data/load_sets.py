@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from core.data.io.load import LoadedDataset, UnknownShapeError, download_set, load_set
+from core.data.io.load import LoadedDataset, UnknownShapeError, download_set
 from core.data.io.mappings import Mappings, preview
 from core.data.io.records import left_out_text
 from core.data.io.waiting import WaitingSets
@@ -83,7 +83,7 @@ class LoadHandlers:
                 "この選び方では、最初の数件に人格の発言がありません。別の列を選んでください。",
             )
         path = self.waiting.place(visitor.owner, waiting.id)
-        for step in self._steps(visitor, waiting.called, lambda _: load_set(
+        for step in self._steps(visitor, waiting.called, lambda _: self.services.reading.data_set(
             path, name=waiting.called, persona=waiting.persona, mapping=chosen
         )):  # fmt: skip
             if not isinstance(step, LoadedDataset):
@@ -121,7 +121,9 @@ class LoadHandlers:
 
         def load(report: Callable[[str], None]) -> LoadedDataset:
             fetch(report)
-            return load_set(self.waiting.place(visitor.owner, waiting), name=name, persona=persona)
+            return self.services.reading.data_set(
+                self.waiting.place(visitor.owner, waiting), name=name, persona=persona
+            )
 
         try:
             for step in self._steps(visitor, name, load):
@@ -145,7 +147,7 @@ class LoadHandlers:
             path = self.waiting.place(visitor.owner, asked.id)
             for step in self._steps(
                 visitor, asked.called,
-                lambda _: load_set(path, name=asked.called, persona=asked.persona, mapping=known),
+                lambda _: self.services.reading.data_set(path, name=asked.called, persona=asked.persona, mapping=known),
             ):  # fmt: skip
                 if isinstance(step, LoadedDataset):
                     state, saved, card, made = self._keep(visitor, step, asked.called)

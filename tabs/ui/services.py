@@ -12,6 +12,7 @@ from core.chat.engine import Engine
 from core.chat.limits import RateLimiter, replies_counter
 from core.chat.service import ChatService
 from core.chat.store import Conversations
+from core.data.io.reading import Reading
 from core.data.io.store import DataSets
 from core.data.preferences import Preferences
 from core.hub.client import whoami
@@ -57,6 +58,11 @@ class Services:
         self.jobs.close()
         for call in self.on_close:
             call()
+
+    @property
+    def reading(self) -> Reading:
+        """How logs and data sets are read here."""
+        return Reading(self.workspace.limits)
 
     @property
     def own_files(self) -> OwnFiles:

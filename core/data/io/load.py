@@ -63,7 +63,7 @@ class UnknownShapeError(InputError):
             f"“{called}” is in no shape that is known (columns: {names}; {found.why}). Choose which column is who.",
             f"「{called}」の形が分かりません（列: {names}）。どの列がだれの言葉か選んでください。",
         )
-        self.found = found
+        self.called, self.found = called, found
 
 
 @dataclass(frozen=True)
