@@ -9,10 +9,10 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-import core.data.open_log
 from core.data.gaps import GAP_STEPS, GapHistogram, nearest_step
 from core.data.io import open_logs
 from core.data.io.open_logs import OpenLogs
+from core.data.io.reading import Reading
 from core.data.ledger import Outcome
 from core.data.open_log import OpenLog, prompt_config_of
 from core.prompt import render
@@ -384,13 +384,13 @@ def test_rows_wait_for_the_model_and_come_when_it_is_there(tab: Tab) -> None:
 
 def test_a_model_that_comes_while_a_log_is_read_is_not_missed(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     tab.services.models.ready = False
-    read_log = core.data.open_log.read_log
+    read_log = Reading.log
 
     def slow(*args: object, **answers: object) -> object:
         tab.services.models.ready = True
         return read_log(*args, **answers)
 
-    monkeypatch.setattr(core.data.open_log, "read_log", slow)
+    monkeypatch.setattr(Reading, "log", slow)
     assert "said learned" in tab.upload(CHAT).shown["row"]
 
 
