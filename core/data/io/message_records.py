@@ -10,7 +10,7 @@ from core.data.io.records import ColumnMapping
 from core.logs.parsing.clock import Clock
 from core.logs.parsing.stamps import clocks
 
-Record = Mapping[str, Any]
+MessageRecord = Mapping[str, Any]
 PLACE = "messages"  # where a conversation made here holds its messages
 
 
@@ -25,7 +25,7 @@ def conversations(records: Iterable[object], mapping: ColumnMapping) -> Iterator
     What belongs to none is handed on as Unreadable: no record, or nothing in the column that tells them apart. Without
     such a column all records are one conversation.
     """
-    groups: dict[Hashable, list[Record]] = {}
+    groups: dict[Hashable, list[MessageRecord]] = {}
     for number, record in enumerate(records, start=1):
         if not isinstance(record, Mapping):
             yield record if isinstance(record, Unreadable) else Unreadable(0, f"record {number} is no object")
@@ -39,7 +39,7 @@ def conversations(records: Iterable[object], mapping: ColumnMapping) -> Iterator
         yield _conversation(members, mapping)
 
 
-def _conversation(members: Sequence[Record], mapping: ColumnMapping) -> dict[str, object]:
+def _conversation(members: Sequence[MessageRecord], mapping: ColumnMapping) -> dict[str, object]:
     keys = _order_keys([_value(record, mapping.order) for record in members]) if mapping.order else []
     if keys:
         members = [members[at] for at in sorted(range(len(members)), key=lambda at: keys[at])]
@@ -86,7 +86,7 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime | date) else value
 
 
-def _value(record: Record, column: str) -> Any:
+def _value(record: MessageRecord, column: str) -> Any:
     """What stands in a column, whichever case its name is written in."""
     if column in record:
         return record[column]
