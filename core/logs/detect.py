@@ -21,7 +21,7 @@ from core.logs.formats.html import pages
 from core.logs.formats.kakaotalk import chat as kakaotalk
 from core.logs.formats.line import desktop as line_desktop
 from core.logs.formats.line import phone as line_phone
-from core.logs.formats.messengers import imessage, qq, wechat_text
+from core.logs.formats.messengers import imessage, qq, sms_backup, wechat_text
 from core.logs.formats.plain import dialogue as plain
 from core.logs.formats.plain import irc
 from core.logs.formats.signal import fields as signal_fields
@@ -71,6 +71,7 @@ class Reader(Protocol):
 READERS: tuple[Reader, ...] = (
     *(
         json_messages,
+        sms_backup,
         line_phone,
         kakaotalk,
         signal_text,
@@ -204,7 +205,7 @@ def _read_file(open: Callable[[], BinaryIO], hints: Hints, format: str | None) -
             raise _no_message(hints.file_name, next(known for known in FORMATS if known.id == format))
     else:
         by_lines = detect(decoded.text)
-    log = with_doubts(by_lines.read(decoded.text, hints))
+    log = in_zone(with_doubts(by_lines.read(decoded.text, hints)), hints.zone)
     notes = (decoded.warning, *log.notes) if decoded.warning else log.notes
     return replace(log, encoding=decoded.encoding, notes=notes)
 

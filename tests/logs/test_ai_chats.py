@@ -193,3 +193,39 @@ def test_what_a_model_thought_is_nobodys_words(tmp_path):
         (None, "system", "[THINK]まだ"), ("太郎", "text", "[1] 1 < 2"),
     ]  # fmt: skip
     assert any(note.en.startswith("3 messages hold") for note in log.notes)
+
+
+def activity(title: str, minute: int, *answers: str) -> dict:
+    held = {"safeHtmlItem": [{"html": html} for html in answers]} if answers else {}
+    return {"header": "Gemini Apps", "title": title, "time": f"2024-03-12T00:{minute:02d}:00.123Z",
+            "products": ["Gemini Apps"], **held}  # fmt: skip
+
+
+def test_gemini_is_turned_round_and_tells_questions_from_other_activities(tmp_path):
+    log = read_log(save(tmp_path / "My Activity.json", [
+        activity("送信したメッセージ: 元気？", 5, "<p>元気<b>です</b>。</p><ul><li>a</li><li>b</li></ul>"),
+        activity("フィードバックを送信しました: よい", 4),
+        activity("Prompted hi &amp; bye", 3, "<p>Hello!</p>"),
+        activity("天気と入力しました", 2),
+    ]))  # fmt: skip
+    assert log.format.id == "gemini"
+    assert said(log) == [
+        ("user", "text", "天気"), ("user", "text", "hi &amp; bye"), ("assistant", "text", "Hello!"),
+        (None, "system", "フィードバックを送信しました: よい"), ("user", "text", "元気？"),
+        ("assistant", "text", "元気です。\na\nb"),
+    ]  # fmt: skip
+    assert log.messages[0].time == datetime(2024, 3, 12, 0, 2)
+
+
+def test_claude_says_neither_its_thoughts_nor_its_tools(tmp_path):
+    parts = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hello"}, {"type": "tool_use"}]
+    whole = "```\nThis block is not supported on your current device yet.\n```\n\nHello"
+    message = {
+        "uuid": "2",
+        "sender": "assistant",
+        "created_at": "2024-03-12T00:05:00Z",
+        "text": whole,
+        "content": parts,
+    }
+    log = read_log(save(tmp_path / "conversations.json", [{"uuid": "u", "name": "t", "chat_messages": [message]}]))
+    assert said(log) == [("assistant", "text", "Hello")]

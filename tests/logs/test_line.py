@@ -301,3 +301,18 @@ def test_messages_of_a_large_log_are_made_when_asked_for_and_stay_the_same(read)
     assert once == again == [log.messages[i] for i in range(3)] == list(log.messages[:3])
     assert log.messages[-1].text == "b\n続き" and log.messages[1].kind is Kind.MEDIA and len(log.messages) == 3
     assert [(s.name, s.texts, s.messages) for s in log.speakers()] == [("A", 2, 2), ("B", 0, 1)]
+
+
+def test_years_of_an_era(tmp_path):
+    path = tmp_path / "talk.txt"
+    path.write_text(
+        "[LINE] みどりとのトーク履歴\n保存日時：令和6年3月12日 21:15\n\n平成31年4月30日(火)\n午前9:05\tみどり\tまだ平成\n\n"
+        "令和元年5月1日(水)\n午前0:09\tそら\t「今日は\n\n令和だ」\n\n令和6年3月12日(火)\n午後9:10\tみどり\tうん\n",
+        encoding="utf-8",
+    )
+    log = read_log(path)
+    assert [(m.text, m.time) for m in log.messages] == [
+        ("まだ平成", datetime(2019, 4, 30, 9, 5)),
+        ("「今日は\n\n令和だ」", datetime(2019, 5, 1, 0, 9)),
+        ("うん", datetime(2024, 3, 12, 21, 10)),
+    ]  # fmt: skip

@@ -79,6 +79,7 @@ ENCRYPTED = {
          "media": [{}]},
         {"senderName": "太郎", "text": "", "timestamp": 1705314602000, "type": "text", "isUnsent": True, "media": []},
         {"senderName": "太郎", "text": "You can now…", "timestamp": 1705314603000, "type": "placeholder", "media": []},
+        {"senderName": "太郎", "text": "", "timestamp": 1705314604000, "type": "placeholder", "isUnsent": True},
     ],
 }  # fmt: skip
 
@@ -87,6 +88,7 @@ def test_encrypted_chats_have_proper_strings(tmp_path):
     log = read_log(save(tmp_path / "花子_15.json", ENCRYPTED))
     assert said(log) == [
         ("花子", "text", "Ã© のまま"), ("太郎", "media", ""), ("太郎", "unsent", ""), (None, "system", "You can now…"),
+        ("太郎", "unsent", ""),
     ]  # fmt: skip
     assert log.partner == "花子"
 

@@ -32,7 +32,9 @@ def _entry(item: JsonItem) -> LogEntry:
         return unread(item)
     parts = [as_record(part) for part in as_list(value.get("content"))]
     written_parts = [as_text(part.get("text")) for part in parts if part.get("type", "text") == "text"]
-    words = as_text(value.get("text")) or "\n".join(filter(None, written_parts))
+    words = as_text(value.get("text"))
+    if not words or len(written_parts) < len(parts):  # thoughts and tools stand in the whole text as well
+        words = "\n".join(filter(None, written_parts))
     shown = value.get("attachments") or value.get("files")
     kind = Kind.TEXT if words.strip() else Kind.MEDIA if shown else Kind.UNKNOWN
     return LogEntry(

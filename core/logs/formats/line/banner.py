@@ -15,7 +15,7 @@ GROUP = re.compile(
 )
 SAVED = re.compile(
     r"(?:保存日時|保存日期|儲存日期|Saved on|บันทึก(?:เมื่อ)?(?:วันที่)?)"
-    r"\s{0,9}[:：]?[\d/.年月日,:\s AaPpMm午前後上下凌清晨早中傍晚น]+"
+    r"\s{0,9}[:：]?[\d/.令和平成元年月日,:\s AaPpMm午前後上下凌清晨早中傍晚น]+"
 )
 # In a language that is not among these: some words, a colon, and a date with a clock.
 SAVED_ELSEWHERE = re.compile(

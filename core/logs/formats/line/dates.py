@@ -33,6 +33,8 @@ YEAR_FIRST = re.compile(
     r"\s{0,9}[)）]?\s*",
     re.IGNORECASE,
 )
+ERA = re.compile(r"(令和|平成)(\d{1,2}|元)(?=年)")  # of phones that count years as Japan does
+YEARS_BEFORE = {"令和": 2018, "平成": 1988}
 YEAR_LAST = re.compile(rf"({_WORD})\.?,?\s+(\d{{1,2}})[/.-](\d{{1,2}})[/.-](\d{{4}})\s*", re.IGNORECASE)
 # A weekday in a language that is not among these: only between a blank line and a message.
 OTHER_WEEKDAY = re.compile(
@@ -48,7 +50,7 @@ TIME = re.compile(rf"({HALVES})?\s?(\d{{1,2}}):(\d{{2}})(?:\s?([AaPp]\.?[Mm]\.?)
 BUDDHIST = 543  # Thai phones may count years so
 LONGEST_HEADER = 40
 LONGEST_CLOCK = 20
-FIRST_CHARACTERS = frozenset("0123456789") | {c for word in DAYS_OF for c in (word[0], word[0].upper())}
+FIRST_CHARACTERS = frozenset("0123456789令平") | {c for word in DAYS_OF for c in (word[0], word[0].upper())}
 OTHER_TIME = re.compile(r"(\D{0,14}?)[ \u202f]?(\d{1,2}):(\d{2})[ \u202f]?(\D{0,14})")
 MINUTE = tuple(timedelta(minutes=n) for n in range(25 * 60))
 
@@ -96,9 +98,17 @@ def _date(year: int, month: int, day: int) -> date | None:
         return None
 
 
+def _year_first(line: str) -> "re.Match[str] | None":
+    """The parts of a date line that begins with a year, which may be one of an era."""
+    era = ERA.match(line)
+    if era:
+        line = f"{YEARS_BEFORE[era[1]] + (1 if era[2] == '元' else int(era[2]))}{line[era.end() :]}"
+    return YEAR_FIRST.fullmatch(line)
+
+
 def looks_like_header(line: str) -> bool:
     """Whether `line` has the form of a date line with a weekday."""
-    return len(line) <= LONGEST_HEADER and bool(YEAR_FIRST.fullmatch(line) or YEAR_LAST.fullmatch(line))
+    return len(line) <= LONGEST_HEADER and bool(_year_first(line) or YEAR_LAST.fullmatch(line))
 
 
 class DateHeaders:
@@ -129,7 +139,7 @@ class DateHeaders:
         if len(line) > LONGEST_HEADER:
             return None
         known = line[:1] in FIRST_CHARACTERS
-        first = YEAR_FIRST.fullmatch(line) if known else None
+        first = _year_first(line) if known else None
         last = YEAR_LAST.fullmatch(line) if known and first is None else None
         if first is None and last is None:
             other = OTHER_WEEKDAY.fullmatch(line.strip())
@@ -183,7 +193,7 @@ class DateHeaders:
         """Whether most date lines of the file name the right weekday."""
         if self._trusted is None:
             right = wrong = 0
-            for match in filter(None, map(YEAR_FIRST.fullmatch, self._candidates())):
+            for match in filter(None, map(_year_first, self._candidates())):
                 day = _date(int(match[1]), int(match[2]), int(match[3]))
                 agrees = day is not None and day.weekday() in DAYS_OF[match[4].lower()]
                 right, wrong = right + agrees, wrong + (not agrees)

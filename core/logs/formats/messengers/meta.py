@@ -156,7 +156,8 @@ def _encrypted(item: JsonItem) -> LogEntry:
     if not sender:
         return unread(item)
     what = value.get("type")
-    kind = Kind.SYSTEM if what == "placeholder" else _kind(value, words, unsent=value.get("isUnsent"))
+    notice = what == "placeholder" and not value.get("isUnsent")
+    kind = Kind.SYSTEM if notice else _kind(value, words, unsent=value.get("isUnsent"))
     if kind is Kind.UNKNOWN and what == "media":
         kind = Kind.MEDIA
     return LogEntry(None if kind is Kind.SYSTEM else sender, words, item.place, kind, utc(value.get("timestamp")))
