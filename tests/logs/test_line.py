@@ -306,8 +306,10 @@ def test_messages_of_a_large_log_are_made_when_asked_for_and_stay_the_same(read)
 def test_years_of_an_era(tmp_path):
     path = tmp_path / "talk.txt"
     path.write_text(
-        "[LINE] みどりとのトーク履歴\n保存日時：令和6年3月12日 21:15\n\n平成31年4月30日(火)\n午前9:05\tみどり\tまだ平成\n\n"
-        "令和元年5月1日(水)\n午前0:09\tそら\t「今日は\n\n令和だ」\n\n令和6年3月12日(火)\n午後9:10\tみどり\tうん\n",
+        "[LINE] みどりとのトーク履歴\n保存日時：令和6年3月12日 21:15\n\n"
+        "平成31年4月30日(火)\n午前9:05\tみどり\tまだ平成\n\n"
+        "令和元年5月1日(水)\n午前0:09\tそら\t「今日は\n\n令和だ」\n\n"
+        "令和6年3月12日(火)\n午後9:10\tみどり\tうん\n",
         encoding="utf-8",
     )
     log = read_log(path)

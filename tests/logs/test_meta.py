@@ -115,7 +115,7 @@ def test_archive_joins_the_files_of_a_thread_and_keeps_threads_apart(tmp_path):
 def test_encrypted_chats_in_a_zip_are_conversations(tmp_path):
     other = ENCRYPTED | {"threadName": "B_16", "participants": ["B", "太郎"]}
     log = read_log(zipped(tmp_path / "x.zip", {"messages/花子_15.json": ENCRYPTED, "messages/B_16.json": other}))
-    assert log.format.id == "meta" and log.parts == ("花子_15", "B_16") and len(log.messages) == 8
+    assert log.format.id == "meta" and log.parts == ("花子_15", "B_16") and len(log.messages) == 10
 
 
 def test_samples(shared):

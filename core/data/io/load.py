@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from core.data.io.message_records import conversations, within
+from core.data.io.message_trees import with_trees
 from core.data.io.record_files import KINDS, MAX_BYTES, REPEATED_HEADING, Unreadable, check_swelling, records
 from core.data.io.records import (
     NO_MAPPING,
@@ -261,6 +262,8 @@ def _read(path: Path, called: str, mapping: ColumnMapping, *, may_be_empty: bool
     source = records(path, called)
     if mapping.one_message_a_record:
         source, mapping = conversations(source, mapping), within(mapping)
+    elif mapping == NO_MAPPING:
+        source = with_trees(source)
     for number, record in enumerate(source):
         if isinstance(record, Unreadable):
             if record.why == REPEATED_HEADING:

@@ -117,6 +117,8 @@ def _looks_like_a_table(text: str) -> bool:
 
 def _of_table(text: str) -> Iterator[object]:
     """The rows of a table under its first line; a first line that comes again, as in files joined, is no row."""
+    if text[:4].lower() == "sep=":  # Excel's own line for the delimiter
+        text = text.partition("\n")[2]
     head = text[:HEAD]
     try:
         dialect: type[csv.Dialect] = csv.Sniffer().sniff(head.split("\n", 1)[0], DELIMITERS)

@@ -5,12 +5,13 @@ completion, question and answer, with a history), pairs for preference tuning, a
 Gemma, ### headings). What a `Mapping` of columns names is read by that. Nothing is dropped without being counted.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from core.data.io.marked_text import is_transcript, said_in, transcript
+from core.data.io.message_trees import best_path, is_tree
 from core.data.preferences import Pair
 from core.data.rows import Row
 from core.errors import InputError
@@ -47,8 +48,22 @@ ROLES: dict[str, Role | Literal["system", "tool"]] = {
     **dict.fromkeys(("tool", "function", "function_call", "function_response", "function-call", "function-response",
                      "tool_call", "tool_response", "tool_calls", "tools", "observation", "ipython"), "tool"),
 }  # fmt: skip
-MESSAGES = ("messages", "conversations", "conversation", "dialogue", "dialog", "dialogs", "chat", "turns", "chats")
-SYSTEM = ("system", "system_prompt", "systemprompt", "system_message", "sys")
+MESSAGES = (
+    "messages",
+    "conversations",
+    "contents",
+    "conversation",
+    "dialogue",
+    "dialog",
+    "dialogs",
+    "chat",
+    "turns",
+    "chats",
+)
+SYSTEM = (
+    "system", "system_prompt", "systemprompt", "system_message", "systeminstruction", "system_instruction", "sys",
+)  # fmt: skip
+BESIDE = ("input", "context", "passage")  # what an instruction or a question is about
 HISTORY = ("history", "context_history")
 WHO = ("role", "from", "speaker", "author", "sender", "name")
 SAID = ("content", "value", "text", "message", "utterance", "parts")
@@ -58,24 +73,6 @@ ANSWERED = (
     "回答", "応答", "出力", "答え",
 )  # fmt: skip
 NOT_TRAINED = (("train", False), ("weight", 0), ("loss_weight", 0), ("loss", False), ("mask", True), ("masked", True))
-HEADING = re.compile(
-    r"(?:\A|\n)###[ \t]*(指示|入力|回答|応答|システム|Instruction|Input|Response|System|User|Human|Assistant)"
-    r"[ \t]*[:：][ \t]*\n?",
-    re.IGNORECASE,
-)
-CHATML = re.compile(r"<\|im_start\|>(\w+)\n?")
-LLAMA3 = re.compile(r"<\|start_header_id\|>(\w+)<\|end_header_id\|>\n{0,2}")
-GEMMA = re.compile(r"<start_of_turn>(\w+)\n?")
-ZEPHYR = re.compile(r"<\|(system|user|assistant)\|>\n?")
-LINES = re.compile(
-    r"(?:\A|\n)(User|Human|Assistant|AI|Bot|ユーザー|システム|アシスタント)[ \t]*[:：][ \t]*", re.IGNORECASE
-)
-MARKS = (CHATML, LLAMA3, GEMMA, ZEPHYR, HEADING, LINES)
-CLOSING = re.compile(
-    r"<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|endoftext\|>|<\|end_of_text\|>|</s>|<eos>|<\|begin_of_text\|>"
-)
-HEADINGS = {"指示": "user", "入力": "user", "応答": "assistant", "input": "user"}
-
 REASONS: dict[LeftOut, Text] = {
     "unreadable": Text("records that cannot be read", "読めない件"),
     "no_reply": Text("records in which the persona says nothing", "人格の発言がない件"),
@@ -186,6 +183,9 @@ class _Reader:
 
     def _all_messages(self, columns: RecordValues) -> Iterator[dict[str, Any] | None]:
         chosen = self.mapping
+        if is_tree(columns.get("prompt")):
+            yield from self._of_list(list(best_path(columns["prompt"])))
+            return
         for name in (chosen.messages.lower(),) if chosen.messages else MESSAGES:
             if columns.get(name) is not None or (name in columns and not self._exchange_columns(columns)):
                 yield from self._of_list(columns[name])
@@ -202,7 +202,7 @@ class _Reader:
         if self.mapping.assistant:
             return self.mapping.user.lower(), self.mapping.assistant.lower()
         answered = next((name for name in ANSWERED if name in columns), "")
-        asked = next((name for name in ASKED if name in columns and name != answered), "")
+        asked = next((name for name in (*ASKED, "text") if name in columns and name != answered), "")
         return (asked, answered) if answered and (asked or "history" in columns) else None
 
     def _of_columns(self, columns: RecordValues, asked: str, answered: str) -> Iterator[dict[str, Any] | None]:
@@ -213,9 +213,12 @@ class _Reader:
             yield from self._of_list(before or [])
             yield from self._of_list(after or [])
             return
-        extra = columns.get("input") if asked != "input" and not self.mapping.assistant else None
-        parts = [_string(part) for part in (before, extra) if part not in (None, "")]
-        yield {"role": "user", "content": "\n".join(parts)} if parts else None
+        if isinstance(before, str) and is_transcript(before):
+            yield from self._of_marks(transcript(before))
+        else:
+            about = [] if self.mapping.assistant else [columns.get(name) for name in BESIDE if name != asked]
+            parts = [_string(part) for part in (before, *about) if part not in (None, "")]
+            yield {"role": "user", "content": "\n".join(parts)} if parts else None
         yield {"role": "assistant", "content": self._spoken(_string(after) if after is not None else "")}
 
     def _of_list(self, value: object) -> Iterator[dict[str, Any] | None]:
@@ -295,25 +298,23 @@ class _Reader:
         return spoken.words
 
     def _of_text(self, text: str) -> Iterator[dict[str, Any]]:
-        text = text.replace("<NL>", "\n")
-        for mark in MARKS:
-            parts = mark.split(text)
-            if len(parts) >= 3:
-                break
-        else:
+        said = said_in(text)
+        if not said:
             raise ValueError("a text without marks for who speaks")
-        for name, words in zip(parts[1::2], parts[2::2], strict=True):
-            role = self._role(HEADINGS.get(name.lower(), name))
-            words = CLOSING.sub("", words).strip("\n")
+        yield from self._of_marks(said)
+
+    def _of_marks(self, said: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+        for name, words in said:
+            role = self._role(name)
             if role == "tool":
                 self.left_out["tool"] += 1
-            else:
+            elif role != "left_out":
                 yield {"role": role, "content": self._spoken(words) if role == "assistant" else words}
 
     def system(self, columns: RecordValues, messages: Sequence[RecordValues]) -> str:
         """The system text of a record: of its column, and of the messages before the first words."""
         named = (self.mapping.system.lower(),) if self.mapping.system else SYSTEM
-        texts = [_string(columns[name]) for name in named if isinstance(columns.get(name), str)]
+        texts = [self._text(columns[name]) for name in named if isinstance(columns.get(name), str | list | Mapping)]
         spoken = False
         for message in messages:
             if message["role"] != "system":
@@ -327,9 +328,10 @@ class _Reader:
     def pair(self, columns: RecordValues) -> Pair:
         """A pair for preference tuning. Raises ValueError where one side says nothing, or both say the same."""
         sides = [self._side(columns[name]) for name in ("chosen", "rejected")]
-        before = self._side(
-            columns.get("prompt") or columns.get("question") or columns.get("instruction") or [], "user"
-        )
+        names = ("prompt", "question", "instruction", "conversations", "messages")
+        before = self._side(next((columns[name] for name in names if columns.get(name)), []), "user")
+        while before and before[-1]["role"] == "assistant" and "prompt" not in columns:  # the answer that was chosen
+            before.pop()
         shared = 0
         while not before and all(len(side) > shared + 1 for side in sides) and sides[0][shared] == sides[1][shared]:
             shared += 1
@@ -343,7 +345,10 @@ class _Reader:
 
     def _side(self, value: object, role: Role = "assistant") -> list[dict[str, Any]]:
         if isinstance(value, str):
+            if is_transcript(value):
+                return [message for message in self._of_marks(transcript(value)) if message["content"].strip()]
             return [{"role": role, "content": self._spoken(value)}] if value.strip() else []
+        value = [value] if isinstance(value, Mapping) else value  # LLaMA-Factory's
         return [message for message in self._of_list(value) if message and message["content"].strip()]
 
 
