@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from core.errors import InputError
 from core.files import parse_json
 from core.messages import Role, Turn
+from core.personas.card_dialects import as_card, yaml_card
 from core.personas.lengths import WRITTEN_EXAMPLES, check_length, check_numbers
 from core.personas.lorebook import ENTRY_DEPTH, FOREVER, Lorebook
 from core.personas.lorebook_file import book_from, book_to_json
@@ -48,7 +49,8 @@ def read_card(data: bytes) -> CharacterCard:
     """The card in a file's bytes. Raises InputError with what was found where there is none."""
     if len(data) > LARGEST_FILE:
         raise _no_card(f"{len(data):,} bytes, at most {LARGEST_FILE:,}")
-    if data[:4] == b"PK\x03\x04":
+    hidden = data[:3] == b"\xff\xd8\xff" and zipfile.is_zipfile(io.BytesIO(data))  # RisuAI's, behind a picture
+    if hidden or data[:4] == b"PK\x03\x04":
         value, picture = _from_archive(data)
     elif data[:8] == b"\x89PNG\r\n\x1a\n":
         value, picture = _from_png(data), data
@@ -167,14 +169,16 @@ def _parsed(data: bytes) -> dict:
     try:
         value = parse_json(data.decode("utf-8-sig"))
     except ValueError as error:
-        raise _no_card(f"JSON: {error}") from error
+        value = yaml_card(data.decode("utf-8-sig", errors="replace"))
+        if value is None:
+            raise _no_card(f"JSON: {error}") from error
     if not isinstance(value, dict):
         raise _no_card(f"JSON: {type(value).__name__}")
     return value
 
 
 def _persona_of(value: dict) -> Persona:
-    data = inner if isinstance(inner := value.get("data"), dict) else value
+    data = as_card(inner if isinstance(inner := value.get("data"), dict) else value)
     text = {name: _text(data.get(name, data.get(other))) for name, other in OTHER_NAMES.items()}
     text |= {name: _text(data.get(name)) for name in ("system_prompt", "personality", "creator_notes", "context")}
     text["system_prompt"] = text["system_prompt"].replace("{{original}}", "").strip()
@@ -194,7 +198,7 @@ def _persona_of(value: dict) -> Persona:
         depth_prompt=_depth_prompt(data.get("extensions")),
         post_history=_text(data.get("post_history_instructions")).replace("{{original}}", "").strip(),
         book=book_from(book) if isinstance(book, dict) else Lorebook(),
-        card=value if data is not value else {"data": value},
+        card=value if isinstance(value.get("data"), dict) else {"data": data},
     )
 
 
@@ -241,8 +245,8 @@ def _text(value: object) -> str:
 
 def _no_card(found: str) -> InputError:
     return InputError(
-        f"This file is no character card ({found[:200]}). Cards are PNG pictures with a text inside, JSON or CHARX "
-        "files; a picture that was sent through a messenger or saved anew has often lost its text.",
-        f"キャラクターカードとして読めません（{found[:200]}）。カードは、中に文章の入った PNG か、JSON か CHARX です。"
+        f"This file is no character card ({found[:200]}). Cards are PNG pictures with a text inside, JSON, CHARX "
+        "or YAML files; a picture that was sent through a messenger or saved anew has often lost its text.",
+        f"キャラクターカードとして読めません（{found[:200]}）。カードは、中に文章の入った PNG か、JSON・CHARX・YAML です。"
         "メッセージで送ったり保存し直したりした画像では、中の文章が失われていることがあります。",
     )

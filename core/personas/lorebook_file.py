@@ -9,6 +9,7 @@ from core.personas.decorators import Decorators, undecorated
 from core.personas.key_match import is_pattern
 from core.personas.lengths import check_numbers
 from core.personas.lorebook import ENTRY_DEPTH, FOREVER, SCAN_DEPTH, Logic, Lorebook, LorebookEntry, Position
+from core.personas.lorebook_dialects import as_book
 
 LARGEST_FILE = 8_000_000  # bytes
 LOGICS: tuple[Logic, ...] = ("and_any", "not_all", "not_any", "and_all")  # by SillyTavern's numbers
@@ -35,6 +36,7 @@ def read_book(data: bytes) -> Lorebook:
         value = parse_json(data.decode("utf-8-sig"))
     except ValueError as error:
         raise _no_book(f"JSON: {error}") from error
+    value = as_book(value)
     if not isinstance(value, dict):
         raise _no_book(f"JSON: {type(value).__name__}")
     inner = wrapped if isinstance(wrapped := value.get("data"), dict) else value
@@ -241,7 +243,8 @@ def _percent(value: object) -> float:
 def _no_book(found: str) -> InputError:
     return InputError(
         f"This file is no lorebook ({found[:200]}). SillyTavern's world info, lorebook files of the card "
-        "specification V3 and cards with a book in them (JSON) can be read.",
+        "specification V3, books of NovelAI, Agnai, RisuAI and KoboldAI, and cards with a book in them (JSON) can be "
+        "read.",
         f"ロアブックとして読めません（{found[:200]}）。SillyTavern のワールド情報、V3 のロアブック、"
-        "キャラクターブックの入ったカード（JSON）を読み込めます。",
+        "NovelAI・Agnai・RisuAI・KoboldAI のもの、キャラクターブックの入ったカード（JSON）を読み込めます。",
     )

@@ -189,7 +189,9 @@ def build() -> BookParts:
                              min_width=90)  # fmt: skip
             delete = gr.Button(t_client("persona.book_delete"), size="sm", variant="stop", elem_id="book-delete",
                                min_width=90)  # fmt: skip
-        opened = gr.UploadButton(t_client("persona.book_open"), file_types=[".json"], size="sm", elem_id="book-open")
+        opened = gr.UploadButton(
+            t_client("persona.book_open"), file_types=[".json", ".lorebook"], size="sm", elem_id="book-open"
+        )
         with gr.Row():
             world = gr.Button(t_client("persona.book_world"), size="sm", elem_id="book-world", min_width=90)
             lorebook = gr.Button(t_client("persona.book_v3"), size="sm", elem_id="book-v3", min_width=90)

@@ -21,7 +21,7 @@ from tabs.ui.text import t, t_client
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
-CARD_FILES = [".png", ".json", ".charx"]
+CARD_FILES = [".png", ".json", ".charx", ".jpg", ".jpeg", ".yaml", ".yml"]
 THUMBNAIL = 144  # pixels: shown at half of that, sharp on dense screens
 
 
