@@ -247,6 +247,7 @@ def _no_card(found: str) -> InputError:
     return InputError(
         f"This file is no character card ({found[:200]}). Cards are PNG pictures with a text inside, JSON, CHARX "
         "or YAML files; a picture that was sent through a messenger or saved anew has often lost its text.",
-        f"キャラクターカードとして読めません（{found[:200]}）。カードは、中に文章の入った PNG か、JSON・CHARX・YAML です。"
+        f"キャラクターカードとして読めません（{found[:200]}）。"
+        "カードは、中に文章の入った PNG か、JSON・CHARX・YAML です。"
         "メッセージで送ったり保存し直したりした画像では、中の文章が失われていることがあります。",
     )
