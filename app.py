@@ -113,12 +113,14 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
     from tabs.ui.web.hosts import HostGuard
     from tabs.ui.web.login import LoginGuard
     from tabs.ui.web.uploads import UploadGuard
+    from tabs.ui.web.used_routes import UsedRoutes
 
     settings, limits = services.settings, services.workspace.limits
     uploads = uploads_counter(limits.uploads_per_hour, limits.uploads_per_hour_total)
     return [
         Middleware(PageHeaders, scripts=[heartbeat.script()], on_space=settings.on_space, listed=not shared),
         Middleware(HostGuard, names=names),
+        Middleware(UsedRoutes),
         Middleware(UploadGuard, workspace=services.workspace, counter=uploads),
         Middleware(LoginGuard),
     ]

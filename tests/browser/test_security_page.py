@@ -29,6 +29,8 @@ class Watched:
     """Requests to anybody but the server."""
     complaints: list[str] = field(default_factory=list)
     """What the policy stopped."""
+    missing: list[str] = field(default_factory=list)
+    """What the server has not."""
 
     def note(self, asked: Request, server: Server) -> None:
         if not asked.url.startswith((server.url, *HERE)):
@@ -40,6 +42,7 @@ def watched(browser: Browser, server: Server, request: pytest.FixtureRequest) ->
     context = browser.new_context(locale="en-US", bypass_csp=not request.param)
     seen = Watched(context.new_page(), request.param)
     context.on("request", lambda asked: seen.note(asked, server))
+    context.on("response", lambda told: seen.missing.append(told.url) if told.status == 404 else None)
     heard = seen.complaints.append
     seen.page.on("console", lambda said: heard(said.text) if "Content Security Policy" in said.text else None)
     seen.page.set_default_timeout(SLOWEST)
@@ -61,6 +64,7 @@ def test_the_page_asks_nobody_else(watched: Watched, server: Server) -> None:
         page.wait_for_timeout(1000)
     assert not watched.outside
     assert not watched.complaints
+    assert not watched.missing
 
 
 def test_the_policy_stops_what_is_brought_in(watched: Watched, server: Server) -> None:

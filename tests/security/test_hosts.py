@@ -94,7 +94,7 @@ def test_a_page_under_a_foreign_name_gets_nothing(serve: Serve) -> None:
 def test_no_route_that_changes_something_obeys_another_page(serve: Serve) -> None:
     """Each route of the app, Gradio's own among them, refuses before it looks at what was sent."""
     client = serve()
-    changing = [(path, method) for path, method in _routes(client.app) if method not in ("GET", "HEAD", "OPTIONS")]
+    changing = [(path, method) for path, method in routes_of(client.app) if method not in ("GET", "HEAD", "OPTIONS")]
     paths = {path for path, _ in changing}
     assert {"/gradio_api/upload", "/gradio_api/queue/join", "/login", "/omokage/changes"} <= paths
     for path, method in changing:
@@ -121,12 +121,12 @@ def test_a_foreign_socket_is_closed() -> None:
         pass
 
 
-def _routes(served: object) -> list[tuple[str, str]]:
+def routes_of(served: object) -> list[tuple[str, str]]:
     """(path, method) of every route, those of routers within included."""
     found = []
     for route in served.routes:
         if hasattr(route, "methods"):
             found += [(route.path, method) for method in route.methods or ()]
         elif hasattr(route, "original_router"):
-            found += _routes(route.original_router)
+            found += routes_of(route.original_router)
     return found
