@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import gradio as gr
+from gradio.events import Dependency
 
 from tabs.ui.handler import EVENT
 
@@ -23,7 +24,7 @@ class Download:
 
     file: gr.DownloadButton
 
-    def after(self, made: gr.events.Dependency) -> None:
+    def after(self, made: Dependency) -> None:
         """Let the browser save the file when the event `made` has ended well."""
         made.success(None, self.file, None, js=SAVE, **EVENT)
 

@@ -1,12 +1,19 @@
 """Forms: a page's components by name, and what they hold as one frozen value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import gradio as gr
+from gradio.blocks import BlockContext
+from gradio.components import Component
 
 F = TypeVar("F", bound="Form")
+
+Control: TypeAlias = gr.Checkbox | gr.Dropdown | gr.Number | gr.Radio | gr.Slider | gr.Textbox
+"""What a person fills in: it has the events change and input."""
+PagePart: TypeAlias = Component | BlockContext
+"""What an event can change: a component, a row, a column or a fold."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +29,9 @@ class Form:
         return tuple(field.name for field in fields(cls))
 
     @classmethod
-    def inputs(cls, components: Mapping[str, gr.components.Component]) -> list[gr.components.Component]:
+    def inputs(cls, components: Mapping[str, object]) -> list[PagePart]:
         """The components of the fields, as an event's inputs or outputs. Raises KeyError where one is missing."""
-        return [components[name] for name in cls.field_names()]
+        return parts(components, cls.field_names())
 
     @classmethod
     def of(cls: type[F], values: Sequence[object]) -> F:
@@ -34,3 +41,14 @@ class Form:
     def values(self) -> list:
         """The inverse of `of`, as outputs."""
         return [getattr(self, name) for name in self.field_names()]
+
+
+def parts(page: Mapping[str, object], names: Iterable[str]) -> list[PagePart]:
+    """The parts of a page by name, in the order of `names`. Raises KeyError, and TypeError for what is no part."""
+    found = []
+    for name in names:
+        part = page[name]
+        if not isinstance(part, PagePart):
+            raise TypeError(f"“{name}” is no part of a page: {part!r}.")
+        found.append(part)
+    return found

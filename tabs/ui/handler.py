@@ -7,7 +7,7 @@ in the visitor's place, and has the request and the OAuth token injected: no han
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypedDict, TypeVar
 
 import gradio as gr
 
@@ -24,13 +24,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class EventOptions(TypedDict):
-    """What Gradio's listeners take, beside the handler and its components."""
+class PrivateOptions(TypedDict):
+    """What a listener of Gradio takes, beside the handler and its components, to be no API."""
 
-    show_progress: Literal["hidden"]
     api_visibility: Literal["private"]
 
 
+class EventOptions(PrivateOptions):
+    """The same for one that works unseen."""
+
+    show_progress: Literal["hidden"]
+
+
+PRIVATE: PrivateOptions = {"api_visibility": "private"}
+"""For an event whose progress is shown on the components that it fills."""
 EVENT: EventOptions = {"show_progress": "hidden", "api_visibility": "private"}
 """What nearly every event of the page is given: nothing covers what is on its way, and none is an API."""
 
@@ -52,37 +59,35 @@ def handler(method: Callable[Concatenate[H, Visitor, P], R]) -> Callable[..., R]
     annotated with a Form is made of as many values as that has fields. An AppError is shown as a sentence in the
     visitor's language, and nothing else happens.
     """
+    unbound: Callable[..., Any] = method  # how many values it takes, only `inputs` knows
     inputs = list(inspect.signature(method).parameters.values())[2:]
     signature = _signature(inputs)
     at = list(signature.parameters).index("request") - 1  # of the request, behind self
 
-    def called(self: H, given: tuple) -> tuple[str, Callable[[], R]]:
+    def called(self: H, given: tuple) -> tuple[str, Callable[[], Any]]:
         key, request, token = given[0], given[at], given[at + 1] if len(given) > at + 1 else None
         values = _formed(inputs, given[1:at])
-        return language_of(request), lambda: method(self, self.services.visitor(key, request, token), *values)
+        return language_of(request), lambda: unbound(self, self.services.visitor(key, request, token), *values)
 
-    if inspect.isgeneratorfunction(method):
+    @functools.wraps(method)
+    def answer(self: H, *given: object) -> R:
+        language, call = called(self, given)
+        try:
+            return call()
+        except AppError as error:
+            raise toast_of(error, language) from error
 
-        @functools.wraps(method)
-        def wrapper(self: H, *given: object) -> object:
-            language, call = called(self, given)
-            try:
-                yield from call()
-            except AppError as error:
-                raise toast_of(error, language) from error
+    @functools.wraps(method)
+    def stream(self: H, *given: object) -> Any:
+        language, call = called(self, given)
+        try:
+            yield from call()
+        except AppError as error:
+            raise toast_of(error, language) from error
 
-    else:
-
-        @functools.wraps(method)
-        def wrapper(self: H, *given: object) -> object:
-            language, call = called(self, given)
-            try:
-                return call()
-            except AppError as error:
-                raise toast_of(error, language) from error
-
+    wrapper: Callable[..., Any] = stream if inspect.isgeneratorfunction(method) else answer
     # Gradio reads what it injects from the annotations, and where it goes from the signature.
-    wrapper.__signature__ = signature
+    wrapper.__dict__["__signature__"] = signature
     wrapper.__annotations__ = {name: p.annotation for name, p in signature.parameters.items() if name != "self"}
     return wrapper
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
+from gradio.routes import App
 
 from core.errors import AppError
 from core.train.queue.progress import Progress
@@ -101,7 +102,7 @@ def _number(part: object) -> str:
     return hashlib.sha256(repr(part).encode()).hexdigest()[:12]
 
 
-def add_route(app: FastAPI, services: Services, live: Sequence[LiveOf] = ()) -> None:
+def add_route(app: App, services: Services, live: Sequence[LiveOf] = ()) -> None:
     """Answer the pages of `app`, which Gradio has made and serves, with what changed and with what `live` says."""
 
     @app.post(ROUTE, include_in_schema=False)

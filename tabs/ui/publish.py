@@ -22,9 +22,11 @@ from core.errors import AppError, InputError, NotAllowedError
 from core.hub.client import HUB_ADAPTER_FILES, check_repo, licence_of, login_token, push_folder, whoami
 from core.hub.errors import TOKENS_PAGE
 from core.hub.redact import without_local_traces
+from core.prompt import PromptConfig
 from core.prompt.chat_template import resolve_template
 from core.workspace import ADAPTER_CONFIG, TRAINING_FILE
 from tabs.ui.adapters import kept
+from tabs.ui.form import Control
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
@@ -110,8 +112,8 @@ class PublishHandlers:
                 raise NotAllowedError("Sign in with Hugging Face at the foot of the page first.",
                                       "先に、ページの下で Hugging Face にログインしてください。")  # fmt: skip
             return signed_in.token
-        if (typed or "").strip():
-            return typed.strip()
+        if own := (typed or "").strip():
+            return own
         if not self.services.public and (own := login_token()):
             return own
         raise NotAllowedError(
@@ -145,24 +147,25 @@ class PublishHandlers:
         return [name for name in SPLITS if (folder / name).is_file() and (folder / name).stat().st_size]
 
     def _adapter_card(self, adapter: Adapter, repo: str, secret: str | None) -> str:
-        if adapter.prompt_config is None:
+        config = adapter.prompt_config
+        if config is None:
             raise InputError(f"“{adapter.name}” has no prompt_config.json and cannot be described.",
                              f"「{adapter.name}」には prompt_config.json がなく、カードを書けません。")  # fmt: skip
         facts = TrainingFacts.from_json(adapter.training)
-        system = self._takes_system(adapter)
+        system = self._takes_system(adapter, config)
         licence = licence_of(facts.base, secret) if secret and facts.base_on_hub else None
-        return adapter_card(
-            repo=repo, training=facts, prompt_config=adapter.prompt_config, takes_system=system, license=licence
-        )
+        return adapter_card(repo=repo, training=facts, prompt_config=config, takes_system=system, license=licence)
 
-    def _takes_system(self, adapter: Adapter) -> bool:
+    def _takes_system(self, adapter: Adapter, config: PromptConfig) -> bool:
         """Whether the base's layout has a place for the description; the card shows how to ask it."""
         from core.models.tokenizers.check import load_tokenizer
 
         loaded = self.services.models.current() if self.services.models.status.state == "ready" else None
-        same = loaded is not None and adapter.base in (loaded.name, str(loaded.folder))
-        tokenizer = loaded.tokenizer if same else load_tokenizer(adapter.base, adapter.training.get("base_revision"))
-        return resolve_template(tokenizer, adapter.prompt_config.template).takes_system
+        if loaded and adapter.base in (loaded.name, str(loaded.folder)):
+            tokenizer = loaded.tokenizer
+        else:
+            tokenizer = load_tokenizer(adapter.base, adapter.training.get("base_revision"))
+        return resolve_template(tokenizer, config.template).takes_system
 
     def _push(self, parcel: PushPreview, secret: str, report: Callable[[str], None]) -> str:
         """Send it: the address of its page."""
@@ -264,7 +267,7 @@ def _muted(text: str) -> str:
     return f'<p class="muted" role="status">{escape(text)}</p>'
 
 
-def build_publish(services: Services, shared: Shared, *, what: What, chosen: gr.components.Component) -> None:
+def build_publish(services: Services, shared: Shared, *, what: What, chosen: Control) -> None:
     """The folded panel. `chosen` holds the id of a training (adapter) or the name of a data set."""
     handlers = PublishHandlers(services, what)
     on_space = services.settings.on_space

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import gradio as gr
+from gradio.events import Dependency
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Shared:
     """Name of the data set to train on. Who sets it selects it in the Train tab."""
     tabs: gr.Tabs
     """To go elsewhere: return gr.Tabs(selected="talk" | "memory" | "tokens" | "data" | "train")."""
-    arrived: gr.events.Dependency
+    arrived: Dependency
     """The event of a page that has loaded and knows its key; tabs fill themselves `.then`."""
     changed: dict[str, gr.Button]
     """Clicked by the heartbeat when there is something new to draw of a topic (see heartbeat.TOPICS)."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from core.text import Text
 
@@ -32,7 +33,7 @@ def translations() -> gr.I18n:
     return gr.I18n(**{lang: {key: text.in_language(lang) for key, text in texts().items()} for lang in LANGUAGES})
 
 
-def t_client(key: str) -> "gr.I18nData":
+def t_client(key: str) -> I18nData:
     """A text that the browser shows in its own language. Raises KeyError for an unknown key."""
     texts()[key]
     return translations()(key)

@@ -6,16 +6,16 @@ and validation, moss is what is learned, grey is context.
 
 from pathlib import Path
 
-import gradio as gr
+from gradio.themes import Base, Color, sizes
 
 STYLE = Path(__file__).with_name("style.css")
 SCRIPT = Path(__file__).with_name("keys.js")
 
-INDIGO = gr.themes.Color(
+INDIGO = Color(
     name="indigo", c50="#eef3f8", c100="#d9e4ee", c200="#b4c9dd", c300="#8aa6c4", c400="#5f86ad", c500="#3a6797",
     c600="#1f4e79", c700="#1a4166", c800="#153452", c900="#10273e", c950="#0b1b2b",
 )  # fmt: skip
-PAPER = gr.themes.Color(
+PAPER = Color(
     name="paper", c50="#faf8f4", c100="#f2efe8", c200="#e6e1d8", c300="#d3ccc0", c400="#a39c90", c500="#6b665e",
     c600="#55514b", c700="#3d3a36", c800="#282623", c900="#1d1c1a", c950="#141312",
 )  # fmt: skip
@@ -23,11 +23,11 @@ FONTS = ("Noto Sans JP", "Noto Sans CJK JP", "Hiragino Sans", "Yu Gothic UI", "M
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
-def theme() -> gr.themes.Base:
+def theme() -> Base:
     """Fonts are the system's own: nothing is fetched from outside."""
-    return gr.themes.Base(
+    return Base(
         primary_hue=INDIGO, secondary_hue=INDIGO, neutral_hue=PAPER, font=FONTS, font_mono=MONO,
-        radius_size=gr.themes.sizes.radius_lg, text_size=gr.themes.sizes.text_md,
+        radius_size=sizes.radius_lg, text_size=sizes.text_md,
     ).set(
         body_background_fill="#faf8f4", body_background_fill_dark="#171614",
         body_text_color="#24221f", body_text_color_dark="#ece8e1",

@@ -11,6 +11,7 @@ from core.errors import AppError
 from tabs.ui.text import t
 
 ErrorPayload = dict[str, bool | str | float | None]
+PayloadMaker = Callable[[BaseException | None, bool], ErrorPayload]
 SECONDS = 12
 
 
@@ -36,12 +37,15 @@ def toast_of(error: AppError, language: str) -> Toast:
 
 def escape_gradios_own() -> None:
     """Gradio's errors quote values, too: a name that is in no list any more, a file of the wrong kind."""
-    for module in (queueing, utils):
-        if not hasattr(module.error_payload, "__wrapped__"):
-            module.error_payload = _escaping(module.error_payload)
+    utils.error_payload = _escaping(utils.error_payload)
+    queueing.error_payload = utils.error_payload  # pyright: ignore[reportPrivateImportUsage]  # the name it imported
 
 
-def _escaping(payload: Callable[[BaseException | None, bool], ErrorPayload]) -> Callable:
+def _escaping(payload: PayloadMaker) -> PayloadMaker:
+    """What makes the same payload, escaped; `payload` itself where it does that already."""
+    if hasattr(payload, "__wrapped__"):
+        return payload
+
     @wraps(payload)
     def escaped(error: BaseException | None, show_error: bool) -> ErrorPayload:
         content = payload(error, show_error)
