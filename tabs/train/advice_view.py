@@ -58,7 +58,7 @@ def advised(advice: Advice, config: TrainConfig, language: str) -> str:
                 steps=f"{settings.steps_of(config, advice.rows):,}")  # fmt: skip
     lines = [f'<p class="num"><b>{escape(settings.summary(config, language))}</b></p>', _muted(steps)]
     if advice.shape:
-        lines.append(_takes(advice, config, language))
+        lines.append(_takes(advice.shape, advice, config, language))
     lines += _changes(config, recommended.config, language)
     if not advice.shape:
         lines.append(_muted(t(language, "train.advice_plain")))
@@ -68,16 +68,16 @@ def advised(advice: Advice, config: TrainConfig, language: str) -> str:
     return f'<div class="advice">{"".join(lines)}</div>'
 
 
-def _takes(advice: Advice, config: TrainConfig, language: str) -> str:
+def _takes(shape: ModelDims, advice: Advice, config: TrainConfig, language: str) -> str:
     """Time and memory, before anything was started."""
     device = this_device()
-    need = training_memory(advice.shape, config, device)
+    need = training_memory(shape, config, device)
     sizes = {"need": f"{need / GB:.1f}", "there": f"{device.memory / GB:.0f}"}
     if need > FREE * device.memory:
         return f'<p class="warn">{escape(t(language, "train.takes_too_much", **sizes))}</p>'
     if advice.sizes is None:
         return _muted(t(language, "train.takes_memory", **sizes))
-    lasts = duration(training_seconds(advice.shape, config, device, advice.sizes, advice.validation), language)
+    lasts = duration(training_seconds(shape, config, device, advice.sizes, advice.validation), language)
     return f'<p class="muted num">{escape(t(language, "train.takes", time=lasts, **sizes))}</p>'
 
 

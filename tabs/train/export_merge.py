@@ -7,9 +7,10 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 from core.adapters.attach import check_base
-from core.adapters.combine import METHODS, Mixture, combine
+from core.adapters.combine import METHODS, Method, Mixture, combine
 from core.adapters.store import Adapter
 from core.errors import AppError, InputError
 from core.export.run import export_in_process, zipped
@@ -66,7 +67,7 @@ class ExportMergeHandlers:
 
     @handler
     def combine(
-        self, visitor: Visitor, which: list[str] | None, weights: str, method: str, density: float, name: str
+        self, visitor: Visitor, which: list[str] | None, weights: str, method: Method, density: float, name: str
     ) -> Iterator[str]:
         """Make a new adapter of the shelf: how it goes."""
         parts = [self.services.adapters.get(visitor.owner, one) for one in which or ()]
@@ -132,7 +133,7 @@ def build_export(services: Services, shared: Shared, chosen: gr.State) -> None:
     chosen.change(lambda: "", None, state, queue=False, **EVENT)
 
 
-def build_combine(services: Services, shared: Shared) -> gr.events.Dependency:
+def build_combine(services: Services, shared: Shared) -> Dependency:
     """The folded part of the shelf; returns the event of a combination that was tried."""
     handlers = ExportMergeHandlers(services)
     with gr.Accordion(t_client("after.combine"), open=False, elem_id="combine") as fold:

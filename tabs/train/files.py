@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 from core.errors import InputError
 from core.hub.redact import public_name
@@ -12,9 +13,11 @@ from core.train.config.run_file import LONGEST_FILE, RunRequest, settings_in, to
 from tabs.train.advice_view import Advice
 from tabs.train.form_values import FormValues, request_of
 from tabs.train.settings import SettingsForm, changed
+from tabs.ui.form import Control
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.text import t_client
+from tabs.ui.upload_button import build_upload
 from tabs.ui.visitor import Visitor
 
 
@@ -63,9 +66,7 @@ def _without_paths(request: RunRequest) -> RunRequest:
     return replace(request, spec=spec, start=request.start and Path(request.start.name))
 
 
-def build(
-    services: Services, key: gr.BrowserState, advice: gr.State, components: Mapping[str, gr.components.Component]
-) -> gr.events.Dependency:
+def build(services: Services, key: gr.BrowserState, advice: gr.State, components: Mapping[str, Control]) -> Dependency:
     """The fold at the end of the settings; the event that has put a file's settings into the controls.
 
     `components` are those of FormValues and of SettingsForm.
@@ -78,10 +79,13 @@ def build(
                           elem_id="train-command")  # fmt: skip
         gr.Markdown(t_client("train.files_yaml"), elem_classes="muted")
         text = gr.Code(language="yaml", show_label=False, interactive=False, max_lines=12, elem_id="train-yaml")
-        upload = gr.UploadButton(t_client("train.files_read"), file_types=[".yaml", ".yml"], size="sm",
-                                 elem_id="train-upload")  # fmt: skip
+        upload = build_upload("train.files_read", "train-upload", types=(".yaml", ".yml"))
     writing = {"fn": handlers.write, "inputs": [key, advice, *form, *controls], "outputs": [command, text], **EVENT}
-    gr.on([fold.expand, *(control.input for control in controls)], trigger_mode="always_last", **writing)
+    gr.on(
+        [fold.expand, *(components[name].input for name in SettingsForm.field_names())],
+        trigger_mode="always_last",
+        **writing,
+    )
     read = upload.upload(handlers.read, [key, upload, *controls], controls, **EVENT)
     read.then(**writing)
     return read

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
+from gradio.events import Dependency
 
 from core.data.io.store import prompt_config_for
 from core.errors import AppError, InputError, ModelError
@@ -13,6 +14,7 @@ from tabs.train import files
 from tabs.train.advice_view import Advice, advice_for, advised
 from tabs.train.form_values import BaseModel, FormValues, find_base, free_name, request_of
 from tabs.train.settings import SettingsForm, controls
+from tabs.ui.form import Control
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -26,8 +28,8 @@ class TrainForm:
 
     model: gr.State
     """Names the loaded model; a change asks for advice anew."""
-    started: gr.events.Dependency
-    components: dict[str, gr.components.Component]
+    started: Dependency
+    components: dict[str, Control]
     """Those of FormValues and of SettingsForm, by name."""
 
 
@@ -49,7 +51,7 @@ class FormHandlers:
     def persona(self, visitor: Visitor, dataset: str | None) -> tuple[str, str, str, str]:
         """(adapter's name, persona's name, description, the other side's name) for a data set."""
         if not dataset:
-            return ("",) * 4
+            return "", "", "", ""
         info = self.services.datasets.get(visitor.owner, dataset).info
         name = free_name(self.services, visitor.owner, dataset)
         return name, info.persona, info.description, prompt_config_for(info, context_window=1).user
@@ -174,7 +176,13 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> TrainForm:
         with gr.Accordion(t_client("train.details"), open=False, elem_id="train-details"):
             settings = controls()
             again = gr.Button(t_client("train.again"), size="sm", elem_id="train-again")
-            components = {"dataset": dataset, "base": base, "start_from": start_from, **named, **settings}
+            components: dict[str, Control] = {
+                "dataset": dataset,
+                "base": base,
+                "start_from": start_from,
+                **named,
+                **settings,
+            }
             read = files.build(services, shared.key, advice, components)
     start = gr.Button(t_client("train.start"), variant="primary", interactive=False, elem_id="train-start")
     model = gr.State("")
@@ -195,7 +203,7 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> TrainForm:
     )
     reviewing = {"trigger_mode": "always_last", **EVENT}
     review = {"fn": handlers.review, "inputs": [shared.key, advice, *values], "outputs": shown, **reviewing}
-    gr.on([v.input for v in values], **review)
+    gr.on([control.input for control in settings.values()], **review)
     read.then(**review)
     go_on.expand(handlers.adapters, [shared.key, start_from], start_from, **EVENT)
     taking = ([shared.key, start_from, base, *values], [*names, *values])

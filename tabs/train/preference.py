@@ -1,5 +1,6 @@
 """Preference tuning from the page: begin it on what a training left, and see how clearly it prefers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
@@ -87,7 +88,7 @@ def _margins(progress: Progress, language: str) -> str:
     marks = ticks(min(0.0, *values), max(0.0, *values), about=3)
     low, high = marks[0], marks[-1]
 
-    def line(points: list[tuple[float, float]], css: str) -> str:
+    def line(points: Sequence[tuple[float, float]], css: str) -> str:
         path = " ".join(f"{100 * x / progress.steps:.2f},{100 * (high - y) / (high - low):.2f}" for x, y in points)
         return f'<polyline class="{css}" points="{path}" vector-effect="non-scaling-stroke"/>' if points else ""
 

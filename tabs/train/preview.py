@@ -12,6 +12,7 @@ from core.train.worker.rows import encode
 from tabs.train.form_values import FormValues, chosen_dataset, find_base, prompt_config_of
 from tabs.train.settings import SettingsForm
 from tabs.ui import html_parts, prompt_html
+from tabs.ui.form import Control
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.text import t, t_client
@@ -48,7 +49,7 @@ class PreviewHandlers:
         return slider, "".join(blocks) or f'<p class="warn">{escape(t(language, "train.preview_nothing"))}</p>'
 
 
-def build(services: Services, key: gr.BrowserState, components: Mapping[str, gr.components.Component]) -> None:
+def build(services: Services, key: gr.BrowserState, components: Mapping[str, Control]) -> None:
     """A fold under the curve. `components` are those of FormValues and of SettingsForm."""
     handlers = PreviewHandlers(services)
     with (

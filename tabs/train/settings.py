@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import UnionType
 from typing import get_args
 
 import gradio as gr
@@ -9,7 +10,7 @@ import gradio as gr
 from core.models.options import Quantization
 from core.train.config import train_config
 from core.train.config.train_config import TrainConfig
-from tabs.ui.form import Form
+from tabs.ui.form import Control, Form
 from tabs.ui.text import t, t_client
 
 SettingValue = float | int | str | bool | None
@@ -20,21 +21,17 @@ def _number(step: float = 1) -> Callable[..., gr.Number]:
     return lambda **texts: gr.Number(precision=0 if whole else None, step=step, **texts)
 
 
-def _choice(kind: type) -> Callable[..., gr.Dropdown]:
+def _choice(kind: UnionType) -> Callable[..., gr.Dropdown]:
     return lambda **texts: gr.Dropdown(choices=list(get_args(kind)), filterable=False, **texts)
 
 
-def _switch(**texts: object) -> gr.Checkbox:
-    return gr.Checkbox(**texts)
-
-
-def _text(**texts: object) -> gr.Textbox:
-    return gr.Textbox(max_lines=1, **texts)
+def _text() -> Callable[..., gr.Textbox]:
+    return lambda **texts: gr.Textbox(max_lines=1, **texts)
 
 
 # In the order of the form: what is changed most comes first, the rest is folded by what it is about.
 # What is allowed, TrainConfig says itself.
-GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
+GROUPS: dict[str, dict[str, Callable[..., Control]]] = {
     "first": {
         "learning_rate": _number(step=1e-5),
         "epochs": _number(),
@@ -45,9 +42,9 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
     "adapter": {
         "alpha": _number(),
         "dropout": _number(step=0.05),
-        "target": _text,
-        "rslora": _switch,
-        "dora": _switch,
+        "target": _text(),
+        "rslora": gr.Checkbox,
+        "dora": gr.Checkbox,
     },
     "learning": {
         "loss_on": _choice(train_config.LossOn),
@@ -63,7 +60,7 @@ GROUPS: dict[str, dict[str, Callable[..., gr.components.Component]]] = {
     "memory": {
         "precision": _choice(train_config.Precision),
         "quantization": _choice(Quantization),
-        "gradient_checkpointing": _switch,
+        "gradient_checkpointing": gr.Checkbox,
         "tokens_per_micro_batch": _number(step=1024),
     },
     "measures": {
@@ -88,7 +85,7 @@ class SettingsForm(Form):
         return tuple(CONTROLS)
 
     @classmethod
-    def of(cls, values: Sequence[SettingValue]) -> "SettingsForm":
+    def of(cls, values: Sequence) -> "SettingsForm":
         return cls(dict(zip(CONTROLS, values, strict=True)))
 
     @classmethod
@@ -101,10 +98,10 @@ class SettingsForm(Form):
 
     def config(self, **changes: SettingValue) -> TrainConfig:
         """What the controls say, with `changes`. Raises InputError that names every wrong one."""
-        return TrainConfig(**self.settings | changes)
+        return TrainConfig.from_json({**self.settings, **changes})
 
 
-def controls() -> dict[str, gr.components.Component]:
+def controls() -> dict[str, Control]:
     """The components by the names of CONTROLS, holding TrainConfig's own values."""
     made = _made(GROUPS["first"])
     for group in list(GROUPS)[1:]:
@@ -113,7 +110,7 @@ def controls() -> dict[str, gr.components.Component]:
     return made
 
 
-def _made(names: Iterable[str]) -> dict[str, gr.components.Component]:
+def _made(names: Iterable[str]) -> dict[str, Control]:
     plain = TrainConfig()
     return {
         name: CONTROLS[name](
