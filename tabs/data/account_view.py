@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from itertools import islice
 
-from core.data.ledger import LABELS, Outcome
+from core.data.ledger import LABELS, Ledger, Outcome
 from core.data.open_log import OpenLog
 from core.data.privacy.pii import LABELS as PII_LABELS
 from core.data.privacy.replace import Masked, counts
@@ -34,13 +34,12 @@ def account(opened: OpenLog, language: str) -> str:
     words = t(language, "data.validation_hint") if ledger.counts.get(Outcome.VALIDATION) else ""
     return (
         f'{html_parts.ledger(rows)}<p class="muted">{escape(words)}</p>'
-        f"{_left_out(opened, language)}{_file_lines(opened.log, language)}"
+        f"{_left_out(opened, ledger, language)}{_file_lines(opened.log, language)}"
     )
 
 
-def _left_out(opened: OpenLog, language: str) -> str:
+def _left_out(opened: OpenLog, ledger: Ledger, language: str) -> str:
     """What is in no row, with a few examples of each reason and where they stand in the file."""
-    ledger = opened.prepared.ledger
     found = {outcome: places for outcome, places in ledger.examples(MAX_EXAMPLES).items() if outcome not in DOTS}
     if not found:
         return ""

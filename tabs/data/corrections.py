@@ -37,13 +37,15 @@ class CorrectionHandlers:
     def show(self, visitor: Visitor, who: CorrectionPersona | None) -> tuple[gr.Dropdown, str, gr.Dropdown, gr.Column]:
         """(whose, the list, data sets to add to, the buttons), for `who` or the one with the newest correction."""
         found = self._found(visitor)
-        who = who if who in found else next(iter(found), None)
+        shown = found.get(who or "", [])
+        if not shown:
+            who, shown = next(iter(found.items()), (None, shown))
         choices = [(f"{self._persona(visitor, one).name} ({len(of)})", one) for one, of in found.items()]
         sets = [saved.folder.name for saved in self.services.datasets.list_all(visitor.owner)]
         targets = [(t(visitor.language, "corrections.new"), NEW), *((name, name) for name in sets)]
         return (
             gr.Dropdown(choices=choices, value=who, visible=len(found) > 1),
-            self._drawn(visitor, found.get(who, ())),
+            self._drawn(visitor, shown),
             gr.Dropdown(choices=targets, value=NEW),
             gr.Column(visible=bool(found)),
         )
@@ -52,7 +54,7 @@ class CorrectionHandlers:
     def add(self, visitor: Visitor, who: CorrectionPersona | None, to: str | None) -> tuple[gr.Radio, gr.Column]:
         """Rewritten replies become rows: (list of data sets, their card)."""
         persona = self._persona(visitor, who)
-        rewritten = [one for one in self._found(visitor).get(who, ()) if one.rewritten]
+        rewritten = [one for one in self._found(visitor).get(who or "", ()) if one.rewritten]
         saved = add_rows(self.services.datasets, visitor.owner, rewritten, to=to or NEW, persona=persona.name,
                          description=persona.description)  # fmt: skip
         inform(visitor.language, "corrections.added", n=len(rewritten), name=saved.folder.name)
@@ -62,7 +64,7 @@ class CorrectionHandlers:
     def prefer(self, visitor: Visitor, who: CorrectionPersona | None) -> None:
         """All of it becomes pairs for preference tuning; none comes twice."""
         persona = self._persona(visitor, who)
-        pairs = [one.pair(persona.name) for one in self._found(visitor).get(who, ())]
+        pairs = [one.pair(persona.name) for one in self._found(visitor).get(who or "", ())]
         new = keep_pairs(Preferences(self.services.workspace), visitor.owner, pairs)
         inform(visitor.language, "corrections.kept", n=new, all=len(pairs))
 

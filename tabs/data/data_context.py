@@ -15,6 +15,7 @@ from core.data.open_log import (
     StepReport,
     open_log,
 )
+from core.data.prepare import Prepared
 from core.errors import AppError, InputError
 from core.files import safe_name
 from core.models.loading import LoadedModel
@@ -70,15 +71,15 @@ class DataContext:
         except FileNotFoundError as error:
             raise gone() from error
 
-    def with_rows(self, visitor: Visitor, log: str) -> OpenLog:
-        """The open log. Raises the reason when it has no rows."""
+    def with_rows(self, visitor: Visitor, log: str) -> tuple[OpenLog, Prepared]:
+        """The open log and its rows. Raises the reason when it has none."""
         opened = self.opened(visitor, log)
         if opened.prepared is None:
             raise opened.problem or InputError(
                 "There are no rows yet: the model is still being loaded. Try again in a moment.",
                 "まだ行がありません。モデルの準備ができるまで、少し待ってください。",
             )
-        return opened
+        return opened, opened.prepared
 
     def suggested_name(self, opened: OpenLog) -> str:
         """A data set's name after the persona and the format."""

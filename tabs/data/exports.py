@@ -5,15 +5,26 @@ import zipfile
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 import gradio as gr
 
-from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, FileType, PreambleKind, sample_of, write_samples
+from core.data.io.export import (
+    EXPORT_FORMATS,
+    FILE_TYPES,
+    Export,
+    ExportFormat,
+    FileType,
+    PreambleKind,
+    sample_of,
+    write_samples,
+)
 from core.data.open_log import OpenLog, line_of
 from core.errors import InputError
 from core.files import safe_name
 from core.workspace import SPLIT_FILES
 from tabs.data.data_context import DataContext, DataHandlers
+from tabs.data.page import Page
 from tabs.data.recipe_form import LINES, choice_names
 from tabs.ui.download import build_download
 from tabs.ui.form import Form
@@ -30,14 +41,16 @@ LONGEST = 1500  # characters of a sample that are shown
 class ExportForm(Form):
     """In which form rows are written."""
 
-    layout: str
-    """"rows", or one of EXPORT_FORMATS."""
+    layout: ExportFormat | Literal["rows"]
     line: PreambleKind
     breaks: bool
     """<NL> in the place of line ends."""
     kind: FileType
 
-    def export(self, opened: OpenLog) -> Export:
+    def export(self, opened: OpenLog) -> Export | None:
+        """As another tool wants them; None for rows as the app itself keeps them."""
+        if self.layout == "rows":
+            return None
         return Export(self.layout, line_of(opened, self.line), newline="<NL>" if self.breaks else "\n")
 
 
@@ -53,10 +66,11 @@ class ExportHandlers(DataHandlers):
         opened = self.context.opened(visitor, log)
         if opened.plain is None or not opened.plain.train:
             return *fields, ""
-        if form.layout == AS_ROWS:
-            text = json.dumps(opened.prepared.train[0].to_json(), ensure_ascii=False, indent=1)
+        export = form.export(opened)
+        if export is None:
+            text = json.dumps(opened.rows("train")[0].to_json(), ensure_ascii=False, indent=1)
         else:
-            sample = sample_of(opened.plain.train[0], form.export(opened))
+            sample = sample_of(opened.plain.train[0], export)
             text = str(sample["text"]) if form.layout in MARKED else json.dumps(sample, ensure_ascii=False, indent=1)
         shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n…"
         title = escape(t(visitor.language, "data.export_sample"))
@@ -65,7 +79,7 @@ class ExportHandlers(DataHandlers):
     @handler
     def download(self, visitor: Visitor, log: str, name: str, form: ExportForm) -> str:
         """The path of a zip with a file a split."""
-        opened = self.context.with_rows(visitor, log)
+        opened, _ = self.context.with_rows(visitor, log)
         if form.kind not in FILE_TYPES:
             raise InputError(
                 f"There is no file type “{form.kind}”.", f"「{form.kind}」というファイルの種類はありません。"
@@ -82,9 +96,9 @@ class ExportHandlers(DataHandlers):
 
 def _write(path: Path, opened: OpenLog, split: str, form: ExportForm) -> bool:
     """Write one split; False where it has no rows. `rows` are the app's own, with bursts and sessions."""
-    if form.layout != AS_ROWS:
+    if export := form.export(opened):
         rows = getattr(opened.plain, split)
-        return bool(rows and write_samples(path, rows, form.export(opened), form.kind))
+        return bool(rows and write_samples(path, rows, export, form.kind))
     rows = [row.to_json() for row in getattr(opened.prepared, split)]
     if not rows:
         return False
@@ -100,7 +114,7 @@ def _write(path: Path, opened: OpenLog, split: str, form: ExportForm) -> bool:
     return True
 
 
-def build(context: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
+def build(context: DataContext, page: Page, key: gr.BrowserState) -> None:
     """The fold "Download" with its events, where the page has the name of the data set."""
     handlers = ExportHandlers(context)
     layouts = [(t_client(f"data.layout_{name}"), name) for name in (AS_ROWS, *EXPORT_FORMATS)]

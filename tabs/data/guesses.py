@@ -9,6 +9,7 @@ import gradio as gr
 from core.data.open_log import LogChoices, OpenLog
 from core.logs.detect import FORMATS
 from core.logs.log import Guess
+from tabs.data.page import Page
 from tabs.ui.form import Form
 from tabs.ui.text import t, t_client
 
@@ -54,7 +55,7 @@ class ReadingForm(Form):
         return replace(opened.choices, **answers)
 
 
-def build(page: dict[str, gr.blocks.Block]) -> None:
+def build(page: Page) -> None:
     """The fold "Correct the reading"; adds its components to `page`."""
     page["format"] = gr.Dropdown(choices=[], label=t_client("data.format"), elem_id="data-read-as")
     page["order"] = gr.Radio(choices=[], label=t_client("data.order"), visible=False, elem_id="data-order")
@@ -71,7 +72,7 @@ def build(page: dict[str, gr.blocks.Block]) -> None:
                                    elem_id=f"data-column-{column}")  # fmt: skip
 
 
-def build_zone(page: dict[str, gr.blocks.Block]) -> gr.Button:
+def build_zone(page: Page) -> gr.Button:
     """Where people were, in sight, for a file in UTC; the browser's own zone stands there. Returns what reads again."""
     with gr.Column(visible=False, elem_classes="bare", elem_id="data-zones") as page["zones"]:
         page["zone"] = gr.Dropdown(
@@ -81,7 +82,7 @@ def build_zone(page: dict[str, gr.blocks.Block]) -> gr.Button:
         return gr.Button(t_client("data.zone_read"), size="sm", elem_id="data-read-zone")
 
 
-def build_chats(page: dict[str, gr.blocks.Block]) -> gr.Button:
+def build_chats(page: Page) -> gr.Button:
     """Which chats of an archive to take, in sight, for that is decided first; returns what reads them."""
     with gr.Column(visible=False, elem_classes="bare", elem_id="data-chats") as page["chats"]:
         page["conversations"] = gr.Dropdown(

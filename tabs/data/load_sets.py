@@ -24,6 +24,7 @@ from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
+from tabs.ui.upload_button import build_upload
 from tabs.ui.visitor import Visitor
 
 UNCHANGED = (gr.skip(), gr.skip())
@@ -181,13 +182,14 @@ class LoadHandlers:
     def _keep(self, visitor: Visitor, loaded: LoadedDataset, name: str) -> tuple[str, object, object, str]:
         """Rows become a data set, pairs corrections; (what was kept and what not, list, card, the data set)."""
         language, kept, made = visitor.language, [], ""
-        shown: tuple[object, object] = UNCHANGED
+        names: object = gr.skip()
+        panel: object = gr.skip()
         if loaded.rows.get("train"):
             saved = self.services.datasets.import_rows(visitor.owner, loaded.info, loaded.rows)
             made = saved.folder.name
             rows = saved.info.train_rows + saved.info.validation_rows + saved.info.test_rows
             kept.append(t(language, "data.loaded", name=made, n=f"{rows:,}"))
-            shown = listed(self.services, visitor, made)
+            names, panel = listed(self.services, visitor, made)
         for pair in loaded.pairs:
             self.services.preferences.add(visitor.owner, pair)
         if loaded.pairs:
@@ -202,7 +204,7 @@ class LoadHandlers:
         if left:
             lines += [f'<p class="muted">{escape(t(language, "data.loaded_left"))}</p>', html_parts.ledger(left)]
         lines += [f'<p class="muted">{escape(example)}</p>' for example in loaded.examples]
-        return "".join(lines), *shown, made
+        return "".join(lines), names, panel, made
 
     def _token(self, typed: str | None, signed_in: gr.OAuthToken | None) -> str | None:
         """The visitor's own token; the machine's only where nobody else can reach the server."""
@@ -224,7 +226,7 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
             with gr.Column(min_width=240, elem_classes="bare"):
                 persona = gr.Textbox(label=t_client("data.load_persona"), info=t_client("data.load_persona_info"),
                                      max_lines=1, elem_id="data-load-persona")  # fmt: skip
-                file = gr.UploadButton(t_client("data.load_file"), size="sm", elem_id="data-load-file")
+                file = build_upload("data.load_file", "data-load-file")
             with gr.Column(min_width=240, elem_classes="bare"):
                 repo = gr.Textbox(label=t_client("data.load_repo"), placeholder="name/dataset", max_lines=1,
                                   elem_id="data-load-repo")  # fmt: skip

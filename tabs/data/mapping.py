@@ -1,6 +1,6 @@
 """The dialog that asks which column is who: the records as they are, what can be chosen, and the first rows so read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Literal, NamedTuple
@@ -22,7 +22,7 @@ from core.data.io.mappings import (
 from core.data.io.records import ELSE, ColumnMapping, SpeakerRole
 from core.data.rows import Row
 from tabs.ui import html_parts
-from tabs.ui.form import Form
+from tabs.ui.form import Control, Form, PagePart
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.text import t, t_client
@@ -67,10 +67,12 @@ class MappingForm(Form):
         if self.kind == "columns":
             return ColumnMapping(user=self.user or "", assistant=self.assistant or "", system=self.system or "")
         plain = self.plain
-        lists = ((self.users, "user"), (self.personas, "assistant"), (self.systems, "system"))
-        chosen: dict[str, SpeakerRole] = {name: role for names, role in lists for name in names or ()}  # type: ignore[misc]
-        others = chosen.pop(ELSE, "left_out")
-        roles = {name: chosen.get(name, others) for name in speakers_of(found.records, plain)}
+        lists: dict[SpeakerRole, list[str] | None] = {
+            "user": self.users, "assistant": self.personas, "system": self.systems
+        }  # fmt: skip
+        chosen: dict[str, SpeakerRole] = {name: role for role, names in lists.items() for name in names or ()}
+        others: SpeakerRole = chosen.pop(ELSE, "left_out")
+        roles: dict[str, SpeakerRole] = {name: chosen.get(name, others) for name in speakers_of(found.records, plain)}
         return replace(plain, roles=(*roles.items(), (ELSE, others)))
 
     @property
@@ -252,11 +254,10 @@ def _guessed(found: UnknownColumns, chosen: ColumnMapping) -> ColumnMapping:
     return flat if flat.said else replace(flat, said=longest_column(found.records))
 
 
-def build(services: Services, key: gr.BrowserState) -> tuple[dict[str, gr.blocks.Block], dict[str, gr.Button]]:
+def build(services: Services, key: gr.BrowserState) -> tuple[dict[str, PagePart], dict[str, gr.Button]]:
     """The dialog, hidden: (its components under the names of Dialog's fields, its buttons)."""
-    part: dict[str, gr.blocks.Block] = {}
+    part: dict[str, PagePart] = {"waiting": gr.State(None)}
     buttons: dict[str, gr.Button] = {}
-    part["waiting"] = gr.State(None)
     with gr.Row(visible=False, elem_classes="actions", elem_id="data-map-again-row") as part["again"]:
         buttons["again"] = gr.Button(t_client("sets.map_again"), size="sm", elem_id="data-map-again")
     with gr.Column(visible=False, elem_classes="bare", elem_id="data-map") as part["panel"]:
@@ -264,7 +265,7 @@ def build(services: Services, key: gr.BrowserState) -> tuple[dict[str, gr.blocks
         part["records"] = gr.HTML(padding=False, elem_id="data-map-records")
         with gr.Row(elem_classes="saved"):
             with gr.Column(min_width=260, elem_classes="bare"):
-                _fields(part)
+                fields = _fields(part)
             with gr.Column(min_width=260, elem_classes="bare"):
                 part["preview"] = gr.HTML(padding=False, elem_id="data-map-preview")
         with gr.Row(elem_classes="actions"):
@@ -272,29 +273,35 @@ def build(services: Services, key: gr.BrowserState) -> tuple[dict[str, gr.blocks
                 t_client("sets.map_read"), variant="primary", size="sm", elem_id="data-map-read"
             )
             buttons["cancel"] = gr.Button(t_client("sets.map_cancel"), size="sm", elem_id="data-map-cancel")
-    _listen(MappingHandlers(services), part, key)
+    part |= fields
+    _listen(MappingHandlers(services), part, fields, key)
     return part, buttons
 
 
-def _fields(part: dict[str, gr.blocks.Block]) -> None:
-    part["kind"] = gr.Radio(choices=[], label=t_client("sets.map_kind"), elem_id="data-map-kind")
+def _fields(part: dict[str, PagePart]) -> dict[str, Control]:
+    """The components of MappingForm's fields; their two columns are added to `part`."""
+    fields: dict[str, Control] = {}
+    fields["kind"] = gr.Radio(choices=[], label=t_client("sets.map_kind"), elem_id="data-map-kind")
     with gr.Column(elem_classes="bare") as part["in_columns"]:
         for name in ("user", "assistant", "system"):
-            part[name] = gr.Dropdown(choices=[], label=t_client(f"sets.map_{name}"), elem_id=f"data-map-{name}")
+            fields[name] = gr.Dropdown(choices=[], label=t_client(f"sets.map_{name}"), elem_id=f"data-map-{name}")
     with gr.Column(visible=False, elem_classes="bare") as part["in_messages"]:
         for name in ("messages", "group", "order", "who", "said"):
-            part[name] = gr.Dropdown(choices=[], label=t_client(f"sets.map_{name}"), elem_id=f"data-map-{name}")
+            fields[name] = gr.Dropdown(choices=[], label=t_client(f"sets.map_{name}"), elem_id=f"data-map-{name}")
         for name in ("users", "personas", "systems"):
-            part[name] = gr.Dropdown(choices=[], multiselect=True, label=t_client(f"sets.map_{name}"),
-                                     elem_id=f"data-map-{name}")  # fmt: skip
+            fields[name] = gr.Dropdown(choices=[], multiselect=True, label=t_client(f"sets.map_{name}"),
+                                       elem_id=f"data-map-{name}")  # fmt: skip
         gr.Markdown(t_client("sets.map_left_out"), elem_classes="muted")
+    return fields
 
 
-def _listen(handlers: MappingHandlers, part: Mapping[str, gr.blocks.Block], key: gr.blocks.Block) -> None:
-    chosen = [key, part["waiting"], *MappingForm.inputs(part)]  # type: ignore[arg-type]
-    drawn: Sequence[gr.blocks.Block] = [part["in_columns"], part["in_messages"], part["preview"]]
+def _listen(
+    handlers: MappingHandlers, part: Mapping[str, PagePart], fields: Mapping[str, Control], key: gr.BrowserState
+) -> None:
+    chosen = [key, part["waiting"], *MappingForm.inputs(fields)]
+    drawn = [part["in_columns"], part["in_messages"], part["preview"]]
     plain = ("user", "assistant", "system", "group", "order", "said", "users", "personas", "systems")
-    gr.on([part[name].input for name in plain], handlers.choose, chosen, drawn, trigger_mode="always_last", **EVENT)
+    gr.on([fields[name].input for name in plain], handlers.choose, chosen, drawn, trigger_mode="always_last", **EVENT)
     every = [part[name] for name in Dialog._fields]
-    gr.on([part[name].input for name in ("kind", "messages", "who")], handlers.choose_list, chosen, every,
+    gr.on([fields[name].input for name in ("kind", "messages", "who")], handlers.choose_list, chosen, every,
           trigger_mode="always_last", **EVENT)  # fmt: skip

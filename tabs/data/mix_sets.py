@@ -1,7 +1,7 @@
 """Mixing saved data sets: which, how much of each, what that comes to, and the new set."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import gradio as gr
@@ -59,7 +59,7 @@ class MixHandlers:
         names = [saved.folder.name for saved in self.services.datasets.list_all(visitor.owner)]
         main = next((name for name in (form.main, chosen) if name in names), None)
         others = [name for name in form.others or () if name in names and name != main]
-        now = MixForm(main, others, *(getattr(form, slider) for slider in SLIDERS), form.name)
+        now = replace(form, main=main, others=others)
         return (
             gr.Column(visible=bool(names)),
             gr.Dropdown(choices=names, value=main),

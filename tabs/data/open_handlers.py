@@ -103,8 +103,9 @@ class OpenLogHandlers(DataHandlers):
         listed = choices.recipe.names != tuple(form.secrets or ())
         for view in self._open(visitor, choices):
             now = self.context.logs.get(visitor.owner)
-            done = now and now.choices == choices and view.row is not UNCHANGED.row
-            yield outputs.after_choice(view, now, listed=listed) if done else view
+            if now and now.choices == choices and view.row is not UNCHANGED.row:
+                view = outputs.after_choice(view, now, listed=listed)
+            yield view
 
     @handler
     def take_variant(self, visitor: Visitor, log: str, name: str | None) -> Iterator[View]:
@@ -177,7 +178,7 @@ class OpenLogHandlers(DataHandlers):
         if sentence:
             yield outputs.busy(sentence)
         logs, mark = self.context.logs, self.context.logs.begin(visitor.owner)
-        opened, read = None, False
+        read = False
         try:
             for step in with_progress(lambda report: self.context.read(visitor, choices, report)):
                 if not logs.is_newest(visitor.owner, mark):  # something else was chosen meanwhile, or it was stopped
@@ -185,6 +186,11 @@ class OpenLogHandlers(DataHandlers):
                     return
                 if isinstance(step, Result):
                     opened = step.value
+                    settable = read or any(guess.about in SET_RIGHT for guess in opened.log.guesses)
+                    if new and opened.problem and not settable:
+                        raise opened.problem  # nothing that could be set right here
+                    logs.keep(visitor.owner, opened)
+                    yield self.context.view(visitor, opened)
                 elif isinstance(step, LogRead):
                     read = True
                     logs.keep(visitor.owner, step.opened)
@@ -192,14 +198,9 @@ class OpenLogHandlers(DataHandlers):
                     yield self.context.view(visitor, step.opened)._replace(progress=making, made=UNCHANGED.made)
                 else:
                     yield outputs.busy(step_text(step, visitor.language))
-            settable = read or any(guess.about in SET_RIGHT for guess in opened.log.guesses)
-            if new and opened.problem and not settable:
-                raise opened.problem  # nothing that could be set right here
-            logs.keep(visitor.owner, opened)
         except AppError as error:
             yield outputs.idle(in_words(error, visitor.language))
             raise
-        yield self.context.view(visitor, opened)
 
 
 def stopped() -> InputError:

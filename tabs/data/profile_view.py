@@ -8,6 +8,7 @@ import gradio as gr
 from core.data.profile import Counted, Distribution, Profile, profile
 from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.log_view import duration, working
+from tabs.data.page import Page
 from tabs.ui import charts, html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
@@ -115,7 +116,7 @@ def _minutes(value: float, language: str) -> str:
     return duration(value if value < 90 else 60 * round(value / 60), language)
 
 
-def build(context: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState) -> None:
+def build(context: DataContext, page: Page, key: gr.BrowserState) -> None:
     """The fold, with its events; nothing is counted before it is opened."""
     handlers = ProfileHandlers(context)
     unfolded = gr.State(False)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, replace
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from core.data.gaps import GAP_STEPS, nearest_step
 from core.data.io.export import PreambleKind
 from core.data.open_log import SMALLEST_BUDGET, LogChoices, OpenLog
 from core.data.recipe import Burst, Recipe, RowShape
 from core.personas import check_description
+from tabs.data.page import Page
 from tabs.ui.form import Form
 from tabs.ui.text import t, t_client
 
@@ -132,7 +134,7 @@ def _has_context(recipe: Recipe) -> bool:
     return recipe.shape == "conversation" and recipe.burst != "each"
 
 
-def choice_names(kind: str, values: tuple[str, ...]) -> list[tuple[object, str]]:
+def choice_names(kind: str, values: tuple[str, ...]) -> list[tuple[str | I18nData, str | int | float]]:
     """The choices of a radio in the browser's language."""
     return [(t_client(f"data.{kind}_{value}"), value) for value in values]
 
@@ -145,7 +147,7 @@ def sentence(opened: OpenLog, language: str) -> str:
     return "・".join(said) if language == "ja" else " · ".join(said)
 
 
-def build(page: dict[str, gr.blocks.Block]) -> None:
+def build(page: Page) -> None:
     """The fold "Adjust the rows"; adds its components to `page`. The gap and privacy have places of their own."""
     page["shape"] = gr.Radio(choice_names("shape", SHAPES), value="conversation", label=t_client("data.shape"),
                              info=t_client("data.shape_info"), elem_id="data-shape", elem_classes="list")  # fmt: skip

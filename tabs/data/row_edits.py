@@ -14,6 +14,7 @@ from tabs.data import outputs, row_view
 from tabs.data.data_context import DataContext
 from tabs.data.open_handlers import OpenLogHandlers
 from tabs.data.outputs import UNCHANGED, View
+from tabs.data.page import Page
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
@@ -164,7 +165,7 @@ def _short(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
-def build(page: dict[str, gr.blocks.Block]) -> Callable[[DataContext, Sequence, Sequence], None]:
+def build(page: Page) -> Callable[[DataContext, Sequence, Sequence], None]:
     """The fold; returns what listens, once the page stands: given the context, (key, log), and the View's outputs."""
     with (
         gr.Column(visible=False, elem_classes="bare", elem_id="data-edit") as card,

@@ -55,12 +55,12 @@ class RowHandlers(DataHandlers):
 
     def _save(self, visitor: Visitor, log: str, name: str) -> str:
         """The name under which the rows are saved; the same rows are not saved twice under one name."""
-        opened = self.context.with_rows(visitor, log)
+        opened, prepared = self.context.with_rows(visitor, log)
         wanted = name.strip() or self.context.suggested_name(opened)
         if wanted == opened.saved and wanted in self.services.workspace.names(visitor.owner, "datasets"):
             return wanted
         saved = self.services.datasets.save(
-            visitor.owner, wanted, opened.prepared, description=opened.description, model=opened.model
+            visitor.owner, wanted, prepared, description=opened.description, model=opened.model
         ).folder.name
         self.context.logs.remember(visitor.owner, replace(opened, saved=saved))
         inform(visitor.language, "data.saved_done", name=saved)

@@ -5,6 +5,7 @@ One thing after the other: a log, who is in it, its rows and its account, learni
 
 import json
 from collections.abc import Callable
+from typing import cast
 
 import gradio as gr
 
@@ -30,22 +31,24 @@ from tabs.data.data_context import DataContext
 from tabs.data.guesses import ReadingForm
 from tabs.data.open_handlers import OpenLogHandlers
 from tabs.data.outputs import View
+from tabs.data.page import Page
 from tabs.data.recipe_form import RecipeForm
 from tabs.data.rows import RowHandlers
+from tabs.ui.form import parts
 from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
+from tabs.ui.upload_button import build_upload
 
 WORKING = log_view.working("…")
-Page = dict[str, gr.blocks.Block]
 
 
 def build(services: Services, shared: Shared) -> None:
     """An invitation while nothing is open; then the log, its rows and the account side by side."""
     context = DataContext(services, OpenLogs(services.workspace))
     opening, rows = OpenLogHandlers(context), RowHandlers(context)
-    page: Page = {"log": gr.State(""), "made": gr.State("")}
+    page = cast(Page, {"log": gr.State(""), "made": gr.State("")})  # the rest is added below, piece by piece
     with gr.Row(elem_id="data-working"):
         page["progress"] = gr.HTML(WORKING, padding=False)
         stop = gr.Button(t_client("data.stop"), size="sm", elem_id="data-stop", scale=0, min_width=80)
@@ -73,7 +76,7 @@ def build(services: Services, shared: Shared) -> None:
     corrections.build(services, shared, saved, card)
 
     here = [shared.key, page["log"]]
-    drawn = [page[name] for name in View._fields]
+    drawn = parts(page, View._fields)
     arriving = {"fn": opening.arrive, "inputs": shared.key, "outputs": [formats, *drawn], **EVENT}
     shared.arrived.then(**arriving)
     # The page sends the events of one trigger one after the other, in this order: the quick ones come first.
@@ -98,7 +101,7 @@ def build(services: Services, shared: Shared) -> None:
     ]
     for event in opened[:5]:  # after a file was read: the browser's own zone, where none is chosen
         event.then(None, page["zone"], page["zone"], js=guesses.BROWSERS_ZONE, api_visibility="private")
-    stop.click(**arriving | {"fn": opening.stop}, cancels=opened)
+    stop.click(**arriving | {"fn": opening.stop}, cancels=[*opened])
     put_away.click(opening.put_away, shared.key, drawn, **EVENT)
 
     walked = [page["number"], page["row"]]
@@ -149,8 +152,8 @@ def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.Button, gr.UploadButton, 
             guesses.build(page)
             reread = gr.Button(t_client("data.reread"), size="sm", elem_id="data-reread")
         with gr.Row(elem_classes="actions"):
-            newer = gr.UploadButton(t_client("data.newer"), file_count="multiple", size="sm", elem_id="data-newer")
-            another = gr.UploadButton(t_client("data.other"), file_count="multiple", size="sm", elem_id="data-another")
+            newer = build_upload("data.newer", "data-newer", count="multiple")
+            another = build_upload("data.other", "data-another", count="multiple")
             put_away = gr.Button(t_client("data.put_away"), size="sm", elem_id="data-put-away")
     return read_chats, read_zone, reread, another, newer, put_away
 

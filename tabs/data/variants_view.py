@@ -11,6 +11,7 @@ from core.data.variants import VariantGrid
 from core.errors import AppError
 from tabs.data.data_context import DataContext, DataHandlers, step_text
 from tabs.data.log_view import working
+from tabs.data.page import Page
 from tabs.ui import charts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
@@ -27,7 +28,7 @@ class VariantHandlers(DataHandlers):
     @handler
     def compare(self, visitor: Visitor, log: str) -> Iterator[tuple]:
         """(how it goes, table and picture, the list to choose from, the part with the list)."""
-        opened, loaded = self.context.with_rows(visitor, log), self.context.model()
+        (opened, _), loaded = self.context.with_rows(visitor, log), self.services.models.current()
         language = visitor.language
         skips = (gr.skip(), gr.skip(), gr.skip())
         yield working(step_text(MakingVariants(0, len(VariantGrid())), language)), *skips
@@ -127,9 +128,7 @@ def _figure(n: float) -> str:
     return f"{n:,.1f}" if isinstance(n, float) else f"{n:,}"
 
 
-def build(
-    context: DataContext, page: dict[str, gr.blocks.Block], key: gr.BrowserState
-) -> tuple[gr.Dropdown, gr.Button]:
+def build(context: DataContext, page: Page, key: gr.BrowserState) -> tuple[gr.Dropdown, gr.Button]:
     """The fold; returns the list and the button that takes what is chosen in it."""
     handlers = VariantHandlers(context)
     with (

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import gradio as gr
 
 from core.data.open_log import OpenLog
+from core.data.prepare import Prepared
 from core.data.profile import profile
+from core.logs.log import Log
 from core.memory.turns import Dated, Turns
 from core.messages import Kind
 from core.personas.from_log import persona_of
@@ -27,30 +29,30 @@ class WithoutTraining(DataHandlers):
     @handler
     def talk(self, visitor: Visitor, log: str) -> tuple[str, gr.Tabs]:
         """(id of a new conversation with the log's persona, the way there)."""
-        opened, services = self.context.with_rows(visitor, log), self.services
+        (opened, prepared), services = self.context.with_rows(visitor, log), self.services
         loaded = services.models.current()
         codec = encoder_for(loaded.tokenizer)
-        rows = [row.turns for row in opened.prepared.train]
+        rows = [row.turns for row in prepared.train]
         you = t(visitor.language, "persona.you")
         made = persona_of(
-            profile(opened.log, opened.persona, gap_minutes=opened.prepared.gap_minutes), rows,
-            other=you if opened.prepared.recipe.private else _other(opened) or you,
+            profile(opened.log, opened.persona, gap_minutes=prepared.gap_minutes), rows,
+            other=you if prepared.recipe.private else _other(opened) or you,
             language=visitor.language, room=int(EXAMPLES_SHARE * loaded.context), size=codec.size,
         )  # fmt: skip
         persona = services.personas.save(visitor.owner, made)
         remembered = Turns(services.memory.store(visitor.owner))
-        remembered.keep_log(persona.id, f"log {opened.log.file_name}", dated_turns(opened))
+        remembered.keep_log(persona.id, f"log {opened.log.file_name}", dated_turns(opened.log, prepared))
         inform(visitor.language, "data.talk_made", name=persona.name)
         conversation = services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id)
         return conversation.id, gr.Tabs(selected="talk")
 
 
-def dated_turns(opened: OpenLog) -> Iterator[Dated]:
+def dated_turns(log: Log, prepared: Prepared) -> Iterator[Dated]:
     """What was said, as the rows have it (with stand-ins where they have them), each turn once, with its time."""
-    prepared, seen = opened.prepared, set()
+    seen: set[int] = set()
     for row in (*prepared.train, *prepared.validation, *prepared.test):
         for turn, positions in zip(row.turns, row.positions, strict=True):
-            said = opened.log.messages[positions[0]].time
+            said = log.messages[positions[0]].time
             if said and positions[0] not in seen:
                 seen.add(positions[0])
                 yield turn.role, "\n".join(turn.messages), said
