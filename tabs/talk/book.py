@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
 
 from core.errors import InputError
 from core.files import safe_name
@@ -11,12 +13,13 @@ from core.personas.lorebook import ENTRY_DEPTH, Lorebook, LorebookEntry, Positio
 from core.personas.lorebook_edit import EntryText, joined, with_entry, without_entry
 from core.personas.lorebook_file import listed, lorebook_v3, read_book, world_info
 from tabs.ui.download import Download, build_download
-from tabs.ui.form import Form
+from tabs.ui.form import Form, PagePart
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
 from tabs.ui.toasts import inform
+from tabs.ui.upload_button import build_upload
 from tabs.ui.visitor import Visitor
 
 POSITIONS: tuple[Position, ...] = ("", "before_char", "after_char", "at_depth", "note_top", "note_bottom")
@@ -155,7 +158,7 @@ class BookParts:
     """The fold's components; `wire` joins them to the page once all of it is there."""
 
     chosen: gr.Dropdown
-    form: list[gr.components.Component]
+    form: list[PagePart]
     save: gr.Button
     delete: gr.Button
     open: gr.UploadButton
@@ -170,7 +173,7 @@ def build() -> BookParts:
         chosen = gr.Dropdown(choices=[(t_client("persona.book_new"), NEW)], value=NEW, show_label=False,
                              container=False, elem_id="book-entries")  # fmt: skip
         positions = [(t_client(f"persona.book_position_{position or 'known'}"), position) for position in POSITIONS]
-        components: dict[str, gr.components.Component] = {
+        components: dict[str, Component] = {
             "keys": gr.Textbox(label=t_client("persona.book_keys"), info=t_client("persona.book_keys_info"),
                                elem_id="book-keys"),
             "content": gr.Textbox(label=t_client("persona.book_content"), lines=3, max_lines=12,
@@ -189,9 +192,7 @@ def build() -> BookParts:
                              min_width=90)  # fmt: skip
             delete = gr.Button(t_client("persona.book_delete"), size="sm", variant="stop", elem_id="book-delete",
                                min_width=90)  # fmt: skip
-        opened = gr.UploadButton(
-            t_client("persona.book_open"), file_types=[".json", ".lorebook"], size="sm", elem_id="book-open"
-        )
+        opened = build_upload("persona.book_open", "book-open", types=(".json", ".lorebook"))
         with gr.Row():
             world = gr.Button(t_client("persona.book_world"), size="sm", elem_id="book-world", min_width=90)
             lorebook = gr.Button(t_client("persona.book_v3"), size="sm", elem_id="book-v3", min_width=90)
@@ -199,7 +200,7 @@ def build() -> BookParts:
     return BookParts(chosen, EntryForm.inputs(components), save, delete, opened, world, lorebook, file)
 
 
-def wire(services: Services, shared: Shared, parts: BookParts) -> list[gr.events.Dependency]:
+def wire(services: Services, shared: Shared, parts: BookParts) -> list[Dependency]:
     """The events; returns those after which the persona is another."""
     handlers = BookHandlers(services)
     where = [shared.key, shared.conversation]

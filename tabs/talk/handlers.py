@@ -127,7 +127,7 @@ class TalkHandlers:
         self.replies.pause(visitor, conversation)
 
     @handler
-    def preview(self, visitor: Visitor, conversation: str, text: str) -> str:
+    def preview(self, visitor: Visitor, conversation: str, text: str) -> str | dict:
         """What the model would see if this were sent."""
         if not conversation:  # the page has not arrived yet
             return gr.skip()

@@ -8,7 +8,7 @@ import gradio as gr
 from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, catalogue, entry_of
 from core.errors import AppError
 from core.models.loading import HUB_ID
-from core.models.options import LoadOptions, Trust
+from core.models.options import LoadOptions, Quantization, Trust
 from core.models.sizing.machine import FitRating, this_machine
 from core.models.sizing.requirements import (
     QUANTIZATIONS,
@@ -139,7 +139,8 @@ class ChoiceHandlers:
     @handler
     def load(self, visitor: Visitor, name: str, quantization: str, pickles: bool, code: bool) -> None:
         """Begin to load; the card shows how it goes."""
-        wanted = quantization if quantization in QUANTIZATIONS.values() else "none"
+        offered: dict[str, Quantization] = {kind: kind for kind in QUANTIZATIONS.values()}
+        wanted = offered.get(quantization, "none")
         self.services.models.start(name, LoadOptions(wanted, Trust(pickles=bool(pickles), code=bool(code))))
 
     @handler
@@ -169,10 +170,10 @@ def build(services: Services, shared: Shared) -> tuple[gr.Button, gr.Button]:
             name = gr.Textbox(label=t_client("model.name"), placeholder="Qwen/Qwen3-0.6B", elem_id="model-name",
                               info=t_client("model.name_info"), max_lines=1)  # fmt: skip
             about = gr.HTML(padding=False, elem_id="model-about")
-            held = {"label": t_client("model.weights"), "info": t_client("model.weights_info")}
             bits = gr.Radio(
-                choices=list(QUANTIZATIONS.values()), value="none", visible=False, elem_id="model-bits", **held
-            )
+                choices=list(QUANTIZATIONS.values()), value="none", visible=False, label=t_client("model.weights"),
+                info=t_client("model.weights_info"), elem_id="model-bits",
+            )  # fmt: skip
             # Where strangers come, nobody may tick these; a model's code takes an option of the command line, too.
             with gr.Accordion(t_client("model.trust"), open=False, visible=store.local_folders, elem_id="model-trust"):
                 pickles, code = (

@@ -30,7 +30,7 @@ class AuthorsNoteHandlers:
         return note.text, note.depth
 
     @handler
-    def keep(self, visitor: Visitor, conversation: str, text: str, depth: float | None) -> str:
+    def keep(self, visitor: Visitor, conversation: str, text: str, depth: float | None) -> str | dict:
         """Keep what was written; what the model sees then."""
         with self.replies.lock(visitor, conversation):
             talk = stored(self.services, visitor, conversation)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import gradio as gr
+from gradio.components import Component
 
 from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
@@ -136,7 +137,7 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
         who = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="persona")
         face = gr.HTML(padding=False, elem_id="persona-face")
         with gr.Accordion(t_client("persona.edit"), open=False, elem_id="persona-edit"):
-            components: dict[str, gr.components.Component] = {
+            components: dict[str, Component] = {
                 "name": gr.Textbox(label=t_client("persona.name"), max_length=60),
                 "summary": gr.Textbox(label=t_client("persona.summary"), max_length=120),
                 "description": gr.Textbox(label=t_client("persona.description"), lines=5, max_lines=14),
@@ -175,7 +176,7 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
     return who
 
 
-def _more() -> dict[str, gr.components.Component]:
+def _more() -> dict[str, Component]:
     """What few fill in: other greetings, and the character book."""
     return {
         "greetings": gr.Textbox(label=t_client("persona.greetings"), info=t_client("persona.greetings_info"), lines=2,

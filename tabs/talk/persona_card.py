@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 from core.errors import InputError
 from core.files import safe_name
@@ -19,6 +20,7 @@ from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
 from tabs.ui.toasts import inform
+from tabs.ui.upload_button import build_upload
 from tabs.ui.visitor import Visitor
 
 CARD_FILES = [".png", ".json", ".charx", ".jpg", ".jpeg", ".yaml", ".yml"]
@@ -124,18 +126,16 @@ def build() -> CardParts:
     """The fold with cards and picture."""
     with gr.Accordion(t_client("persona.card"), open=False, elem_id="persona-card"):
         gr.Markdown(t_client("persona.card_info"), elem_classes="muted")
-        opened = gr.UploadButton(t_client("persona.card_open"), file_types=CARD_FILES, size="sm", elem_id="card-open")
+        opened = build_upload("persona.card_open", "card-open", types=CARD_FILES)
         with gr.Row():
             png = gr.Button(t_client("persona.card_png"), size="sm", elem_id="card-png", min_width=90)
             plain = gr.Button(t_client("persona.card_json"), size="sm", elem_id="card-json", min_width=90)
-        picture = gr.UploadButton(
-            t_client("persona.picture_change"), file_types=["image"], size="sm", elem_id="card-picture"
-        )
+        picture = build_upload("persona.picture_change", "card-picture", types=("image",))
         file = build_download("persona-file")
     return CardParts(opened, png, plain, picture, file)
 
 
-def wire(services: Services, shared: Shared, parts: CardParts) -> gr.events.Dependency:
+def wire(services: Services, shared: Shared, parts: CardParts) -> Dependency:
     """The events; returns the one after which the picture is another."""
     handlers = CardHandlers(services)
     where = [shared.key, shared.conversation]

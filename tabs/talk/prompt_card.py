@@ -32,7 +32,9 @@ class PromptCardHandlers:
     services: Services
 
     @handler
-    def exact(self, visitor: Visitor, conversation: str, draft: str, chosen: int, view: str, opened: bool) -> str:
+    def exact(
+        self, visitor: Visitor, conversation: str, draft: str, chosen: int, view: str, opened: bool
+    ) -> str | dict:
         """The prompt of the chosen reply, else the next one with `draft` said; nothing while it is folded away."""
         talk = self.services.conversations.get(visitor.owner, conversation) if opened and conversation else None
         if talk is None:

@@ -10,7 +10,7 @@ from core.models.remote import WINDOWS
 from core.models.remote_costs import Price
 from core.models.remote_presets import presets
 from core.models.remote_server import Server
-from tabs.ui.handler import handler
+from tabs.ui.handler import EVENT, PRIVATE, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
@@ -87,7 +87,6 @@ def build(services: Services, shared: Shared) -> gr.HTML | None:
     if remotes.public and not remotes.allowed:
         return None
     handlers = RemoteHandlers(services)
-    quiet = {"api_visibility": "private"}
     state = gr.HTML(padding=False, elem_id="remote-state")
     leave = gr.Button(t_client("remote.leave"), size="sm", visible=False, elem_id="remote-leave")
     with gr.Accordion(t_client("remote.title"), open=False, elem_id="remote"):
@@ -99,7 +98,7 @@ def build(services: Services, shared: Shared) -> gr.HTML | None:
             kinds = [(one.name, one.url) for one in presets()]
             kind = gr.Dropdown(choices=kinds, value=None, label=t_client("remote.kind"), elem_id="remote-kind")
             url = gr.Textbox(placeholder="http://127.0.0.1:8000/v1", max_lines=1, **address)
-            kind.input(None, kind, url, js="(url) => url", **quiet)
+            kind.input(None, kind, url, js="(url) => url", **PRIVATE)
         secret = gr.Textbox(
             label=t_client("remote.key"), info=t_client("remote.key_info"), type="password", max_lines=1,
             elem_id="remote-key",
@@ -120,9 +119,9 @@ def build(services: Services, shared: Shared) -> gr.HTML | None:
             ]
             keep = gr.Button(t_client("remote.keep_price"), size="sm", elem_id="remote-keep-price")
     server, standing = [shared.key, url, secret], [state, leave, money, *amounts]
-    look.click(handlers.look, server, name, **quiet)
-    use.click(handlers.use, [*server, name, window], standing, **quiet)
-    leave.click(handlers.leave, shared.key, standing, **quiet)
-    keep.click(handlers.price, [shared.key, *amounts], standing, **quiet)
-    shared.arrived.then(handlers.show, shared.key, standing, show_progress="hidden", **quiet)
+    look.click(handlers.look, server, name, **PRIVATE)
+    use.click(handlers.use, [*server, name, window], standing, **PRIVATE)
+    leave.click(handlers.leave, shared.key, standing, **PRIVATE)
+    keep.click(handlers.price, [shared.key, *amounts], standing, **PRIVATE)
+    shared.arrived.then(handlers.show, shared.key, standing, **EVENT)
     return state

@@ -129,7 +129,7 @@ class Replies:
         if writing.given_up:
             yield shown()  # the last values are set once more when an event ends: they must change nothing
             return
-        if frame.seen:
+        if frame.seen and setting:
             services.chat.on_reply_saved(setting, talk)
         elif frame.reply.only_thought:
             inform(language, "talk.only_thought", n=f"{frame.reply.tokens:,}")

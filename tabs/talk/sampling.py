@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import gradio as gr
+from gradio.components import Component
 
 from core.models.sampling import DRAWING, PRESETS, Sampling, preset_of
 from tabs.ui.form import Form
@@ -37,7 +38,7 @@ class SamplingForm(Form):
         return Sampling(**{name: value for name, value in held.items() if value is not None})
 
 
-def build() -> dict[str, gr.components.Component]:
+def build() -> dict[str, Component]:
     """The components of SamplingForm."""
     mood = gr.Radio([(t_client(f"persona.{name}"), name) for name in PRESETS], label=t_client("persona.preset"),
                     elem_id="persona-preset")  # fmt: skip

@@ -1,5 +1,7 @@
 """Talk: what does the persona say, and what did it see?"""
 
+from typing import TypedDict, cast
+
 import gradio as gr
 
 from tabs.talk import model, note, persona, prompt_card, remote, transfer
@@ -52,21 +54,43 @@ def build(services: Services, shared: Shared) -> None:
     delete.click(handlers.delete, where, shared.conversation, **EVENT)
 
 
-def _chat(public: bool) -> dict[str, gr.components.Component]:
-    """The bubbles, the row of what can be done with one, and the message box."""
+class ChatPage(TypedDict):
+    """The parts of the middle column, among them view.OUTPUTS."""
+
+    chat: gr.Chatbot
+    box: gr.Textbox
+    stop: gr.Button
+    send: gr.Button
+    seen: gr.HTML
+    versions: gr.HTML
+    older: gr.Button
+    newer: gr.Button
+    again: gr.Button
+    go_on: gr.Button
+    branch: gr.Button
+    remove: gr.Button
+    chosen: gr.State
+    earlier: gr.Button
+    leaving: gr.Textbox
+    drawn: gr.Textbox
+    paused: gr.Button
+    human: gr.Checkbox
+
+
+def _chat(public: bool) -> ChatPage:
+    """The bubbles, the row of what can be done with one, and the message box; `seen` is added to it."""
     small = {"scale": 0, "min_width": 44, "size": "sm"}
-    earlier = gr.Button("", visible=False, size="sm", elem_id="talk-earlier")
-    chat = gr.Chatbot(
+    page = cast(ChatPage, {})
+    page["earlier"] = gr.Button("", visible=False, size="sm", elem_id="talk-earlier")
+    page["chat"] = gr.Chatbot(
         show_label=False, container=False, height="58vh", min_height=300, layout="bubble", editable="all",
         elem_id="chat", elem_classes="talk", buttons=["copy"], render_markdown=False,
         feedback_options=[value for value in THUMBS.values() if value], group_consecutive_messages=False,
     )  # fmt: skip
     with gr.Row(elem_id="talk-acts"):
-        page = {
-            "older": gr.Button("‹", visible=False, elem_id="talk-older", **small),
-            "versions": gr.HTML(padding=False, elem_id="talk-versions"),
-            "newer": gr.Button("›", visible=False, elem_id="talk-newer", **small),
-        }
+        page["older"] = gr.Button("‹", visible=False, elem_id="talk-older", **small)
+        page["versions"] = gr.HTML(padding=False, elem_id="talk-versions")
+        page["newer"] = gr.Button("›", visible=False, elem_id="talk-newer", **small)
         for name in ("again", "go_on", "branch", "remove"):
             page[name] = gr.Button(t_client(f"talk.{name}"), elem_id=f"talk-{name.replace('_', '-')}", **small)
     with gr.Row(elem_id="say"):
@@ -74,24 +98,26 @@ def _chat(public: bool) -> dict[str, gr.components.Component]:
             placeholder=t_client("talk.placeholder"), show_label=False, container=False, lines=1, max_lines=8,
             scale=8, elem_id="talk-box", autofocus=True,
         )  # fmt: skip
-        wide = {"scale": 1, "min_width": 80}
-        page["stop"] = gr.Button(t_client("talk.stop"), variant="stop", visible=False, elem_id="talk-stop", **wide)
-        page["send"] = gr.Button(t_client("talk.send"), variant="primary", elem_id="talk-send", **wide)
+        page["stop"] = gr.Button(
+            t_client("talk.stop"), variant="stop", visible=False, scale=1, min_width=80, elem_id="talk-stop"
+        )
+        page["send"] = gr.Button(t_client("talk.send"), variant="primary", scale=1, min_width=80, elem_id="talk-send")
     if public:
         gr.Markdown(t_client("talk.is_ai"), elem_classes="muted", elem_id="talk-is-ai")
     page["leaving"] = gr.Textbox(visible="hidden", show_label=False)
     page["drawn"] = gr.Textbox(visible="hidden", show_label=False)
     page["paused"] = gr.Button(visible="hidden", elem_id="talk-paused")
     page["human"] = gr.Checkbox(True, label=t_client("talk.human"), container=False, elem_id="talk-human")
-    return page | {"chat": chat, "earlier": earlier, "chosen": gr.State(NOTHING_CHOSEN)}
+    page["chosen"] = gr.State(NOTHING_CHOSEN)
+    return page
 
 
 def _wire_chat(
-    page: dict[str, gr.components.Component], talks: gr.Radio, handlers: TalkHandlers, acts: VersionHandlers,
+    page: ChatPage, talks: gr.Radio, handlers: TalkHandlers, acts: VersionHandlers,
     shared: Shared,
 ) -> None:  # fmt: skip
     where, outputs = [shared.key, shared.conversation], [page[name] for name in OUTPUTS]
-    chat, box, human, chosen = (page[name] for name in ("chat", "box", "human", "chosen"))
+    chat, box, human, chosen = page["chat"], page["box"], page["human"], page["chosen"]
     # Several at once: what comes later gives the earlier ones up, see Replies.
     streaming = {"outputs": outputs, "trigger_mode": "multiple", "concurrency_limit": None, **EVENT}
     # The browser empties the box at once: an answer from here would wipe out what was typed since.

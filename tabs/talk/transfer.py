@@ -13,6 +13,7 @@ from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
 from tabs.ui.toasts import inform
+from tabs.ui.upload_button import build_upload
 from tabs.ui.visitor import Visitor
 
 FILES = [f".{form}" for form in TRANSFER_FORMATS]
@@ -79,5 +80,5 @@ def build(services: Services, shared: Shared) -> None:
             ):
                 button = gr.Button(t_client(f"talk.form_{form}"), size="sm", min_width=60, elem_id=f"talk-{form}")
                 file.after(button.click(write, where, file.file, **EVENT))
-        bring = gr.UploadButton(t_client("talk.bring"), file_types=FILES, size="sm", elem_id="talk-bring")
+        bring = build_upload("talk.bring", "talk-bring", types=FILES)
     bring.upload(handlers.bring, [*where, bring], shared.conversation, **EVENT)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from core.chat.conversation import Conversation
+from core.chat.conversation import Conversation, Thumb
 from tabs.talk.handlers import stored
 from tabs.talk.replies import Replies, seen_of
 from tabs.talk.view import NOTHING_CHOSEN, acted_on, drawn, message_of, shown, versions
@@ -59,7 +59,8 @@ class VersionHandlers:
     @handler
     def thumb(self, visitor: Visitor, conversation: str, event: gr.LikeData) -> None:
         """A reply was liked, disliked, or neither any more."""
-        given = {True: "up", "Like": "up", False: "down", "Dislike": "down"}.get(event.liked, "")
+        thumbs: dict[object, Thumb] = {True: "up", "Like": "up", False: "down", "Dislike": "down"}
+        given = thumbs.get(event.liked, "")
         with self.replies.lock(visitor, conversation):
             talk = stored(self.services, visitor, conversation)
             index = message_of(event, talk, self.replies.parts.first(visitor.owner, talk))

@@ -4,8 +4,10 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import gradio as gr
+from gradio.components.chatbot import MessageDict
 
 from core.chat.conversation import Conversation, Node, ReplyMetadata
 from core.errors import InputError
@@ -26,7 +28,7 @@ NOTHING_CHOSEN = -1
 MOST_SHOWN = 200  # messages that a page draws; of a long talk the last ones
 STEP = 100  # the first one drawn is a multiple of this, so that it seldom changes while one talks
 
-OUTPUTS = ("chat", "box", "stop", "seen", "versions", "older", "newer", "chosen", "earlier")
+OUTPUTS: Final = ("chat", "box", "stop", "seen", "versions", "older", "newer", "chosen", "earlier")
 """What most handlers of the tab set, in this order."""
 
 
@@ -84,18 +86,19 @@ def rows_of(path: Sequence[Node], first: int = 0) -> list[ChatRow]:
 def view(
     conversation: Conversation, growing: list[str] | None = None, *, first: int = 0, replaces: bool = False,
     language: str = "ja",
-) -> list[dict]:  # fmt: skip
+) -> list[MessageDict]:  # fmt: skip
     """The transcript as the Chatbot shows it, with a growing reply behind it, or in place of its last node.
 
     What stands before message number `first` is left out; what was thought before a reply is a closed fold above it.
     """
     path = conversation.path[:-1] if replaces else conversation.path
     messages = [_message(row, language) for row in rows_of(path, first)]
-    return messages + [{"role": "assistant", "content": _plain(text)} for text in growing or ()]
+    return [*messages, *(MessageDict(role="assistant", content=_plain(text)) for text in growing or ())]
 
 
-def _message(row: ChatRow, language: str) -> dict:
-    message: dict = {"role": side(row.node), "content": _plain(row.text if row.thought else named(row.node, row.text))}
+def _message(row: ChatRow, language: str) -> MessageDict:
+    content = _plain(row.text if row.thought else named(row.node, row.text))
+    message: MessageDict = {"role": side(row.node), "content": content}
     if row.thought and row.node.metadata:
         title = t(language, "talk.thought", n=f"{row.node.metadata.thought_tokens:,}")
         message["metadata"] = {"title": title, "status": "done"}
@@ -127,7 +130,7 @@ def drawn(conversation: Conversation, first: int, language: str) -> dict[str, ob
     # The Chatbot counts only the persona's rows.
     thumbs = [None if row.thought else THUMBS[row.node.thumb] for row in rows if side(row.node) == "assistant"]
     return {
-        "chat": gr.Chatbot(value=view(conversation, first=first, language=language), feedback_value=thumbs),
+        "chat": gr.Chatbot(value=[*view(conversation, first=first, language=language)], feedback_value=thumbs),
         "earlier": gr.Button(value=t(language, "talk.earlier", n=f"{first:,}"), visible=first > 0),
     }
 
