@@ -5,10 +5,10 @@ import ipaddress
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from core.errors import InputError
 from core.settings import Settings, people_in, pin_environment
@@ -28,6 +28,7 @@ def build_app(services: "Services") -> "gr.Blocks":
     from tabs import data, memory, talk, train
     from tabs.tokens import tab
     from tabs.ui import heartbeat, status_bar
+    from tabs.ui.handler import EVENT
     from tabs.ui.page_load import PageLoad, browser_key
     from tabs.ui.shared import Shared
     from tabs.ui.text import t_client
@@ -41,8 +42,7 @@ def build_app(services: "Services") -> "gr.Blocks":
         conversation, dataset = gr.State(""), gr.State("")
         arrival = PageLoad(services)
         # Queued, as all that sets a State must be: its change event only fires for queued events.
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        arrived = page.load(browser_key, key, key, **quiet).then(arrival.arrive, key, conversation, **quiet)
+        arrived = page.load(browser_key, key, key, **EVENT).then(arrival.arrive, key, conversation, **EVENT)
         chips, changed = status_bar.build(services), heartbeat.build()
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived, changed)
@@ -177,7 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         server_name=host,
         server_port=options.port or settings.port,
         share=options.share,
-        auth=login_check(settings.auth) if settings.auth else None,
+        # Gradio awaits a check that is a coroutine, and does not say so.
+        auth=cast("Callable[[str, str], bool]", login_check(settings.auth)) if settings.auth else None,
         max_file_size=f"{settings.max_upload_mb}mb",
         i18n=translations(), theme=theme(), css_paths=[STYLE], js=SCRIPT.read_text(encoding="utf-8"),
         head=f"<script>{heartbeat.script()}</script>",

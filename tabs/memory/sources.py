@@ -55,7 +55,7 @@ class SourceHandlers:
     @handler
     def delete_document(self, visitor: Visitor, persona: str, chosen: str | None) -> None:
         """Quote a document no more."""
-        if not str(chosen).isdecimal():
+        if not chosen or not chosen.isdecimal():
             raise InputError("Choose a document in the list first.", "先に、一覧から資料を選んでください。")
         Documents(self.services.memory.store(visitor.owner), persona).delete(int(chosen))
         inform(visitor.language, "memory.deleted")

@@ -53,7 +53,7 @@ class MemoryHandlers:
         state = (persona, words, forgotten, chosen, max(written, default=0), status.parameters, visitor.language)
         if state == shown or not persona:
             return (gr.skip(),) * DRAWN
-        notes, diary, documents = (made(store, persona) for made in (Notes, Diary, Documents))
+        notes, diary, documents = Notes(store, persona), Diary(store, persona), Documents(store, persona)
         entries, held = diary.entries()[::-1], documents.list_all()
         counts = (("turns", Turns(store).count(persona)), ("notes_count", len(notes.live())), ("days", len(entries)),
                   ("documents_count", len(held)))  # fmt: skip
