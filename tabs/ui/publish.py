@@ -267,7 +267,7 @@ def _muted(text: str) -> str:
     return f'<p class="muted" role="status">{escape(text)}</p>'
 
 
-def build_publish(services: Services, shared: Shared, *, what: What, chosen: Control) -> None:
+def build_publish(services: Services, shared: Shared, *, what: What, chosen: Control | gr.State) -> None:
     """The folded panel. `chosen` holds the id of a training (adapter) or the name of a data set."""
     handlers = PublishHandlers(services, what)
     on_space = services.settings.on_space
