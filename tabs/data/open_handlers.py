@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from core.data.gaps import GAP_STEPS
-from core.data.open_log import LogChoices, LogRead
+from core.data.open_log import LogChoices, LogRead, OpenLog, StepReport
 from core.errors import AppError, InputError
 from core.settings import ROOT
 from tabs.data import log_view, outputs, row_view
@@ -179,8 +179,12 @@ class OpenLogHandlers(DataHandlers):
             yield outputs.busy(sentence)
         logs, mark = self.context.logs, self.context.logs.begin(visitor.owner)
         read = False
+
+        def work(report: StepReport) -> OpenLog:
+            return self.context.read(visitor, choices, report)
+
         try:
-            for step in with_progress(lambda report: self.context.read(visitor, choices, report)):
+            for step in with_progress(work):
                 if not logs.is_newest(visitor.owner, mark):  # something else was chosen meanwhile, or it was stopped
                     yield outputs.idle()
                     return

@@ -44,6 +44,7 @@ class Page(TypedDict):
     line: gr.Radio
     split: gr.Radio
     row: gr.HTML
+    make: gr.Button
     walk: gr.Row
     number: gr.Slider
     private: gr.Checkbox

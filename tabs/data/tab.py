@@ -101,7 +101,7 @@ def build(services: Services, shared: Shared) -> None:
     ]
     for event in opened[:5]:  # after a file was read: the browser's own zone, where none is chosen
         event.then(None, page["zone"], page["zone"], js=guesses.BROWSERS_ZONE, api_visibility="private")
-    stop.click(**arriving | {"fn": opening.stop}, cancels=[*opened])
+    stop.click(opening.stop, shared.key, [formats, *drawn], **EVENT, cancels=[*opened])
     put_away.click(opening.put_away, shared.key, drawn, **EVENT)
 
     walked = [page["number"], page["row"]]

@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from core.data.open_log import Compared, MakingVariants, OpenLog, compare_variants
+from core.data.open_log import Compared, MakingVariants, OpenLog, StepReport, compare_variants
 from core.data.variants import VariantGrid
 from core.errors import AppError
 from tabs.data.data_context import DataContext, DataHandlers, step_text
@@ -32,12 +32,14 @@ class VariantHandlers(DataHandlers):
         language = visitor.language
         skips = (gr.skip(), gr.skip(), gr.skip())
         yield working(step_text(MakingVariants(0, len(VariantGrid())), language)), *skips
+
+        def work(report: StepReport) -> tuple[Compared, ...]:
+            return compare_variants(opened, loaded, report)
+
         try:
-            for step in with_progress(
-                lambda report: compare_variants(opened, loaded, lambda one: report(step_text(one, language)))
-            ):
+            for step in with_progress(work):
                 if not isinstance(step, Result):
-                    yield working(step), *skips
+                    yield working(step_text(step, language)), *skips
                     continue
                 now = self.context.logs.get(visitor.owner)
                 if now and now.choices.file == opened.choices.file:
