@@ -73,6 +73,16 @@ def split_growing(text: str) -> Spoken:
     return split_thoughts(text[: len(text) - len(tail)] + HALF_HEADER.sub("", tail, count=1))
 
 
+def begun_by(prompt: str) -> str:
+    """The mark of the thought that a prompt's last words begin, as DeepSeek R1's template does; "" for none.
+
+    >>> begun_by("<|im_start|>assistant\\n<think>\\n")
+    '<think>'
+    """
+    end = prompt[-HEADER_CHARACTERS:].rstrip()
+    return next((opening for opening, _ in PAIRS if end.endswith(opening)), "")
+
+
 def marks_thought(text: str) -> bool:
     """Whether somebody's words hold a thought for sure: they begin with one, or hold the end of one."""
     if not any(letter in text for letter in FIRST_LETTERS):

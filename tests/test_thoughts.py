@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.thoughts import ANSWERS, PAIRS, Spoken, split_growing, split_thoughts
+from core.thoughts import ANSWERS, PAIRS, Spoken, begun_by, split_growing, split_thoughts
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,8 @@ def test_no_letter_of_a_mark_or_a_thought_is_shown_while_it_is_written(text: str
 def test_what_looks_like_a_mark_and_becomes_none_is_shown() -> None:
     assert split_growing("a <thi").words == "a " and split_growing("a <thin").words == "a "
     assert split_growing("a <thief").words == "a <thief" and split_growing("1 < 2").words == "1 < 2"
+
+
+def test_a_prompt_may_begin_a_thought() -> None:
+    assert begun_by("<|im_start|>assistant\n<think>\n") == "<think>" and begun_by("…[THINK]") == "[THINK]"
+    assert begun_by("<|im_start|>assistant\n") == begun_by("<think>\n\n</think>\n\n") == begun_by("") == ""

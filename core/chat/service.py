@@ -38,6 +38,7 @@ from core.personas.placing import among
 from core.prompt import PlacedText, Prompt, PromptConfig, continuation_ids, render, stop_criteria
 from core.prompt.context import RetrievedContext
 from core.prompt.encoder import encoder_for
+from core.thoughts import begun_by
 
 REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
 LONGEST_THOUGHTS = 20_000  # characters that are kept beside a reply
@@ -200,11 +201,12 @@ class ChatService:
                 return self._from_server(setting, setting.remote, prompt, drawn, stop, begun, spent)
             if setting.single_pass and not go_on:
                 return self._single_pass(setting, conversation, prompt, drawn, stop)
-            return self.engine.stream(
+            drawing = self.engine.stream(
                 setting.loaded, prompt.ids, drawn, ends,
                 adapter=setting.adapter, stop=stop, owner=setting.owner, seed=seed + attempt,
                 continuation_ids=said,
             )  # fmt: skip
+            return _behind(begun_by(prompt.text), drawing) if not go_on else drawing
 
         def draw(attempt: int) -> Generator[Reply, None, None]:
             longest = max(sampling.max_new_tokens, min(room, int(BOUNDS["max_new_tokens"][2])))
@@ -320,6 +322,13 @@ def resolve_prompt_config(persona: Persona, adapter: Adapter | None, context: in
         asked = trained
     window = min(trained.context_window, context)
     return replace(asked, context_window=window, reply_reserve=min(prompt_config.reply_reserve, window // 2)), differs
+
+
+def _behind(mark: str, replies: Generator[Reply, None, None]) -> Generator[Reply, None, None]:
+    """The same replies, behind the mark of a thought that their prompt has begun."""
+    with closing(replies):
+        for reply in replies:
+            yield replace(reply, text=mark + reply.text) if mark else reply
 
 
 def _reply_of(now: RemoteText, begun: str) -> Reply:

@@ -196,7 +196,8 @@ def preview_html(found: UnknownColumns, mapping: ColumnMapping, language: str) -
     if not seen.rows:
         why = t(language, "sets.map_nothing_why", why=seen.why) if seen.why else t(language, "sets.map_nothing_hint")
         return html_parts.empty(t(language, "sets.map_nothing"), why)
-    reads = t(language, "sets.map_reads", n=f"{seen.read:,}", all=f"{seen.all:,}")
+    key = "sets.map_reads_talks" if mapping.one_message_a_record else "sets.map_reads"
+    reads = t(language, key, n=f"{seen.read:,}", all=f"{seen.all:,}")
     rows = "<hr>".join(_row(row, language) for row in seen.rows)
     return f'<p class="muted num" role="status">{escape(reads)}</p><div class="row-scroll" tabindex="0">{rows}</div>'
 

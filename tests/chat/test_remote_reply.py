@@ -138,3 +138,21 @@ def test_a_local_model_that_thinks_is_heard_without_its_thoughts(
     setting = replace(service.context(ME, talk, "en"), single_pass=False)
     shown = list(service.reply(setting, talk, threading.Event()))
     assert [one.text for one in shown[:2]] == ["", "A ship."] and shown[-1].thoughts == "a ship"
+
+
+def test_a_thought_that_the_prompt_has_begun_is_heard_as_one_from_its_first_token(
+    service: ChatService, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def thinking(*_: object, **__: object) -> Iterator[Reply]:
+        yield Reply("a ship", 2)
+        yield Reply("a ship</think>\n\nA ship.", 6, finished=True)
+
+    monkeypatch.setattr(Engine, "stream", thinking)
+    persona = service.personas.save(ME, Persona("Mika", "You are Mika."))
+    talk = service.open_conversation(ME, "en", persona=persona.id).said("user", "look")
+    setting = replace(service.context(ME, talk, "en"), single_pass=False)
+    prompt = service.prompt(setting, talk)
+    last = replace(prompt.segments[-1], text=f"{prompt.segments[-1].text}<think>\n")
+    begun = replace(prompt, segments=(*prompt.segments[:-1], last))
+    shown = list(service.reply(setting, talk, threading.Event(), prompt=begun))
+    assert [one.text for one in shown[:2]] == ["", "A ship."] and shown[-1].thoughts == "a ship"

@@ -148,7 +148,7 @@ def test_a_table_with_one_message_a_record_is_put_together(services: Services) -
     assert shown.group.visible and not shown.messages.visible and form.users == ["Ben"]
     form = MappingForm(**vars(form) | {"order": "n", "users": ["Aki"], "personas": ["Ben"]})
     preview = MappingHandlers(services).choose(KEY, shown.waiting, *form.values(), visit("en"))[2]
-    assert "3 of the first 3" in preview and "it rains" not in preview
+    assert "3 of the first 3 conversations" in preview and "it rains" not in preview
     assert preview.index("hello x") < preview.index("hi x") < preview.index("hello y")
     said, _ = read(services, shown.waiting, form)
     assert "left out" in said and services.datasets.get(owner(services), "talks").info.sessions == 3

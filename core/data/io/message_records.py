@@ -45,7 +45,8 @@ def _conversation(members: Sequence[MessageRecord], mapping: ColumnMapping) -> d
         members = [members[at] for at in sorted(range(len(members)), key=lambda at: keys[at])]
     start = min(keys) if keys and isinstance(keys[0], datetime) else None
     plain = [{name: _plain(value) for name, value in record.items()} for record in members]
-    return {PLACE: plain} | ({"start": start.isoformat()} if isinstance(start, datetime) else {})
+    talk: dict[str, object] = {PLACE: plain}
+    return talk | ({"start": start.isoformat()} if isinstance(start, datetime) else {})
 
 
 def _order_keys(values: Sequence[object]) -> list[Any]:
