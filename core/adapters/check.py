@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ModelError
+from core.files import write_json
 from core.workspace import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MAX_RANK = 1024
 MAX_CONFIG_BYTES = 1 << 20
 MAX_NAMES = 2000  # a list of every layer of a model of 100 layers, seven a layer, and as many again
+LORA_OF = re.compile(r"base_model\.model\.(\w[\w.]{0,199})\.lora_\w{1,20}(?:\.weight)?")
 NAME = re.compile(r"\w[\w.]{0,199}")
 # How weights began that are in the file anyway. pissa, eva, corda, loftq and others change the base model on loading.
 PLAIN_STARTS = ("gaussian", "orthogonal")
@@ -94,6 +96,28 @@ RULES: dict[str, Callable[[object], bool]] = {
 }
 
 
+def name_targets(folder: Path) -> None:
+    """Where the settings in `folder` choose layers by a pattern, as Unsloth's do, name the layers that have weights.
+
+    A pattern may run for hours, and the weights say the same. What Unsloth notes of the class it trained goes, too:
+    peft would import it. Settings that cannot be read stay: `check_adapter` tells of them.
+    """
+    path = folder / ADAPTER_CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < MAX_CONFIG_BYTES else None
+        names = _weight_names(folder / ADAPTER_WEIGHTS)
+    except (OSError, ValueError, RecursionError, ModelError):
+        return
+    if not isinstance(config, dict):
+        return
+    layers = sorted({found[1] for name in names if (found := LORA_OF.fullmatch(name))})
+    named = isinstance(config.get("target_modules"), str) and layers
+    noted = isinstance(config.get("auto_mapping"), dict) and config["auto_mapping"].get("unsloth_fixed") is True
+    changed = ({"target_modules": layers} if named else {}) | ({"auto_mapping": None} if noted else {})
+    if changed:
+        write_json(path, config | changed)
+
+
 def check_adapter(folder: Path) -> None:
     """Raise ModelError unless `folder` holds an adapter that may be loaded."""
     path = folder / ADAPTER_CONFIG
@@ -114,15 +138,19 @@ def check_adapter(folder: Path) -> None:
     _check_weights(folder / ADAPTER_WEIGHTS)
 
 
-def _check_weights(path: Path) -> None:
+def _weight_names(path: Path) -> list[str]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            names = list(file.keys())
+            return list(file.keys())
     except (OSError, SafetensorError) as error:
         ja = "読み込めません。途中で切れているかもしれません"
         raise _unusable(path.name, "cannot be read; it may be cut short", ja) from error
+
+
+def _check_weights(path: Path) -> None:
+    names = _weight_names(path)
     if not any("lora_" in name for name in names):
         raise _unusable(path.name, "holds no LoRA weights", "LoRA の重みが入っていません")
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from core.adapters.check import check_adapter
+from core.adapters.check import check_adapter, name_targets
 from core.errors import HubError, InputError, ModelError
 from core.files import check_free, new_folder
 from core.hub.client import HUB_ADAPTER_FILES, NEEDED, PICKLES, ReportProgress, api_for, check_repo
@@ -37,6 +37,7 @@ def pull_adapter(
                          f"「{target.name}」というアダプターはもうあります。別の名前にしてください。")  # fmt: skip
     with hub_errors(name), new_folder(target) as tmp:
         _download(api_for(token or False, endpoint), name, tmp, say)
+        name_targets(tmp)
         check_adapter(tmp)
     return target
 
