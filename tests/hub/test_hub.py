@@ -392,7 +392,7 @@ def test_a_taken_name_keeps_what_is_there(hub: FakeHub, adapter: Path, shelf: Pa
         {"peft_type": "PREFIX_TUNING"}, {"r": 10**6}, {"r": "8"}, {"r": True}, {"lora_alpha": float("nan")},
         {"auto_mapping": {"base_model_class": "system", "parent_library": "os"}}, {"init_lora_weights": "../../x"},
         {"megatron_config": {"x": 1}}, {"megatron_core": "os"}, {"rank_pattern": {"q": 10**9}}, {"lora_dropout": 7},
-        {"layer_replication": [[0, 10**9]]}, {"task_type": "SEQ_CLS"}, {"target_modules": "(a+)+$"},
+        {"layer_replication": [[0, 10**9]]}, {"task_type": "SEQ_CLS"},
         {"target_modules": ["(a+)+$"]}, {"exclude_modules": "(a+)+$"}, {"rank_pattern": {"(a+)+": 4}},
         {"modules_to_save": ["lm_head"]}, {"init_lora_weights": "corda"}, {"init_lora_weights": "eva"},
         {"init_lora_weights": "loftq"}, {"init_lora_weights": "pissa"}, {"eva_config": {"rho": 9}}, {"bias": "all"},
@@ -407,6 +407,15 @@ def test_an_adapter_that_asks_for_too_much_is_refused(hub: FakeHub, adapter: Pat
         pull(hub, shelf)
     assert_plain(caught.value)
     assert list(shelf.iterdir()) == []
+
+
+def test_a_pattern_of_layers_is_never_used(hub: FakeHub, adapter: Path, shelf: Path) -> None:
+    files = {p.name: p.read_bytes() for p in adapter.iterdir()}
+    change = {"target_modules": "(a+)+$"}
+    files["adapter_config.json"] = json.dumps(json.loads(files["adapter_config.json"]) | change).encode()
+    hub.add_repo(REPO, files)
+    targets = json.loads((pull(hub, shelf) / "adapter_config.json").read_text())["target_modules"]
+    assert targets and all(target.rpartition(".")[2].isidentifier() for target in targets)
 
 
 def test_an_adapter_with_broken_files_is_refused(adapter: Path) -> None:
