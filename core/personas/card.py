@@ -15,10 +15,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.files import parse_json
 from core.messages import Role, Turn
 from core.personas.card_dialects import as_card, yaml_card
-from core.personas.lengths import WRITTEN_EXAMPLES, check_length, check_numbers
+from core.personas.lengths import WRITTEN_EXAMPLES, check_length, check_numbers, parse_bounded
 from core.personas.lorebook import ENTRY_DEPTH, FOREVER, Lorebook
 from core.personas.lorebook_file import book_from, book_to_json
 from core.personas.persona import DepthPrompt, Persona
@@ -167,7 +166,7 @@ def _parsed(data: bytes) -> dict:
     if len(data) > LARGEST_JSON:
         raise _no_card(f"JSON: more than {LARGEST_JSON:,} bytes")
     try:
-        value = parse_json(data.decode("utf-8-sig"))
+        value = parse_bounded(data.decode("utf-8-sig"))
     except ValueError as error:
         value = yaml_card(data.decode("utf-8-sig", errors="replace"))
         if value is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from core.errors import InputError
+from core.files import parse_json
 from core.personas.persona import Persona
 from core.text import Text
 
@@ -20,6 +21,35 @@ ENTRY = (Text("An entry of the character book", "キャラクターブックの�
 KEYS = (Text("The words of an entry of the character book", "キャラクターブックの項目のキーワード"), 10_000)
 BOOK = (Text("The character book", "キャラクターブック"), 2_000_000)
 MOST_GREETINGS, MOST_ENTRIES = 100, 5_000
+MOST_PARTS = 500_000  # brackets and commas of a file: a book of 5,000 long entries has about 300,000
+DEEPEST = 100  # levels; what copies and writes a value goes down a few calls a level
+
+
+def parse_bounded(text: str) -> object:
+    """The value of the JSON of a card or book, of so many parts and levels that it can be kept and read again.
+
+    Raises ValueError for no JSON and for too many levels, InputError for too many parts.
+    """
+    brackets = text.count("[") + text.count("{")
+    if (parts := brackets + text.count(",")) > MOST_PARTS:
+        raise InputError(
+            f"The file has {parts:,} parts; {MOST_PARTS:,} are allowed. Take some out.",
+            f"ファイルの要素が {parts:,} 個あります。{MOST_PARTS:,} 個までに減らしてください。",
+        )
+    value = parse_json(text)
+    if brackets > DEEPEST and _levels(value) > DEEPEST:
+        raise ValueError("it is nested too deep")
+    return value
+
+
+def _levels(value: object) -> int:
+    """How deep lists and objects are nested in `value`, without going down by calls."""
+    number, level = 0, [value]
+    while level:
+        number += 1
+        within = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list)))
+        level = [inner for one in within for inner in one if isinstance(inner, (dict, list))]
+    return number
 
 
 def check_lengths(persona: Persona) -> None:

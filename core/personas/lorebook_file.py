@@ -4,10 +4,9 @@ import json
 from typing import Any, get_args
 
 from core.errors import InputError
-from core.files import parse_json
 from core.personas.decorators import Decorators, undecorated
 from core.personas.key_match import is_pattern
-from core.personas.lengths import check_numbers
+from core.personas.lengths import check_numbers, parse_bounded
 from core.personas.lorebook import ENTRY_DEPTH, FOREVER, SCAN_DEPTH, Logic, Lorebook, LorebookEntry, Position
 from core.personas.lorebook_dialects import as_book
 
@@ -33,7 +32,7 @@ def read_book(data: bytes) -> Lorebook:
     if len(data) > LARGEST_FILE:
         raise _no_book(f"{len(data):,} bytes, at most {LARGEST_FILE:,}")
     try:
-        value = parse_json(data.decode("utf-8-sig"))
+        value = parse_bounded(data.decode("utf-8-sig"))
     except ValueError as error:
         raise _no_book(f"JSON: {error}") from error
     value = as_book(value)

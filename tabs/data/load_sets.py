@@ -190,9 +190,8 @@ class LoadHandlers:
             rows = saved.info.train_rows + saved.info.validation_rows + saved.info.test_rows
             kept.append(t(language, "data.loaded", name=made, n=f"{rows:,}"))
             names, panel = listed(self.services, visitor, made)
-        for pair in loaded.pairs:
-            self.services.preferences.add(visitor.owner, pair)
         if loaded.pairs:
+            self.services.preferences.add_all(visitor.owner, loaded.pairs)
             kept.append(t(language, "data.loaded_pairs", name=name, n=f"{len(loaded.pairs):,}"))
         if loaded.systems:
             kept.append(t(language, "data.loaded_systems", n=f"{loaded.systems:,}"))

@@ -3,6 +3,8 @@
 import base64
 import json
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zipfile
@@ -19,7 +21,9 @@ from core.memory import documents
 from core.personas.card import read_card
 from core.personas.lorebook import Lorebook, LorebookEntry
 from core.personas.lorebook_edit import joined
+from core.personas.lorebook_file import read_book
 from core.personas.picture import portrait
+from tests.security.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -127,9 +131,9 @@ def test_a_card_of_very_many_packed_texts_unpacks_only_its_own() -> None:
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ('"character_book": {"entries": [' + ",".join(['{"keys": ["a"], "content": "b"}'] * 200_000) + "]}", "200,000"),
-        ('"alternate_greetings": [' + ",".join(['"a"'] * 1_500_000) + "]", "1,500,000"),
-        ('"mes_example": "' + "x: a\\n{{user}}: b\\n" * 300_000 + '"', "300,000 are allowed"),
+        ('"character_book": {"entries": [' + ",".join(['{"keys": ["a"], "content": "b"}'] * 100_000) + "]}", "100,000"),
+        ('"alternate_greetings": [' + ",".join(['"a"'] * 450_000) + "]", "450,000"),
+        ('"mes_example": "' + "x: a\\n{{user}}: b\\n" * 100_000 + '"', "300,000 are allowed"),
     ],
     ids=["entries", "greetings", "examples"],
 )
@@ -138,6 +142,33 @@ def test_a_card_of_very_many_parts_is_refused_before_they_are_made(field: str, s
     with pytest.raises(InputError, match=said):
         read_card(f'{{"data": {{"name": "x", {field}}}}}'.encode())
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("place", ['{"data": {"name": "x", "a": %s}}', '{"entries": [{"keys": %s}]}'])
+@pytest.mark.parametrize("value", ["[" * 900 + "]" * 900, "[" + "[]," * 2_000_000 + "1]"], ids=["deep", "many"])
+def test_a_card_or_book_that_could_not_be_kept_is_refused(place: str, value: str) -> None:
+    """Seven megabytes of brackets were read in a second, and took 36 s and 500 MB to keep."""
+    read = read_card if "data" in place else read_book
+    with pytest.raises(InputError, match=r"nested too deep|parts"):
+        read(place.replace("%s", value).encode())
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 5_000, "-" + "9" * 300_000, "1e" + "9" * 30, "1e-" + "9" * 30, "9" * 5_000 + ".5"]
+)
+@pytest.mark.parametrize("lines", [False, True], ids=["JSON", "JSON Lines"])
+def test_a_number_that_nothing_can_hold_is_damage(tmp_path: Path, number: str, lines: bool) -> None:
+    """A whole number of 4,301 digits ended the server: the parser crashes where Python refuses it."""
+    said = [f'{{"sender": "{"AB"[n % 2]}", "text": "hello {n}", "timestamp": {1_700_000_000 + n}}}' for n in range(8)]
+    said.insert(4, f'{{"sender": "A", "text": "odd", "timestamp": {number}}}')
+    path = tmp_path / "x.json"
+    path.write_text("\n".join(said) if lines else f"[{','.join(said)}]")
+    code = (
+        "import sys; from pathlib import Path; from core.logs.detect import read_log; log = read_log(Path(sys.argv[1]))"
+    )
+    asked = [sys.executable, "-c", f"{code}; print(len(log.messages))", str(path)]
+    ended = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0 and int(ended.stdout) >= 4, ended.stderr[-600:]
 
 
 def test_books_of_very_many_entries_are_joined_in_linear_time() -> None:

@@ -77,7 +77,7 @@ class Reading:
             raise UnknownShapeError(*value)
         if outcome == "gone":
             raise FileNotFoundError(path)
-        raise InputError(*value)
+        raise InputError(*value) if outcome == "refused" else _given_up(value)
 
 
 ANY_SIZE = Reading()

@@ -23,6 +23,8 @@ def read(order: tuple[str, str, str]) -> str:
         return packed(("refused", (error.en, error.ja)))
     except FileNotFoundError:
         return packed(("gone", None))
+    except Exception as error:  # one file that no reader foresaw ends neither the process nor without a sentence
+        return packed(("failed", type(error).__name__))
 
 
 if __name__ == "__main__":

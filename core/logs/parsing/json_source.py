@@ -34,7 +34,7 @@ DEEPEST = 12
 LONGEST_KEPT = 2000
 STARTS, ENDS = ("start_map", "start_array"), ("end_map", "end_array")
 NO_VALUE = (*ENDS, "map_key")
-STREAM_ERRORS = (ijson.JSONError, UnicodeError, EOFError, BadZipFile, zlib.error, TooDeepError)
+STREAM_ERRORS = (ijson.JSONError, ValueError, ArithmeticError, EOFError, BadZipFile, zlib.error, TooDeepError)
 
 
 class JsonItem(NamedTuple):

@@ -16,6 +16,9 @@ CHUNK = 1 << 17
 LONGEST_HELD = 1 << 22
 LAYOUT = " \t\r\n\ufeff"
 DEEPEST_NESTING = 100
+MOST_DIGITS = 4_000  # of one number: Python reads 4,300 at most, and ijson 3.6 ends the process where it refuses
+DIGITS = bytes.maketrans(b"123456789", b"000000000")
+TOO_MANY_DIGITS = b"0" * (MOST_DIGITS + 1)
 BRACKETS = bytes.maketrans(b"[]{}", b"()()")
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 # A pair of backslashes is matched first, so that the others are known to begin an escape.
@@ -90,14 +93,19 @@ def repaired(pieces: Iterator[str]) -> Iterator[str]:
 
 def shallow(pieces: Iterator[str]) -> Iterator[str]:
     """The same pieces. Raises TooDeepError for what no chat holds: a parser that keeps the path to each of
-    100,000 nested lists takes gigabytes.
+    100,000 nested lists takes gigabytes, and numbers of very many digits end the process.
     """
-    depth, inside = 0, 0
+    depth, inside, before = 0, 0, b""
     for piece in pieces:
         bare = piece.replace("\\\\", "").replace('\\"', "") if "\\" in piece else piece
         quoted = bare.split('"')
-        brackets = "".join(quoted[inside::2]).encode("ascii", "ignore").translate(BRACKETS, NO_BRACKETS)
+        unquoted = "".join(quoted[inside::2]).encode("ascii", "replace")
         inside ^= (len(quoted) - 1) & 1
+        numbers = before + unquoted.translate(DIGITS)
+        if TOO_MANY_DIGITS in numbers:
+            raise TooDeepError(f"a number of more than {MOST_DIGITS} digits")
+        before = numbers[-MOST_DIGITS:]
+        brackets = unquoted.translate(BRACKETS, NO_BRACKETS)
         for _ in range(DEEPEST_NESTING):  # takes the innermost pairs away, all at once
             if b"()" not in brackets:
                 break
