@@ -21,7 +21,7 @@ from core.logs.formats.html import pages
 from core.logs.formats.kakaotalk import chat as kakaotalk
 from core.logs.formats.line import desktop as line_desktop
 from core.logs.formats.line import phone as line_phone
-from core.logs.formats.messengers import imessage, qq, sms_backup, wechat_text
+from core.logs.formats.messengers import imessage, qq, sms_backup, wechat_text, zoom
 from core.logs.formats.plain import dialogue as plain
 from core.logs.formats.plain import irc
 from core.logs.formats.signal import fields as signal_fields
@@ -78,6 +78,7 @@ READERS: tuple[Reader, ...] = (
         signal_fields,
         imessage,
         discord_text,
+        zoom,
         irc,
         qq,
         wechat_text,

@@ -229,3 +229,15 @@ def test_claude_says_neither_its_thoughts_nor_its_tools(tmp_path):
     }
     log = read_log(save(tmp_path / "conversations.json", [{"uuid": "u", "name": "t", "chat_messages": [message]}]))
     assert said(log) == [("assistant", "text", "Hello")]
+
+
+def test_open_webui_says_what_it_shows(tmp_path):
+    thought = '<details type="reasoning" done="true">\n<summary>Thought</summary>\n&gt; hm\n</details>\n'
+    messages = [
+        {"id": "a", "role": "user", "content": "hi", "timestamp": 1710234300},
+        {"id": "b", "role": "assistant", "content": f"{thought}hello", "timestamp": 1710234310},
+        {"id": "c", "role": "assistant", "content": '<details type="reasoning">cut'},
+    ]
+    log = read_log(save(tmp_path / "chat-export.json", [{"id": "1", "title": "t", "chat": {"messages": messages}}]))
+    assert log.format.id == "open-webui"
+    assert said(log) == [("user", "text", "hi"), ("assistant", "text", "hello"), (None, "system", "")]

@@ -205,3 +205,14 @@ def test_other_samples(shared):
 def test_short_words_keep_their_stops(read, words):
     first = read(f"4/13/23, 9:15 AM - A: {words}", "4/13/23, 9:16 AM - B: yes").messages[0]
     assert first.text == ("" if words == "." else words)  # a lone stop is how WhatsApp writes "shown once"
+
+
+def test_a_poll_is_nobodys_words(tmp_path):
+    path = tmp_path / "WhatsApp Chat with Ken.txt"
+    path.write_text(
+        "3/13/24, 9:05 PM - Mika: hi\n3/13/24, 9:06 PM - Ken: POLL:\nEat?\nOPTION: yes (1 vote)\nOPTION: no (0 votes)\n"
+        "3/13/24, 9:07 PM - Mika: 投票:\n何時？\nオプション: 9 時 (2 票)\nオプション: 10 時 (0 票)\n"
+        "3/13/24, 9:08 PM - Ken: list:\nbread (2)\nmilk (1)\n",
+        encoding="utf-8",
+    )
+    assert [m.kind.value for m in read_log(path).messages] == ["text", "media", "media", "text"]

@@ -40,11 +40,20 @@ AROUND = frozenset(".,、。،:\u200e")  # a phrase with something around it has
 NOTE = re.compile(r"<(?P<note>[^<>\n]{3,80})>\Z")
 
 
+# A word, a question, and two answers or more with how many chose them: in every language of the app.
+POLL = re.compile(
+    r"[^\W\d_]{2,20}[:：]\n[^\n]{1,300}"
+    r"(?:\n[\u200e\u200f]?[^\W\d_]{2,20}[:：] ?[^\n]{1,300} ?[(（]\d{1,5} ?[^\n()（）]{1,20}[)）]){2,20}"
+)
+
+
 def classify(body: str, has_sender: bool) -> tuple[Kind, str]:
     """Kind and words of a body. A caption under an attachment is what counts: it was typed."""
     bare = body.strip(EDGE_MARKS + " \u00a0")
     if bare == ".":  # what WhatsApp writes for a message that shows once: "Name:."
         bare = ""
+    if bare[-1:] in (")", "）") and POLL.fullmatch(bare):
+        return (Kind.MEDIA if has_sender else Kind.SYSTEM), bare
     marked = body.startswith(MARKS)
     if not has_sender:
         kind = _written(bare, sure=True)
