@@ -42,6 +42,32 @@ def test_unknown_columns_are_mapped_once_and_then_known(server: Server, visit: V
     expect(page.locator("#data-saved")).to_contain_text("again")
 
 
+FLAT = [{"talk": f"t{k}", "place": place, "speaker": who, "text": f"{words} {k}"}
+        for place, who, words in ((2, "Ben", "hi"), (1, "Aki", "hello")) for k in range(12)]  # fmt: skip
+
+
+@pytest.mark.timeout(600)
+def test_records_of_one_message_are_put_together(server: Server, visit: Visit) -> None:
+    page = visit(server, "en")
+    open_tab(page, "Data")
+    load(page, "flat.jsonl", FLAT)
+    page.get_by_label("one message", exact=True).check()
+    for field, value in (("group", "talk"), ("order", "place")):
+        page.locator(f"#data-map-{field} input").click()
+        page.get_by_role("option", name=value, exact=True).click()
+    preview = page.locator("#data-map-preview")
+    expect(preview).to_contain_text("12 of the first 12 conversations")
+    for field, value in (("users", "Aki"), ("personas", "Ben")):
+        while page.locator(f"#data-map-{field} .token-remove").count() > 1:
+            page.locator(f"#data-map-{field} .token-remove").first.click()
+        page.locator(f"#data-map-{field} input").click()
+        page.get_by_role("option", name=value, exact=True).click()
+        page.keyboard.press("Escape")
+    expect(preview.locator(".said.learned").first).to_have_text("hi 0")
+    page.locator("#data-map-read").click()
+    expect(page.locator("#data-load-state")).to_contain_text("“flat” was added to the list (12 rows)")
+
+
 @pytest.mark.timeout(600)
 def test_saved_sets_are_mixed_in_shares(server: Server, visit: Visit) -> None:
     page = visit(server, "en")
