@@ -1,5 +1,7 @@
 """Replies in a browser: taken back, made anew, corrected, edited and branched."""
 
+import json
+
 from playwright.sync_api import expect
 
 from tests.helpers.served import Server, Visit, open_tab
@@ -81,3 +83,22 @@ def test_a_branch_leaves_the_old_talk_in_the_list(server: Server, visit: Visit) 
     expect(page.locator("#talks label")).to_have_count(2)
     page.locator("#talks label").last.click()
     expect(page.locator("#chat .message.user")).to_have_count(2)
+
+
+def test_a_chat_of_a_group_comes_in_with_everybodys_name(server: Server, visit: Visit) -> None:
+    page = visit(server, "en")
+    lines = [
+        {"user_name": "Ken", "character_name": "Group"},
+        {"name": "Mio", "is_user": False, "mes": "The kettle is on."},
+        {"name": "Rin", "is_user": False, "mes": "I brought cake."},
+        {"name": "Ken", "is_user": True, "mes": "Thank you both."},
+    ]
+    page.locator("#talk-files > button").click()
+    with page.expect_file_chooser() as chooser:
+        page.locator("#talk-bring").click()
+    said = "\n".join(map(json.dumps, lines)).encode()
+    chooser.value.set_files({"name": "group.jsonl", "mimeType": "application/octet-stream", "buffer": said})
+    chat = page.locator("#chat")
+    expect(chat).to_contain_text("Thank you both.")
+    for name, words in (("Mio", "The kettle is on."), ("Rin", "I brought cake.")):
+        expect(chat.locator(".message", has_text=words).first).to_contain_text(name)
