@@ -195,10 +195,14 @@ def test_deleting_everything_leaves_no_trace(services: Services) -> None:
     with services.workspace.download_folder(me) as folder:
         (folder / f"{canary}.txt").write_text(canary)
         assert services.workspace.hand_out(me, folder / f"{canary}.txt").read_text() == canary
+    adapter = services.workspace.place(me, "adapters", canary)
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_config.json").write_text(canary)
     assert sum(use.files for use in services.own_files.used(me)) > 9
     services.own_files.delete_all(me)
-    left = [path for path in home.rglob("*") if path.is_file()]
-    assert not [path for path in left if canary in path.name or canary.encode() in path.read_bytes()]
+    left = list(home.rglob("*"))
+    assert not [path for path in left if canary in path.name]
+    assert not [path for path in left if path.is_file() and canary.encode() in path.read_bytes()]
     assert services.own_files.used(me) == [] and services.jobs.list_all(me) == []
     assert services.personas.get("key-other", other.id, "en").name == other.name
     assert read_json(services.workspace.place("key-other", "personas", f"{other.id}.json"))["name"]

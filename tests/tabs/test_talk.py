@@ -24,9 +24,13 @@ from tabs.talk.replies import Replies
 from tabs.talk.transfer import TransferHandlers
 from tabs.talk.versions import VersionHandlers
 from tabs.talk.view import NAME_END, OUTPUTS, TYPING, view
+from tabs.ui import heartbeat
 from tabs.ui.services import Services
+from tests.helpers.adapter_tiny import tiny_adapter
 from tests.helpers.tab_tiny import KEY, OTHER, Models, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
+
+CANARY = "qzx-canary"
 
 
 @dataclass(frozen=True)
@@ -380,3 +384,32 @@ def test_what_came_to_mind_is_told_with_its_reason() -> None:
     html = fired(activated_entries(book, [Turn("user", ("<b>tea",))]), "en")
     assert "<b>Tea</b>" in html and "“&lt;b&gt;tea” came up" in html and "Always &lt;i&gt;here" in html
     assert fired((), "ja") == ""
+
+
+# Other people
+
+
+def test_a_reply_on_its_way_and_adapters_names_reach_nobody_else(
+    services: Services, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Planted by one, looked for in all that another sees meanwhile and after, and in what the server logs."""
+    caplog.set_level("DEBUG")
+    tiny_adapter(services.workspace.place(owner(services, KEY), "adapters", CANARY), base)
+    services.chat.script[:] = [f"{CANARY} now|{CANARY} later"]
+    mine, theirs = (
+        Page(services, services.chat.open_conversation(owner(services, key), "en").id, key) for key in (KEY, OTHER)
+    )
+    views: list[list[list[str]]] = []
+    sending = threading.Thread(target=lambda: views.append(mine.send("hello")))
+    sending.start()
+    deadline = time.monotonic() + 20
+    while not services.chat.asked and time.monotonic() < deadline:
+        time.sleep(0.01)
+    me, other, seen = owner(services, KEY), owner(services, OTHER), []
+    for _ in range(3):
+        seen += [theirs.act("open_talk"), theirs.talk, Page(services, mine.conversation, OTHER).talk]
+        seen += [heartbeat.changes(services, other), services.adapters.list_all(other)]
+        services.chat.gate.set()
+        sending.join(20)
+    assert CANARY in repr(views) and CANARY in repr(services.adapters.list_all(me))
+    assert CANARY not in repr(seen) and CANARY not in caplog.text
