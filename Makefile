@@ -13,7 +13,7 @@ FROM ?= .venv
 SHARED_OUT := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run extras test test-quick test-heavy test-all test-newest lint format constraints clean
+.PHONY: help run extras test test-quick test-heavy real-models test-real test-all test-newest lint format constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,12 @@ test-quick: $(DEV_READY) ## Run the heart of them in two minutes
 
 test-heavy: $(DEV_READY) ## Run the heavier tests, which `make test` leaves out
 	@$(PY) -m pytest $(SHARED_OUT) -m slow $(ARGS)
+
+real-models: $(DEV_READY) ## Make two real small models in .real-models (350 MB are downloaded)
+	@$(PY) -m models.real_models
+
+test-real: real-models ## Run the tests that ask them
+	@$(PY) -m pytest -n 0 -m real $(ARGS)
 
 test-all: $(DEV_READY) ## Run every test
 	@$(PY) -m pytest $(SHARED_OUT) -m "" $(ARGS)

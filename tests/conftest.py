@@ -17,6 +17,7 @@ import pytest
 
 from core.models import precision
 from core.settings import pin_environment
+from tests.helpers.missing import missing
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="omokage-tests-"))
@@ -109,7 +110,7 @@ def shared() -> Path:
     """The folder of real exports and texts beside the repository; OMOKAGE_SHARED may name another."""
     folder = Path(os.environ.get(FOR_THE_TESTS) or ROOT.parent / "shared")
     if not (folder / "samples").is_dir():
-        _missing(f"no samples at {folder}; OMOKAGE_SHARED can name their folder")
+        missing(f"no samples at {folder}; OMOKAGE_SHARED can name their folder")
     return folder
 
 
@@ -126,11 +127,5 @@ def _playwrights_own() -> Path:
     with sync_playwright() as playwright:
         executable = Path(playwright.chromium.executable_path)
     if not executable.is_file():
-        _missing("no Chromium: install the package chromium, or run `playwright install chromium`")
+        missing("no Chromium: install the package chromium, or run `playwright install chromium`")
     return executable
-
-
-def _missing(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
