@@ -39,7 +39,7 @@ real-models: $(DEV_READY) ## Make two real small models in .real-models (350 MB 
 test-real: real-models ## Run the tests that ask them
 	@$(PY) -m pytest -n 0 -m real $(ARGS)
 
-test-all: $(DEV_READY) ## Run every test
+test-all: real-models ## Run every test
 	@$(PY) -m pytest $(SHARED_OUT) -m "" $(ARGS)
 
 # What the ranges of requirements*.txt give today, in an environment of its own.

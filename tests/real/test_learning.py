@@ -1,6 +1,7 @@
 """A real model learns: what is measured gets better, the adapter is attached as trained, merged and exported."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def test_half_and_half_of_one_adapter_is_the_adapter(trained: Trained, tmp_path:
     from safetensors.torch import load_file
 
     adapter = Adapter.read(trained.folder.adapter)
-    combine([adapter, adapter], Mixture((0.5, 0.5)), tmp_path / "both")
+    twin = Adapter.read(Path(shutil.copytree(adapter.folder, tmp_path / "twin")))
+    combine([adapter, twin], Mixture((0.5, 0.5)), tmp_path / "both")
     one, both = (load_file(folder / "adapter_model.safetensors") for folder in (adapter.folder, tmp_path / "both"))
     down = next(name for name in one if name.endswith("q_proj.lora_A.weight"))
     up = down.replace("lora_A", "lora_B")
