@@ -227,6 +227,14 @@ def test_replies_that_were_cut_short_are_made_again(tuned: RunFolder, tmp_path: 
     assert {line["n"] for line in lines} >= {0, 1, 2}
 
 
+def test_corrections_alone_are_enough(tuned: RunFolder, tmp_path: Path) -> None:
+    """No pair is held out then, and none is measured."""
+    folder = prefer(tuned, tmp_path / "run", preference=PreferenceConfig(own_replies=0))
+    assert worker.run(folder) == 0 and events(folder, Done)
+    told = events(folder, PreferenceEval)
+    assert told and not any(event.validation for event in told)
+
+
 def test_without_a_pair_it_says_what_to_do(tuned: RunFolder, tmp_path: Path) -> None:
     folder = prefer(tuned, tmp_path / "run", pairs=[])
     folder.write_spec(replace(folder.read_spec(), preference=PreferenceConfig(own_replies=0)))

@@ -171,6 +171,7 @@ def test_a_step_is_cut_where_its_tokens_are_too_many() -> None:
     assert micro_batches([9, 8, 5, 5, 2], 18) == [slice(0, 2), slice(2, 5)]
     assert micro_batches([30, 8], 18) == [slice(0, 1), slice(1, 2)]
     assert micro_batches([4], 1) == [slice(0, 1)]
+    assert micro_batches([], 18) == []
 
 
 def trained(folder: Path, tokens_per_micro_batch: int, forgets: Callable[[int], bool] = lambda call: False):

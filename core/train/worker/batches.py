@@ -83,8 +83,10 @@ class Collate:
 def micro_batches(lengths: Sequence[int], budget: int) -> list[slice]:
     """Neighbours among rows of these lengths, longest first, of at most `budget` tokens with padding.
 
-    A row that is longer than the budget is alone.
+    A row that is longer than the budget is alone; without rows there are no batches.
     """
+    if not lengths:
+        return []
     cuts = [0]
     for row in range(1, len(lengths)):
         if (row + 1 - cuts[-1]) * lengths[cuts[-1]] > budget:
