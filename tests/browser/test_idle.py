@@ -69,10 +69,11 @@ def cost(page: Page) -> Cost:
 
 @pytest.fixture(scope="module")
 def limit(browser: Browser) -> float:
-    """Five percent of a core, or a quarter more than a Gradio app of one box costs on this machine.
+    """Five percent of a core, or half more than a Gradio app of one box costs on this machine just now.
 
     Gradio's loading picture goes on being computed at every frame after it has gone: 0.075 of a core was measured for
-    the app of one box, and 0.065 for this page, where nothing but the processor draws.
+    the app of one box, and 0.065 for this page, where nothing but the processor draws. What this is to find cost ten
+    times as much: timers that always tick (0.57), and a loop of events (0.85).
     """
     with gr.Blocks(analytics_enabled=False) as app:
         gr.Textbox()
@@ -81,7 +82,7 @@ def limit(browser: Browser) -> float:
     try:
         page.goto(url)
         settle(page)
-        return max(0.05, 1.25 * steady_cost(page).busy)
+        return max(0.05, 1.5 * steady_cost(page).busy)
     finally:
         page.close()
         app.close()

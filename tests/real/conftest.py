@@ -28,8 +28,12 @@ def folder_of(key: str) -> Path:
 
 @pytest.fixture(scope="session")
 def store(real_folder: Path) -> ModelStore:
+    return loaded_store(real_folder)
+
+
+def loaded_store(folder: Path) -> ModelStore:
     """The model, loaded as the app loads it."""
-    store = ModelStore(str(real_folder))
+    store = ModelStore(str(folder))
     store.start()
     status = store.wait()
     assert status.state == "ready", status.error

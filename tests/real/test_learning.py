@@ -23,7 +23,7 @@ from core.train.worker import run as worker
 from tests.helpers.adapter_tiny import greedy
 from tests.helpers.train_tiny import run_folder
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 WREN = PromptConfig("Wren", "Wren is Sam's old friend.", user="Sam", context_window=128, reply_reserve=32,
                     template="model")  # fmt: skip
 FEW = TrainConfig(learning_rate=1e-3, epochs=1, rank=8, alpha=16, dropout=0.0, batch_size=4, max_length=128, samples=0,

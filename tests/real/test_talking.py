@@ -29,8 +29,9 @@ from core.models.sampling import Sampling
 from core.personas import Personas
 from core.prompt import PromptConfig, render, stop_criteria
 from core.workspace import Workspace
+from tests.real.conftest import loaded_store
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 MOST = 12  # tokens of a reply
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=MOST)
 ENGLISH = PromptConfig("Socrates", "You are Socrates, a philosopher of Athens.", user="Glaucon", reply_reserve=64)
@@ -88,7 +89,7 @@ def test_the_prompt_is_the_models_own(store: ModelStore) -> None:
     turns = (Turn("user", ("Hi!",)), Turn("assistant", ("Hello.",)), Turn("user", ("Who are you?",)))
     prompt = render(replace(ENGLISH, context_window=512), turns, tokenizer)
     if not tokenizer.chat_template:
-        assert prompt.text.endswith("\n\nGlaucon: Who are you?\n\nSocrates:"), prompt.text
+        assert prompt.text.endswith("\n\nGlaucon:\nWho are you?\n\nSocrates:\n"), prompt.text
         return
     messages = [{"role": "system", "content": ENGLISH.description}, *to_chat_messages(turns)]
     own = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
@@ -110,8 +111,9 @@ def test_a_long_talk_stays_within_a_short_window(store: ModelStore, tmp_path: Pa
     assert left_out > 10 and len(conversation.turns) == 20
 
 
-def test_notes_and_diary_of_a_real_model_can_be_read(store: ModelStore, tmp_path: Path) -> None:
+def test_notes_and_diary_of_a_real_model_can_be_read(smollm2: Path, tmp_path: Path) -> None:
     """By grammar every answer parses; what it is worth is another matter."""
+    store = loaded_store(smollm2)
     loaded, memory = store.current(), MemoryStore(tmp_path / "memory.sqlite")
     notes, now = Notes(memory, "s"), datetime(2026, 11, 18, 9)
     turns = (Turn("user", ("I bought a dog yesterday. Her name is Argos.",)), Turn("assistant", ("A fine name.",)))
