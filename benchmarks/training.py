@@ -153,7 +153,7 @@ def _omokage(asked: Asked, rows: list[Example], folder: Path) -> "Trainer":
 
 
 def _trl(asked: Asked, rows: list[Example], folder: Path, **changes: Any) -> "Trainer":
-    """SFTTrainer as it comes; `changes` are SFTConfig's. What it is told beyond the defaults is what all are told."""
+    """SFTTrainer as it comes; `changes` are SFTConfig's. What differs from the defaults is the same for all."""
     from datasets import Dataset
     from transformers import AutoTokenizer
     from trl.trainer.sft_config import SFTConfig

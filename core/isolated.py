@@ -27,7 +27,7 @@ class EndedError(Exception):
 class IsolatedProcess:
     """A process that does one kind of work, one order at a time; a new one starts where the last was ended.
 
-    `module` is run as a program and calls `serve`. Safe to use from several threads. `at_once`: so many processes,
+    `module` is run as a program and calls `serve`. Safe to use from several threads. `at_once`: how many processes,
     the further ones only where the first are busy.
     """
 

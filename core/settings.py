@@ -1,4 +1,4 @@
-"""What the app is told from outside. The only reader of the environment."""
+"""Settings from the environment. The only module that reads it."""
 
 import os
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Settings:
     monitors: tuple[str, ...] | None = None
     """What shows the curves of trainings beside the page (`core.train.queue.monitors`); None is what is installed."""
     auth: tuple[str, ...] = field(default=(), repr=False)
-    """Who may log in, each as "name:password"; nobody is asked where there is none."""
+    """Who may log in, each as "name:password"; empty: no login."""
     allowed_hosts: tuple[str, ...] = ()
     """Names that the server may be asked under besides localhost and addresses, as behind a proxy; "*" is any."""
     trusted_proxies: tuple[str, ...] = ()

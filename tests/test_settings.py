@@ -1,4 +1,4 @@
-"""What the app reads from outside, and what a training process is told."""
+"""What the app reads from outside, and what a training process is given."""
 
 import os
 import subprocess

@@ -184,7 +184,7 @@ def _targets(config: Mapping[str, object], names: set[str]) -> Iterator[str]:
 
 
 def _sizes(model: "PreTrainedModel", layer: str) -> tuple[int, int] | None:
-    """Channels that go in and out of a layer of `model`; None for what is no matrix, or is not there."""
+    """Channels that go in and out of a layer of `model`; None if it is not a matrix, or missing."""
     try:
         module: Any = model.get_submodule(layer)
     except AttributeError:

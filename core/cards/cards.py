@@ -189,7 +189,7 @@ def _data_lines(dataset: DatasetFacts | None) -> list[tuple[str, str]]:
 
 
 def _mixed(dataset: DatasetFacts) -> str:
-    """The sets of a mix with the rows of each; "" for what is no mix."""
+    """The sets of a mix with the rows of each; "" if it is not a mix."""
     parts = parts_of(dataset.recipe)
     total = sum(part.rows for part in parts)
     return "; ".join(f"{part.name} ({part.rows} of {part.of} rows, {part.rows / total:.0%})" for part in parts)
@@ -308,6 +308,6 @@ def _environment() -> "Environment":
 
 
 def _markdown(text: object) -> str:
-    """`text` as one line that Markdown and HTML print as it stands."""
+    """`text` as one line that Markdown and HTML print verbatim."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
     return re.sub(r"([\\`*_{}\[\]<>#|~!&$])", r"\\\1", line)

@@ -98,7 +98,7 @@ def begin(options: argparse.Namespace, nowhere: Path) -> tuple[ChatService, Chat
 
 
 def _wait(models: ModelStore) -> None:
-    """Until the model is there; a terminal is told how far it has come. Raises what went wrong."""
+    """Until the model is there; a terminal shows how far it has come. Raises what went wrong."""
     while True:
         try:
             status = models.wait(0.5)

@@ -233,7 +233,7 @@ class Conversation:
 
     @classmethod
     def from_json(cls, conversation_id: str, value: object) -> "Conversation":
-        """The inverse of `to_json`. Raises ValueError for what is none, or where its nodes make no tree."""
+        """The inverse of `to_json`. Raises ValueError if it is invalid or its nodes make no tree."""
         if not isinstance(value, Mapping):
             raise ValueError(f"a conversation is an object, not {type(value).__name__}")
         read = parse(cls, {**value, "id": conversation_id})

@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.messages import Turn
 from core.workspace import SPLIT_FILES
 
-VALIDATION = 10  # of so many rewritten replies one is held out, where there are as many
+VALIDATION = 10  # one of this many rewritten replies is held out, if there are that many
 
 
 @dataclass(frozen=True)

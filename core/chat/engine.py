@@ -181,7 +181,7 @@ class _Ids:
         self._prompt_seen = True
 
     def end(self) -> None:
-        """The end is told by the future."""
+        """The future says when it has ended."""
 
 
 def _failed(error: Exception) -> ModelError:

@@ -16,7 +16,7 @@ class TypingSpeed:
 
     @classmethod
     def of(cls, typing: float) -> "TypingSpeed":
-        """That of somebody who types so many letters a second, within what one likes to wait; 0 is not known."""
+        """That of somebody who types `typing` letters per second, within what one likes to wait; 0: unknown."""
         return cls(letters=min(30.0, max(4.0, typing)), longest=4.0) if typing else cls()
 
     def before(self, message: str) -> float:

@@ -193,7 +193,7 @@ class MakingRows:
 
 @dataclass(frozen=True)
 class MakingVariants:
-    """Work under way: so many of the variants are made."""
+    """Work under way: how many of the variants are made."""
 
     made: int
     all: int
@@ -210,7 +210,7 @@ def open_log(
     """Read the files, where `before` does not hold them already, and make the rows; they wait for a model.
 
     `place` tells where a file lies. Raises InputError for one that cannot be read, FileNotFoundError for one that is
-    gone. That no rows can be made is told in `problem`. A log of many messages is reported as soon as it was read.
+    gone. Why no rows can be made is in `problem`. A log of many messages is reported as soon as it was read.
     """
     if before and before.choices.reading == choices.reading:
         log, histogram, added = before.log, before.histogram, before.added
@@ -248,7 +248,7 @@ def read_files(
             newer = _read(choices, place(file), name, reading)
         merged = merge(log, newer)
         reading.check_number(len(merged.log.messages), MESSAGES)
-        # What is new is told apart from the notes, which are warnings.
+        # What is new stands apart from the notes, which are warnings.
         log = replace(merged.log, notes=tuple(dict.fromkeys((*log.notes, *newer.notes))))
         new = tuple(log.messages[at] for at in merged.added[:MAX_EXAMPLES])
         added.append(Added(name, len(merged.added), merged.known, new))

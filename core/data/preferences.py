@@ -66,7 +66,7 @@ class Pair:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Pair":
-        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for what is none, or InputError."""
+        """The inverse of `to_json`. Raises ValueError, KeyError, TypeError or InputError if it is invalid."""
         chosen, rejected = (tuple(entry["content"] for entry in value[side]) for side in ("chosen", "rejected"))
         if not all(isinstance(text, str) for text in (*chosen, *rejected)):
             raise TypeError("words have to be text")

@@ -82,7 +82,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Recipe":
-        """The inverse of `to_json`; keys of later versions are left aside. Raises InputError for what is none."""
+        """The inverse of `to_json`; keys of later versions are ignored. Raises InputError if it is invalid."""
         known: dict[str, Any] = {field.name: value[field.name] for field in fields(cls) if field.name in value}
         names = known.get("names", ())
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):

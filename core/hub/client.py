@@ -65,7 +65,7 @@ def check_open(repo: str, *, endpoint: str | None = None) -> None:
 
 
 def licence_of(base: str, token: str, *, endpoint: str | None = None) -> str | None:
-    """The licence that the card of the model `base` names; None where there is none, or the Hub does not tell."""
+    """The licence that the card of the model `base` names; None if it names none, or the Hub cannot be asked."""
     try:
         with hub_errors(base):
             card = api_for(token, endpoint).model_info(base).card_data
@@ -142,7 +142,7 @@ def api_for(token: str | Literal[False], endpoint: str | None) -> "HfApi":
 def _uploads(
     folder: Path, kind: RepoKind, files: Sequence[str] | None, texts: Mapping[str, str | bytes]
 ) -> dict[str, Path | bytes]:
-    """File name → what is sent: a file as it stands, or bytes in its place."""
+    """File name → what is sent: the file on disk, or other bytes in its place."""
     usual = HUB_ADAPTER_FILES if kind == "model" else HUB_DATASET_FILES
     names = list(files) if files is not None else [name for name in usual if (folder / name).is_file()]
     for name in {*names, *(NEEDED[kind] if files is None else ())} - set(texts):

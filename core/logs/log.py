@@ -28,7 +28,7 @@ class Hints:
     names: tuple[str, ...] | None = None
     date_order: DateOrder | None = None
     columns: tuple[str, ...] | None = None
-    """Names of the columns of a table that hold sender, text and time; "" where there is none."""
+    """Names of the columns of a table that hold sender, text and time; "" for none."""
     presumed: tuple[str, ...] | None = None
     """Which sentences, of those that a rule took for the app's own, are left out as such."""
     zone: str | None = None

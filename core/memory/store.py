@@ -84,7 +84,7 @@ class MemoryStore:
                 raise DamagedError(self.path, error) from error
 
     def damaged(self) -> list[DamagedError]:
-        """What is wrong with the file, by SQLite's own check; nothing where there is none."""
+        """What is wrong with the file, by SQLite's own check; empty for a sound one."""
         if not self.exists:
             return []
         try:

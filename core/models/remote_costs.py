@@ -92,7 +92,7 @@ class RemoteCosts:
     def set_price(self, owner: str, model: RemoteModel, price: Price, limit: float) -> None:
         """Keep the price of a model, and the most that a month may cost (0: no limit).
 
-        Raises InputError for what is no amount, and for a limit that could never hold, as nothing costs anything.
+        Raises InputError for an invalid amount, and for a limit that could never hold, as nothing costs anything.
         """
         for name, ja, value in (
             ("price", "料金", price.prompt),
@@ -127,7 +127,7 @@ class RemoteCosts:
             )
 
     def add(self, owner: str, model: RemoteModel, prompt: int, reply: int) -> float:
-        """Count one request of so many tokens to this month; returns what it cost."""
+        """Add one request to this month's; returns what it cost."""
         with self._lock:
             kept = self.of(owner)
             price, before = kept.prices.get(model_key(model), FREE), kept.this_month

@@ -75,7 +75,7 @@ def _first(values: Iterable[object]) -> int | None:
 
 
 def _object(client: "httpx2.Client", method: str, url: str, body: object = None) -> dict[str, object]:
-    """The JSON object at a URL; {} where there is none."""
+    """The JSON object at a URL, or {}."""
     import httpx2
 
     try:

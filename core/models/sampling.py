@@ -20,7 +20,7 @@ class Sampling:
     typical_p: float = 1.0
     """Locally typical sampling (Meister et al. 2022); 1 is off."""
     no_repeat_ngram: int = 0
-    """Runs of so many tokens come once in a reply; 0 is off."""
+    """A run of this many tokens appears at most once in a reply; 0 is off."""
     seed: int = -1
     """The same words get the same reply; -1 draws anew each time."""
 

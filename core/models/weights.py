@@ -80,7 +80,7 @@ def read_model(
 def placement(
     name: str, shape: ModelDims, quantization: Quantization, dtype: "torch.dtype", device: str
 ) -> dict[str, Any]:
-    """What `from_pretrained` is told about where the weights go. Raises ModelError when there is no room for them.
+    """Arguments of `from_pretrained` for where the weights go. Raises ModelError when there is no room for them.
 
     What is too big for the GPU goes to RAM in part, where accelerate fetches it from: slower, but it works.
     """

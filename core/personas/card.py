@@ -45,7 +45,7 @@ class CharacterCard:
 
 
 def read_card(data: bytes) -> CharacterCard:
-    """The card in a file's bytes. Raises InputError with what was found where there is none."""
+    """The card in a file's bytes. Raises InputError with what was found instead."""
     if len(data) > LARGEST_FILE:
         raise _no_card(f"{len(data):,} bytes, at most {LARGEST_FILE:,}")
     hidden = data[:3] == b"\xff\xd8\xff" and zipfile.is_zipfile(io.BytesIO(data))  # RisuAI's, behind a picture

@@ -13,7 +13,7 @@ from core.messages import Turn
 from core.personas.persona import Persona
 from core.text import similarity
 
-OFTEN = 0.12  # share of the messages from which a habit is told
+OFTEN = 0.12  # share of the messages from which on something is a habit
 WORDS = 6  # favourite words told
 LONGEST = 120  # letters of a side of an example
 CANDIDATES = 2000  # exchanges that are weighed

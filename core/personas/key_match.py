@@ -47,7 +47,7 @@ def contains(entry: LorebookEntry, key: str, text: str, normalized: str, pattern
     within, key = (text, key) if entry.case_sensitive else (normalized, normalize_for_match(key))
     if not key:
         return False
-    # As in SillyTavern, a key of several words is looked for as it stands.
+    # As in SillyTavern, a key of several words is matched literally.
     if not entry.whole_words or len(key.split()) > 1:
         return key in within
     return _stands_alone(key, within)

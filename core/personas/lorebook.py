@@ -52,7 +52,7 @@ class LorebookEntry:
     not_before: int = 0
     """Replies of the persona before it may come in."""
     every: int = 1
-    """It may come in at every so many replies only."""
+    """It may come in only every this many replies."""
     delay: int = 0
     """Messages in the talk before it may come in."""
     sticky: int = 0

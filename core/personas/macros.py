@@ -152,7 +152,7 @@ def _weekday(now: datetime, japanese: bool) -> str:
 
 
 def _elsewhere(now: datetime, hours: str, japanese: bool) -> str:
-    """The time in the zone that is so many hours east of UTC; "" where that is none."""
+    """The time in the zone `hours` east of UTC; "" if that is invalid."""
     try:
         return _time(now.astimezone(timezone(timedelta(hours=int(hours)))), japanese) if len(hours) < 4 else ""
     except ValueError:

@@ -69,7 +69,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def read_turns(source: str) -> tuple[list[Turn], str]:
-    """(turns, the system message at their head or ""). Raises InputError for what is no such list."""
+    """(turns, the system message at their head or ""). Raises InputError for anything else."""
     try:
         text = sys.stdin.read() if source == "-" else Path(source).expanduser().read_text(encoding="utf-8")
         messages = json.loads(text)

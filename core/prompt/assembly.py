@@ -62,7 +62,7 @@ def section(prompt_config: PromptConfig, part: str, lines: Sequence[str], layout
 
 
 def placed_text(prompt_config: PromptConfig, placed: PlacedText, layout: ChatTemplate) -> str:
-    """A text as it stands in its place: in brackets where nobody of the two says it and it is among their words."""
+    """A text as it goes in: in brackets where nobody of the two says it and it is among their words."""
     text = layout.said(placed.text.strip(), (prompt_config.persona, prompt_config.user))
     bare = placed.role != "system" or placed.place != "at_depth" or (text[:1], text[-1:]) == ("[", "]")
     return text if bare or not text else f"[{text}]"

@@ -54,7 +54,7 @@ class PromptConfig:
 
     @classmethod
     def from_json(cls, value: dict) -> "PromptConfig":
-        """The inverse of `to_json`; keys of later versions are left aside. Raises InputError for what is none."""
+        """The inverse of `to_json`; keys of later versions are ignored. Raises InputError if it is invalid."""
         try:
             known = {field.name: value[field.name] for field in fields(cls) if field.name in value}
             known["examples"] = tuple(

@@ -84,7 +84,7 @@ def token_id(mark: str, tokenizer: "PreTrainedTokenizerBase") -> int:
 
 
 def _with_either_colon(introduction: str) -> set[str]:
-    """`Ken:` and `Ken：` of either; what ends in no colon as it stands; nothing of an empty name."""
+    """`Ken:` and `Ken：` of either; a name without a colon unchanged; nothing of an empty name."""
     name = introduction.rstrip(":：")
     return {name + colon for colon in (":：" if name != introduction else ("",)) if name}
 

@@ -146,7 +146,7 @@ def follow(
 
 
 def _tell(shown: Progress, told: set[object]) -> None:
-    """Print what was not printed yet: notes, measures, and a line for every step that was told of."""
+    """Print what was not printed yet: notes, measures, and a line for every step that was reported."""
     for english in (note.en for note in shown.notes):
         if english not in told:
             print(english, flush=True)

@@ -54,7 +54,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Progress. A step that is run again after a resume is told again and replaces the earlier one."""
+    """Progress. A step that is run again after a resume is reported again and replaces the earlier one."""
 
     step: int
     steps: int
@@ -94,7 +94,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Generating:
-    """Before preference tuning, the adapter answers by itself: so many of so many replies are there."""
+    """Before preference tuning, the adapter writes its own replies: how many of how many are there."""
 
     done: int
     of: int

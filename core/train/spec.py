@@ -44,7 +44,7 @@ class JobSpec:
 
     @classmethod
     def from_json(cls, value: object) -> "JobSpec":
-        """The inverse of `to_json`. Raises ValueError for what is none."""
+        """The inverse of `to_json`. Raises ValueError if it is invalid."""
         return parse(cls, value)
 
 

@@ -142,7 +142,7 @@ class LoadHandlers:
         self.waiting.clear(visitor.owner)
 
     def _mapped(self, visitor: Visitor, asked: WaitingSet) -> Iterator[Shown]:
-        """By the remembered mapping; where there is none, or it does not fit any more, the question."""
+        """By the remembered mapping; without one, or if it no longer fits, the question."""
         known = self.mappings.get(visitor.owner, asked.found.columns)
         if known and preview(asked.found.records, known).rows:
             path = self.waiting.place(visitor.owner, asked.id)

@@ -125,7 +125,7 @@ def _choosing(page: Page) -> list:
 
 
 def _start(page: Page) -> tuple[gr.File, gr.Button, gr.HTML]:
-    """The invitation: (upload, sample, where the formats are told)."""
+    """The invitation: (upload, sample, the list of formats)."""
     # Hidden until the page knows whose it is: what is loaded before that would be nobody's.
     with gr.Column(visible=False, elem_classes=["card", "start"], elem_id="data-start") as page["start"]:
         gr.Markdown(t_client("data.empty"), elem_classes="big")

@@ -42,7 +42,7 @@ class SourceHandlers:
 
     @handler
     def add_documents(self, visitor: Visitor, persona: str, files: list[str] | None) -> None:
-        """Read the dropped files, one after the other; the first that cannot be read is told, the others stay."""
+        """Read the dropped files, one after the other; the first that cannot be read raises, those before it stay."""
         documents = Documents(self.services.memory.store(visitor.owner), persona)
         for cached in files or ():
             path = self.services.take_upload(visitor, cached)

@@ -10,7 +10,7 @@ SHOWN = 30  # entries
 
 
 def fired(found: Sequence[Activated], language: str) -> str:
-    """A line for an entry: what it is called, and what brought it up; "" where there is none."""
+    """A line for an entry: what it is called, and what brought it up; "" for none."""
     if not found:
         return ""
     lines = [f"<li><b>{escape(_called(one))}</b> <span class='muted'>{escape(_why(one, language))}</span></li>"

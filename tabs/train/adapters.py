@@ -74,7 +74,7 @@ class AdapterHandlers:
         return self._shelf(visitor.owner, None)
 
     def token(self, typed: str | None, signed_in: gr.OAuthToken | None) -> str | Literal[False]:
-        """The visitor's token; False, for what everybody may read, where there is none."""
+        """The visitor's token; False without one, for what everybody may read."""
         if self.services.settings.on_space:
             return signed_in.token if signed_in else False
         own = None if self.services.public else login_token()

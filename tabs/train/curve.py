@@ -40,7 +40,7 @@ def curve(progress: Progress, language: str) -> str:
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round values from at or below `low` to at or above `high`, about so many, at least two.
+    """Round values from at or below `low` to at or above `high`, about `about` of them, at least two.
 
     >>> ticks(1.42, 3.2)
     [1.0, 1.5, 2.0, 2.5, 3.0, 3.5]

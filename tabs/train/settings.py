@@ -133,5 +133,5 @@ def summary(config: TrainConfig, language: str) -> str:
 
 
 def steps_of(config: TrainConfig, rows: int) -> int:
-    """Optimizer steps that so many rows make, before long rows are cut into several."""
+    """Optimizer steps for `rows` rows, before long rows are cut into several."""
     return -(-rows // config.batch_size) * config.epochs

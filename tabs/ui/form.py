@@ -44,7 +44,7 @@ class Form:
 
 
 def parts(page: Mapping[str, object], names: Iterable[str]) -> list[PagePart]:
-    """The parts of a page by name, in the order of `names`. Raises KeyError, and TypeError for what is no part."""
+    """The parts of a page by name, in the order of `names`. Raises KeyError, or TypeError for another value."""
     found = []
     for name in names:
         part = page[name]

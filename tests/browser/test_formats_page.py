@@ -110,7 +110,7 @@ def upload(page: Page, export: Export) -> None:
 
 
 def account(page: Page) -> tuple[list[int], int, int]:
-    """(the outcomes, their sum as it is told, how many are missing)."""
+    """(the outcomes, their sum as the page shows it, how many are missing)."""
     rows = page.locator("#data-ledger > div table.ledger, #data-ledger table.ledger").first.locator("tr")
     figures = [int(text.replace(",", "")) for text in rows.locator("td:last-child").all_inner_texts()]
     return figures[:-2], figures[-2], figures[-1]

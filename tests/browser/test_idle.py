@@ -15,7 +15,7 @@ from tests.helpers.tab_tiny import keep_dataset
 
 TRAIN, MEMORY = "学習|Train", "記憶|Memory"
 RUNNING = re.compile(r"ステップ [1-9]")
-CALM, FEW = 4, 4  # a page has drawn everything when so many seconds see no more requests than a training's
+CALM, FEW = 4, 4  # a page has drawn everything after this many seconds with no more requests than a training's
 SPAN = 10.0  # seconds of a measurement
 
 

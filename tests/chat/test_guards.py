@@ -1,4 +1,4 @@
-"""Guards: who wants the persona to drop its part is told from who makes small talk; hidden text is not recited."""
+"""Guards: prompt injection is told apart from small talk; hidden text is not recited."""
 
 from pathlib import Path
 

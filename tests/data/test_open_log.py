@@ -1,4 +1,4 @@
-"""A log that is worked on without any page: its rows are those of the command line, and work is told step by step."""
+"""A log that is worked on without a page: its rows are those of the command line, its steps are reported."""
 
 import json
 from dataclasses import replace

@@ -28,7 +28,7 @@ except ImportError:  # Python 3.10
     import sre_parse as parser  # type: ignore
 
 PACKAGES = ("core", "tabs")
-# Patterns that the code gives no more than so many characters.
+# Patterns that the code gives at most this many characters.
 BOUNDED = {"core.data.profile": 40}
 METHODS = frozenset({"match", "fullmatch", "search", "finditer", "findall", "sub", "subn", "split"})
 SIZES = (5_000, 20_000, 40_000)
@@ -281,7 +281,7 @@ def growth(work: Callable[[str], object], seed: str) -> tuple[float, float] | No
 
 
 def fill(attack: tuple[str, str, str], size: int) -> str:
-    """The text of an attack in about so many characters."""
+    """The text of an attack, about `size` characters long."""
     before, seed, after = attack
     return before + seed * (size // len(seed)) + after
 

@@ -109,7 +109,7 @@ class Tab:
         self, *, persona: str | None = None, description: str | None = None, gap: float = 60, budget: int = 0,
         **form: object,
     ) -> "Tab":  # fmt: skip
-        """What the page sends when something of the form changes: all of it, as it stands."""
+        """What the page sends when something of the form changes: all of it."""
         now, recipe = self.opened, self.opened.choices.recipe
         described = now.description if description is None else description
         stands = RecipeForm(

@@ -259,7 +259,7 @@ def test_weights_that_are_no_numbers_are_never_saved(place: Place, monkeypatch: 
 
 
 def remember_at_most(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
-    """A computer that runs out of memory when more than so many padded tokens go through the model at once."""
+    """A computer that runs out of memory when more than this many padded tokens go through the model at once."""
     import torch
 
     from core.train.worker.loss import SummedLoss

@@ -66,7 +66,7 @@ class Exchange:
 def preamble_text(kind: PreambleKind, name: str, text: str = "", *, language: str | None = None) -> str:
     """The line before the other side's words: none, an address, or a statement of who is asked.
 
-    `text` says who the persona is ("古代ギリシャの哲学者ソクラテス"); a whole sentence is taken as it stands.
+    `text` says who the persona is ("古代ギリシャの哲学者ソクラテス"); a whole sentence is taken unchanged.
     Without a `language` ("ja" or "en") the letters of the name or the text decide.
 
     >>> preamble_text("address", "ソクラテス")

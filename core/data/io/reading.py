@@ -22,7 +22,7 @@ from core.logs.log import Log
 from core.messages import Message
 from core.text import Text
 
-SMALL = 100_000  # bytes; the costliest text of so many took 1.5 s and 40 MB in place (two busy cores, 2026-11-30)
+SMALL = 100_000  # bytes; the costliest text of that size took 1.5 s and 40 MB in place (two busy cores, 2026-11-30)
 PACKED = (b"PK", b"PAR1")
 AT_ONCE = 2
 PLAIN = {

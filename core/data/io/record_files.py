@@ -35,7 +35,7 @@ class Unreadable:
 
 
 def records(path: Path, called: str) -> Iterator[object]:
-    """The records of a file, by what it begins with. Raises InputError for what is no such file at all."""
+    """The records of a file, by what it begins with. Raises InputError for any other file."""
     with path.open("rb") as file:
         begins = file.read(4)
     if begins == b"PAR1":

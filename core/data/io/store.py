@@ -161,7 +161,7 @@ class DataSets:
 
 
 def read_info(folder: Path) -> DataSetInfo | None:
-    """What `dataset.json` in a folder says, written here or elsewhere; None where there is none that can be read."""
+    """What `dataset.json` in a folder says, written here or elsewhere; None if it is missing or cannot be read."""
     unknown = DataSetInfo(folder.name, "", "", "", "", {}, 0, 0, 0, 0, 0.0, 0, "", "")
     try:
         return DataSetInfo.from_json(asdict(unknown) | read_json(folder / DATASET_INFO))
@@ -175,7 +175,7 @@ def prompt_config_for(
 ) -> PromptConfig:  # fmt: skip
     """The prompt config that the rows of a data set are rendered with: in training, and wherever the page shows them.
 
-    What is given counts more than what `info` says (`dataset.json`; None where there is none), and the rest is that of
+    What is given counts more than what `info` says (`dataset.json`; None without one), and the rest is that of
     `like`, the prompt config of an adapter that is trained further. Without a name for the other side it is the word
     of the language of persona and description.
     """

@@ -12,7 +12,7 @@ LATEST_SECONDS = 100_000_000_000  # the year 5138; a number above counts parts o
 
 
 def written(text: object) -> datetime | None:
-    """The clock in ISO 8601 text as it stands there, whatever zone follows it; None for anything else.
+    """The clock in ISO 8601 text as written, whatever zone follows it; None for anything else.
 
     Fractions of any length are taken: Python 3.10 itself reads three or six digits only.
     """

@@ -123,7 +123,7 @@ class JsonSource:
             yield from self.items("item" if "item" in self.top.paths else "")
 
     def first(self, path: str) -> JsonValue:
-        """The first value at `path`; None where there is none. Reads up to it only."""
+        """The first value at `path`, or None. Reads up to it only."""
         return next((item.value for item in self.items(path)), None)
 
     def grouped(self, outer: str, inner: str) -> Iterator[tuple[int, Record, JsonItem]]:

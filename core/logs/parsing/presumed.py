@@ -95,7 +95,7 @@ def _is_plain(text: str) -> bool:
 
 
 def presumed_guess(taken: tuple[str, ...], every: tuple[str, ...], messages: int) -> Guess:
-    """The guess that `taken`, of `every` sentence that may be, are the app's own in so many messages."""
+    """The guess that `taken`, of `every` sentence that may be, are the app's own in `messages` messages."""
     shown, shown_ja = ", ".join(f"“{one}”" for one in taken[:SHOWN]), "".join(f"「{one}」" for one in taken[:SHOWN])
     more = " …" if len(taken) > SHOWN else ""
     note = Text(

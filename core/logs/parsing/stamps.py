@@ -80,7 +80,7 @@ def _order(written: str, order: DateOrder) -> DateOrder:
 
 
 def _month_in_numbers(written: str) -> str:
-    """01-Jan-20, or Wednesday, January 1, 2020 at, as 2020/1/01; anything else as it stands."""
+    """01-Jan-20, or Wednesday, January 1, 2020 at, as 2020/1/01; anything else unchanged."""
     match = next(filter(None, (form.fullmatch(written) for form in NAMED_MONTHS)), None)
     month = months_among((match["month"],)).get(fold(match["month"])) if match else None
     if match is None or month is None:

@@ -1,4 +1,4 @@
-"""Days become a line and weeks a few, in idle time: what is told of the past when its words fell out of the prompt."""
+"""Days become a line and weeks a few, in idle time: what is kept of the past when its words fell out of the prompt."""
 
 import threading
 from datetime import date, datetime

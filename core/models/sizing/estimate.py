@@ -121,7 +121,7 @@ def adapter_parameters(body: int, layers: int, width: int, *, rank: int) -> int:
 
 
 def training_seconds(dims: ModelDims, operations: float, compute_bits: int) -> float:
-    """About how long so many floating point operations take here, by the speed of a product of the model's width."""
+    """Seconds that `operations` take here, about, by the speed of a matrix product of the model's width."""
     return operations / (EFFICIENCY * matmul_rate(dims.width, dims.inner, compute_bits))
 
 

@@ -88,7 +88,7 @@ def suggestions(machine: Machine) -> tuple[CatalogueEntry, ...]:
 def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
     """What is known of `name`, a Hub id or a folder; from the Hub its small text files alone are fetched.
 
-    Without `local_folders` a stranger asks, who is told of what the Hub shows everybody.
+    Without `local_folders` a stranger asks, who learns only what the Hub shows everybody.
 
     Raises InputError for what is neither, and ModelError or HubError where its configuration cannot be had.
     """

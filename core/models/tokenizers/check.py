@@ -63,7 +63,7 @@ class CheckedTokenizer:
 
 
 def load_tokenizer(base: str | Path, revision: str | None = None) -> "PreTrainedTokenizerBase":
-    """The tokenizer of the model `base`, as `load_checked` gives it. Raises AppError where there is none."""
+    """The tokenizer of the model `base`, as `load_checked` gives it. Raises AppError if there is none."""
     try:
         return load_checked(base, revision).tokenizer
     except (OSError, ValueError, KeyError, ImportError) as error:

@@ -164,7 +164,7 @@ def _content(token: object) -> str:
 
 
 def _object(path: Path) -> dict:
-    """The JSON object in `path`; empty where there is none or it cannot be read."""
+    """The JSON object in `path`; empty if it is missing or cannot be read."""
     try:
         value = read_json(path) if path.is_file() else {}
     except (OSError, json.JSONDecodeError, UnicodeDecodeError, RecursionError):

@@ -122,7 +122,7 @@ def _bpe(proto: "ModelProto", pieces: list[str]) -> "models.BPE":
         unk_token=pieces[proto.trainer_spec.unk_id],
         fuse_unk=True,
         byte_fallback=proto.trainer_spec.byte_fallback,
-        ignore_merges=bool(_within_text(proto)),  # a symbol that was split off is a piece as it stands
+        ignore_merges=bool(_within_text(proto)),  # a symbol that was split off is a whole piece
     )
 
 

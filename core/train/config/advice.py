@@ -53,7 +53,7 @@ class Recommendation:
 
 
 def recommend(parameters: int, rows: int, tokens: int | None = None) -> Recommendation:
-    """Settings for a base of so many parameters and a data set of so many rows.
+    """Settings for a base of `parameters` parameters and a data set of `rows` rows.
 
     `tokens` are the learned tokens of the rows, where they are known.
     """

@@ -25,7 +25,7 @@ class Device:
     """Where it will be trained."""
 
     memory: int
-    """Bytes of the GPU, or of the machine where there is none."""
+    """Bytes of the GPU, or of the machine without one."""
     gpu: bool
     bf16: bool
     """It computes in bfloat16 at full speed."""

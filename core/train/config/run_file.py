@@ -69,7 +69,7 @@ def run_request(value: Mapping[str, object], here: Path) -> RunRequest:
 
 
 def _window(value: object) -> int:
-    """Raises InputError for what is no number of tokens."""
+    """Raises InputError for an invalid number of tokens."""
     text = str(value)
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise InputError(
@@ -116,12 +116,12 @@ def with_advice(base: str, dataset: Path, given: Mapping[str, Any]) -> TrainConf
 
 
 def checked_settings(given: object) -> dict[str, Any]:
-    """Settings by name; numbers may be text, as YAML reads 1e-4. Raises InputError for what is no setting."""
+    """Settings by name; numbers may be text, as YAML reads 1e-4. Raises InputError for an unknown setting."""
     known = {field.name: field.default for field in fields(TrainConfig)}
     if not isinstance(given, Mapping) or any(key not in known for key in given):
         odd = ", ".join(str(key) for key in given if key not in known) if isinstance(given, Mapping) else repr(given)
         raise InputError(
-            f"settings holds what is no setting: {odd[:200]}. There are {', '.join(known)}.",
+            f"settings has unknown entries: {odd[:200]}. There are {', '.join(known)}.",
             f"settings に知らない項目があります: {odd[:200]}。使えるのは {'、'.join(known)} です。",
         )
     return {name: _as(known[name], value) for name, value in given.items()}
@@ -199,7 +199,7 @@ def _base(value: Mapping[str, object], here: Path) -> str:
 
 
 def _as(default: object, value: object) -> object:
-    """Text as the kind of value that a setting has; what is none stays, for TrainConfig to name it."""
+    """Text as the type of value that a setting has; anything else stays, for TrainConfig to name it."""
     if not isinstance(value, str) or isinstance(default, str):
         return value
     if isinstance(default, bool):

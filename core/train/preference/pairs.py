@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 TOGETHER = 16  # replies generated at once
-FEWEST = 8  # validation places that are answered at least, where there are so many: fewer tell nothing
+FEWEST = 8  # validation places that are answered at least, if there are that many: fewer say nothing
 EVERY_FIFTH = 5  # of as many as are learned from
 
 

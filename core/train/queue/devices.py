@@ -6,7 +6,7 @@ CPU = "cpu"
 
 
 def devices() -> tuple[str, ...]:
-    """Names of the GPUs, as CUDA_VISIBLE_DEVICES takes them; ("cpu",) where there is none. Imports torch."""
+    """Names of the GPUs, as CUDA_VISIBLE_DEVICES takes them; ("cpu",) without any. Imports torch."""
     import torch
 
     count = torch.cuda.device_count()

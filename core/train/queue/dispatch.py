@@ -106,7 +106,7 @@ class Dispatcher:
             launch_monitor(folder, name, process)
 
     def _queue_again_if_lost(self, meta: Meta) -> None:
-        """A run whose process died, or was told to end by a shutdown, goes on without being asked."""
+        """A run whose process died, or was ended by a shutdown, resumes by itself."""
         folder = self._runs.folder(meta.id)
         if meta.queued is not None or folder.stop.exists() or meta.alive:
             return

@@ -51,7 +51,7 @@ class Jobs:
 
     With `start`, a thread starts queued runs; `close` ends it (the runs go on). A run that was asked to
     stop and does not is killed `grace` seconds later, or three steps later if that is longer. The thread looks at
-    the queue every `tick` seconds, and at once when something changes. What happens is told to the `monitors`, too.
+    the queue every `tick` seconds, and at once when something changes. What happens is reported to the `monitors`, too.
     """
 
     def __init__(

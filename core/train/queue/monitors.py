@@ -133,14 +133,14 @@ def values_of(event: Step | ValidationLoss) -> Values:
 
 
 def _told(place: Path) -> dict[str, int]:
-    """The last step told of each kind of event; where the file is damaged, all is told again."""
+    """The last step reported of each kind of event; where the file is damaged, all is reported again."""
     with suppress(FileNotFoundError, *UNREADABLE):
         return parse(dict[str, int], read_json(place))
     return {}
 
 
 class Feed:
-    """One monitor that follows one run. Made again, it goes on where it was; a step that is run again is told once."""
+    """One monitor that follows one run. Made again, it goes on where it was; a repeated step is reported once."""
 
     def __init__(self, folder: RunFolder, name: str) -> None:
         self._folder, self._name = folder, name

@@ -76,7 +76,7 @@ class EventFollower:
     ending: Literal["stopped", "done", "failed"] | None = None
     """How the latest launch ended, if it told."""
     saved: int = 0
-    """Step of the newest checkpoint that was told of."""
+    """Step of the newest checkpoint that was reported."""
     saved_at_launch: int = 0
     """The same, when the latest launch began."""
     step: int = 0

@@ -119,7 +119,7 @@ class SummedLoss:
 
 
 class _Chunked(torch.autograd.Function):
-    """Σ score(hidden[chunk], chunk) over chunks of so many rows, with the gradient for `hidden` alone."""
+    """Σ score(hidden[chunk], chunk) over chunks of rows, with the gradient for `hidden` alone."""
 
     @staticmethod
     def forward(

@@ -116,7 +116,7 @@ def _answering(model: "PeftModel") -> Iterator[None]:
 
 @dataclass
 class Samples(TrainerCallback):
-    """Tells what the model answers before the first step, every so many steps, and after the last."""
+    """Tells what the model answers before the first step, at regular intervals, and after the last."""
 
     folder: RunFolder
     tokenizer: "PreTrainedTokenizerBase"

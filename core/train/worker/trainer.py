@@ -59,7 +59,7 @@ class PersonaTrainer(Trainer):
     """Trains on Examples, per_device_train_batch_size of them a step, `tokens_per_micro_batch` (0: as suits) at once.
 
     `should_stop` is checked between steps, and between the batches of a measure.
-    `on_out_of_memory` is told how many tokens go at once from now on. Raises JobError when the loss or a weight
+    `on_out_of_memory` is called with the tokens that go at once from now on. Raises JobError when the loss or a weight
     is no finite number; the last checkpoint is then still good.
     """
 

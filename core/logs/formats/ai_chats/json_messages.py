@@ -50,7 +50,7 @@ class _Item:
 
 
 def read(text: str, hints: Hints) -> Log:
-    """Every message of every object; what is none of both is kept as UNKNOWN."""
+    """Every message of every object; anything else is kept as UNKNOWN."""
     if "\n" not in text:
         text = text.replace("\r", "\n")
     messages: list[Message] = []

@@ -1,7 +1,7 @@
 """LINE talk history saved on a phone: a banner, date lines, then time, name and text between tabs.
 
 A million messages are read in a second or two: plain records go from one search over the text straight
-into columns, and only what is no plain record is looked at further.
+into columns, and only lines that are not plain records are looked at further.
 """
 
 import re
@@ -278,7 +278,7 @@ def _guesses(headers: DateHeaders) -> tuple[Guess, ...]:
 
 
 class _Clocks(dict[str, int | None]):
-    """Clock text → minutes since midnight; None for what is no time."""
+    """Clock text → minutes since midnight; None if it is not a time."""
 
     def __missing__(self, stamp: str) -> int | None:
         minute = minutes(stamp)

@@ -61,7 +61,7 @@ class DialogueForm:
     id: str
     pattern: re.Pattern[str]
     rarest: int
-    """A repeated head in so many written lines is enough: plays have long speeches."""
+    """A repeated head in this many written lines is enough: plays have long speeches."""
 
     def head(self, line: str) -> Head | None:
         """What `line` says when it begins a message in this form, whoever the name is."""

@@ -72,7 +72,7 @@ def match_head(line: str) -> RecordHead | None:
 
 
 def _end(line: str, visible: int) -> int:
-    """Where in `line` so many visible characters end."""
+    """Where in `line` the first `visible` characters that show end."""
     place = visible
     while (seen := place - len(MARK.findall(line, 0, place))) < visible:
         place += visible - seen

@@ -21,7 +21,7 @@ KINDS = {
     "notice": Kind.SYSTEM, "unreadable": Kind.UNKNOWN,
 }  # fmt: skip
 CUT = " <>.。।۔؟!،," + EDGE_MARKS
-STEM = 5  # first characters by which most messages are told from a notice
+STEM = 5  # first characters that set most messages apart from a notice
 WHOLLY_KNOWN = ("en", "ja")
 LIVELY = re.compile(r"[?!？！…:/]|\d|[\u2600-\u27bf\U0001f000-\U0001faff]")
 ALIKE, SHORTEST_NEAR, LONGEST_NEAR, LONGEST_SPACELESS = 0.85, 5, 70, 30
