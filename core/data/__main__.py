@@ -75,11 +75,11 @@ def run(options: argparse.Namespace) -> str:
     info = info_of(out.name, prepared, description=options.description, model=model)
     write_set(out, info, splits)
     if options.export:
-        line = preamble_text(options.line, options.persona, options.description, language=log_language(log))
+        preamble = preamble_text(options.preamble, options.persona, options.description, language=log_language(log))
         for split, rows in splits.items():
             if rows:
                 target = out / f"{split}.{options.export}.{options.file_type}"
-                write_samples(target, rows, Export(options.export, line), options.file_type)
+                write_samples(target, rows, Export(options.export, preamble), options.file_type)
     return ledger
 
 
@@ -186,7 +186,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     exports = parser.add_argument_group("other formats, beside the rows").add_argument
     exports("--export", choices=EXPORT_FORMATS, help="write the splits in this format too")
     exports("--file-type", choices=FILE_TYPES, default="jsonl", help="default: %(default)s")
-    exports("--line", choices=get_args(PreambleKind), default="none", help="the persona's line before the first words")
+    exports("--preamble", choices=get_args(PreambleKind), default="none",
+            help="a sentence before the other side's first words")  # fmt: skip
     return parser.parse_intermixed_args(arguments)
 
 

@@ -34,8 +34,8 @@ def run(arguments: Sequence[str]) -> str:
     make_folder(out)
     counts = {f"{split}_rows": len(rows) for split, rows in mixed.rows.items()}
     write_set(out, replace(mixed.info, **counts), mixed.rows)
-    told = {"rows": counts, "mixed_from": [part.to_json() for part in mixed.parts]}
-    return json.dumps(told, ensure_ascii=False, indent=1)
+    report = {"rows": counts, "mixed_from": [part.to_json() for part in mixed.parts]}
+    return json.dumps(report, ensure_ascii=False, indent=1)
 
 
 def _read(given: str, share: float = 0.0) -> Ingredient:

@@ -61,7 +61,7 @@ class LogChoices:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     """Written by the visitor, for each speaker who was the persona for a while."""
     recipe: Recipe = DEFAULT_RECIPE
-    line: PreambleKind = "none"
+    preamble_kind: PreambleKind = "none"
     """What is said to the persona before the other side's first words of a row."""
     budget: int = 0
     edits: tuple[Edit, ...] = ()
@@ -110,7 +110,7 @@ class Compared:
 
     name: str
     exchanges: int
-    line: PreambleKind
+    preamble_kind: PreambleKind
     recipe: Recipe
     statistics: Statistics
 
@@ -130,7 +130,7 @@ class OpenLog:
     """Whose tokenizer counted."""
     prepared: Prepared | None = None
     plain: Prepared | None = None
-    """The same rows without the persona's line."""
+    """The same rows without the preamble."""
     compared: tuple[Compared, ...] = ()
     """The variants of this log, where they were made."""
     problem: AppError | None = None
@@ -166,8 +166,8 @@ class OpenLog:
     @property
     def current_variant(self) -> str:
         """The name of the variant that the rows are; "" for none of them."""
-        now = _varied(self.choices.recipe, self.choices.line)
-        return next((one.name for one in self.compared if _varied(one.recipe, one.line) == now), "")
+        now = _varied(self.choices.recipe, self.choices.preamble_kind)
+        return next((one.name for one in self.compared if _varied(one.recipe, one.preamble_kind) == now), "")
 
 
 @dataclass(frozen=True)
@@ -287,17 +287,17 @@ def _with_rows(opened: OpenLog, loaded: LoadedModel, report: StepReport) -> Open
             lambda counter: CountingProgress(counter, opened.sizes, lambda n: report(MakingRows(n / total))),
             opened.edited,
         )  # fmt: skip
-        prepared = with_preamble(plain, line_of(opened), counter)
+        prepared = with_preamble(plain, preamble_of(opened), counter)
     except AppError as error:
         return replace(opened, problem=error)
     _spare_collector(opened.log)
     return replace(opened, prepared=prepared, plain=plain)
 
 
-def line_of(opened: OpenLog, kind: PreambleKind | None = None) -> str:
+def preamble_of(opened: OpenLog, kind: PreambleKind | None = None) -> str:
     """What is said to the persona first, in the log's language; "" for nothing."""
     text = opened.description if opened.persona in opened.choices.descriptions else ""
-    return preamble_text(kind or opened.choices.line, opened.persona, text, language=log_language(opened.log))
+    return preamble_text(kind or opened.choices.preamble_kind, opened.persona, text, language=log_language(opened.log))
 
 
 def compare_variants(opened: OpenLog, loaded: LoadedModel, report: StepReport) -> tuple[Compared, ...]:
@@ -315,9 +315,9 @@ def compare_variants(opened: OpenLog, loaded: LoadedModel, report: StepReport) -
     return tuple(made)
 
 
-def _varied(recipe: Recipe, line: PreambleKind) -> tuple:
+def _varied(recipe: Recipe, preamble_kind: PreambleKind) -> tuple:
     """What variants vary."""
-    return recipe.shape, recipe.turns if recipe.shape != "pair" else 0, recipe.burst, recipe.clean, line
+    return recipe.shape, recipe.turns if recipe.shape != "pair" else 0, recipe.burst, recipe.clean, preamble_kind
 
 
 def _of_variants(opened: OpenLog) -> tuple:

@@ -1,6 +1,6 @@
 """Variants: the same log as several data sets, with the figures by which they are compared.
 
-The grid is exchanges per sample × persona line × bursts × cleaned or raw. Change one thing at a time and let a
+The grid is exchanges per sample × preamble × bursts × cleaned or raw. Change one thing at a time and let a
 measure on the same validation talks decide; the figures only tell how large and how long the samples are.
 """
 
@@ -77,9 +77,9 @@ class Variant:
     burst: Burst
     cleaned: bool
     preamble: str
-    """The persona's line as it is written."""
+    """The preamble as it is written."""
     prepared: Prepared = field(repr=False)
-    """Its rows, without the line; `with_preamble` puts it in. Variants that differ in the line only share them."""
+    """Its rows, without the preamble; `with_preamble` puts it in. Variants that differ only in it share them."""
     statistics: Statistics = field(repr=False)
 
     @property
@@ -104,7 +104,7 @@ def variants(
 ) -> Iterator[Variant]:
     """The variants of a log, one after the other as they are asked for.
 
-    `base` is the recipe but for what is varied; `budget` and `counter` as for `prepare`, and the line comes on
+    `base` is the recipe but for what is varied; `budget` and `counter` as for `prepare`, and the preamble comes on
     top of the budget. `count` counts the tokens of a text. `description` says who the persona is, for the
     statement; `language` ("ja", "en") is that of the lines, else they follow the name. Raises InputError for
     a grid without any variant, and what `prepare` raises.
@@ -121,9 +121,9 @@ def variants(
         prepared = prepare(log, persona, counter=counter, budget=budget, recipe=recipe, edits=edits)
         rows = (*prepared.train, *prepared.validation, *prepared.test)
         for kind in grid.preambles:
-            line = preamble_text(kind, persona, description, language=language)
-            figures = statistics(rows, Export(layout, line), counted)
-            yield Variant(most, kind, burst, cleaned, line, prepared, figures)
+            preamble = preamble_text(kind, persona, description, language=language)
+            figures = statistics(rows, Export(layout, preamble), counted)
+            yield Variant(most, kind, burst, cleaned, preamble, prepared, figures)
 
 
 def _shape(most: int, burst: Burst) -> Mapping[str, str | int]:
@@ -146,20 +146,24 @@ def statistics(rows: Sequence[Row], export: Export, count: CountTokens) -> Stati
     )  # fmt: skip
 
 
-def with_preamble(prepared: Prepared, line: str, counter: RowCounter) -> Prepared:
-    """The same rows with `line` before the other side's first words, as a data set is saved and trained on."""
-    if not line:
+def with_preamble(prepared: Prepared, preamble: str, counter: RowCounter) -> Prepared:
+    """The same rows with `preamble` before the other side's first words, as a data set is saved and trained on."""
+    if not preamble:
         return prepared
-    splits = {name: tuple(_lined(row, line, counter) for row in getattr(prepared, name)) for name in SPLIT_FILES}
+    splits = {
+        name: tuple(_with_preamble(row, preamble, counter) for row in getattr(prepared, name)) for name in SPLIT_FILES
+    }
     return replace(prepared, **splits)
 
 
-def _lined(row: Row, line: str, counter: RowCounter) -> Row:
+def _with_preamble(row: Row, preamble: str, counter: RowCounter) -> Row:
     first = row.turns[0]
     if first.role == "user":
-        said = replace(first, messages=(f"{line}{' ' * line.isascii()}{first.messages[0]}", *first.messages[1:]))
+        said = replace(
+            first, messages=(f"{preamble}{' ' * preamble.isascii()}{first.messages[0]}", *first.messages[1:])
+        )
         return replace(row, turns=(said, *row.turns[1:]), tokens=(counter.turn(said), *row.tokens[1:]))
-    said = Turn("user", (line,))
+    said = Turn("user", (preamble,))
     return replace(
         row, turns=(said, *row.turns), positions=((), *row.positions), tokens=(counter.turn(said), *row.tokens),
     )  # fmt: skip

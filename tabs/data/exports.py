@@ -19,13 +19,13 @@ from core.data.io.export import (
     sample_of,
     write_samples,
 )
-from core.data.open_log import OpenLog, line_of
+from core.data.open_log import OpenLog, preamble_of
 from core.errors import InputError
 from core.files import safe_name
 from core.workspace import SPLIT_FILES
 from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.page import Page
-from tabs.data.recipe_form import LINES, choice_names
+from tabs.data.recipe_form import PREAMBLES, choice_names
 from tabs.ui.download import build_download
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
@@ -42,7 +42,7 @@ class ExportForm(Form):
     """In which form rows are written."""
 
     layout: ExportFormat | Literal["rows"]
-    line: PreambleKind
+    preamble: PreambleKind
     breaks: bool
     """<NL> in the place of line ends."""
     kind: FileType
@@ -51,7 +51,7 @@ class ExportForm(Form):
         """As another tool wants them; None for rows as the app itself keeps them."""
         if self.layout == "rows":
             return None
-        return Export(self.layout, line_of(opened, self.line), newline="<NL>" if self.breaks else "\n")
+        return Export(self.layout, preamble_of(opened, self.preamble), newline="<NL>" if self.breaks else "\n")
 
 
 class ExportHandlers(DataHandlers):
@@ -59,7 +59,7 @@ class ExportHandlers(DataHandlers):
 
     @handler
     def look(self, visitor: Visitor, log: str, form: ExportForm) -> tuple[gr.Radio, gr.Checkbox, str]:
-        """(the persona's line, <NL> or not, each where the form has it; the first sample)."""
+        """(the preamble, <NL> or not, each where the form has it; the first sample)."""
         fields = gr.Radio(visible=form.layout != AS_ROWS), gr.Checkbox(visible=form.layout in MARKED)
         if not log:
             return *fields, ""
@@ -120,16 +120,16 @@ def build(context: DataContext, page: Page, key: gr.BrowserState) -> None:
     layouts = [(t_client(f"data.layout_{name}"), name) for name in (AS_ROWS, *EXPORT_FORMATS)]
     with gr.Accordion(t_client("data.download_fold"), open=False, elem_id="data-download-fold") as fold:
         layout = gr.Dropdown(layouts, value=AS_ROWS, label=t_client("data.layout"), elem_id="data-layout")
-        line = gr.Radio(choice_names("line", LINES), value="none", label=t_client("data.line"), visible=False,
-                        elem_id="data-export-line", elem_classes="list")  # fmt: skip
+        preamble = gr.Radio(choice_names("preamble", PREAMBLES), value="none", label=t_client("data.preamble"),
+                            visible=False, elem_id="data-export-preamble", elem_classes="list")  # fmt: skip
         breaks = gr.Checkbox(True, label=t_client("data.export_breaks"), visible=False, elem_id="data-export-breaks")
         kind = gr.Radio([("JSONL", "jsonl"), ("JSON", "json"), ("Parquet", "parquet")], value="jsonl",
                         label=t_client("data.file_type"), elem_id="data-file-type")  # fmt: skip
         sample = gr.HTML(padding=False, elem_id="data-sample-shown")
         download = gr.Button(t_client("data.download"), size="sm", elem_id="data-download")
         zipped = build_download("data-zip")
-    form = ExportForm.inputs({"layout": layout, "line": line, "breaks": breaks, "kind": kind})
-    gr.on([fold.expand, layout.input, line.input, breaks.input, page["made"].change], handlers.look,
-          [key, page["log"], *form], [line, breaks, sample], trigger_mode="always_last", **EVENT)  # fmt: skip
+    form = ExportForm.inputs({"layout": layout, "preamble": preamble, "breaks": breaks, "kind": kind})
+    gr.on([fold.expand, layout.input, preamble.input, breaks.input, page["made"].change], handlers.look,
+          [key, page["log"], *form], [preamble, breaks, sample], trigger_mode="always_last", **EVENT)  # fmt: skip
     wanted = [key, page["log"], page["name"], *form]
     zipped.after(download.click(handlers.download, wanted, zipped.file, **EVENT))

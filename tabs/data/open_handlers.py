@@ -114,7 +114,7 @@ class OpenLogHandlers(DataHandlers):
         variant = opened.variant(name)
         shape = {field: getattr(variant.recipe, field) for field in ("shape", "turns", "burst", "clean")}
         recipe = replace(opened.choices.recipe, **shape)
-        yield from self._open(visitor, replace(opened.choices, recipe=recipe, line=variant.line))
+        yield from self._open(visitor, replace(opened.choices, recipe=recipe, preamble_kind=variant.preamble_kind))
 
     @handler
     def mark(self, visitor: Visitor, log: str, gap: float) -> str:

@@ -52,7 +52,7 @@ class View(NamedTuple):
     context: OutputValue
     validation: OutputValue
     test: OutputValue
-    line: OutputValue
+    preamble: OutputValue
     recipe: OutputValue
     private: OutputValue
     secrets: OutputValue

@@ -41,7 +41,7 @@ class Page(TypedDict):
     context: gr.Slider
     validation: gr.Slider
     test: gr.Slider
-    line: gr.Radio
+    preamble: gr.Radio
     split: gr.Radio
     row: gr.HTML
     make: gr.Button

@@ -16,7 +16,7 @@ from tabs.ui.text import t, t_client
 
 SHAPES: tuple[RowShape, ...] = ("conversation", "window", "pair")
 BURSTS: tuple[Burst, ...] = ("newline", "separator", "each")
-LINES: tuple[PreambleKind, ...] = ("none", "address", "statement")
+PREAMBLES: tuple[PreambleKind, ...] = ("none", "address", "statement")
 MOST_LISTED = 50  # people of a large group whose names are put on the list at once
 MOST_NAMES = 200  # to choose from; more can be typed
 MOST_TURNS, MOST_CONTEXT, MOST_SHARE = 40, 10, 40  # on the sliders; shares in percent
@@ -38,7 +38,7 @@ class RecipeForm(Form):
     context: float | None
     validation: float | None
     test: float | None
-    line: PreambleKind
+    preamble: PreambleKind
     private: bool
     secrets: list[str] | None
 
@@ -47,7 +47,7 @@ class RecipeForm(Form):
 
         Raises InputError for what makes no recipe, and for a description that is too long.
         """
-        choices = replace(opened.choices, recipe=self._recipe(opened), line=self.line)
+        choices = replace(opened.choices, recipe=self._recipe(opened), preamble_kind=self.preamble)
         if self.description.strip() != opened.description:
             written = {**choices.descriptions, opened.persona: check_description(self.description)}
             choices = replace(choices, descriptions=written)
@@ -102,7 +102,7 @@ def values_of(opened: OpenLog) -> dict[str, object]:
         "clean": recipe.clean,
         "validation": round(100 * recipe.validation_share),
         "test": round(100 * recipe.test_share),
-        "line": opened.choices.line,
+        "preamble": opened.choices.preamble_kind,
         "private": recipe.private,
         "separator": gr.Textbox(value=recipe.separator, visible=recipe.burst == "separator"),
         "turns": gr.Slider(value=recipe.turns, visible=recipe.shape != "pair"),
@@ -179,5 +179,6 @@ def build(page: Page) -> None:
         )
         page["test"] = gr.Slider(0, MOST_SHARE, 0, step=1, label=t_client("data.test"), info=t_client("data.test_info"),
                                  elem_id="data-test")  # fmt: skip
-        page["line"] = gr.Radio(choice_names("line", LINES), value="none", label=t_client("data.line"),
-                                info=t_client("data.line_info"), elem_id="data-line", elem_classes="list")  # fmt: skip
+        page["preamble"] = gr.Radio(choice_names("preamble", PREAMBLES), value="none", label=t_client("data.preamble"),
+                                    info=t_client("data.preamble_info"), elem_id="data-preamble",
+                                    elem_classes="list")  # fmt: skip

@@ -119,8 +119,8 @@ def build(services: Services, shared: Shared) -> None:
 def _choosing(page: Page) -> list:
     """What a person does to choose how rows are made."""
     typed = [page["description"].blur, page["separator"].blur, page["separator"].submit]
-    moved = ("persona", "gap", "budget", "shape", "burst", "clean", "turns", "context", "validation", "test", "line",
-             "private", "secrets")  # fmt: skip
+    moved = ("persona", "gap", "budget", "shape", "burst", "clean", "turns", "context", "validation", "test",
+             "preamble", "private", "secrets")  # fmt: skip
     return [*typed, *(page[name].input for name in moved)]
 
 

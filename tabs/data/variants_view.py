@@ -19,7 +19,7 @@ from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 FIGURES = ("dialogues", "samples", "tokens", "mean", "longest", "shortest", "user_mean", "persona_mean")
-WAYS = ("exchanges", "line", "burst", "cleaned")
+WAYS = ("exchanges", "preamble", "burst", "cleaned")
 
 
 class VariantHandlers(DataHandlers):
@@ -75,9 +75,9 @@ def title(one: Compared, language: str) -> str:
 
 
 def _ways(one: Compared, language: str) -> tuple[str, str, str, str]:
-    """In what it differs from the others: exchanges, line, bursts, cleaned or raw."""
+    """In what it differs from the others: exchanges, preamble, bursts, cleaned or raw."""
     return (
-        t(language, "data.variant_exchanges", n=one.exchanges), t(language, f"data.variant_{one.line}"),
+        t(language, "data.variant_exchanges", n=one.exchanges), t(language, f"data.variant_{one.preamble_kind}"),
         t(language, f"data.variant_{one.recipe.burst}"),
         t(language, "data.variant_clean" if one.recipe.clean else "data.variant_raw"),
     )  # fmt: skip

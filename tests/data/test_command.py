@@ -85,7 +85,7 @@ def test_options_reach_the_rows(tmp_path, capsys):
         "instruction",
         "--file-type",
         "json",
-        "--line",
+        "--preamble",
         "address",
         "--validation-share",
         "0",

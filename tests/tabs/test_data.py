@@ -115,8 +115,8 @@ class Tab:
         stands = RecipeForm(
             persona or now.persona, described, budget or now.budget, GAP_STEPS.index(gap), recipe.shape, recipe.burst,
             recipe.separator, recipe.clean, recipe.turns, recipe.context,
-            round(100 * recipe.validation_share), round(100 * recipe.test_share), now.choices.line, recipe.private,
-            list(recipe.names),
+            round(100 * recipe.validation_share), round(100 * recipe.test_share), now.choices.preamble_kind,
+            recipe.private, list(recipe.names),
         )  # fmt: skip
         values = replace(stands, **form).values()
         return self.draw(self.opening.choose(self.key, self.log, *values, self.request))

@@ -184,9 +184,9 @@ def test_what_cleaning_leaves_out_is_told_with_examples(tab: Tab) -> None:
 
 def test_a_recipe_comes_back_after_a_reload_and_is_saved(tab: Tab) -> None:
     tab.upload(CHAT)
-    tab.choose(shape="pair", clean=True, line="address")
+    tab.choose(shape="pair", clean=True, preamble="address")
     again = Tab(tab.services).arrive()
-    assert (again.shown["shape"], again.shown["clean"], again.shown["line"]) == ("pair", True, "address")
+    assert (again.shown["shape"], again.shown["clean"], again.shown["preamble"]) == ("pair", True, "address")
     assert again.opened.choices == tab.opened.choices
     name = tab.rows.save(KEY, tab.log, "pairs", tab.request)[0]
     recipe = tab.services.datasets.get(tab.owner, name).info.recipe
@@ -268,8 +268,8 @@ def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:
     before = tab.opened.prepared.ledger.messages
     tab.draw(tab.opening.take_variant(KEY, tab.log, "1-address-newline-clean", tab.request))
     chosen = tab.opened.choices
-    assert (chosen.recipe.shape, chosen.recipe.clean, chosen.line) == ("pair", True, "address")
-    assert (tab.shown["shape"], tab.shown["line"]) == ("pair", "address")
+    assert (chosen.recipe.shape, chosen.recipe.clean, chosen.preamble_kind) == ("pair", True, "address")
+    assert (tab.shown["shape"], tab.shown["preamble"]) == ("pair", "address")
     assert "葵さん。" in tab.shown["row"] and tab.opened.prepared.ledger.messages == before
     html, choices, _ = handlers.standing(KEY, tab.log, tab.request)
     assert html.count('<tr class="now">') == 1 and choices.value == "1-address-newline-clean"
@@ -363,7 +363,7 @@ def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, ki
 
 def test_a_line_that_rows_already_have_is_written_once(tab: Tab) -> None:
     tab.upload(CHAT)
-    tab.choose(line="address")
+    tab.choose(preamble="address")
     sample = ExportHandlers(tab.context).look(KEY, tab.log, "instruction", "address", False, "jsonl", tab.request)[2]
     assert sample.count("葵さん。") == 1
 

@@ -37,8 +37,8 @@ class Export:
     """How samples are written. Raises InputError for a layout that there is none of."""
 
     format: ExportFormat = "instruction"
-    """instruction: one text, `### 指示:` and `### 回答:`; instruction_input: the persona's line is the 指示, and the
-    other side's words are the `### 入力:` between them (without a line there is nothing to part)."""
+    """instruction: one text, `### 指示:` and `### 回答:`; instruction_input: the preamble is the 指示, and the
+    other side's words are the `### 入力:` between them (without a preamble there is nothing to part)."""
     preamble: str = ""
     """Said before the other side's first words: "" for nothing; `preamble_text` makes one."""
     newline: str = "<NL>"
@@ -64,7 +64,7 @@ class Exchange:
 
 
 def preamble_text(kind: PreambleKind, name: str, text: str = "", *, language: str | None = None) -> str:
-    """The line before the other side's words: none, an address, or a statement of who is asked.
+    """The preamble before the other side's words: none, an address, or a statement of who is asked.
 
     `text` says who the persona is ("古代ギリシャの哲学者ソクラテス"); a whole sentence is taken unchanged.
     Without a `language` ("ja" or "en") the letters of the name or the text decide.
@@ -101,7 +101,7 @@ def sample_of(row: Row, export: Export, *, weighted: bool = False) -> TextSample
         return {"text": marked_text(said, export)}
     if export.format == "alpaca":
         *history, last = said
-        asked = [_begun(export.preamble, said[0].asked), *(one.asked for one in said[1:])]
+        asked = [_joined(export.preamble, said[0].asked), *(one.asked for one in said[1:])]
         return {
             "instruction": asked[-1], "input": "", "output": last.answer,
             "history": [[a, one.answer] for a, one in zip(asked, history, strict=False)],
@@ -113,7 +113,7 @@ def sample_of(row: Row, export: Export, *, weighted: bool = False) -> TextSample
     )
     messages: list[dict[str, str | int]] = []
     for number, one in enumerate(said):
-        asked = one.asked if number else _begun(export.preamble, one.asked)
+        asked = one.asked if number else _joined(export.preamble, one.asked)
         if asked:
             messages.append({role: other, content: asked})
         messages.append({role: own, content: one.answer} | ({"weight": int(one.learned)} if weighted else {}))
@@ -142,10 +142,10 @@ def _words(turn: Turn, separator: str) -> str:
     return f"{turn.name}: {text}" if turn.name else text
 
 
-def _begun(line: str, asked: str) -> str:
-    """The persona's line and what is asked. Japanese needs no space between them."""
-    space = "" if not line or not asked or is_japanese(line) else " "
-    return f"{line}{space}{asked}"
+def _joined(preamble: str, asked: str) -> str:
+    """The preamble and what is asked. Japanese needs no space between them."""
+    space = "" if not preamble or not asked or is_japanese(preamble) else " "
+    return f"{preamble}{space}{asked}"
 
 
 def marked_text(said: Sequence[Exchange], export: Export) -> str:
@@ -153,11 +153,11 @@ def marked_text(said: Sequence[Exchange], export: Export) -> str:
     with_input = export.format == "instruction_input" and export.preamble
     blocks = []
     for number, one in enumerate(said):
-        line = "" if number else export.preamble
+        preamble = "" if number else export.preamble
         if not with_input:
-            parts = [("指示", _begun(line, one.asked))]
+            parts = [("指示", _joined(preamble, one.asked))]
         else:
-            parts = [("指示", line)] * (not number) + [("入力", one.asked)] * bool(one.asked or number)
+            parts = [("指示", preamble)] * (not number) + [("入力", one.asked)] * bool(one.asked or number)
         blocks += [f"### {mark}:\n{words}" for mark, words in (*parts, ("回答", one.answer))]
     return "\n\n".join(blocks).replace("\n", export.newline)
 
