@@ -87,7 +87,7 @@ def parse(arguments: Sequence[str] | None = None, *, login: bool = False) -> arg
     return options
 
 
-def told(settings: Settings, options: argparse.Namespace) -> Settings:
+def with_options(settings: Settings, options: argparse.Namespace) -> Settings:
     """The settings with what the command line says in their place. Raises InputError."""
     lock = False if options.unlock_model else settings.lock_model
     people = (*settings.auth, *([options.auth] if options.auth else []))
@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         read = Settings.from_env()
         options = parse(arguments, login=bool(read.auth))
-        settings = told(read, options)
+        settings = with_options(read, options)
         check_home(settings.home)
     except InputError as error:
         sys.exit(f"{error}\n{error.ja}")

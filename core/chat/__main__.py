@@ -90,11 +90,11 @@ def begin(options: argparse.Namespace, nowhere: Path) -> tuple[ChatService, Chat
     talk = ChatService(models, Engine(models), Personas(workspace), Adapters(workspace), conversations,
                 Memory(workspace, partial(write_texts, models)))  # fmt: skip
     conversation = conversations.new(persona.id)
-    told = persona.with_macros_expanded(conversation.id)
-    prompt_config, differs = resolve_prompt_config(told, adapter, loaded.context)
-    setting = ChatContext(OWNER, loaded, prompt_config, told.sampling, adapter, differs, lorebook=told.book,
-                          placed=told.placed)  # fmt: skip
-    return talk, setting, conversation.opened(told.greeting)
+    expanded = persona.with_macros_expanded(conversation.id)
+    prompt_config, differs = resolve_prompt_config(expanded, adapter, loaded.context)
+    setting = ChatContext(OWNER, loaded, prompt_config, expanded.sampling, adapter, differs, lorebook=expanded.book,
+                          placed=expanded.placed)  # fmt: skip
+    return talk, setting, conversation.opened(expanded.greeting)
 
 
 def _wait(models: ModelStore) -> None:

@@ -90,8 +90,8 @@ class ChatService:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
         chosen = self.persona(owner, persona, adapter, language)
         conversation = self.conversations.new(chosen.id, adapter)
-        told = chosen.with_macros_expanded(conversation.id)
-        return self.conversations.save(owner, conversation.opened(told.greeting, *told.greetings))
+        expanded = chosen.with_macros_expanded(conversation.id)
+        return self.conversations.save(owner, conversation.opened(expanded.greeting, *expanded.greetings))
 
     def persona(self, owner: str, persona: str, adapter: str, language: str) -> Persona:
         """The persona talked with: the chosen one, else the adapter's own, else the first built-in."""
@@ -147,8 +147,10 @@ class ChatService:
         placed = among(setting.placed, found)
 
         def made(background: RetrievedContext) -> Prompt:
-            told = replace(background, knowledge=(*come_to_mind, *background.knowledge))
-            return render(setting.prompt_config, talk.turns, setting.loaded.tokenizer, background=told, placed=placed)
+            retrieved = replace(background, knowledge=(*come_to_mind, *background.knowledge))
+            return render(
+                setting.prompt_config, talk.turns, setting.loaded.tokenizer, background=retrieved, placed=placed
+            )
 
         if not setting.prompt_config.parts:
             return made(RetrievedContext())
@@ -192,13 +194,13 @@ class ChatService:
         seed = sampling.seed if sampling.seed >= 0 else secrets.randbelow(2**31 - ATTEMPTS)
         ends = stop_criteria(setting.prompt_config, tokenizer)
 
-        begun = setting.prompt_config.separator.join(last.messages) if last else ""
+        prefill = setting.prompt_config.separator.join(last.messages) if last else ""
         spent: list[float] = []
 
         def draw_in(attempt: int, most: int) -> Generator[Reply, None, None]:
             drawn = replace(raise_temperature(sampling, attempt), max_new_tokens=most)
             if setting.remote:
-                return self._from_server(setting, setting.remote, prompt, drawn, stop, begun, spent)
+                return self._from_server(setting, setting.remote, prompt, drawn, stop, prefill, spent)
             if setting.single_pass and not go_on:
                 return self._single_pass(setting, conversation, prompt, drawn, stop)
             drawing = self.engine.stream(
@@ -226,7 +228,7 @@ class ChatService:
         prompt: Prompt,
         sampling: Sampling,
         stop: threading.Event,
-        begun: str,
+        prefill: str,
         spent: list[float],
     ) -> Generator[Reply, None, None]:
         """A server's reply as it grows, then once more when it is finished; what it took is counted in any case.
@@ -239,17 +241,17 @@ class ChatService:
         opening = setting.prompt_config.opening
         try:
             with closing(
-                stream(model, prompt.messages, sampling, (), stop=stop, seed=seed, begun=begun, opening=opening)
+                stream(model, prompt.messages, sampling, (), stop=stop, seed=seed, prefill=prefill, opening=opening)
             ) as parts:
                 for now in parts:
                     asked = True
-                    yield _reply_of(now, begun)
+                    yield _reply_of(now, prefill)
         finally:
             # A server that was stopped does not tell what it took: then the estimates stand.
             used = now.usage or Usage(len(prompt.ids), now.chunks)
             spent.append(self.costs.add(setting.owner, model, *used) if asked else 0.0)
         yield replace(
-            _reply_of(now, begun),
+            _reply_of(now, prefill),
             finished=now.ended == "stop",
             prompt_tokens=used.prompt,
             tokens=used.reply,
@@ -331,9 +333,9 @@ def _behind(mark: str, replies: Generator[Reply, None, None]) -> Generator[Reply
             yield replace(reply, text=mark + reply.text) if mark else reply
 
 
-def _reply_of(now: RemoteText, begun: str) -> Reply:
+def _reply_of(now: RemoteText, prefill: str) -> Reply:
     """What a server has written so far, behind what it was to go on with."""
-    return Reply(f"{begun}{now.text}".strip(), now.chunks, thoughts=now.thoughts)
+    return Reply(f"{prefill}{now.text}".strip(), now.chunks, thoughts=now.thoughts)
 
 
 def _note_of(conversation: Conversation, persona: Persona) -> PlacedText:

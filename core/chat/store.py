@@ -36,12 +36,12 @@ class Conversations:
 
     def branch(self, owner: str, conversation: Conversation, index: int) -> Conversation:
         """Store a new conversation that begins like this one up to message number `index`."""
-        begun = replace(conversation.truncated_at(index), id=_new_id())
+        branched = replace(conversation.truncated_at(index), id=_new_id())
         prompts = self._prompts(owner, conversation.id)
         if prompts.is_file():
             with disk_errors():
-                shutil.copyfile(prompts, self._prompts(owner, begun.id))
-        return self.save(owner, begun)
+                shutil.copyfile(prompts, self._prompts(owner, branched.id))
+        return self.save(owner, branched)
 
     def save(self, owner: str, conversation: Conversation) -> Conversation:
         """Store a conversation and return it with its time of change."""

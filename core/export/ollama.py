@@ -66,8 +66,8 @@ def _pieces(layout: ChatTemplate, prompt_config: PromptConfig, roles: Sequence[s
     words = [f"w{number}w" for number in range(len(roles))]
     messages = [layout.message_text(role, text) for role, text in zip(roles, words, strict=True)]
     if roles[0] == "system" and not layout.takes_system:
-        told, first = (layout.message_text("user", text) for text in words[:2])
-        messages[:2] = [told.followed_by("\n\n", first)]
+        instructions, first = (layout.message_text("user", text) for text in words[:2])
+        messages[:2] = [instructions.followed_by("\n\n", first)]
     names = (prompt_config.persona, prompt_config.user)
     text = "".join(stretch.text for stretch in layout.segments(messages, names=names, reply=True))
     pieces = []

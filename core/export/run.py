@@ -47,13 +47,13 @@ def export_in_process(adapter: Adapter, into: Path, report: Callable[[str], None
 def _listen(lines: Iterable[str], report: Callable[[str], None]) -> None:
     for line in lines:
         try:
-            told = json.loads(line)
+            message = json.loads(line)
         except ValueError:
             continue  # a library's own words
-        if isinstance(told, dict) and "error" in told:
-            raise AppError(*told["error"])
-        if isinstance(told, dict) and "stage" in told:
-            report(told["stage"])
+        if isinstance(message, dict) and "error" in message:
+            raise AppError(*message["error"])
+        if isinstance(message, dict) and "stage" in message:
+            report(message["stage"])
 
 
 def _broken(complaint: str) -> ModelError:

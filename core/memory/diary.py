@@ -52,13 +52,15 @@ class Diary:
         """The entries for a prompt, oldest first: the last days, the weeks before, and the days of `span`."""
         recent = (now - RECENT * DAY).date()
         entries = self.entries()
-        told = {entry.start for entry in entries if entry.level == "week" and entry.start + timedelta(7) <= recent}
+        summarized = {
+            entry.start for entry in entries if entry.level == "week" and entry.start + timedelta(7) <= recent
+        }
 
         def tells(entry: DiaryEntry) -> bool:
             if entry.level == "week":
-                return entry.start in told
+                return entry.start in summarized
             asked = span is not None and span.start.date() <= entry.start < span.end.date()
-            return asked or monday(entry.start) not in told
+            return asked or monday(entry.start) not in summarized
 
         return [entry for entry in entries if tells(entry)]
 

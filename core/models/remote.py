@@ -16,7 +16,7 @@ from core.errors import InputError, NotAllowedError
 from core.models.remote_dialect import SETTINGS, Dialect, PlainMessage
 from core.models.remote_presets import ANY_SERVER, RemotePreset, preset_of_url
 from core.models.remote_reply import RemoteText, grown_by
-from core.models.remote_server import Server, client_of, parameter_of, said_by, told
+from core.models.remote_server import Server, client_of, parameter_of, said_by, server_errors
 from core.models.remote_window import CONTEXT, look_at
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class RemoteModels:
     def names(self, server: Server) -> list[str]:
         """The models a server offers; [] where it does not tell. Raises ModelError when it cannot be reached."""
         server = self.checked(server)
-        with told(server, ""):
+        with server_errors(server, ""):
             import openai
 
             try:
@@ -162,7 +162,7 @@ class _Request:
     sampling: "Sampling"
     stops: Sequence[str]
     seed: int | None
-    begun: str = ""
+    prefill: str = ""
     """Words of the reply that are there already, to be gone on with."""
     opening: str = OPENING
     streamed: bool = True
@@ -171,8 +171,8 @@ class _Request:
         """Keyword arguments of the client's `chat.completions.create`."""
         messages = dialect.fitted(self.messages, self.opening)
         extra: dict[str, object] = {}
-        if self.begun:
-            messages.append({"role": "assistant", "content": self.begun})
+        if self.prefill:
+            messages.append({"role": "assistant", "content": self.prefill})
             if dialect.prefill == "continue_final_message":
                 extra = {"continue_final_message": True, "add_generation_prompt": False}
         plain = _settings(self, model.preset, dialect)
@@ -194,18 +194,18 @@ def stream(
     *,
     stop: threading.Event,
     seed: int | None = None,
-    begun: str = "",
+    prefill: str = "",
     opening: str = OPENING,
 ) -> Generator[RemoteText, None, None]:
     """Yield what is there as the server writes. Setting `stop` hangs up.
 
-    `begun` are words of the reply to be gone on with; they are not among what comes. `opening` stands for a user who
+    `prefill` are words of the reply to be gone on with; they are not among what comes. `opening` stands for a user who
     has said nothing. Raises ModelError with what the server said, and InputError where it cannot go on.
     """
-    request = _Request(messages, sampling, stops, seed, begun.rstrip(), opening)
-    if begun and not model.dialect.prefill:
+    request = _Request(messages, sampling, stops, seed, prefill.rstrip(), opening)
+    if prefill and not model.dialect.prefill:
         raise cannot_go_on(model)
-    with told(model.server, model.name):
+    with server_errors(model.server, model.name):
         answer = _asked(client_of(model.server), model, request)
         now = RemoteText("")
         with answer:
@@ -251,14 +251,14 @@ def _asked(client: "OpenAI", model: RemoteModel, request: _Request) -> Any:
 
     for _ in range(LESSONS):
         dialect = model.dialect
-        if request.begun and not dialect.prefill:
+        if request.prefill and not dialect.prefill:
             raise cannot_go_on(model)
         arguments = request.arguments(model, dialect)
         try:
             return client.chat.completions.create(**arguments)
         except (openai.BadRequestError, openai.UnprocessableEntityError, openai.InternalServerError) as error:
             sent = {*arguments, *arguments.get("extra_body", {})} - {"model", "messages", "stream", "extra_body"}
-            sent |= {"continued"} if request.begun else set()
+            sent |= {"continued"} if request.prefill else set()
             said, broken = said_by(error, whole=True), isinstance(error, openai.InternalServerError)
             learned = dialect.learned(said, parameter_of(error), sent)
             if learned is None and not broken:
@@ -278,7 +278,7 @@ def _probed(model: RemoteModel, window: int | None) -> RemoteModel:
     sampling = Sampling(temperature=0.7, top_p=0.9, top_k=40, min_p=0.05, max_new_tokens=FIRST_TOKENS)
     hello = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     request = _Request(hello, sampling, ["\n\n\n"], 0, streamed=False)
-    with told(model.server, model.name):
+    with server_errors(model.server, model.name):
         try:
             _asked(client_of(model.server), model, request)
         except openai.BadRequestError as error:

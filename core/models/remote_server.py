@@ -36,7 +36,7 @@ def client_of(server: Server) -> "OpenAI":
 
 
 @contextmanager
-def told(server: Server, model: str) -> Iterator[None]:
+def server_errors(server: Server, model: str) -> Iterator[None]:
     """What the client library raises, as a ModelError that says what to do."""
     import openai
 

@@ -26,13 +26,13 @@ def look_at(server: Server, name: str) -> tuple[RemotePreset, int | None]:
     except openai.OpenAIError:
         listed = {}
     entry = listed.get(name) or listed.get(f"models/{name}") or {}
-    told = _first(entry.get(field) for field in LISTED)
+    listed = _first(entry.get(field) for field in LISTED)
     if preset.id:
-        return preset, told
+        return preset, listed
     if entry.get("owned_by") == "vllm":
-        return preset_by_id("vllm"), told
+        return preset_by_id("vllm"), listed
     kind, running = _of_local(server, name)
-    return kind, running or told
+    return kind, running or listed
 
 
 def _of_local(server: Server, name: str) -> tuple[RemotePreset, int | None]:
@@ -43,8 +43,8 @@ def _of_local(server: Server, name: str) -> tuple[RemotePreset, int | None]:
     with httpx2.Client(timeout=LOOK_SECONDS, headers=headers, follow_redirects=False) as client:
         props = _object(client, "GET", f"{root}/props")
         if settings := props.get("default_generation_settings"):
-            told = settings.get("n_ctx") if isinstance(settings, Mapping) else None
-            return preset_by_id("llamacpp"), _first((told, props.get("n_ctx")))
+            n_ctx = settings.get("n_ctx") if isinstance(settings, Mapping) else None
+            return preset_by_id("llamacpp"), _first((n_ctx, props.get("n_ctx")))
         shown = _object(client, "POST", f"{root}/api/show", {"model": name})
         if "model_info" in shown:
             return preset_by_id("ollama"), _of_ollama(shown, _object(client, "GET", f"{root}/api/ps"), name)

@@ -63,9 +63,9 @@ class Heard:
     """Of the persona."""
     seed: str
 
-    def newest(self, depth: int, told: Sequence[str]) -> "Scanned":
-        """The text of the newest `depth` messages, and what entries told."""
-        return Scanned("\n".join([*(self.messages[-depth:] if depth > 0 else ()), *told])[-SCANNED:])
+    def newest(self, depth: int, activated: Sequence[str]) -> "Scanned":
+        """The text of the newest `depth` messages, and the contents of activated entries."""
+        return Scanned("\n".join([*(self.messages[-depth:] if depth > 0 else ()), *activated])[-SCANNED:])
 
     def chance(self, what: object) -> random.Random:
         """The same for the same place in the talk."""
@@ -135,7 +135,7 @@ def _one_reply(
     levels = sorted({book.entries[place].recursion_level for place in waiting} - {0})
     level = 0
     for number in range(ROUNDS):
-        told = [one.entry.content for one in found.values() if not one.entry.prevent_recursion]
+        activated = [one.entry.content for one in found.values() if not one.entry.prevent_recursion]
         texts: dict[int, Scanned] = {}
         new: dict[int, Activated] = {}
         for place in waiting:
@@ -143,7 +143,7 @@ def _one_reply(
             if (number and entry.exclude_recursion) or entry.recursion_level > level:
                 continue
             depth = book.scan_depth if entry.scan_depth is None else entry.scan_depth
-            text = texts.get(depth) or texts.setdefault(depth, heard.newest(depth, told))
+            text = texts.get(depth) or texts.setdefault(depth, heard.newest(depth, activated))
             woken = _woken(place, entry, heard, text, timers, patterns, again=number > 0)
             if woken:
                 new[place] = woken

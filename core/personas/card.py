@@ -74,8 +74,8 @@ def card_of(persona: Persona) -> dict:
     if persona.depth_prompt != before.depth_prompt:
         extensions = kept if isinstance(kept := data.get("extensions"), dict) else {}
         reminder = persona.depth_prompt
-        told = {"prompt": reminder.text, "depth": reminder.depth, "role": reminder.role}
-        data["extensions"] = {**extensions, "depth_prompt": told}
+        depth_prompt = {"prompt": reminder.text, "depth": reminder.depth, "role": reminder.role}
+        data["extensions"] = {**extensions, "depth_prompt": depth_prompt}
     if persona.book.entries or "character_book" in data:
         data["character_book"] = book_to_json(persona.book)
     plain = {
@@ -203,12 +203,12 @@ def _persona_of(value: dict) -> Persona:
 
 def _depth_prompt(extensions: object) -> DepthPrompt:
     """SillyTavern's reminder at a depth."""
-    told = extensions.get("depth_prompt") if isinstance(extensions, dict) else None
-    if not isinstance(told, dict):
+    given = extensions.get("depth_prompt") if isinstance(extensions, dict) else None
+    if not isinstance(given, dict):
         return DepthPrompt()
-    depth, role = told.get("depth"), told.get("role")
+    depth, role = given.get("depth"), given.get("role")
     return DepthPrompt(
-        _text(told.get("prompt")).strip(), depth if type(depth) is int and 0 <= depth < FOREVER else ENTRY_DEPTH,
+        _text(given.get("prompt")).strip(), depth if type(depth) is int and 0 <= depth < FOREVER else ENTRY_DEPTH,
         role if role in ("user", "assistant") else "system",
     )  # fmt: skip
 

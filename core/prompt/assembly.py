@@ -78,13 +78,13 @@ def render_segments(
     template sees a role more. So do placed texts, each before the turn that its depth says.
     """
     script = _Script(prompt_config, layout)
-    told, always = contents.background, "system" if layout.takes_system else "user"
+    retrieved, always = contents.background, "system" if layout.takes_system else "user"
     script.place(contents.placed, "before_persona", always)
     script.add("persona", always, prompt_config.description)
     script.place(contents.placed, "after_persona", always)
     script.add("format", always, prompt_config.reply_format)
-    script.add("knowledge", always, section(prompt_config, "knowledge", told.knowledge, layout))
-    script.add("timeline", always, section(prompt_config, "timeline", told.timeline, layout))
+    script.add("knowledge", always, section(prompt_config, "knowledge", retrieved.knowledge, layout))
+    script.add("timeline", always, section(prompt_config, "timeline", retrieved.timeline, layout))
     # Words of the persona that a row holds as context are shown like examples: without loss.
     spoken: list[tuple[Part, Turn]] = [("examples", turn) for turn in contents.examples]
     spoken.extend(("turns" if turn.trained else "examples", turn) for turn in contents.turns)
@@ -98,7 +98,7 @@ def render_segments(
         script.place_among(among.get(number, ()), contents.turns, number)
         text = turn_text(prompt_config, turn, layout)
         if text and part == "new":
-            script.add("recalled", "user", section(prompt_config, "recalled", told.recalled, layout))
+            script.add("recalled", "user", section(prompt_config, "recalled", retrieved.recalled, layout))
         script.say(part, turn.role, text)
     script.place_among(among.get(len(contents.turns), ()), contents.turns, len(contents.turns))
     if reply and not any(part in ("turns", "new") for part, _ in script.parts):

@@ -66,23 +66,23 @@ def candidate_contents(
     free -= sum(map(measure.placed, kept))
     lore = sum(measure.placed(one) for one in kept if one.part == "lorebook")
     budget |= {"knowledge": budget["knowledge"] - lore}
-    told = _told(prompt_config, background, measure, free - _up_to(budget["turns"], said, measure), budget)
+    retrieved = _retrieved(prompt_config, background, measure, free - _up_to(budget["turns"], said, measure), budget)
     if _may_fit(turns, room, measure):
-        yield Contents(turns, prompt_config.examples, told, kept)
+        yield Contents(turns, prompt_config.examples, retrieved, kept)
         if prompt_config.examples:
-            yield Contents(turns, (), told, kept)
-    free -= sum(measure.section(part, getattr(told, part)) for part in ("knowledge", "timeline"))
-    free -= max(budget["recalled"], measure.section("recalled", told.recalled)) if told.recalled else 0
+            yield Contents(turns, (), retrieved, kept)
+    free -= sum(measure.section(part, getattr(retrieved, part)) for part in ("knowledge", "timeline"))
+    free -= max(budget["recalled"], measure.section("recalled", retrieved.recalled)) if retrieved.recalled else 0
     start = first_kept(said, measure.turn, free)
-    yield Contents(turns[start:], (), told, kept)
+    yield Contents(turns[start:], (), retrieved, kept)
     # The sizes above are bounds; what follows is for what is too large for its budget.
     for part in CONTEXT_PARTS:
-        told = replace(told, **{part: ()})
-        yield Contents(turns[start:], (), told, kept)
+        retrieved = replace(retrieved, **{part: ()})
+        yield Contents(turns[start:], (), retrieved, kept)
     for part in PLACED_PARTS:
         if len(fewer := tuple(one for one in kept if one.part != part)) < len(kept):
             kept = fewer
-            yield Contents(turns[start:], (), told, kept)
+            yield Contents(turns[start:], (), retrieved, kept)
     while start < len(turns) - 1:
         start = min((start + len(turns) + 1) // 2, len(turns) - 1)
         yield Contents(turns[start:])
@@ -133,7 +133,7 @@ def _placed(
     return tuple(placed[at] for at in sorted(taken))
 
 
-def _told(
+def _retrieved(
     prompt_config: PromptConfig, background: RetrievedContext, measure: TokenCounter, free: int, budget: dict[Part, int]
 ) -> RetrievedContext:
     """The lines that fit: recalled words before the timeline, newest first, and that before shared knowledge."""

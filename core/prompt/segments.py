@@ -46,17 +46,17 @@ class Prompt:
     @property
     def messages(self) -> list[dict[str, str]]:
         """The same as chat messages, for servers with a template of their own: {"role": …, "content": …}."""
-        told: list[dict[str, str]] = []
+        messages: list[dict[str, str]] = []
         between = ""
         for segment in self.segments:
             if not segment.role:
                 between += segment.text
-            elif told and told[-1]["role"] == segment.role:
-                told[-1]["content"] += between + segment.text  # roles alternate: the same one again is the same message
+            elif messages and messages[-1]["role"] == segment.role:
+                messages[-1]["content"] += between + segment.text  # roles alternate: the same one goes on
             else:
-                told.append({"role": segment.role, "content": segment.text})
+                messages.append({"role": segment.role, "content": segment.text})
             between = "" if segment.role else between
-        return told
+        return messages
 
     @property
     def turns_left_out(self) -> int:

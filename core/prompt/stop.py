@@ -89,13 +89,13 @@ def _with_either_colon(introduction: str) -> set[str]:
     return {name + colon for colon in (":：" if name != introduction else ("",)) if name}
 
 
-def _introduction(stretches: Sequence[RenderedSegment], layout: ChatTemplate) -> str:
+def _introduction(segments: Sequence[RenderedSegment], layout: ChatTemplate) -> str:
     """The letters that the template puts before the next words."""
     text = ""
-    for stretch in stretches:
-        if stretch.words is not None:
+    for segment in segments:
+        if segment.words is not None:
             break
-        text += stretch.text
+        text += segment.text
     for mark in layout.added_tokens:
         text = text.replace(mark, "")
     return text.strip()

@@ -131,7 +131,7 @@ def follow(
     follower = EventFollower(folder)
     follower.follow()
     follower.ending = None  # of an earlier launch
-    told: set[object] = set()
+    printed: set[object] = set()
     process = start()
     for name in monitors:
         launch_monitor(folder, name, process)
@@ -139,25 +139,25 @@ def follow(
         alive = process.alive()
         follower.follow()
         shown = follower.show(follower.ending or ("running" if alive else "killed"))
-        _tell(shown, told)
+        _tell(shown, printed)
         if not alive:
             return shown
         time.sleep(every)
 
 
-def _tell(shown: Progress, told: set[object]) -> None:
+def _tell(shown: Progress, printed: set[object]) -> None:
     """Print what was not printed yet: notes, measures, and a line for every step that was reported."""
     for english in (note.en for note in shown.notes):
-        if english not in told:
+        if english not in printed:
             print(english, flush=True)
-    if shown.losses and shown.losses[-1] not in told:
+    if shown.losses and shown.losses[-1] not in printed:
         step, loss = shown.losses[-1]
         left = f", {shown.seconds_left:.0f} s left" if shown.seconds_left is not None else ""
         print(f"step {step} of {shown.steps}: loss {loss:.4f}{left}", flush=True)
     for measure in shown.validation:
-        if measure not in told:
+        if measure not in printed:
             print(f"step {measure[0]}: validation {measure[1]:.4f} bits per byte", flush=True)
-    told |= {note.en for note in shown.notes} | set(shown.losses) | set(shown.validation)
+    printed |= {note.en for note in shown.notes} | set(shown.losses) | set(shown.validation)
 
 
 if __name__ == "__main__":

@@ -175,8 +175,8 @@ def event_schema() -> dict[str, object]:
     def of(name: str, kind: type) -> dict[str, object]:
         hints = get_type_hints(kind)
         own = {f.name: {"type": JSON_TYPES[hints[f.name]]} for f in fields(kind)}
-        told = {"event": {"const": name}, "time": {"type": "number", "description": "Seconds since 1970."}} | own
-        return {"description": kind.__doc__, "type": "object", "properties": told, "required": list(told)}
+        properties = {"event": {"const": name}, "time": {"type": "number", "description": "Seconds since 1970."}} | own
+        return {"description": kind.__doc__, "type": "object", "properties": properties, "required": list(properties)}
 
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -67,17 +67,17 @@ class RemoteHandlers:
         if model is None:
             return "", gr.Button(visible=False), gr.Column(visible=False), 0.0, 0.0, 0.0
         language, kept = visitor.language, self.services.chat.costs.of(visitor.owner)
-        told = [t(language, "remote.in_use", name=model.name, url=model.server.url, n=f"{model.context:,}")]
+        lines = [t(language, "remote.in_use", name=model.name, url=model.server.url, n=f"{model.context:,}")]
         if model.window and model.window != model.context:
-            told.append(t(language, "remote.own_window", n=f"{model.window:,}"))
+            lines.append(t(language, "remote.own_window", n=f"{model.window:,}"))
         if not model.dialect.prefill:
-            told.append(t(language, "remote.no_prefill"))
+            lines.append(t(language, "remote.no_prefill"))
         month, price = kept.this_month, self.services.chat.costs.price(visitor.owner, model)
-        told.append(
+        lines.append(
             t(language, "remote.month", n=f"{month.replies:,}", read=f"{month.prompt_tokens:,}",
               written=f"{month.reply_tokens:,}", cost=f"{month.cost:,.4g}")
         )  # fmt: skip
-        said = "".join(f'<p class="muted num">{escape(line)}</p>' for line in told)
+        said = "".join(f'<p class="muted num">{escape(line)}</p>' for line in lines)
         return said, gr.Button(visible=True), gr.Column(visible=True), price.prompt, price.reply, kept.limit
 
 

@@ -43,9 +43,9 @@ class VersionHandlers:
         """A conversation of its own that begins like this one up to the message; the id of it."""
         self.replies.give_up(visitor, conversation)
         talk = stored(self.services, visitor, conversation)
-        begun = self.services.conversations.branch(visitor.owner, talk, acted_on(talk, chosen))
+        branch = self.services.conversations.branch(visitor.owner, talk, acted_on(talk, chosen))
         inform(visitor.language, "talk.branched")
-        return begun.id
+        return branch.id
 
     @handler
     def remove(self, visitor: Visitor, conversation: str, chosen: int) -> tuple:

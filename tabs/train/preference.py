@@ -52,8 +52,8 @@ class PreferenceHandlers:
         )
         pairs = self.services.preferences.list_all(visitor.owner, adapter=adapter.name)
         run = self.services.jobs.submit(visitor.owner, spec, start=adapter.folder, pairs=pairs[::-1])
-        told = escape(t(visitor.language, "after.prefer_queued", name=run.name))
-        return run.id, f'<p class="good" role="status">{told}</p>'
+        sentence = escape(t(visitor.language, "after.prefer_queued", name=run.name))
+        return run.id, f'<p class="good" role="status">{sentence}</p>'
 
 
 def named(adapter: str) -> str:
@@ -65,7 +65,7 @@ def named(adapter: str) -> str:
     return adapter if adapter.endswith(ENDING) else f"{adapter[: 64 - len(ENDING)]}{ENDING}"
 
 
-def told(progress: Progress, language: str) -> str:
+def preference_html(progress: Progress, language: str) -> str:
     """How clearly the better replies are preferred: a sentence and the margins over the steps; "" of other runs."""
     if not progress.preference_eval:
         return ""

@@ -67,10 +67,10 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> None:
             up = gr.Button(t_client("train.queue_up"), size="sm", elem_id="queue-up")
             down = gr.Button(t_client("train.queue_down"), size="sm", elem_id="queue-down")
     shown = gr.State(())
-    quiet = {"queue": False, **EVENT}
+    unqueued = {"queue": False, **EVENT}
     where = [shared.key, chosen]
     drawn = [card, places, up, down, shown]
-    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, **quiet}
+    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, **unqueued}
     gr.on([shared.changed["queue"].click, chosen.change], **refreshing, trigger_mode="always_last")
-    up.click(handlers.up, where, None, **quiet).then(**refreshing)
-    down.click(handlers.down, where, None, **quiet).then(**refreshing)
+    up.click(handlers.up, where, None, **unqueued).then(**refreshing)
+    down.click(handlers.down, where, None, **unqueued).then(**refreshing)

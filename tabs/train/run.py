@@ -89,7 +89,7 @@ def moving(job: Job, progress: Progress, language: str) -> str:
     # The loss of a preference run is of another kind than the validation rows': only these are drawn.
     drawn = replace(progress, losses=()) if job.spec.preference else progress
     return (
-        about(job, language) + headline(progress, language) + preference.told(progress, language)
+        about(job, language) + headline(progress, language) + preference.preference_html(progress, language)
         + verdict(progress, language) + curve(drawn, language) + notes(progress, language)
     )  # fmt: skip
 

@@ -86,9 +86,9 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> None:
         at = gr.Slider(1, 2, 1, step=1, label=t_client("train.samples_slider"), visible=False, elem_id="train-look")
         drawn = gr.HTML(padding=False, elem_id="train-replies")
     shown = gr.State(())
-    quiet = {"queue": False, **EVENT}
+    unqueued = {"queue": False, **EVENT}
     gr.on(
         [shared.changed["samples"].click, chosen.change], handlers.refresh, [shared.key, chosen, at, shown],
-        [card, at, drawn, shown], trigger_mode="always_last", **quiet,
+        [card, at, drawn, shown], trigger_mode="always_last", **unqueued,
     )  # fmt: skip
-    at.input(handlers.look, [shared.key, chosen, at], drawn, trigger_mode="always_last", **quiet)
+    at.input(handlers.look, [shared.key, chosen, at], drawn, trigger_mode="always_last", **unqueued)

@@ -25,24 +25,24 @@ def with_progress(work: Callable[[Callable[[S], None]], T]) -> "Iterator[S | Res
 
     When the reader goes away, the next report raises InputError inside `work`, so that it ends there.
     """
-    told: queue.SimpleQueue[S | Result[T] | Exception] = queue.SimpleQueue()
+    steps: queue.SimpleQueue[S | Result[T] | Exception] = queue.SimpleQueue()
     left = threading.Event()
 
     def report(line: S) -> None:
         if left.is_set():
             raise InputError("The page was left.", "ページが閉じられました。")
-        told.put(line)
+        steps.put(line)
 
     def run() -> None:
         try:
-            told.put(Result(work(report)))
+            steps.put(Result(work(report)))
         except Exception as error:  # handed over: the reader raises it
-            told.put(error)
+            steps.put(error)
 
     threading.Thread(target=run, name="steps", daemon=True).start()
     try:
         while True:
-            step = told.get()
+            step = steps.get()
             if isinstance(step, Exception):
                 raise step
             yield step

@@ -225,13 +225,13 @@ def test_the_servers_own_window_is_used(api: FakeServer, listed: dict, places: d
 
 def test_a_reply_is_continued_where_the_api_can(api: FakeServer) -> None:
     with pytest.raises(InputError, match="cannot go on"):
-        answer(chosen(api), begun="Well")
+        answer(chosen(api), prefill="Well")
     api.places = {"/props": {"default_generation_settings": {"n_ctx": 8192}}}
-    answer(chosen(api), begun="Well ")
+    answer(chosen(api), prefill="Well ")
     assert api.asked[-1]["messages"][-1] == {"role": "assistant", "content": "Well"}
     assert "repeat_penalty" in api.asked[-1] and "repetition_penalty" not in api.asked[-1]
     api.places, api.listed = {}, [{"id": "big", "owned_by": "vllm"}]
-    answer(chosen(api), begun="Well")
+    answer(chosen(api), prefill="Well")
     assert api.asked[-1]["continue_final_message"] is True and api.asked[-1]["add_generation_prompt"] is False
 
 
@@ -241,7 +241,7 @@ def test_a_refused_prefill_is_told_and_remembered(api: FakeServer) -> None:
     says = "This model does not support assistant message prefill. The conversation must end with a user message."
     api.rule = lambda body: {"message": says} if body["messages"][-1]["role"] == "assistant" else None
     with pytest.raises(InputError, match="cannot go on"):
-        answer(model, begun="Well")
+        answer(model, prefill="Well")
     assert model.dialect.prefill == "" and answer(model).text == "Hello there"
 
 

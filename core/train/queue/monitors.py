@@ -144,7 +144,7 @@ class Feed:
 
     def __init__(self, folder: RunFolder, name: str) -> None:
         self._folder, self._name = folder, name
-        self._place = folder.path / f".told-{name}.json"
+        self._place = folder.path / f".reported-{name}.json"
         self._told = _told(self._place)
         self._offset = 0
         self._monitor: Monitor | None = None
@@ -184,7 +184,7 @@ def main(arguments: list[str]) -> int:
         return 1
     usable([given.to])
     training = Process(int(given.process[0]), given.process[1]) if given.process else None
-    with FileLock(folder.path / f".told-{given.to}.lock"):  # one of an earlier process ends in a moment
+    with FileLock(folder.path / f".reported-{given.to}.lock"):  # one of an earlier process ends in a moment
         feed = Feed(folder, given.to)
         while training and training.alive():
             feed.catch_up()

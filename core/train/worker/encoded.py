@@ -75,10 +75,10 @@ class StoredExamples(Sequence[Example]):
         )
 
 
-def encode_file(path: Path, encoder: RowEncoder, folder: Path, told: Callable[[int, int], None]) -> EncodedRows:
+def encode_file(path: Path, encoder: RowEncoder, folder: Path, on_progress: Callable[[int, int], None]) -> EncodedRows:
     """The rows of a JSONL file, from a folder in `folder` that is made where it is not there yet.
 
-    `told` hears now and then how many rows are done, and of how many; what it raises ends the work and leaves
+    `on_progress` is called now and then with (rows done, rows in all); what it raises ends the work and leaves
     nothing behind. Raises InputError for a line that is no row, OSError when the disk is full.
     """
     place = folder / f"{path.stem}-{_fingerprint(path, encoder)}"
@@ -86,7 +86,7 @@ def encode_file(path: Path, encoder: RowEncoder, folder: Path, told: Callable[[i
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         try:
-            _write(path, encoder, place, told)
+            _write(path, encoder, place, on_progress)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
@@ -99,12 +99,12 @@ def encode_file(path: Path, encoder: RowEncoder, folder: Path, told: Callable[[i
     return EncodedRows(stored, done["cut"], done["too_long"])
 
 
-def _write(path: Path, encoder: RowEncoder, place: Path, told: Callable[[int, int], None]) -> None:
+def _write(path: Path, encoder: RowEncoder, place: Path, on_progress: Callable[[int, int], None]) -> None:
     tokens, of = 0, _lines(path)
     with (place / "ids").open("wb") as ids, (place / "kinds").open("wb") as kinds, (place / "rows").open("wb") as rows:
         for number, row in enumerate(read_rows(path)):
             if number % TOLD_EVERY == 0:
-                told(number, of)
+                on_progress(number, of)
             for example in encoder(row):
                 example.ids.tofile(ids)
                 kinds.write(_kinds(example))

@@ -122,14 +122,14 @@ def _telling(folder: RunFolder, should_stop: Callable[[], bool]) -> Callable[[in
     """Hears how far the reading of rows is, and says so where it takes long. Raises StopRequested if asked to."""
     from core.train.worker.trainer import StopRequested
 
-    told = time.monotonic()
+    reported_at = time.monotonic()
 
     def hear(rows: int, of: int) -> None:
-        nonlocal told
+        nonlocal reported_at
         if should_stop():
             raise StopRequested
-        if time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported_at > TELL_SECONDS:
+            reported_at = time.monotonic()
             append(folder.events, Encoding(rows, of))
 
     return hear

@@ -97,8 +97,8 @@ class Report(TrainerCallback):
 
     def _tell_preferred(self, step: int, found: dict[str, float], prefix: str, *, validation: bool) -> None:
         if f"{prefix}accuracy" in found:
-            told = PreferenceEval(step, validation, found[f"{prefix}accuracy"], found[f"{prefix}margin"])
-            append(self.folder.events, told)
+            measured = PreferenceEval(step, validation, found[f"{prefix}accuracy"], found[f"{prefix}margin"])
+            append(self.folder.events, measured)
 
     def on_evaluate(
         self,

@@ -56,15 +56,17 @@ def openings(
     found: dict[str, Opening] = {}
     for row in rows:
         turns, asked_with = (row.turns, room.with_system(row.system)) if isinstance(row, Row) else (row, room)
-        begun = list(takewhile(lambda turn: not _answers(turn), turns))
-        if len(begun) == len(turns) or not begun or begun[-1].role != "user":
+        opening_turns = list(takewhile(lambda turn: not _answers(turn), turns))
+        if len(opening_turns) == len(turns) or not opening_turns or opening_turns[-1].role != "user":
             continue
         try:
-            prompt = render(asked_with, begun, tokenizer)
+            prompt = render(asked_with, opening_turns, tokenizer)
         except InputError:  # longer than the window
             continue
-        asked = prompt_config.separator.join(begun[-1].messages)
-        found.setdefault(asked, Opening(prompt.ids, asked, prompt_config.separator.join(turns[len(begun)].messages)))
+        asked = prompt_config.separator.join(opening_turns[-1].messages)
+        found.setdefault(
+            asked, Opening(prompt.ids, asked, prompt_config.separator.join(turns[len(opening_turns)].messages))
+        )
     all_of_them = tuple(found.values())
     step = max(len(all_of_them) / count, 1) if count else 1
     return tuple(all_of_them[int(n * step)] for n in range(min(count, len(all_of_them))))
