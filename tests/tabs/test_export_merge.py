@@ -15,7 +15,7 @@ from core.train.preference.config import SLOWER
 from core.train.queue.progress import Progress
 from core.train.spec import JobSpec
 from tabs.train.export_merge import ExportMergeHandlers, weights_of
-from tabs.train.preference import PreferenceHandlers, told
+from tabs.train.preference import PreferenceHandlers, preference_html
 from tabs.train.run import headline
 from tabs.ui.services import Services
 from tests.helpers.adapter_tiny import TEMPLATED, tiny_adapter
@@ -86,9 +86,9 @@ def test_settings_that_cannot_be_used_are_said(services: Services, job: str) -> 
 
 
 def test_how_clearly_it_prefers_is_told_and_drawn() -> None:
-    assert told(Progress("running"), "en") == ""
+    assert preference_html(Progress("running"), "en") == ""
     events = tuple(PreferenceEval(step, held, 0.75, 0.1 * step) for step in (2, 4) for held in (False, True))
-    shown = told(Progress("running", step=4, steps=8, preference_eval=events), "en")
+    shown = preference_html(Progress("running", step=4, steps=8, preference_eval=events), "en")
     assert "75%" in shown and "+0.40" in shown and shown.count("<polyline") > 2
     assert "12" in headline(Progress("running", generating=(12, 40)), "ja")
 

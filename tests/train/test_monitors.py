@@ -71,7 +71,7 @@ def test_a_monitor_follows_the_training_to_its_end(folder: RunFolder) -> None:
     training = Process(child.pid, psutil.Process(child.pid).create_time())
     monitor = launch_monitor(folder, "tensorboard", training)
     end = time.monotonic() + 60
-    while not (folder.path / ".told-tensorboard.json").exists():
+    while not (folder.path / ".reported-tensorboard.json").exists():
         assert time.monotonic() < end and monitor.alive(), (folder.path / "tensorboard.log").read_text()
         time.sleep(0.05)
     append(folder.events, step(3, 2.0))
