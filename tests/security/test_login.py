@@ -85,7 +85,7 @@ def test_the_password_need_not_be_on_the_command_line(tmp_path: Path, monkeypatc
     assert Settings.from_env({"OMOKAGE_AUTH_FILE": str(file)}).auth == ("ann:a:b", "bob:c")
     read = Settings.from_env({"OMOKAGE_AUTH": "me:secret"})
     assert read.auth == ("me:secret",) and "secret" not in repr(read)
-    told = app.told(read, app.parse(["--share", "--auth-file", str(file), "--auth", "you:d"]))
+    told = app.with_options(read, app.parse(["--share", "--auth-file", str(file), "--auth", "you:d"]))
     assert told.auth == ("me:secret", "you:d", "ann:a:b", "bob:c")
     app.parse(["--share"], login=True)
     monkeypatch.setenv("OMOKAGE_AUTH", "me:secret")

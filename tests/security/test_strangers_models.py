@@ -119,7 +119,7 @@ def test_in_public_the_model_is_locked_unless_the_owner_says_otherwise(home: Pat
 
 def test_how_the_owner_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def told(*arguments: str, env: str = "") -> Settings:
-        return app.told(Settings.from_env({"OMOKAGE_LOCK_MODEL": env}), app.parse(arguments))
+        return app.with_options(Settings.from_env({"OMOKAGE_LOCK_MODEL": env}), app.parse(arguments))
 
     assert told().lock_model is None
     assert told("--unlock-model", env="1").lock_model is False
@@ -140,8 +140,8 @@ def test_a_request_alone_never_runs_a_models_code(base: Path) -> None:
 
 
 def test_the_command_line_alone_allows_code(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not app.told(Settings.from_env({"OMOKAGE_REMOTE_CODE": "1"}), app.parse([])).remote_code
-    allowed = app.told(Settings(home=home), app.parse(["--trust-remote-code"]))
+    assert not app.with_options(Settings.from_env({"OMOKAGE_REMOTE_CODE": "1"}), app.parse([])).remote_code
+    allowed = app.with_options(Settings(home=home), app.parse(["--trust-remote-code"]))
     for public in (False, True):
         made = make_services(allowed, public=public)
         made.jobs.close()
