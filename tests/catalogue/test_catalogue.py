@@ -32,10 +32,11 @@ def test_an_entry_is_whole(entry: module.CatalogueEntry) -> None:
     assert entry.format in (*template_names(), "model")
     assert entry.loading in ("native", "project", "remote")
     assert (entry.loading == "remote") == (entry.instead is not None)
-    assert entry.instead is None or entry_of(entry.instead).loading == "native"
+    instead = entry_of(entry.instead or "")
+    assert entry.instead is None or (instead and instead.loading == "native")
     numbers = (entry.parameters, entry.layers, entry.width, entry.kv_width, entry.vocabulary, entry.context)
     assert all(value is None or (type(value) is int and value > 0) for value in numbers)
-    assert entry.kv_width is None or entry.kv_width <= entry.width
+    assert entry.kv_width is None or (entry.width and entry.kv_width <= entry.width)
     assert entry.licence is None or entry.licence.strip()
 
 
@@ -55,6 +56,7 @@ def test_an_entry_says_what_was_tried_and_what_was_not(entry: module.CatalogueEn
 @pytest.mark.parametrize("entry", [e for e in catalogue() if e.parameters and e.layers], ids=lambda entry: entry.id)
 def test_the_figures_of_an_entry_agree(entry: module.CatalogueEntry) -> None:
     """Layers between 9 and 17 times the square of the width, which all these architectures have."""
+    assert entry.parameters and entry.vocabulary and entry.width and entry.layers
     body = entry.parameters - entry.vocabulary * entry.width * (1 if entry.tied else 2)
     assert 6 < body / entry.layers / entry.width**2 < 17
 
@@ -62,6 +64,7 @@ def test_the_figures_of_an_entry_agree(entry: module.CatalogueEntry) -> None:
 def test_the_embedded_models_figures_are_those_of_its_files() -> None:
     config = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
     entry = entry_of(MINI)
+    assert entry and entry.parameters
     stored = sum(path.stat().st_size for path in FOLDER.glob("*.safetensors"))
     assert 0 <= stored - 2 * entry.parameters < 100_000  # bfloat16, and the files' headers
     assert (entry.layers, entry.width, entry.vocabulary, entry.context, entry.tied) == (
@@ -73,7 +76,7 @@ def test_the_embedded_models_figures_are_those_of_its_files() -> None:
 
 def test_a_model_is_found_by_id_and_folder() -> None:
     entry = entry_of("rinna/japanese-gpt-neox-3.6b")
-    assert entry.format == "dialogue"
+    assert entry and entry.format == "dialogue"
     for where in ("/home/x/hub/models--rinna--japanese-gpt-neox-3.6b/snapshots/0123", r"D:\llm\japanese-gpt-neox-3.6b",
                   "models/Japanese-GPT-NeoX-3.6b/"):  # fmt: skip
         assert entry_of(where) == entry

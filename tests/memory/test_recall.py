@@ -14,7 +14,7 @@ from core.memory.retrieve.dates import parse_date_query
 from core.memory.retrieve.recall import Participants, VisibleTurns, known, quoted, retrieve_turns, score
 from core.memory.retrieve.word_index import sought, terms
 from core.memory.store import MemoryStore, search
-from core.memory.turns import Turns
+from core.memory.turns import Dated, Turns
 from core.messages import Turn
 from core.text import normalize_for_match, share_contained, similarity
 
@@ -132,6 +132,7 @@ def test_a_branch_repeats_nothing(store: MemoryStore) -> None:
 )  # fmt: skip
 def test_days_are_counted_back(question: str, days: int) -> None:
     span = parse_date_query(question, NOW).span
+    assert span is not None
     assert span.start <= NOW - timedelta(days=days) < span.end and span.end <= NOW.replace(hour=0)
 
 
@@ -147,6 +148,7 @@ def test_days_are_counted_back(question: str, days: int) -> None:
 )  # fmt: skip
 def test_weeks_months_and_dates(question: str, start: str, end: str) -> None:
     span = parse_date_query(question, NOW).span
+    assert span is not None
     assert (span.start, span.end) == (datetime.fromisoformat(start), datetime.fromisoformat(end))
 
 
@@ -288,7 +290,7 @@ def test_an_edited_word_is_recalled_no_more_and_a_deleted_talk_is_gone(store: Me
 
 
 def test_a_log_is_remembered_with_its_own_dates(store: MemoryStore) -> None:
-    log = [
+    log: list[Dated] = [
         ("user", "温泉に行こうよ", datetime(2019, 2, 1, 20)),
         ("assistant", "草津がいいな", datetime(2019, 2, 1, 21)),
     ]

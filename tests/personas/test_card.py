@@ -69,7 +69,7 @@ V3["data"] = V2["data"] | {
 }
 
 
-def png(**texts: dict) -> bytes:
+def png(**texts: object) -> bytes:
     """A small picture with cards in its texts."""
     info, file = PngInfo(), io.BytesIO()
     for keyword, card in texts.items():

@@ -99,7 +99,7 @@ def test_sampling_has_bounds(change: dict) -> None:
 
 
 def test_numbers_have_the_kind_that_generate_asks_for() -> None:
-    sampling = Sampling(temperature=2, top_p=1, min_p=0, repetition_penalty=1, max_new_tokens=9.0)
+    sampling = Sampling(temperature=2, top_p=1, min_p=0, repetition_penalty=1, max_new_tokens=9.0)  # pyright: ignore[reportArgumentType]
     assert [type(v) for v in vars(sampling).values()] == [float, float, float, float, int, int, float, int, int]
 
 
