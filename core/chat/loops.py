@@ -18,6 +18,10 @@ LEAST_COVER = 40  # characters that the copies take together; 390,000 messages o
 LEAST_COVER_OF_NOISE = 240
 NOISE = re.compile(r"[\W_ー~wWｗＷ笑草爆ぁ-ぉあ-おァ-オはひふへほハヒフヘホxXhHaAeEoO8５５5kK哈呵ㅋㅎㅠㅜ]+")
 
+SENTENCE = re.compile(r"[^。．.!?！？\n]+[。．.!?！？\n]*")
+SENTENCE_ENDS = tuple("。．.!?！？\n")
+SHORTEST_SENTENCE = 8  # letters; no message of the same 390,000 says a sentence of 6 three times
+
 ALIKE = 0.9
 COMPARED = 1000  # characters from the beginning: comparing takes the square of them
 SHORTEST_TO_COMPARE = 12  # characters: people do say うん and ok again
@@ -25,7 +29,7 @@ SHORTEST_TO_COMPARE = 12  # characters: people do say うん and ok again
 
 @dataclass(frozen=True)
 class Loop:
-    """The end of a text that repeats itself: where it begins, and how long one round is (characters)."""
+    """The part of a text that repeats itself: where it begins, and how long one round is (characters)."""
 
     start: int
     period: int
@@ -36,7 +40,14 @@ class Loop:
 
 
 def find_loop(text: str) -> Loop | None:
-    """The loop that `text` ends in, or None. Looks at the end only: ask while the text grows."""
+    """The loop that `text` ends in, or None. Looks at the end only: ask while the text grows.
+
+    Either one unit follows on itself, or a sentence is said for the third time, whatever stands between.
+    """
+    return _unbroken(text) or _with_rests(text)
+
+
+def _unbroken(text: str) -> Loop | None:
     for period in range(1, min(LONGEST_PERIOD, len(text) // LEAST_COPIES) + 1):
         unit = text[-period:]
         cover = LEAST_COVER_OF_NOISE if NOISE.fullmatch(unit) else LEAST_COVER
@@ -47,6 +58,18 @@ def find_loop(text: str) -> Loop | None:
                 start -= period
             return Loop(start, period)
     return None
+
+
+def _with_rests(text: str) -> Loop | None:
+    """The newest whole sentence, where it is the same as two before it."""
+    sentences = [sentence for sentence in SENTENCE.finditer(text) if sentence[0].endswith(SENTENCE_ENDS)]
+    last = _plain(sentences[-1][0]) if sentences else ""
+    if len(last) < SHORTEST_SENTENCE or NOISE.fullmatch(last):
+        return None
+    same = [sentence for sentence in sentences if _plain(sentence[0]) == last]
+    if len(same) < LEAST_COPIES:
+        return None
+    return Loop(same[0].start(), same[1].start() - same[0].start())
 
 
 def says_again(text: str, before: Iterable[str]) -> bool:

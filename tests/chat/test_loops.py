@@ -27,8 +27,30 @@ def test_a_loop_is_cut_to_one_round(text: str, kept: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (
+            "I am Socrates. What is justice? Let us see. What is justice? You tell me! What is justice?",
+            "I am Socrates. What is justice? Let us see.",
+        ),
+        (
+            "海が好きなんだよ。泳げないけど。海が好きなんだよ！本当に。海が好きなんだよ。",
+            "海が好きなんだよ。泳げないけど。",
+        ),
+    ],
+)
+def test_a_sentence_that_is_said_a_third_time_is_a_loop_with_rests(text: str, kept: str) -> None:
+    loop = find_loop(text)
+    assert loop is not None and loop.cut(text) == kept
+    assert all(find_loop(text[:end]) is None for end in range(len(text)))
+    later = find_loop(f"{text} And so")  # what is streamed comes in pieces, past a sentence's end
+    assert later is not None and later.cut(text) == kept
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "うん。そうだね。うん。いいよ。うん。うん。", "Yes. And you? Yes. Oh, yes. Yes.", "海が好き。" * 3,
         "笑" * 60, "w" * 100, "ｗｗｗ" * 40, "草" * 50, "あ" * 80, "うわ" + "ー" * 90, "！？" * 60, "…" * 100,
         "ｗw" * 50, "はははは" * 20, "ha" * 60, "ありがとう" * 7, "no " * 12, "かわいい" * 9, "🎉" * 100,
         "-" * 120, "ㅋㅋㅋ" * 30,
