@@ -38,7 +38,8 @@ def test_the_full_model_answers_as_base_and_adapter(base: Path, adapter: Adapter
 
     into = tmp_path / "out"
     export(adapter, str(base), into)
-    tokenizer, theirs = (kind.from_pretrained(into / "model") for kind in (AutoTokenizer, AutoModelForCausalLM))
+    tokenizer = AutoTokenizer.from_pretrained(into / "model")
+    theirs = AutoModelForCausalLM.from_pretrained(into / "model")
     plain = AutoModelForCausalLM.from_pretrained(base)
     prompt = render(TEMPLATED, TURNS, AutoTokenizer.from_pretrained(base))
     asked = tokenizer.apply_chat_template(to_chat_messages(TURNS), add_generation_prompt=True)["input_ids"]

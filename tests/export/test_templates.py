@@ -76,7 +76,7 @@ def test_the_modelfile_prints_and_stops_as_the_chat_does(tokenizers, name: str, 
     bos = dict(resolve_template(tokenizer, name).tokens)["bos_token"]
     for count in (1, 3, 7):
         turns = [Turn(role, (f"words {n}",)) for n, role in zip(range(count), ("user", "assistant") * 4, strict=False)]
-        asked = go_render(values["TEMPLATE"], before + [(turn.role, *turn.messages) for turn in turns])
+        asked = go_render(values["TEMPLATE"], before + [(turn.role, turn.messages[0]) for turn in turns])
         assert asked == render(prompt_config, turns, tokenizer).text.removeprefix(bos)
     ends = stop_criteria(prompt_config, tokenizer)
     marks = tokenizer.convert_ids_to_tokens(list(ends.token_ids))

@@ -6,6 +6,7 @@ import logging
 import shutil
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from core.adapters.check import check_adapter
 from core.adapters.pull import pull_adapter
 from core.errors import AppError, HubError, InputError, ModelError
 from core.hub import client as hub_module
-from core.hub.client import check_repo, push_folder, whoami
+from core.hub.client import RepoKind, check_repo, push_folder, whoami
 from core.hub.errors import TOKENS_PAGE
 from tests.helpers.fake_hub import READER, STRANGER, WRITER, FakeHub
 from tests.helpers.train_tiny import tiny_base
@@ -24,7 +25,7 @@ PROMPT_CONFIG = {"persona": "Socrates", "description": "Asks.", "examples": [], 
 
 
 @pytest.fixture
-def hub(hub_online: None, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+def hub(hub_online: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
@@ -52,7 +53,7 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.5)
     folder = tmp_path_factory.mktemp("adapters") / "socrates"
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "prompt_config.json").write_text(json.dumps(PROMPT_CONFIG), encoding="utf-8")
     run = {"base": str(base), "dataset": {"name": "talk", "source": "[LINE] with Hanako.txt", "train_rows": 3}}
     (folder / "training.json").write_text(json.dumps(run), encoding="utf-8")
@@ -73,7 +74,7 @@ def shelf(tmp_path: Path) -> Path:
     return folder
 
 
-def push(hub: FakeHub, folder: Path, *, repo: str = REPO, token: str = WRITER, kind: str = "model", **more) -> str:
+def push(hub: FakeHub, folder: Path, *, repo: str = REPO, token: str = WRITER, kind: RepoKind = "model", **more) -> str:
     return push_folder(folder=folder, repo=repo, kind=kind, token=token, message="Add it", endpoint=hub.url, **more)
 
 
@@ -146,7 +147,7 @@ def test_one_commit_and_none_for_the_same_again(hub: FakeHub, adapter: Path) -> 
 @pytest.mark.parametrize(("private", "sent"), [(True, "private"), (False, "public")])
 def test_visibility_is_sent(hub: FakeHub, adapter: Path, private: bool, sent: str) -> None:
     push(hub, adapter, private=private)
-    asked = [seen.json["visibility"] for seen in hub.requests if seen.path == "/api/repos/create"]
+    asked = [seen.json["visibility"] for seen in hub.requests if seen.path == "/api/repos/create" and seen.json]
     assert asked == [sent]
     assert hub.repos["model", REPO].private is private
 
