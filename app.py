@@ -109,6 +109,7 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
 
     from core.limits import uploads_counter
     from tabs.ui import heartbeat
+    from tabs.ui.web.found_nodes import FoundNodes
     from tabs.ui.web.headers import PageHeaders
     from tabs.ui.web.hosts import HostGuard
     from tabs.ui.web.login import LoginGuard
@@ -123,6 +124,7 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
         Middleware(UsedRoutes),
         Middleware(UploadGuard, workspace=services.workspace, counter=uploads),
         Middleware(LoginGuard),
+        Middleware(FoundNodes),
     ]
 
 
