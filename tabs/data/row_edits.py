@@ -27,25 +27,32 @@ class RowEditHandlers(OpenLogHandlers):
     """Edits the row on the page; each change makes the rows anew and is kept with the open log."""
 
     @handler
-    def show(self, visitor: Visitor, log: str, split: Split | None, number: float | None) -> tuple:
-        """What can be edited in the row: (card, message, its words, undo, what was changed).
+    def show(
+        self, visitor: Visitor, log: str, split: Split | None, number: float | None, seen: tuple[object, ...]
+    ) -> tuple:
+        """What can be edited in the row: (card, message, its words, undo, what was changed, what is shown).
 
-        A page that has just been filled does not send its split yet: it shows the first row to train on.
+        A page that has just been filled does not send its split yet: it shows the first row to train on. Where all is
+        as `seen`, nothing is drawn: somebody may be writing there already.
         """
         if not log:  # a page that arrives with nothing open
-            return gr.Column(visible=False), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return gr.Column(visible=False), gr.skip(), gr.skip(), gr.skip(), gr.skip(), ()
         split, number = split or "train", number or 1
         opened = self.context.opened(visitor, log)
         places = self._places(opened, split, number)
         names = [(_choice(opened, place), place) for place in places]
         own = [place for place in places if opened.log.messages[place].sender == opened.persona]
         chosen = next(iter(own), None)
+        shown = (log, opened.persona, split, number, tuple(names), opened.choices.edits)
+        if shown == seen:
+            return (gr.skip(),) * 6
         return (
             gr.Column(visible=bool(places or opened.choices.edits)),
             gr.Dropdown(choices=names, value=chosen),
             _words(opened, chosen),
             gr.Button(visible=bool(opened.choices.edits)),
             changes_html(opened, visitor.language),
+            shown,
         )
 
     @handler
@@ -182,12 +189,13 @@ def build(page: Page) -> Callable[[DataContext, Sequence, Sequence], None]:
             leave_row = gr.Button(t_client("sets.edit_leave_row"), size="sm", elem_id="data-edit-leave-row")
             undo = gr.Button(t_client("sets.edit_undo"), size="sm", visible=False, elem_id="data-edit-undo")
         changes = gr.HTML(padding=False, elem_id="data-edit-changes")
+    seen = gr.State(())
 
     def listen(context: DataContext, here: Sequence, drawn: Sequence) -> None:
         handlers = RowEditHandlers(context)
         at = [*here, page["split"], page["number"]]
-        shown = [card, message, text, undo, changes]
-        gr.on([page["row"].change, page["made"].change], handlers.show, at, shown, trigger_mode="always_last", **EVENT)
+        showing = {"fn": handlers.show, "inputs": [*at, seen], "outputs": [card, message, text, undo, changes, seen]}
+        gr.on([page["row"].change, page["made"].change], **showing, trigger_mode="always_last", **EVENT)
         message.input(handlers.choose_message, [*here, message], text, trigger_mode="always_last", **EVENT)
         correct.click(handlers.correct, [*at, message, text], drawn, **EVENT)
         leave.click(handlers.leave_message, [*at, message], drawn, **EVENT)

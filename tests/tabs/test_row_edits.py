@@ -20,8 +20,13 @@ def edits(tab: Tab) -> RowEditHandlers:
 
 def of_the_persona(tab: Tab, split: str = "train", number: int = 1) -> int:
     """The first message in a row that the persona said."""
-    shown = edits(tab).show(tab.key, tab.log, split, number, tab.request)
+    shown = edits(tab).show(tab.key, tab.log, split, number, (), tab.request)
     return shown[1].value
+
+
+def show(tab: Tab, seen: tuple = ()) -> tuple:
+    """The second row to train on."""
+    return edits(tab).show(tab.key, tab.log, "train", 2, seen, tab.request)
 
 
 def correct(tab: Tab, text: str, split: str = "train", number: int = 1) -> Tab:
@@ -40,16 +45,17 @@ def opened(tab: Tab) -> Tab:
 
 
 def test_a_correction_is_learned_counted_and_shown_in_its_row(opened: Tab) -> None:
-    card, message, words, undo, changes = edits(opened).show(opened.key, opened.log, "train", 2, opened.request)
+    card, message, words, undo, changes, seen = show(opened)
     assert card.visible and not undo.visible and changes == ""
-    assert edits(opened).show(opened.key, opened.log, None, None, opened.request)[0].visible  # just filled
+    assert edits(opened).show(opened.key, opened.log, None, None, (), opened.request)[0].visible  # just filled
     assert words and f"葵: {words}" in [label for label, _ in message.choices]
+    assert show(opened, seen) == (gr.skip(),) * 6  # what somebody is writing already stays
     correct(opened, "<i>直した</i>", number=2)
     assert "<i>直した</i>" in learned(opened) and "&lt;i&gt;直した" in opened.shown["row"]
     assert opened.shown["number"].value == 2 and "手で直して使う" in opened.shown["ledger"]
     ledger = opened.opened.prepared.ledger
     assert ledger.counts[Outcome.CORRECTED] == 1 and ledger.missing == 0
-    card, message, words, undo, changes = edits(opened).show(opened.key, opened.log, "train", 2, opened.request)
+    card, message, words, undo, changes, _ = show(opened, seen)
     assert words == "<i>直した</i>" and undo.visible and "&lt;i&gt;" in changes and "<i>" not in changes
 
 
