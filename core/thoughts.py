@@ -29,7 +29,7 @@ ANSWERS = (
     ("<answer>", "</answer>"), ("<response>", "</response>"), ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
     ("<|begin_of_solution|>", "<|end_of_solution|>"),
 )  # fmt: skip
-LABEL = re.compile(r"\s*thought(?:\n|\Z)")  # Gemma 4 names the kind of the thought
+LABEL = re.compile(r"\Athought(?:\n|\Z)")  # Gemma 4 names the kind of the thought
 CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)(?!\w)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
 CHANNEL_END = re.compile(r"<\|(?:end|return|call)\|>|<\|start\|>\w*")
 HALF_HEADER = re.compile(r"(?:<\|start\|>[^<]*)?(?:<\|channel\|>[^<]*(?:<\|constrain\|>[^<]*)?)?\Z")
@@ -128,7 +128,7 @@ def _of_pairs(text: str) -> Spoken:
 
 
 def _thought(text: str) -> str:
-    return LABEL.sub("", text, count=1).strip() if LABEL.match(text) else text.strip()
+    return LABEL.sub("", text.strip()).strip()
 
 
 def _answer(words: str) -> str:
