@@ -89,8 +89,7 @@ def unpack(gguf: Path, folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     config = quantised.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config  # else it cannot be saved
+    vars(config).pop("quantization_config", None)  # else it cannot be saved
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.load_state_dict(quantised.state_dict())
     model.tie_weights()

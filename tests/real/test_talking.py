@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -28,6 +29,7 @@ from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.personas import Personas
 from core.prompt import PromptConfig, render, stop_criteria
+from core.prompt.token_text import decode
 from core.workspace import Workspace
 from tests.real.conftest import loaded_store
 
@@ -74,13 +76,13 @@ def bare(loaded: LoadedModel, ids: Sequence[int], ends: Sequence[int]) -> str:
     """What transformers alone makes of the same ids."""
     import torch
 
-    inputs = torch.tensor([list(ids)])
+    inputs, model = torch.tensor([list(ids)]), cast(Any, loaded.model)
     with torch.inference_mode():
-        made = loaded.model.generate(
+        made = model.generate(
             input_ids=inputs, attention_mask=torch.ones_like(inputs), do_sample=False, max_new_tokens=MOST,
             eos_token_id=list(ends), pad_token_id=0,
         )[0, len(ids) :].tolist()  # fmt: skip
-    return loaded.tokenizer.decode([token for token in made if token not in ends], skip_special_tokens=True).strip()
+    return decode([token for token in made if token not in ends], loaded.tokenizer, skip_special_tokens=True).strip()
 
 
 def test_the_prompt_is_the_models_own(store: ModelStore) -> None:
