@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from core.catalogue.bundled import FOLDER, NAME
 from core.errors import AppError, InputError
+from core.files import parse_json
 from core.messages import Turn, from_chat_messages
 from core.models.loading import HUB_ID
-from core.models.model_errors import cannot_load, neither_id_nor_folder
-from core.models.tokenizers.check import UNREADABLE, load_checked
-from core.models.tokenizers.files import from_hub
+from core.models.model_errors import neither_id_nor_folder
+from core.models.tokenizers.check import load_tokenizer
 from core.personas import Persona
 from core.personas.find import find_persona
 from core.prompt import PARTS, Prompt, PromptConfig, render
@@ -72,7 +72,7 @@ def read_turns(source: str) -> tuple[list[Turn], str]:
     """(turns, the system message at their head or ""). Raises InputError for anything else."""
     try:
         text = sys.stdin.read() if source == "-" else Path(source).expanduser().read_text(encoding="utf-8")
-        messages = json.loads(text)
+        messages = parse_json(text)
         if not isinstance(messages, list) or not messages:
             raise ValueError("no list with messages")
         system = messages[0]["role"] == "system"
@@ -102,10 +102,7 @@ def _tokenizer(model: str) -> "PreTrainedTokenizerBase":
     folder = FOLDER if model == NAME else Path(model).expanduser()
     if not folder.is_dir() and not HUB_ID.fullmatch(model):
         raise neither_id_nor_folder(model)
-    try:
-        return load_checked(folder if folder.is_dir() else from_hub(model)).tokenizer
-    except UNREADABLE as error:
-        raise cannot_load(model, error) from error
+    return load_tokenizer(folder if folder.is_dir() else model)
 
 
 def as_json(prompt: Prompt) -> dict[str, object]:
