@@ -46,7 +46,7 @@ def build_app(services: "Services") -> "gr.Blocks":
         chips, changed = status_bar.build(services), heartbeat.build()
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived, changed)
-            pages = {"talk": talk, "memory": memory, "tokens": tab, "data": data, "train": train}
+            pages = {"talk": talk, "data": data, "train": train, "memory": memory, "tokens": tab}
             for name, module in pages.items():
                 with gr.Tab(t_client(f"{name}.tab"), id=name):
                     module.build(services, shared)

@@ -121,7 +121,7 @@ def _skeleton(adapter: Adapter) -> "PreTrainedModel":
         config = AutoConfig.from_pretrained(located(adapter.base), revision=revision, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"The base “{adapter.base}” of these adapters cannot be found. Load it once in Talk, then combine again.",
+            f"The base “{adapter.base}” of these adapters cannot be found. Load it once in Chat, then combine again.",
             f"土台のモデル「{adapter.base}」が見つかりません。"
             "「話す」タブで一度読み込んでから、もう一度組み合わせてください。",
         ) from error

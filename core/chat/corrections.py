@@ -106,7 +106,7 @@ def add_rows(
     """
     if not rewritten:
         raise InputError(
-            "No reply has been rewritten yet. Edit a reply of the persona in Talk, and it appears here.",
+            "No reply has been rewritten yet. Edit a reply of the persona in Chat, and it appears here.",
             "書き直した返事がまだありません。「話す」で相手の返事を直すと、ここに並びます。",
         )
     rows = [replace(correction.row(), session=n) for n, correction in enumerate(rewritten)]

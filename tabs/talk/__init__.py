@@ -1,4 +1,4 @@
-"""Talk: the chat, its persona and its model."""
+"""Chat: the talk, its persona and its model."""
 
 from tabs.talk.tab import build
 

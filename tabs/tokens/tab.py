@@ -40,7 +40,7 @@ class TokenHandlers:
         """The talk's next prompt, part by part: (coloured tokens, figures)."""
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
-            raise InputError("There is no conversation yet. Say something in Talk first.",
+            raise InputError("There is no conversation yet. Say something in Chat first.",
                              "まだ会話がありません。先に「話す」で話しかけてください。")  # fmt: skip
         setting = self.services.chat.context(visitor.owner, talk, visitor.language)
         prompt = self.services.chat.prompt(setting, talk)

@@ -13,11 +13,11 @@ class Shared:
     key: gr.BrowserState
     """The browser's capability; every handler takes it first."""
     conversation: gr.State
-    """Id of the conversation on the page. Who sets it opens that conversation in the Talk tab."""
+    """Id of the conversation on the page. Who sets it opens that conversation in the Chat tab."""
     dataset: gr.State
     """Name of the data set to train on. Who sets it selects it in the Train tab."""
     tabs: gr.Tabs
-    """To go elsewhere: return gr.Tabs(selected="talk" | "memory" | "tokens" | "data" | "train")."""
+    """To go elsewhere: return gr.Tabs(selected="talk" | "data" | "train" | "memory" | "tokens")."""
     arrived: Dependency
     """The event of a page that has loaded and knows its key; tabs fill themselves `.then`."""
     changed: dict[str, gr.Button]

@@ -54,7 +54,7 @@ class StatusBarHandlers:
         """The four chips, or nothing when they are as shown."""
         status = self.services.models.status
         talk = None
-        with suppress(DamagedError):  # the Talk tab says so; what runs is shown all the same
+        with suppress(DamagedError):  # the Chat tab says so; what runs is shown all the same
             talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
         persona = ""
         if talk:

@@ -15,11 +15,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.helpers.served import ROOT, Server, open_tab, wait_until_ready
 
 TABS = {
-    "talk": "話す|Talk",
-    "memory": "記憶|Memory",
-    "tokens": "トークン|Tokens",
+    "talk": "話す|Chat",
     "data": "データ|Data",
     "train": "学習|Train",
+    "memory": "記憶|Memory",
+    "tokens": "トークン|Tokens",
 }
 DRAFT = {
     "ja": "仕事で人を助けた。でも自分が得したかっただけかも",

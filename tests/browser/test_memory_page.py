@@ -59,7 +59,7 @@ def test_a_note_and_a_document_reach_the_prompt(server: Server, visit: Visit, tm
     file.write_text("The lighthouse on the cape was built in 1904.", encoding="utf-8")
     page.locator("#memory-drop input[type=file]").set_input_files(file)
     expect(page.locator("#memory-files")).to_contain_text("lighthouse.md · 1 passages")
-    open_tab(page, "話す|Talk")
+    open_tab(page, "話す|Chat")
     page.locator("#talk-box textarea").fill("When was the lighthouse built?")
     expect(page.locator("#seen")).to_contain_text("What it knows")
     open_tab(page, MEMORY)

@@ -156,6 +156,6 @@ def test_what_people_bring_stays_text_in_every_tab(watched: Watched, server: Ser
             box.fill(CANARY)
     page.wait_for_timeout(2000)
     expect_text_alone(watched)
-    open_tab(page, "Talk")
+    open_tab(page, "Chat")
     page.wait_for_timeout(1000)
     expect_text_alone(watched)

@@ -1,4 +1,4 @@
-"""Steps on the Talk tab that several browser tests share."""
+"""Steps on the Chat tab that several browser tests share."""
 
 import re
 

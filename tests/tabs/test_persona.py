@@ -1,4 +1,4 @@
-"""The persona card of the Talk tab: cards come in and go out, pictures change, kinds begin differently."""
+"""The persona card of the Chat tab: cards come in and go out, pictures change, kinds begin differently."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The Talk tab's handlers: bursts get one reply, replies have versions, nothing that was said is lost."""
+"""The Chat tab's handlers: bursts get one reply, replies have versions, nothing that was said is lost."""
 
 import threading
 import time

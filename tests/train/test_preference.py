@@ -239,5 +239,5 @@ def test_without_a_pair_it_says_what_to_do(tuned: RunFolder, tmp_path: Path) -> 
     folder = prefer(tuned, tmp_path / "run", pairs=[])
     folder.write_spec(replace(folder.read_spec(), preference=PreferenceConfig(own_replies=0)))
     assert worker.run(folder) == 1
-    assert "Correct some replies in Talk" in events(folder, Failed)[0].en
+    assert "Correct some replies in Chat" in events(folder, Failed)[0].en
     assert not events(folder, Launched)

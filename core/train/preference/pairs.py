@@ -155,7 +155,7 @@ def _nothing(preference: PreferenceConfig, too_long: int) -> InputError:
                           "最大長に収まる組がありません。max_length を大きくしてください。")  # fmt: skip
     if not preference.own_replies:
         return InputError(
-            "There is no correction to learn from. Correct some replies in Talk first, or let the adapter answer by "
+            "There is no correction to learn from. Correct some replies in Chat first, or let the adapter answer by "
             "itself (own_replies above 0).",
             "学ぶ修正がまだありません。先に「話す」で返事を直すか、own_replies を 1 以上にしてください。",
         )
