@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from core.chat.conversation import Conversation
 from core.personas import Persona, format_examples, parse_examples
@@ -129,8 +130,8 @@ class PersonaHandlers:
         return self.services.chat.open_conversation(visitor.owner, visitor.language).id
 
 
-def build(services: Services, shared: Shared) -> gr.Dropdown:
-    """The card; returns the picker."""
+def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, list[Dependency]]:
+    """The card; returns the picker, and the events after which the persona of the same talk says something else."""
     handlers = PersonaHandlers(services)
     with gr.Column(elem_classes="card"):
         gr.Markdown(t_client("persona.title"), elem_classes="title")
@@ -165,15 +166,15 @@ def build(services: Services, shared: Shared) -> gr.Dropdown:
     where, form = [shared.key, shared.conversation], PersonaForm.inputs(components)
     card = [who, face, *form, *drawing, delete]
     shared.conversation.change(handlers.show, where, card, **EVENT)
-    save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **EVENT).then(
-        handlers.show, where, card, **EVENT
-    )
-    persona_card.wire(services, shared, card_parts).then(handlers.show, where, card, **EVENT)
-    for changed in book.wire(services, shared, book_parts):
-        changed.then(handlers.show, where, card, **EVENT)
+    changes = [
+        save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **EVENT),
+        persona_card.wire(services, shared, card_parts),
+        *book.wire(services, shared, book_parts),
+    ]
+    shown = [changed.then(handlers.show, where, card, **EVENT) for changed in changes]
     make.click(handlers.make, [shared.key, kind], shared.conversation, **EVENT)
     delete.click(handlers.delete, where, shared.conversation, **EVENT)
-    return who
+    return who, shown
 
 
 def _more() -> dict[str, Component]:

@@ -22,7 +22,7 @@ def build(services: Services, shared: Shared) -> None:
     """Three columns: who, the talk, what the model sees."""
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=230):
-            who = persona.build(services, shared)
+            who, persona_saved = persona.build(services, shared)
             with gr.Column(elem_classes="card"):
                 gr.Markdown(t_client("talk.talks"), elem_classes="title")
                 talks = gr.Radio(choices=[], show_label=False, container=False, elem_id="talks")
@@ -48,6 +48,8 @@ def build(services: Services, shared: Shared) -> None:
     shared.conversation.change(handlers.open_talk, where, [talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT)
     for changed in (model_state, *([afar] if afar else ())):
         changed.change(handlers.preview, [*where, box], seen, **EVENT)
+    for saved in persona_saved:
+        saved.then(handlers.preview, [*where, box], seen, **EVENT)
     talks.input(lambda chosen: chosen, talks, shared.conversation, **EVENT)
     gr.on([new.click, who.input], handlers.begin, [shared.key, who, adapter], shared.conversation, **EVENT)
     adapter.input(handlers.change_adapter, [*where, adapter], seen, **EVENT)

@@ -92,8 +92,8 @@ def test_a_lorebook_is_brought_in_edited_and_saved_alone(server: Server, visit: 
     page.get_by_role("option", name=re.compile("Harbour")).click()
     expect(page.locator("#book-content textarea")).to_have_value("The harbour freezes.")
     page.locator("#book-keys textarea, #book-keys input").first.fill("harbour, port")
-    page.locator("#book-save").click()
     page.locator("#talk-box textarea").fill("Where is the port?")
+    page.locator("#book-save").click()
     expect(page.locator("#seen .fired")).to_contain_text("“port” came up")
     expect(page.locator("#seen .part-lorebook").first).to_be_visible()
     with page.expect_download() as download:

@@ -61,6 +61,7 @@ def test_ones_own_words_are_edited_and_the_old_ones_stay_a_version(server: Serve
     page.locator("#chat").get_by_label("編集").nth(1).click()  # behind the greeting
     page.locator("#chat textarea").last.fill("猫は好き？")
     page.locator("#chat").get_by_label("送信").click()
+    expect(page.locator("#talk-stop")).to_be_visible()  # Gradio shows the new words before the server has them
     expect(page.locator("#chat .message.user")).to_have_text("猫は好き？")
     settled(page)
     page.locator("#chat .message.user").click()

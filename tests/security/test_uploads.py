@@ -1,6 +1,5 @@
 """Gradio's upload route: as often as is allowed, while there is room, and a full disk in words."""
 
-import asyncio
 import errno
 import json
 import shutil
@@ -18,6 +17,7 @@ from core.limits import LOCAL, Limits, uploads_counter
 from core.logs.detect import read_log
 from core.workspace import Workspace
 from tabs.ui.web.uploads import ROUTE, UploadGuard
+from tests.helpers.run_async import run_async
 
 
 async def taken(scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +54,7 @@ def test_a_disk_that_gets_full_is_said(tmp_path: Path) -> None:
     refused = client(full, tmp_path).post(ROUTE, content=b"x")
     assert refused.status_code == 507 and "The disk is full" in json.loads(refused.text)["detail"]
     with pytest.raises(RuntimeError, match="else"):
-        asyncio.run(_failing(tmp_path))
+        run_async(_failing, tmp_path)
 
 
 async def _failing(home: Path) -> None:
