@@ -4,6 +4,7 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def services(home: Path) -> Services:
+def services(home: Path) -> Iterator[Services]:
     services = make_services(Settings(home=home))
     yield services
     services.jobs.close()

@@ -159,9 +159,13 @@ def environment_read_elsewhere(tree: Tree) -> list[str]:
         if path == "core/settings.py":
             continue
         for node in ast.walk(ast.parse(source)):
-            used = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
-            taken = isinstance(node, ast.ImportFrom) and node.module == "os"
-            if (used and node.attr in names) or (taken and any(alias.name in names for alias in node.names)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+                taken = {node.attr}
+            elif isinstance(node, ast.ImportFrom) and node.module == "os":
+                taken = {alias.name for alias in node.names}
+            else:
+                continue
+            if taken & names:
                 offences.append(f"{path}:{node.lineno} reads the environment")
     return offences
 
@@ -280,7 +284,7 @@ def test_datasets_folder_holds_data_only() -> None:
     assert list((ROOT / "datasets").rglob("*.py*")) == []
 
 
-def run_python(code: str) -> object:
+def run_python(code: str) -> list:
     """What a fresh interpreter, started in the project's folder, prints as JSON."""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -21,13 +21,13 @@ from core.train.config.train_config import TrainConfig
 from core.train.events import Launched, Stopped, append
 from core.train.queue.jobs import Jobs
 from core.train.spec import JobSpec
-from core.workspace import Workspace
+from core.workspace import Split, Workspace
 from tests.helpers.tab_tiny import services_on
 from tests.helpers.train_tiny import talks, write_dataset
 
 ME, OTHER = "key-0123", "key-4567"
 INFO = DataSetInfo("aoi", "Aoi", "", "", "", {}, 0, 0, 0, 0, 60.0, 256, "m", "")
-ROWS = {"train": [Row(0, None, (Turn("user", ("a",)), Turn("assistant", ("b",))))]}
+ROWS: dict[Split, list[Row]] = {"train": [Row(0, None, (Turn("user", ("a",)), Turn("assistant", ("b",))))]}
 
 
 def test_what_is_set_counts_and_what_is_none_is_told() -> None:
@@ -154,7 +154,7 @@ def test_who_stays_away_is_forgotten_a_day_after_that_was_noticed(home: Path) ->
     sweeper.sweep(now + 29 * DAY)
     sweeper.sweep(now + 31 * DAY)  # perhaps the clock has jumped
     assert workspace.owners() == [ME, OTHER]
-    os.utime(workspace.owner_folder(OTHER) / ".seen", (now + 31 * DAY,) * 2)
+    os.utime(workspace.owner_folder(OTHER) / ".seen", (now + 31 * DAY, now + 31 * DAY))
     sweeper.sweep(now + 31.5 * DAY)
     assert workspace.owners() == [ME, OTHER]
     sweeper.sweep(now + 32.5 * DAY)

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.helpers.typed import present
+
 ROOT = Path(__file__).resolve().parents[1]
 TALK = ROOT / "datasets" / "sample_line_aoi.txt"
 CHAT = ROOT / "datasets" / "sample_whatsapp_wren.txt"
@@ -68,7 +70,7 @@ def test_it_opens_as_a_phone_export_does(text: str) -> None:
 
 
 def test_every_weekday_is_that_of_its_date(text: str) -> None:
-    headers = [DAY.fullmatch(header) for header, _ in read_days(text)]
+    headers = [present(DAY.fullmatch(header)) for header, _ in read_days(text)]
     for header in headers:
         year, month, day, weekday = header.groups()
         assert "月火水木金土日"[date(int(year), int(month), int(day)).weekday()] == weekday, header.group()

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_names_that_could_leave_their_folder_are_refused(workspace: Workspace, name: object) -> None:
+def test_names_that_could_leave_their_folder_are_refused(workspace: Workspace, name: Any) -> None:
     with pytest.raises(InputError) as caught:
         workspace.place(OWNER, "adapters", name)
     assert len(caught.value.en) < 300 and caught.value.ja

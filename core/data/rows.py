@@ -10,13 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from core.logs.parsing.decode import edges
 from core.messages import Turn, from_chat_messages, to_chat_messages
 from core.stored import UNREADABLE, DamagedError
 
-JsonRow = dict[str, int | str | list[dict[str, str | int]] | None]
+
+class JsonRow(TypedDict):
+    """A row as a line of train.jsonl holds it."""
+
+    session: int
+    start: str | None
+    messages: list[dict[str, str | int]]
 
 
 class RowCounter(Protocol):

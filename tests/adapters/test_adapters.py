@@ -97,8 +97,8 @@ def test_a_folder_without_an_adapter_is_told(adapters: Adapters, source: Path, n
 
 @pytest.mark.parametrize("name", ["../../etc", "", "..", "/etc", ".hidden", "CON"])
 def test_names_stay_on_the_shelf(adapters: Adapters, source: Path, tmp_path: Path, name: str) -> None:
-    for act in (adapters.get, adapters.delete, lambda *where: adapters.keep(*where, source),
-                lambda *where: adapters.zip_file(*where, tmp_path)):  # fmt: skip
+    for act in (adapters.get, adapters.delete, lambda owner, name: adapters.keep(owner, name, source),
+                lambda owner, name: adapters.zip_file(owner, name, tmp_path)):  # fmt: skip
         with pytest.raises(InputError):
             act(ME, name)
 

@@ -17,7 +17,9 @@ from core.models.options import DEFAULT_LOAD
 from core.models.weights import read_model
 from core.workspace import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from tests.chat.test_engine import make_adapter
+from tests.helpers.tab_tiny import without_weights
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import untyped
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapter:
 
 
 def loaded(folder: Path) -> LoadedModel:
-    return LoadedModel(folder.name, folder, read_model(folder.name, folder, DEFAULT_LOAD), None, 256)
+    return replace(without_weights(folder, None), model=read_model(folder.name, folder, DEFAULT_LOAD))
 
 
 def changed(base: Path, folder: Path) -> Path:
@@ -171,8 +173,8 @@ def test_what_is_wrong_with_the_weights_is_said_before_they_are_loaded(
 
 def test_weights_of_the_model_itself_are_not_taken_in(base: Path, adapter: Adapter, tmp_path: Path) -> None:
     model = loaded(base)
-    rows = model.model.get_input_embeddings().weight.shape[0]
+    rows = untyped(model.model.get_input_embeddings()).weight.shape[0]
     odd = weights_changed(adapter, tmp_path / "whole", _with_rows(rows))
     with pytest.raises(ModelError, match="would change the model for everybody"):
         activate_adapter(model, replace(odd, training=adapter.training))
-    assert model.model.get_input_embeddings().weight.abs().sum() > 0
+    assert untyped(model.model.get_input_embeddings()).weight.abs().sum() > 0

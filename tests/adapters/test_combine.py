@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.combine import METHODS, Mixture, combine
+from core.adapters.combine import METHODS, Method, Mixture, combine
 from core.adapters.store import Adapter
 from core.errors import InputError
 from tests.helpers.adapter_tiny import TEMPLATED, tiny_adapter
@@ -21,8 +21,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adapters(base: Path) -> list[Adapter]:
     """Of different ranks and scales; the last of the first one's rank."""
     about = {"stops": ["<|im_end|>"], "created": "2026-01-01"}
-    forms = ({"rank": 4, "training": about}, {"rank": 8}, {"rank": 4, "use_rslora": True})
-    return [tiny_adapter(base.parent / f"a{n}", base, seed=n, **form) for n, form in enumerate(forms)]
+    return [
+        tiny_adapter(base.parent / "a0", base, rank=4, training=about),
+        tiny_adapter(base.parent / "a1", base, seed=1, rank=8),
+        tiny_adapter(base.parent / "a2", base, seed=2, rank=4, use_rslora=True),
+    ]
 
 
 def changes(folder: Path, base: Path) -> dict:
@@ -47,7 +50,7 @@ def test_linear_is_the_exact_weighted_sum_of_adapters_of_any_rank(
 
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_the_other_methods_make_an_adapter_of_the_same_rank(
-    base: Path, adapters: list[Adapter], tmp_path: Path, method: str
+    base: Path, adapters: list[Adapter], tmp_path: Path, method: Method
 ) -> None:
     pair = [adapters[0], adapters[2]]
     for name in ("mix", "again"):

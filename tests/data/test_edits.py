@@ -50,7 +50,7 @@ LOG = log_of()
 
 
 def made(edits: EditedWords, **recipe: object) -> Prepared:
-    return prepare(LOG, "Ben", counter=Letters(), budget=500, recipe=Recipe(**recipe), edits=edits)
+    return prepare(LOG, "Ben", counter=Letters(), budget=500, recipe=replace(Recipe(), **recipe), edits=edits)
 
 
 def texts(prepared: Prepared) -> list[str]:

@@ -1,10 +1,21 @@
 """Exports: the seed formats to the letter, and every layout in every file type as `datasets` reads it."""
 
 import json
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
-from core.data.io.export import EXPORT_FORMATS, FILE_TYPES, Export, preamble_text, sample_of, samples, write_samples
+from core.data.io.export import (
+    EXPORT_FORMATS,
+    FILE_TYPES,
+    Export,
+    TextSample,
+    preamble_text,
+    sample_of,
+    samples,
+    write_samples,
+)
 from core.data.prepare import Prepared, prepare
 from core.data.recipe import Recipe
 from core.data.rows import Row
@@ -20,12 +31,16 @@ LONGER = Row(0, None, (ASKED, ANSWER, Turn("user", ("知恵です",)), Turn("ass
 
 def make(*messages: Message, **choices: object) -> Prepared:
     return prepare(
-        log_of(*messages), "P", counter=Letters(), budget=1000, recipe=Recipe(**{"validation_share": 0.0} | choices)
+        log_of(*messages), "P", counter=Letters(), budget=1000, recipe=replace(Recipe(validation_share=0.0), **choices)
     )
 
 
 def text(row: Row, **choices: str) -> str:
-    return sample_of(row, Export(**choices))["text"]
+    return str(sample_of(row, replace(Export(), **choices))["text"])
+
+
+def messages_of(sample: TextSample) -> list[dict[str, str | int]]:
+    return cast(list[dict[str, str | int]], sample["messages"])
 
 
 def test_the_seed_format_to_the_letter():
@@ -85,7 +100,7 @@ def test_messages_and_sharegpt():
 
 def test_words_that_are_only_context_have_no_weight():
     prepared = make(*talk("APAP"), shape="window", turns=4)
-    weights = [[m.get("weight") for m in sample["messages"]] for sample in samples(prepared.train, Export("messages"))]
+    weights = [[m.get("weight") for m in messages_of(sample)] for sample in samples(prepared.train, Export("messages"))]
     assert weights == [[None, 1], [None, 0, None, 1]]
 
 
@@ -96,7 +111,7 @@ def test_a_row_that_the_persona_opens():
     assert text(opened, format="instruction_input", preamble="Pさん。") == (
         "### 指示:<NL>Pさん。<NL><NL>### 回答:<NL>P0<NL><NL>### 入力:<NL>A1<NL><NL>### 回答:<NL>P2"
     )
-    roles = [m["role"] for m in sample_of(opened, Export("messages"))["messages"]]
+    roles = [m["role"] for m in messages_of(sample_of(opened, Export("messages")))]
     assert roles == ["assistant", "user", "assistant"]
     named = sample_of(opened, Export("messages", preamble="Pさん。"))["messages"][0]
     assert named == {"role": "user", "content": "Pさん。"}
@@ -105,7 +120,7 @@ def test_a_row_that_the_persona_opens():
 def test_a_message_behind_its_burst_is_an_exchange_of_its_own():
     """In the seed formats the earlier messages of a burst stand before it, as an answer that is context."""
     rows = make(*talk("APP"), burst="each").train
-    assert [m.get("weight") for m in list(samples(rows, Export("messages")))[1]["messages"]] == [None, 0, 1]
+    assert [m.get("weight") for m in messages_of(list(samples(rows, Export("messages")))[1])] == [None, 0, 1]
 
 
 def test_groups_name_the_others():
@@ -151,7 +166,7 @@ def test_a_json_file_is_one_list(tmp_path):
 
 def test_errors_say_what_to_do(tmp_path):
     with pytest.raises(InputError, match="no format “toml”"):
-        Export("toml")
+        replace(Export(), format="toml")
     with pytest.raises(InputError, match="no rows"):
         write_samples(tmp_path / "rows.jsonl", [], Export())
     assert not (tmp_path / "rows.jsonl").exists()

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ NOTICE = (
 
 
 def make(*messages: Message, **choices: object) -> Prepared:
-    recipe = Recipe(**{"clean": True, "validation_share": 0.0, "shape": "pair"} | choices)
+    recipe = replace(Recipe(clean=True, validation_share=0.0, shape="pair"), **choices)
     prepared = prepare(log_of(*messages), "P", counter=Letters(), budget=5000, recipe=recipe)
     assert prepared.ledger.missing == 0
     return prepared
@@ -29,7 +30,7 @@ def days(*replies: str) -> list[Message]:
     return [m for day, text in enumerate(replies) for m in (say("A", "ね", day * 1440), say("P", text, day * 1440))]
 
 
-def outcomes_of(prepared: Prepared, sender: str = "P") -> list[Outcome]:
+def outcomes_of(prepared: Prepared, sender: str = "P") -> list[Outcome | None]:
     return list(prepared.ledger.outcomes[1 if sender == "P" else 0 :: 2])
 
 

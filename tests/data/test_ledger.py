@@ -11,6 +11,7 @@ from core.data.prepare import Prepared, prepare
 from core.data.recipe import Recipe
 from core.messages import Kind, Message
 from tests.data.test_rows import NOON, Letters, log_of, say, talk
+from tests.helpers.typed import present
 
 LONG = "これは何度も貼り付けられる、とても長いお知らせの文章です。明日の集合は駅前に九時です。"
 WORDS = st.sampled_from(
@@ -91,7 +92,7 @@ def test_what_is_validation_comes_later(messages, test_share):
     timed = [replace(m, time=m.time or NOON + timedelta(minutes=i)) for i, m in enumerate(messages)]
     recipe = Recipe(validation_share=0.2, test_share=test_share)
     prepared = prepare(log_of(*timed), "P", counter=Letters(), budget=500, recipe=recipe)
-    begins = [[row.start for row in rows] for rows in (prepared.train, prepared.validation, prepared.test)]
+    begins = [[present(row.start) for row in rows] for rows in (prepared.train, prepared.validation, prepared.test)]
     for earlier, later in ((0, 1), (1, 2), (0, 2)):
         if begins[earlier] and begins[later] and {m.part for m in timed} == {0}:
             assert max(begins[earlier]) <= min(begins[later])

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ OWNER = "key-test"
 
 def make(**choices: object) -> Prepared:
     days = [m for day in range(20) for m in (*talk("AAPPAP", minute=day * 1440), say("A", "?", day * 1440))]
-    recipe = Recipe(**{"test_share": 0.1} | choices)
+    recipe = replace(Recipe(test_share=0.1), **choices)
     return prepare(log_of(*days), "P", counter=Letters(), budget=1000, recipe=recipe)
 
 

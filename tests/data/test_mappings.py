@@ -7,7 +7,7 @@ import pytest
 
 from core.data.io.load import UnknownShapeError, load_set
 from core.data.io.mappings import Mappings, message_columns, message_keys, preview, speakers_of, suggested
-from core.data.io.records import ColumnMapping
+from core.data.io.records import ColumnMapping, SpeakerRole
 from core.data.io.waiting import WaitingSets
 from core.errors import InputError
 from core.workspace import Workspace
@@ -17,7 +17,7 @@ LOG = [
     {"id": k, "log": [{"n": "Aki", "t": "hello"}, {"n": "narrator", "t": "it rains"}, {"n": "Ben", "t": f"hi {k}"}]}
     for k in range(5)
 ]  # fmt: skip
-ROLES = (("Aki", "user"), ("narrator", "left_out"), ("Ben", "assistant"))
+ROLES: tuple[tuple[str, SpeakerRole], ...] = (("Aki", "user"), ("narrator", "left_out"), ("Ben", "assistant"))
 
 
 def test_the_guess_is_a_list_of_messages_or_else_the_longest_texts() -> None:

@@ -12,6 +12,7 @@ from core.data.merge import merge
 from core.data.sessions import talking_order
 from core.messages import Kind, Message
 from tests.data.test_rows import NOON, log_of, say
+from tests.helpers.typed import present
 
 
 def words(messages) -> list[str]:
@@ -24,7 +25,7 @@ def timed(*texts: str, step: int = 20) -> list[Message]:
 
 
 def to_minutes(messages: list[Message]) -> list[Message]:
-    return [replace(m, time=m.time.replace(second=0)) for m in messages]
+    return [replace(m, time=present(m.time).replace(second=0)) for m in messages]
 
 
 def test_what_is_new_is_added_at_the_end():

@@ -1,6 +1,7 @@
 """Mixing data sets: shares of rows, each asked with its own description, and nothing measured that is trained on."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ AKI = Ingredient(info("aki", "Aki", "You are Aki."), {"train": talk("aki", 80), 
 GENERAL = Ingredient(info("general", "assistant", "Be plain."), {"train": talk("plain", 500)}, 0.2)
 
 
-def words(rows: tuple[Row, ...]) -> list[str]:
+def words(rows: Sequence[Row]) -> list[str]:
     return [row.turns[-1].messages[0].split()[0] for row in rows]
 
 

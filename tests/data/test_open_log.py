@@ -15,6 +15,7 @@ from core.data.recipe import Recipe
 from core.logs.detect import read_log
 from core.models.loading import LoadedModel
 from core.models.tokenizers.check import load_tokenizer
+from tests.helpers.tab_tiny import without_weights
 
 SAMPLES = Path(__file__).parents[2] / "datasets"
 CHAT = "".join(f"2024/05/0{day} 12:0{n} {who}: {words} {n}\n" for day in (1, 2, 3, 4) for n, (who, words) in enumerate(
@@ -24,7 +25,7 @@ CHAT = "".join(f"2024/05/0{day} 12:0{n} {who}: {words} {n}\n" for day in (1, 2, 
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
-    return LoadedModel("mini", FOLDER, None, load_tokenizer(str(FOLDER)), 2048)
+    return without_weights(FOLDER, load_tokenizer(str(FOLDER)), window=2048, name="mini")
 
 
 def opened(folder: Path, choices: LogChoices, loaded: LoadedModel | None, before: OpenLog | None = None) -> OpenLog:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -12,12 +13,12 @@ from core.data.recipe import Recipe
 from core.data.rows import Row
 from core.errors import InputError
 from core.messages import Message
-from core.workspace import Workspace
+from core.workspace import Split, Workspace
 from tests.data.test_rows import Letters, log_of, say, talk
 
 
 def make(*messages: Message, budget: int = 1000, **choices: object) -> Prepared:
-    recipe = Recipe(**{"validation_share": 0.0} | choices)
+    recipe = replace(Recipe(validation_share=0.0), **choices)
     prepared = prepare(log_of(*messages), "P", counter=Letters(), budget=budget, recipe=recipe)
     assert prepared.ledger.missing == 0
     return prepared
@@ -188,7 +189,8 @@ def test_a_set_keeps_its_test_rows_its_recipe_and_what_is_only_context(tmp_path)
     assert again == saved and again.info.test_rows == len(prepared.test) == 8
     assert Recipe.from_json(again.info.recipe) == replace(prepared.recipe, names=())
     assert "花子" not in (saved.folder / "dataset.json").read_text(encoding="utf-8")
-    for split, rows in (("train", prepared.train), ("validation", prepared.validation), ("test", prepared.test)):
+    for split in get_args(Split):
+        rows = getattr(prepared, split)
         assert [text(row) for row in shelf.read_rows("key-test", "set", split)] == [text(row) for row in rows]
 
 

@@ -142,8 +142,8 @@ def test_what_is_in_no_known_shape_is_read_as_a_person_maps_it(tmp_path: Path) -
     loaded = load_set(path, mapping=ColumnMapping(user="seeker", assistant="sage", system="mood"))
     assert said(loaded.rows["train"][0]) == HELLO and loaded.info.description == "calm"
     path.write_text(json.dumps({"log": [{"n": "Aki", "t": "hello"}, {"n": "Ben", "t": "hi"}]}), encoding="utf-8")
-    roles = (("Aki", "user"), ("Ben", "assistant"))
-    loaded = load_set(path, mapping=ColumnMapping(messages="log", who="n", said="t", roles=roles))
+    mapping = ColumnMapping(messages="log", who="n", said="t", roles=(("Aki", "user"), ("Ben", "assistant")))
+    loaded = load_set(path, mapping=mapping)
     assert said(loaded.rows["train"][0]) == HELLO
 
 

@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.logs.log import Format, LineCount, Log
 from core.messages import Kind, Message, Turn
 from core.text import Text
+from tests.helpers.typed import present
 
 NOON = datetime(2024, 1, 1, 12, 0)
 
@@ -38,13 +39,13 @@ def say(sender: str | None, text: str, minute: float | None = 0, kind: Kind = Ki
     return Message(sender, text, 1, kind, None if minute is None else NOON + timedelta(minutes=minute), part)
 
 
-def talk(script: str, **fields: object) -> list[Message]:
+def talk(script: str, minute: float | None = 0, part: int = 0) -> list[Message]:
     """Messages of one letter a word: "ABP" is A, B and P speaking in turn."""
-    return [say(letter, f"{letter}{n}", **fields) for n, letter in enumerate(script)]
+    return [say(letter, f"{letter}{n}", minute, part=part) for n, letter in enumerate(script)]
 
 
-def make(*messages: Message, budget: int = 1000, **options: float) -> Prepared:
-    prepared = prepare(log_of(*messages), "P", counter=Letters(), budget=budget, **options)
+def make(*messages: Message, budget: int = 1000, gap_minutes: float | None = None) -> Prepared:
+    prepared = prepare(log_of(*messages), "P", counter=Letters(), budget=budget, gap_minutes=gap_minutes)
     check(prepared, messages)
     return prepared
 
@@ -151,7 +152,7 @@ def test_the_last_tenth_of_the_sessions_is_validation():
     messages = [m for day in range(20) for m in talk("APAP", minute=day * 1440)]
     prepared = make(*messages)
     assert [row.session for row in prepared.validation] == [18, 19]
-    assert max(row.start for row in prepared.train) < min(row.start for row in prepared.validation)
+    assert max(present(row.start) for row in prepared.train) < min(present(row.start) for row in prepared.validation)
     assert prepared == make(*messages)
 
 

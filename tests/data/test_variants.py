@@ -1,5 +1,6 @@
 """Variants: the grid of a log, and figures that agree with counting by hand."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -18,7 +19,7 @@ def talks() -> list:
 
 
 def make(**choices: object) -> list[Variant]:
-    grid = VariantGrid(**choices)
+    grid = replace(VariantGrid(), **choices)
     made = list(variants(log_of(*talks()), "P", counter=Letters(), budget=999, count=len, grid=grid, language="ja"))
     assert len(made) == len(grid)
     return made

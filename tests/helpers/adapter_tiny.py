@@ -2,17 +2,22 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.adapters.store import Adapter
 from core.prompt import PromptConfig
 from tests.helpers.train_tiny import PROMPT_CONFIG
+from tests.helpers.typed import untyped
+
+if TYPE_CHECKING:
+    from torch import nn
 
 TEMPLATED = replace(PROMPT_CONFIG, template="chatml", reply_reserve=24)
 
 
 def tiny_adapter(
     folder: Path, base: Path, *, prompt_config: PromptConfig | None = TEMPLATED, seed: int = 0, rank: int = 4,
-    training: dict | None = None, **lora: object,
+    training: dict | None = None, use_rslora: bool = False,
 ) -> Adapter:  # fmt: skip
     """A random adapter on `base`, loud enough to change what greedy decoding says."""
     import torch
@@ -23,7 +28,9 @@ def tiny_adapter(
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        config = LoraConfig(r=rank, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM", **lora)
+        config = LoraConfig(
+            r=rank, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM", use_rslora=use_rslora
+        )
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
         for name, weight in model.named_parameters():
             if "lora_B" in name:
@@ -33,13 +40,12 @@ def tiny_adapter(
     return Adapter.read(folder)
 
 
-def greedy(model: object, ids: list[int], count: int = 24) -> list[int]:
+def greedy(model: "nn.Module", ids: list[int], count: int = 24) -> list[int]:
     """What the model says next, token by token, with nothing left to chance and no end."""
     import torch
 
     inputs = torch.tensor([ids])
     settings = {"do_sample": False, "max_new_tokens": count, "min_new_tokens": count, "pad_token_id": 0}
     with torch.inference_mode():
-        return model.generate(input_ids=inputs, attention_mask=torch.ones_like(inputs), **settings)[
-            0, len(ids) :
-        ].tolist()
+        made = untyped(model).generate(input_ids=inputs, attention_mask=torch.ones_like(inputs), **settings)
+    return made[0, len(ids) :].tolist()

@@ -25,21 +25,21 @@ class StandIn:
 
     model: str
     """Hub id of the model whose format, tokenizer files and name it takes."""
-    tokenizer: Callable[[Path], None]
+    tokenizer: Callable[[Path], object]
     """Writes the tokenizer's files into a folder."""
     config: dict
     pickled: bool = False
     """Its weights are .bin files, as published."""
 
 
-def spiece(kind: str, config: dict | None, name: str = "tokenizer.model") -> Callable[[Path], None]:
+def spiece(kind: str, config: dict | None, name: str = "tokenizer.model") -> Callable[[Path], object]:
     """A SentencePiece model as `sentencepiece_tiny` trains it, with or without a tokenizer_config.json."""
-    return lambda folder: sentencepiece_tiny.folder_with(folder, kind, name=name, config=config) and None
+    return lambda folder: sentencepiece_tiny.folder_with(folder, kind, name=name, config=config)
 
 
-def byte_bpe(template: str | None, special: tuple[str, ...]) -> Callable[[Path], None]:
+def byte_bpe(template: str | None, special: tuple[str, ...]) -> Callable[[Path], object]:
     """A byte-level BPE in tokenizer.json, with the chat template of its models."""
-    return lambda folder: prompt_tiny.byte_bpe(template=template, special=special).save_pretrained(folder) and None
+    return lambda folder: prompt_tiny.byte_bpe(template=template, special=special).save_pretrained(folder)
 
 
 STAND_INS: dict[str, StandIn] = {
@@ -88,12 +88,12 @@ def write(folder: Path, architecture: str) -> Path:
     """The stand-in's files: config.json, weights, tokenizer."""
     import torch
 
-    from core.models.auto import CONFIG_MAPPING, AutoModelForCausalLM
+    from core.models.auto import AutoConfig, AutoModelForCausalLM
 
     stand_in = STAND_INS[architecture]
     folder.mkdir(parents=True)
     stand_in.tokenizer(folder)
-    config = CONFIG_MAPPING[architecture](**stand_in.config, vocab_size=2048, bos_token_id=1, eos_token_id=2)
+    config = AutoConfig.for_model(architecture, **stand_in.config, vocab_size=2048, bos_token_id=1, eos_token_id=2)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(config)

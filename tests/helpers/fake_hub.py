@@ -15,7 +15,8 @@ import json
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,6 +135,7 @@ class FakeHub:
 
     @property
     def url(self) -> str:
+        assert self._server, "it has not been started"
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def add_repo(self, repo: str, files: dict[str, bytes], *, kind: str = "model", private: bool = False) -> Repo:
@@ -145,7 +147,7 @@ class FakeHub:
 
     def fail(self, method: str, pattern: str, **what: object) -> None:
         """Answer `status` with the words `said`, or `cut` the connection half-way, where `pattern` is in the path."""
-        self.failures.append(Failure(method, pattern, **what))
+        self.failures.append(replace(Failure(method, pattern), **what))
 
     def heal(self) -> None:
         self.failures.clear()
@@ -167,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # else each answer waits 40 ms for the client's acknowledgement
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_GET(self) -> None:
@@ -272,21 +274,22 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None or (found.private and not mine):
             self._refuse(401 if user is None else 404, "Repository not found", "RepoNotFound")
             return None
-        if write and not (mine and user.role == "write"):
+        if write and not (user and mine and user.role == "write"):
             self._refuse(403, "Authorization error: this token has no write access")
             return None
         return found
 
     def repo_info(self, kind: str, repo: str, revision: str = "main") -> None:
         found = self._repo(kind, repo)
-        files = found.at(revision) if found else None
-        if found and files is None:
+        if not found:
+            return None
+        files = found.at(revision)
+        if files is None:
             return self._refuse(404, "Invalid rev id", "RevisionNotFound")
-        if found:
-            sha = found.sha() if revision == "main" else revision
-            siblings = [{"rfilename": p, "size": len(b)} for p, b in files.items()]
-            self._json({"_id": "0", "id": repo, "modelId": repo, "sha": sha, "private": found.private, "gated": False,
-                        "disabled": False, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings})  # fmt: skip
+        sha = found.sha() if revision == "main" else revision
+        siblings = [{"rfilename": p, "size": len(b)} for p, b in files.items()]
+        self._json({"_id": "0", "id": repo, "modelId": repo, "sha": sha, "private": found.private, "gated": False,
+                    "disabled": False, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings})  # fmt: skip
 
     def tree(self, kind: str, repo: str, revision: str) -> None:
         if (found := self._repo(kind, repo)) and (files := found.at(revision)) is not None:
@@ -299,18 +302,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def resolve(self, repo: str, revision: str, path: str, kind: str = "model") -> None:
         found = self._repo(kind, repo)
-        files = found.at(revision) if found else {}
-        if found and (files is None or path not in files):
+        if not found:
+            return None
+        files = found.at(revision)
+        if files is None or path not in files:
             code = "RevisionNotFound" if files is None else "EntryNotFound"
             return self._refuse(404, "Entry not found", code, {"X-Repo-Commit": found.sha()})
-        if found:
-            data, sha = files[path], found.sha() if revision == "main" else revision
-            start, entry = _range_start(self.headers.get("range")), _tree_entry(path, data)
-            etag = entry.get("lfs", entry)["oid"]
-            linked = {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(data))} if "lfs" in entry else {}
-            span = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
-            headers = {"ETag": f'"{etag}"', "X-Repo-Commit": sha, "accept-ranges": "bytes"} | linked | span
-            self._send(206 if start else 200, data[start:], headers)
+        data, sha = files[path], found.sha() if revision == "main" else revision
+        start, entry = _range_start(self.headers.get("range")), _tree_entry(path, data)
+        etag = entry.get("lfs", entry)["oid"]
+        linked = {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(data))} if "lfs" in entry else {}
+        span = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
+        headers = {"ETag": f'"{etag}"', "X-Repo-Commit": sha, "accept-ranges": "bytes"} | linked | span
+        self._send(206 if start else 200, data[start:], headers)
 
     def preupload(self, kind: str, repo: str, revision: str) -> None:
         if found := self._repo(kind, repo, write=True):
@@ -384,7 +388,7 @@ _API = r"/api/(?P<kind>model|dataset)s/(?P<repo>[^/]+/[^/]+)"
 _PAGE = r"(?:/datasets)?/(?P<repo>[^/]+/[^/]+)"
 
 
-def _of_kind(answer: object) -> object:
+def _of_kind(answer: Callable[..., None]) -> Callable[..., None]:
     """The kind of repo is in the address only for data sets."""
 
     def wrapped(self: _Handler, **found: str) -> None:
@@ -393,7 +397,7 @@ def _of_kind(answer: object) -> object:
     return wrapped
 
 
-ROUTES = (
+ROUTES: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("GET", r"/api/whoami-v2", _Handler.whoami),
     ("POST", r"/api/repos/create", _Handler.create_repo),
     ("POST", r"/api/validate-yaml", _Handler.validate_yaml),

@@ -32,7 +32,7 @@ class FakeServer(ThreadingHTTPServer):
         self.places: dict[str, dict] = {}
         """What is found at other paths."""
 
-    def handle_error(self, *_: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A client that leaves in the middle of an answer is no error: its traceback would land in another test."""
 
     @property
@@ -41,9 +41,12 @@ class FakeServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: FakeServer
+    @property
+    def api(self) -> FakeServer:
+        assert isinstance(self.server, FakeServer)
+        return self.server
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def _send(self, code: int, value: dict) -> None:
@@ -55,11 +58,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def _sent_on(self) -> bool:
-        self.server.visits += 1
-        if self.server.elsewhere is None:
+        self.api.visits += 1
+        if self.api.elsewhere is None:
             return False
-        self.send_response(self.server.elsewhere[0])
-        self.send_header("Location", self.server.elsewhere[1])
+        self.send_response(self.api.elsewhere[0])
+        self.send_header("Location", self.api.elsewhere[1])
         self.send_header("Content-Length", "0")
         self.end_headers()
         return True
@@ -67,11 +70,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self._sent_on():
             return
-        if self.path in self.server.places:
-            return self._send(200, self.server.places[self.path])
+        if self.path in self.api.places:
+            return self._send(200, self.api.places[self.path])
         if self.path != "/v1/models":
             return self._send(404, {})
-        entries = [{"object": "model", "created": 0, "owned_by": "me"} | one for one in self.server.listed]
+        entries = [{"object": "model", "created": 0, "owned_by": "me"} | one for one in self.api.listed]
         self._send(200, {"object": "list", "data": entries})
 
     def do_POST(self) -> None:
@@ -79,17 +82,17 @@ class _Handler(BaseHTTPRequestHandler):
         if self._sent_on():
             return
         if not self.path.endswith("/chat/completions"):
-            return self._send(200 if self.path in self.server.places else 404, self.server.places.get(self.path, {}))
-        self.server.asked.append(body)
-        self.server.keys.append(self.headers["Authorization"])
-        if self.server.fail:
-            code = self.server.fail.pop(0)
+            return self._send(200 if self.path in self.api.places else 404, self.api.places.get(self.path, {}))
+        self.api.asked.append(body)
+        self.api.keys.append(self.headers["Authorization"])
+        if self.api.fail:
+            code = self.api.fail.pop(0)
             self._send(code, {"error": {"message": f"said {code}"}})
-        elif self.server.error:
-            self._send(self.server.status, self.server.error)
-        elif error := self.server.rule(body):
-            self._send(self.server.status, {"error": error})
-        elif any(name in body for name in self.server.refused):
+        elif self.api.error:
+            self._send(self.api.status, self.api.error)
+        elif error := self.api.rule(body):
+            self._send(self.api.status, {"error": error})
+        elif any(name in body for name in self.api.refused):
             self._send(422, {"error": {"message": "unexpected field"}})
         elif body.get("stream"):
             self._stream()
@@ -102,17 +105,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        deltas = self.server.deltas or [{"content": word} for word in self.server.words]
-        chunks = [(delta, None) for delta in deltas] + [({}, self.server.ended)]
+        deltas = self.api.deltas or [{"content": word} for word in self.api.words]
+        chunks = [(delta, None) for delta in deltas] + [({}, self.api.ended)]
         for delta, reason in chunks:
             value = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m",
                      "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}  # fmt: skip
             self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
             self.wfile.flush()
-            self.server.hold.wait(0.01)
-        if self.server.usage:
+            self.api.hold.wait(0.01)
+        if self.api.usage:
             last = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [],
-                    "usage": self.server.usage}  # fmt: skip
+                    "usage": self.api.usage}  # fmt: skip
             self.wfile.write(f"data: {json.dumps(last)}\n\n".encode())
         self.wfile.write(b"data: [DONE]\n\n")
 

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterator
 
+from tests.helpers.typed import present
+
 TAG = re.compile(r"\{\{(-?)(.*?)(-?)\}\}", re.DOTALL)
 Nodes = list
 
@@ -53,6 +55,7 @@ def _branches(test: str, tokens: Iterator[tuple[str, str]]) -> list[tuple[str, N
         branches.append((test.removeprefix("else").strip().removeprefix("if").strip(), inner))
         if last == "end":
             return branches
+        assert last is not None, "an if without an end"
         test = last
 
 
@@ -75,14 +78,14 @@ def _run(nodes: Nodes, names: dict[str, str], messages: list[dict], dot: dict | 
 
 
 def _equal(test: str, names: dict[str, str], dot: dict | None) -> bool:
-    one, two = re.fullmatch(r'eq (\S+) (".*"|\S+)', test, re.DOTALL).groups()
+    one, two = present(re.fullmatch(r'eq (\S+) (".*"|\S+)', test, re.DOTALL)).groups()
     return _value(one, names, dot) == _value(two, names, dot)
 
 
 def _value(text: str, names: dict[str, str], dot: dict | None) -> str:
     if text.startswith('"'):
         return json.loads(text)
-    return names[text] if text.startswith("$") else dot[text.removeprefix(".")]
+    return names[text] if text.startswith("$") else present(dot)[text.removeprefix(".")]
 
 
 def read_modelfile(text: str) -> list[tuple[str, str]]:

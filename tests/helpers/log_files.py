@@ -2,27 +2,27 @@
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.logs.detect import read_log
 from core.logs.log import Log
 
 
-def save(path: Path, value: object, **options: object) -> Path:
+def save(path: Path, value: object) -> Path:
     """`value` as a JSON file."""
-    path.write_text(json.dumps(value, ensure_ascii=False, **options), encoding="utf-8")
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
     return path
 
 
-def save_lines(path: Path, values: list[object]) -> Path:
+def save_lines(path: Path, values: Sequence[object]) -> Path:
     """`values` as JSON Lines; text stands as it is."""
     lines = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
-def zipped(path: Path, files: dict[str, object]) -> Path:
+def zipped(path: Path, files: Mapping[str, object]) -> Path:
     """A zip of `files`: text and bytes as they stand, all else as JSON."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, value in files.items():

@@ -11,6 +11,7 @@ import json
 import pkgutil
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
@@ -20,12 +21,10 @@ from typing import Any
 
 from core.errors import AppError
 
-try:
-    import re._constants as constants
-    import re._parser as parser
-except ImportError:  # Python 3.10
-    import sre_constants as constants  # type: ignore
-    import sre_parse as parser  # type: ignore
+# Imported by name: they are Python's own, and no type stubs describe them. Python 3.10 has them under the older names.
+_NEW = sys.version_info >= (3, 11)
+constants = importlib.import_module("re._constants" if _NEW else "sre_constants")
+parser = importlib.import_module("re._parser" if _NEW else "sre_parse")
 
 PACKAGES = ("core", "tabs")
 # Patterns that the code gives at most this many characters.
@@ -162,7 +161,8 @@ def _add(found: dict[tuple[str, int, str], Use], pattern: "re.Pattern[str]", met
 def attacks(pattern: "re.Pattern[str]") -> list[tuple[str, str, str]]:
     """(before, repeated, after): what leads to a repetition, what it repeats, and what fits nowhere."""
     tree = parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
-    heads, letters = {""}, set(STRANGERS)
+    heads: set[str] = {""}
+    letters: set[str] = set(STRANGERS)
     _walk(tree, "", heads, letters)
     literals = sorted((letter for letter in letters - set(STRANGERS)), key=lambda word: (-len(word), word))[:16]
     seeds = [*STRANGERS, *literals, *(a + b for a in literals[:5] for b in literals[:5] if a != b)]

@@ -1,11 +1,10 @@
 """Tokenizers and chat templates in miniature, shaped like those of well-known models."""
 
-import itertools
 import json
 import random
 from pathlib import Path
 
-from core.messages import Turn
+from core.messages import Role, Turn
 from core.prompt.chat_template import TEMPLATES
 from core.settings import ROOT
 
@@ -64,9 +63,7 @@ def texts() -> list[str]:
             for line in list(filter(str.strip, path.read_text(encoding="utf-8").splitlines()))[:300]]  # fmt: skip
 
 
-def byte_bpe(
-    *, template: str | None = None, special: tuple[str, ...] = SPECIAL, plain: tuple[str, ...] = (), **names: str
-):
+def byte_bpe(*, template: str | None = None, special: tuple[str, ...] = SPECIAL, plain: tuple[str, ...] = ()):
     """A byte-level BPE like GPT's and Qwen's. `plain`: tokens that are added without being special."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -102,7 +99,8 @@ def sentencepiece(folder: Path, *, dummy_prefix: bool, of: str = "LlamaTokenizer
 def random_talk(seed: int, turns: int, *, opens: str = "user", words: tuple[str, ...] = ()) -> list[Turn]:
     """Turns of either side by turns, with bursts, long messages, and the odd thing that people paste."""
     draw = random.Random(seed)
-    roles = itertools.cycle(("user", "assistant") if opens == "user" else ("assistant", "user"))
+    roles: tuple[Role, Role] = ("user", "assistant")
+    first = 0 if opens == "user" else 1
     odd = (
         "え、まじ?",
         "  lead",
@@ -123,6 +121,6 @@ def random_talk(seed: int, turns: int, *, opens: str = "user", words: tuple[str,
         return draw.choice((draw.choice(odd), draw.choice(lines))) or "x"
 
     return [
-        Turn(role, tuple(message() for _ in range(draw.choice((1, 1, 2, 3)))))
-        for role, _ in zip(roles, range(turns), strict=False)
+        Turn(roles[(first + number) % 2], tuple(message() for _ in range(draw.choice((1, 1, 2, 3)))))
+        for number in range(turns)
     ]

@@ -53,6 +53,7 @@ class Server:
 
     def kill(self) -> None:
         """kill -9 of the server only: what it started lives on."""
+        assert self.process, "it has not been started"
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 

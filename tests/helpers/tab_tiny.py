@@ -1,59 +1,72 @@
 """What tests of the Train tab's handlers stand on: visitors, a data set, services with a model that is not loaded."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import gradio as gr
 
 from core.data.io.store import DataSetInfo
+from core.errors import ModelError
 from core.files import write_json
-from core.models.loading import LoadedModel, ModelStatus, ModelStore
+from core.models.loading import LoadedModel, ModelStore
+from core.models.options import DEFAULT_LOAD, LoadOptions
+from core.models.status import ModelStatus
 from core.settings import Settings
 from core.train.queue.jobs import Jobs
 from core.workspace import DATASET_INFO
 from tabs.ui.services import Services, make_services
 from tests.helpers.train_tiny import talks, write_dataset
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 KEY, OTHER = "k" * 40, "o" * 40
 
 
-@dataclass
-class Models:
+class Models(ModelStore):
     """A ModelStore with a tokenizer and no weights; notes what it is asked to load."""
 
-    folder: Path
-    tokenizer: object
-    local_folders: bool = True
-    ready: bool = True
-    started: list[str] = field(default_factory=list)
-    window: int = 256
+    def __init__(self, folder: Path, tokenizer: object = None, *, window: int = 256) -> None:
+        super().__init__()
+        self.folder, self.tokenizer, self.window = folder, tokenizer, window
+        self.ready = True
+        self.started: list[str | None] = []
 
     @property
     def status(self) -> ModelStatus:
         name = self.started[-1] if self.started else self.folder.name
-        return ModelStatus("ready" if self.ready else "loading", name, None, "cpu", 1_300_000, 256)
+        return ModelStatus("ready" if self.ready else "loading", name or "", None, "cpu", 1_300_000, 256)
 
     def current(self) -> LoadedModel:
-        from core.errors import ModelError
-
         if not self.ready:
             raise ModelError("The model is still being loaded.", "モデルを読み込んでいます。")
-        return LoadedModel(self.folder.name, self.folder, None, self.tokenizer, self.window)
+        return without_weights(self.folder, self.tokenizer, window=self.window)
 
-    def start(self, name: str) -> None:
+    def start(self, name: str | None = None, options: LoadOptions = DEFAULT_LOAD) -> None:
         self.started.append(name)
 
-    def check_visitor_may_use(self, base: str) -> None:
-        ModelStore(local_folders=self.local_folders).check_visitor_may_use(base)
+
+def without_weights(folder: Path, tokenizer: object, *, window: int = 256, name: str = "") -> LoadedModel:
+    """A loaded model for what only counts tokens: nothing there asks for its weights."""
+    words = cast("PreTrainedTokenizerBase", tokenizer)
+    return LoadedModel(name or folder.name, folder, cast("PreTrainedModel", None), words, window)
 
 
-def visit(language: str = "ja") -> SimpleNamespace:
+def models_of(services: Services) -> Models:
+    """The `Models` that `services_on` gave."""
+    assert isinstance(services.models, Models)
+    return services.models
+
+
+def visit(language: str = "ja") -> gr.Request:
     """A request of a browser that asks for `language`."""
-    return SimpleNamespace(headers={"accept-language": language}, username=None)
+    return gr.Request(headers={"accept-language": language})
 
 
 def services_on(home: Path, base: Path, tokenizer: object, *, start: bool = False, **settings: object) -> Services:
     """Services over `home` whose queue stands still unless `start`."""
-    made = make_services(Settings(home=home, **settings))
+    made = make_services(replace(Settings(home=home), **settings))
     made.jobs.close()
     return replace(made, models=Models(base, tokenizer), jobs=Jobs(made.workspace, start=start, tick=0.05))
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.helpers.served import open_tab
 
@@ -17,7 +17,7 @@ def open_sample(page: Page) -> None:
     expect(page.locator("#data-ledger")).to_contain_text("数え漏れ")
 
 
-def upload(page: Page, file: Path | dict) -> None:
+def upload(page: Page, file: Path | FilePayload) -> None:
     """Give a file to the page, whether it still invites one or has another log open."""
     open_tab(page, "データ|Data")
     expect(page.locator("#data-start, #data-content").locator("visible=true")).to_have_count(1)

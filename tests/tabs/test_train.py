@@ -29,7 +29,7 @@ from tabs.train.tab import RunHandlers
 from tabs.ui import status_bar
 from tabs.ui.heartbeat import Live, changes
 from tabs.ui.services import Services
-from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
+from tests.helpers.tab_tiny import KEY, OTHER, Models, keep_dataset, owner, services_on, visit
 from tests.helpers.train_tiny import CONFIG, another, tiny_base
 
 
@@ -312,7 +312,7 @@ def test_talk_keeps_the_adapter_once_and_opens_its_own_contract(trained: tuple[S
 
 def test_talk_begins_to_load_the_adapters_base(trained: tuple[Services, str], base: Base, tmp_path: Path) -> None:
     services, job = trained
-    models = replace(services.models, folder=tmp_path / "another", started=[])
+    models = Models(tmp_path / "another", base.tokenizer)
     talk, _ = RunHandlers(replace(services, models=models)).talk(KEY, job, visit())
     assert models.started == [str(base.folder)]
     assert services.conversations.get(owner(services), talk).adapter == "mika-talk-01"
@@ -322,7 +322,7 @@ def test_talk_stands_where_the_server_keeps_its_one_model(
     trained: tuple[Services, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services, job = trained
-    models = replace(services.models, folder=tmp_path / "another", started=[])
+    models = Models(tmp_path / "another")
 
     def locked(_name: str) -> None:
         raise NotAllowedError("It stays.", "そのままです。")
