@@ -12,6 +12,7 @@ from core.memory.documents import Documents
 from core.memory.notes import Notes
 from core.memory.turns import Turns
 from core.messages import Turn
+from core.personas import built_in
 from core.prompt import PromptConfig
 from core.stored import DamagedError
 from core.train.config.train_config import TrainConfig
@@ -55,7 +56,7 @@ def fill(services: Services) -> None:
     talk = services.chat.open_conversation(me, "en", persona="socrates").said("user", "hello")
     services.conversations.save(me, talk)
     services.conversations.keep_prompt(me, talk, {"text": "x"})
-    stored = services.personas.save(me, services.personas.list_all(me, "en")[0])
+    stored = services.personas.save(me, built_in("en")[0])
     services.personas.save_picture(me, stored.id, b"no picture")
     name = keep_dataset(services)
     services.preferences.add(me, Pair((Turn("user", ("a",)),), ("b",), ("c",), adapter="mine"))
@@ -85,7 +86,7 @@ def seen(services: Services) -> dict[str, int]:
     memory = MemoryHandlers(services)
     memory.follow(KEY, talk, visit())
     return {
-        "personas": len(services.personas.list_all(me, "en")),
+        "personas": len(services.personas.entries(me, "en")),
         "datasets": len(services.datasets.list_all(me)),
         "adapters": len(services.adapters.list_all(me)),
         "runs": len(services.jobs.list_all(me)),
@@ -182,7 +183,7 @@ def test_deleting_everything_leaves_no_trace(services: Services) -> None:
     fill(services)
     me, home = owner(services), services.workspace.home
     canary = "QZXCANARY"
-    other = services.personas.save("key-other", services.personas.list_all("key-other", "en")[0])
+    other = services.personas.save("key-other", built_in("en")[0])
     talk = services.chat.open_conversation(me, "en").said("user", canary)
     services.conversations.save(me, talk)
     store = services.memory.store(me)

@@ -99,7 +99,7 @@ class ChatService:
             return self.personas.get(owner, persona, language)
         prompt_config = self.adapters.get(owner, adapter).prompt_config if adapter else None
         if prompt_config is None:
-            return self.personas.list_all(owner, language)[0]
+            return self.personas.get(owner, self.personas.entries(owner, language)[0].id, language)
         return Persona(
             prompt_config.persona, prompt_config.description, user=prompt_config.user, examples=prompt_config.examples
         )

@@ -4,9 +4,7 @@ import json
 import re
 import secrets
 import shutil
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +13,7 @@ from pathlib import Path
 from core.chat.conversation import Conversation
 from core.errors import InputError
 from core.files import append_json, disk_errors, read_json, write_bytes
+from core.recent import FileState, Recent
 from core.stored import UNREADABLE, DamagedError, readable, reading
 from core.workspace import Workspace
 
@@ -28,7 +27,8 @@ class Conversations:
     """Every owner's conversations: a file each, and beside it the prompts, a line each, as they only grow."""
 
     workspace: Workspace
-    _read: "_Recent" = field(default_factory=lambda: _Recent(), repr=False, compare=False)
+    _read: Recent[Conversation] = field(default_factory=lambda: Recent(MOST_NODES, _nodes), repr=False, compare=False)
+    _titles: Recent[str] = field(default_factory=lambda: Recent(MOST_TITLES), repr=False, compare=False)
 
     def new(self, persona: str, adapter: str = "") -> Conversation:
         """An empty conversation, stored once it is saved."""
@@ -48,7 +48,7 @@ class Conversations:
         stored = replace(conversation, changed=time.time())
         path = self._path(owner, stored.id)
         write_bytes(path, json.dumps(stored.to_json(), ensure_ascii=False).encode())
-        self._read.put(path, _state(path), stored)
+        self._keep(path, FileState.of(path), stored)
         return stored
 
     def get(self, owner: str, conversation_id: str) -> Conversation | None:
@@ -56,13 +56,13 @@ class Conversations:
         path = self._path(owner, conversation_id)
         if (known := self._read.get(path)) is not None:
             return known
-        state = _state(path)
+        state = FileState.of(path)
         with reading(path):
             try:
                 found = Conversation.from_json(conversation_id, read_json(path))
             except FileNotFoundError:
                 return None
-        self._read.put(path, state, found)
+        self._keep(path, state, found)
         return found
 
     def list_all(self, owner: str, most: int = 30) -> Sequence[Conversation]:
@@ -80,7 +80,7 @@ class Conversations:
         return [title for title in found if title]
 
     def _title(self, owner: str, conversation_id: str) -> tuple[str, str] | None:
-        title = self._read.title(self._path(owner, conversation_id))
+        title = self._titles.get(self._path(owner, conversation_id))
         talk = self.get(owner, conversation_id) if title is None else None
         return (conversation_id, talk.title if talk else title or "") if talk or title is not None else None
 
@@ -106,6 +106,10 @@ class Conversations:
                             found = json.loads(line)
         return found
 
+    def _keep(self, path: Path, state: FileState | None, conversation: Conversation) -> None:
+        self._read.put(path, state, conversation)
+        self._titles.put(path, state, conversation.title)
+
     def _ids(self, owner: str) -> list[str]:
         return [name.removesuffix(".json") for name in self.workspace.names(owner, "chats") if ID.fullmatch(name)]
 
@@ -118,46 +122,8 @@ class Conversations:
         return self._path(owner, conversation_id).with_suffix(".prompts")
 
 
-class _Recent:
-    """Conversations that were read or written last, and the titles of more; each counts while its file is unchanged."""
-
-    def __init__(self) -> None:
-        self._whole: OrderedDict[Path, tuple[tuple[int, int], Conversation]] = OrderedDict()
-        self._titles: OrderedDict[Path, tuple[tuple[int, int], str]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, path: Path) -> Conversation | None:
-        """The conversation in a file, or None where it has to be read."""
-        with self._lock:
-            state, talk = self._whole.get(path, (None, None))
-            return talk if state is not None and state == _state(path) else None
-
-    def title(self, path: Path) -> str | None:
-        """The title of the conversation in a file, or None where it has to be read."""
-        with self._lock:
-            state, title = self._titles.get(path, (None, None))
-            return title if state is not None and state == _state(path) else None
-
-    def put(self, path: Path, state: tuple[int, int] | None, talk: Conversation) -> None:
-        """What stands in a file while it is in that state."""
-        if state is None:
-            return
-        with self._lock:
-            self._titles[path], self._whole[path] = (state, talk.title), (state, talk)
-            self._titles.move_to_end(path)
-            self._whole.move_to_end(path)
-            while len(self._titles) > MOST_TITLES:
-                self._titles.popitem(last=False)
-            while len(self._whole) > 1 and sum(len(one.nodes) for _, one in self._whole.values()) > MOST_NODES:
-                self._whole.popitem(last=False)
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
+def _nodes(conversation: Conversation, _: FileState) -> int:
+    return len(conversation.nodes)
 
 
 def _new_id() -> str:

@@ -10,8 +10,10 @@ that its memory, a whole model, is given back and it can be ended.
 
 import argparse
 import json
+import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +39,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("base", help="folder or Hub id of the model the adapter was trained on")
     parser.add_argument("adapter", type=Path)
     parser.add_argument("into", type=Path)
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
     given = parser.parse_args(arguments)
+    if given.with_parent:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         export(Adapter.read(given.adapter), given.base, given.into)
     except AppError as error:
@@ -158,6 +163,12 @@ def _readme(
         "without_modelfile": without,
     }
     return environment.get_template("export.md.jinja").render(values).strip() + "\n"
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended, however that came: it holds the pipe open."""
+    sys.stdin.buffer.raw.read(1)  # type: ignore[attr-defined]
+    os._exit(1)
 
 
 def _tell(stage: str) -> None:

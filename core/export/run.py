@@ -21,16 +21,12 @@ def export_in_process(adapter: Adapter, into: Path, report: Callable[[str], None
     base lies on this machine, if elsewhere than the adapter says. Raises AppError.
     """
     command = [
-        sys.executable,
-        "-m",
-        "core.export.folder",
-        base or located(adapter.base),
-        str(adapter.folder),
-        str(into),
-    ]
+        sys.executable, "-m", "core.export.folder", base or located(adapter.base), str(adapter.folder), str(into),
+        "--with-parent",
+    ]  # fmt: skip
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(command, cwd=ROOT, env=worker_environment(), encoding="utf-8",
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints)  # fmt: skip
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints)  # fmt: skip
         try:
             assert process.stdout is not None, "it is a pipe"
             with process.stdout as lines:
@@ -41,6 +37,8 @@ def export_in_process(adapter: Adapter, into: Path, report: Callable[[str], None
         finally:
             process.kill()
             process.wait()
+            if process.stdin:
+                process.stdin.close()
     return into
 
 

@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from core.errors import InputError
@@ -13,9 +14,12 @@ from core.personas.lengths import LONGEST_DESCRIPTION, check_lengths
 from core.personas.lorebook_file import book_from, book_to_json
 from core.personas.persona import Persona
 from core.prompt.config import YOU
+from core.recent import FileState, Recent
 from core.stored import DamagedError, parse, readable, reading
 from core.workspace import Workspace
 
+MOST_BYTES = 20_000_000  # of files whose personas are kept in memory
+MOST_KNOWN = 20_000  # entries of lists: names and short lines
 BUILT_IN = Path(__file__).parents[2] / "datasets" / "personas"
 
 
@@ -30,19 +34,39 @@ def check_description(text: str) -> str:
 
 
 @dataclass(frozen=True)
+class PersonaEntry:
+    """A persona as a list shows it."""
+
+    id: str
+    name: str
+    summary: str
+    built_in: bool
+
+    @classmethod
+    def of(cls, persona: Persona) -> "PersonaEntry":
+        return cls(persona.id, persona.name, persona.summary, persona.built_in)
+
+
+@dataclass(frozen=True)
 class Personas:
     """The built-in personas, and each owner's own."""
 
     workspace: Workspace
+    _read: Recent[Persona] = field(default_factory=lambda: Recent(MOST_BYTES, _size), repr=False, compare=False)
+    _entries: Recent["PersonaEntry"] = field(default_factory=lambda: Recent(MOST_KNOWN), repr=False, compare=False)
 
-    def list_all(self, owner: str, language: str) -> "list[Persona]":
+    def entries(self, owner: str, language: str) -> "list[PersonaEntry]":
         """An owner's own, newest first, then the built-in ones; those written in `language` lead."""
-        own, _ = readable(self._ids(owner), lambda one: self.get(owner, one, language))
-        return own + built_in(language)
+        own, _ = readable(self._ids(owner), lambda one: self._entry(owner, one))
+        return own + [PersonaEntry.of(persona) for persona in built_in(language)]
 
     def damaged(self, owner: str) -> "list[DamagedError]":
-        """What `list_all` leaves out."""
-        return readable(self._ids(owner), lambda one: self.get(owner, one, "en"))[1]
+        """What `entries` leaves out."""
+        return readable(self._ids(owner), lambda one: self._entry(owner, one))[1]
+
+    def _entry(self, owner: str, persona_id: str) -> "PersonaEntry":
+        known = self._entries.get(self._path(owner, persona_id))
+        return known or PersonaEntry.of(self._own(owner, persona_id))
 
     def _ids(self, owner: str) -> "list[str]":
         return [name[:-5] for name in self.workspace.names(owner, "personas") if name.endswith(".json")]
@@ -52,14 +76,27 @@ class Personas:
         for persona in built_in(language):
             if persona.id == persona_id:
                 return persona
-        path = self.workspace.place(owner, "personas", f"{persona_id}.json")
-        if not path.is_file():
+        try:
+            return self._own(owner, persona_id)
+        except FileNotFoundError:
             raise InputError(
                 f"There is no persona “{persona_id}” any more. Choose another one.",
                 f"人格「{persona_id}」はもうありません。ほかの人格を選んでください。",
-            )
+            ) from None
+
+    def _own(self, owner: str, persona_id: str) -> Persona:
+        path = self._path(owner, persona_id)
+        if (known := self._read.get(path)) is not None:
+            return known
+        state = FileState.of(path)
         with reading(path):
-            return _from_json(read_json(path) | {"id": persona_id})
+            persona = _from_json(read_json(path) | {"id": persona_id})
+        self._read.put(path, state, persona)
+        self._entries.put(path, state, PersonaEntry.of(persona))
+        return persona
+
+    def _path(self, owner: str, persona_id: str) -> Path:
+        return self.workspace.place(owner, "personas", f"{persona_id}.json")
 
     def save(self, owner: str, persona: Persona) -> Persona:
         """Store a persona under its id; a built-in or new one is stored as a new one. Returns it with its id."""
@@ -71,7 +108,7 @@ class Personas:
         stored = replace(persona, id=own_id, name=persona.name.strip(), built_in=False)
         value = {name: v for name, v in asdict(stored).items() if name not in ("id", "built_in")}
         value["book"] = book_to_json(stored.book)
-        write_json(self.workspace.place(owner, "personas", f"{own_id}.json"), value)
+        write_json(self._path(owner, own_id), value)
         if own_id != persona.id and (picture := self.picture(owner, persona.id)):
             self.save_picture(owner, own_id, picture.read_bytes())
         return stored
@@ -93,7 +130,12 @@ class Personas:
         write_bytes(self.workspace.place(owner, "personas", f"{persona_id}.png"), picture)
 
 
-def built_in(language: str) -> list[Persona]:
+def _size(_: Persona, state: FileState) -> int:
+    return state.size
+
+
+@cache
+def built_in(language: str) -> tuple[Persona, ...]:
     """The personas that come with the app; those written in `language`, then those that speak first, lead."""
     found: list[tuple[bool, bool, Persona]] = []
     for path in sorted(BUILT_IN.glob("*.json")):
@@ -110,7 +152,7 @@ def built_in(language: str) -> list[Persona]:
             sampling=Sampling(**value.get("sampling", {})), built_in=True,
         )  # fmt: skip
         found.append((written != language, not persona.greeting, persona))
-    return [persona for *_, persona in sorted(found, key=lambda one: one[:2])]
+    return tuple(persona for *_, persona in sorted(found, key=lambda one: one[:2]))
 
 
 def _from_json(value: dict) -> Persona:

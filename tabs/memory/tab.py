@@ -31,7 +31,7 @@ class MemoryHandlers:
     def follow(self, visitor: Visitor, conversation: str) -> gr.Dropdown:
         """The picker, standing on whom the conversation on the page is held with."""
         talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
-        personas = self.services.personas.list_all(visitor.owner, visitor.language)
+        personas = self.services.personas.entries(visitor.owner, visitor.language)
         choices = [(persona.name, persona.id) for persona in personas]
         for adapter in self.services.adapters.list_all(visitor.owner):
             if adapter.prompt_config:

@@ -148,7 +148,7 @@ class TalkHandlers:
             talk = self._quiet(visitor, conversation)
             persona = talk.persona
             if not persona and not adapter:  # it was the adapter's own
-                persona = self.services.personas.list_all(visitor.owner, visitor.language)[0].id
+                persona = self.services.personas.entries(visitor.owner, visitor.language)[0].id
             changed = replace(talk, adapter=adapter or "", persona=persona)
             talk = self.services.conversations.save(visitor.owner, changed)
         return seen_of(self.services, visitor, talk)

@@ -62,7 +62,7 @@ class PersonaForm(Form):
 
 def choice(services: Services, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
     """The picker, standing on the persona that `talk` is held with."""
-    personas = services.personas.list_all(visitor.owner, visitor.language)
+    personas = services.personas.entries(visitor.owner, visitor.language)
     choices = [(p.name, p.id) for p in personas]
     if not talk.persona:
         trained = services.chat.persona(visitor.owner, "", talk.adapter, visitor.language)

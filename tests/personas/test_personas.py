@@ -10,7 +10,16 @@ from core.errors import InputError
 from core.files import read_json
 from core.messages import Turn
 from core.models.sampling import PRESETS, preset_of
-from core.personas import LONGEST_DESCRIPTION, Persona, Personas, Sampling, built_in, format_examples, parse_examples
+from core.personas import (
+    LONGEST_DESCRIPTION,
+    Persona,
+    Personas,
+    Sampling,
+    built_in,
+    format_examples,
+    parse_examples,
+    store,
+)
 from core.personas.lorebook import Lorebook, LorebookEntry
 from core.workspace import Workspace
 
@@ -32,7 +41,7 @@ def test_a_persona_is_kept_as_it_was_written(personas: Personas) -> None:
     assert personas.get(ME, saved.id, "en") == saved
     changed = personas.save(ME, replace(saved, name=" ミカ "))
     assert changed.id == saved.id and personas.get(ME, saved.id, "ja").name == "ミカ"
-    assert personas.list_all(ME, "ja")[0].id == saved.id
+    assert personas.entries(ME, "ja")[0].id == saved.id
     personas.delete(ME, saved.id)
     personas.delete(ME, saved.id)
     with pytest.raises(InputError, match="no persona"):
@@ -45,7 +54,22 @@ def test_owners_do_not_see_each_other(personas: Personas) -> None:
         personas.get(OTHER, saved.id, "ja")
     personas.delete(OTHER, saved.id)
     assert personas.get(ME, saved.id, "ja") == saved
-    assert saved.id not in [p.id for p in personas.list_all(OTHER, "ja")]
+    assert saved.id not in [p.id for p in personas.entries(OTHER, "ja")]
+
+
+def test_a_list_reads_a_persona_again_only_when_its_file_has_changed(
+    personas: Personas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An owner may have many long ones, and every opening of the page lists them."""
+    read: list[str] = []
+    monkeypatch.setattr(store, "read_json", lambda path: read.append(path.stem) or read_json(path))
+    saved = [personas.save(ME, replace(MIKA, name=f"Mika {n}")) for n in range(3)]
+    names = sorted(entry.name for entry in personas.entries(ME, "ja") if not entry.built_in)
+    assert names == ["Mika 0", "Mika 1", "Mika 2"] and sorted(read) == sorted(one.id for one in saved)
+    read.clear()
+    personas.save(ME, replace(saved[1], name="Rin"))
+    assert "Rin" in [entry.name for entry in personas.entries(ME, "en")] and read == [saved[1].id]
+    assert personas.damaged(ME) == [] and read == [saved[1].id]
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -65,7 +89,7 @@ def test_a_built_in_one_is_copied_when_it_is_changed(personas: Personas) -> None
     assert mine.id != original.id and not mine.built_in
     assert personas.get(ME, original.id, "en") == original
     personas.delete(ME, original.id)
-    assert original in personas.list_all(ME, "en")
+    assert original.id in [entry.id for entry in personas.entries(ME, "en")]
 
 
 @pytest.mark.parametrize("name", ["x" * 60, "あ" * 60, "🎉", "../../etc", "CON", "a/b", "-"])

@@ -25,7 +25,7 @@ from core.chat.store import Conversations
 from core.memory.store import MemoryStore
 from core.memory.turns import Turns
 from core.messages import Turn
-from core.personas import Personas
+from core.personas import Personas, built_in
 from core.workspace import Workspace
 
 workspace, me = Workspace(Path(sys.argv[1])), "key-0123"
@@ -33,7 +33,7 @@ datasets, conversations, personas = DataSets(workspace), Conversations(workspace
 turns = (Turn("user", ("a" * 500,)), Turn("assistant", ("b" * 500,)))
 info = DataSetInfo("aoi", "Aoi", "", "", "", {}, 0, 0, 0, 0, 60.0, 256, "m", "")
 rows = {"train": [Row(0, None, turns)] * 200, "validation": [Row(1, None, turns)] * 20}
-socrates = personas.list_all(me, "en")[0]
+socrates = built_in("en")[0]
 adapter = Path(sys.argv[2])
 memory = Turns(MemoryStore(workspace.place(me, "memory", "memory.sqlite")))
 print("ready", flush=True)

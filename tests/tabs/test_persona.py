@@ -66,10 +66,10 @@ def test_others_cannot_reach_it(services: Services) -> None:
 
 
 def test_a_file_that_is_no_card_makes_nothing(services: Services) -> None:
-    before = services.personas.list_all(owner(services), "en")
+    before = services.personas.entries(owner(services), "en")
     with pytest.raises(Exception, match="no character card"):
         CardHandlers(services).open_card(KEY, uploaded(services, "x.png", png()), visit("en"), None)
-    assert services.personas.list_all(owner(services), "en") == before
+    assert services.personas.entries(owner(services), "en") == before
 
 
 def test_a_built_in_one_gets_a_picture_as_ones_own_copy(services: Services) -> None:
