@@ -1,4 +1,4 @@
-"""A training as a person writes it down: ADAPTER_CONFIG.yaml, or a command line. Both say the same.
+"""A training as a person writes it down: config.yaml, or a command line. Both say the same.
 
     base: omokage-mini          # a folder, a Hub id, or the model that comes with the app
     dataset: path/to/dataset    # train.jsonl, validation.jsonl (may be absent), dataset.json (may be absent)
@@ -128,7 +128,7 @@ def checked_settings(given: object) -> dict[str, Any]:
 
 
 def settings_in(text: str) -> dict[str, Any]:
-    """The settings of a ADAPTER_CONFIG.yaml, or of a file that holds nothing else. Raises InputError."""
+    """The settings of a config.yaml, or of a file that holds nothing else. Raises InputError."""
     value = read_yaml(text)
     return checked_settings(value.get("settings", value))
 
@@ -150,7 +150,7 @@ def read_yaml(text: str, name: str = "config.yaml") -> dict:
 
 
 def to_yaml(order: RunRequest, settings: Mapping[str, object] | None = None) -> str:
-    """CONFIG.yaml for an order, with all settings or only the given ones."""
+    """The config.yaml of an order, with all settings or only the given ones."""
     import yaml
 
     value = {**_written(order), "settings": _given(order, settings)}
