@@ -29,7 +29,7 @@ def build_app(services: "Services") -> "gr.Blocks":
     from tabs.tokens import tab
     from tabs.ui import heartbeat, status_bar
     from tabs.ui.handler import EVENT
-    from tabs.ui.page_load import PageLoad, browser_key
+    from tabs.ui.page_load import ADDRESS, PageLoad, browser_key, build_place
     from tabs.ui.shared import Shared
     from tabs.ui.text import t_client
     from tabs.ui.toasts import escape_gradios_own
@@ -40,9 +40,11 @@ def build_app(services: "Services") -> "gr.Blocks":
         page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
         key = gr.BrowserState("", storage_key="omokage-key", secret="omokage")
         conversation, dataset = gr.State(""), gr.State("")
-        arrival = PageLoad(services)
+        arrival, place = PageLoad(services), build_place()
         # Queued, as all that sets a State must be: its change event only fires for queued events.
-        arrived = page.load(browser_key, key, key, **EVENT).then(arrival.arrive, key, conversation, **EVENT)
+        arrived = page.load(browser_key, key, key, **EVENT).then(
+            arrival.arrive, [key, place], conversation, js=ADDRESS, **EVENT
+        )
         chips, changed = status_bar.build(services), heartbeat.build()
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived, changed)
@@ -50,7 +52,7 @@ def build_app(services: "Services") -> "gr.Blocks":
             for name, module in pages.items():
                 with gr.Tab(t_client(f"{name}.tab"), id=name):
                     module.build(services, shared)
-        arrival.build(shared)
+        arrival.build(shared, place)
         status_bar.connect(services, shared, chips)
         heartbeat.start(shared)
     return page
@@ -109,6 +111,8 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
 
     from core.limits import uploads_counter
     from tabs.ui import heartbeat
+    from tabs.ui.page_scripts import first_script
+    from tabs.ui.web.chosen_language import ChosenLanguage
     from tabs.ui.web.found_nodes import FoundNodes
     from tabs.ui.web.headers import PageHeaders
     from tabs.ui.web.hosts import HostGuard
@@ -119,13 +123,17 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
     settings, limits = services.settings, services.workspace.limits
     uploads = uploads_counter(limits.uploads_per_hour, limits.uploads_per_hour_total)
     return [
-        Middleware(PageHeaders, scripts=[heartbeat.script()], on_space=settings.on_space, listed=not shared),
+        Middleware(
+            PageHeaders, scripts=[heartbeat.script()], first=first_script(), on_space=settings.on_space,
+            listed=not shared,
+        ),
         Middleware(HostGuard, names=names),
         Middleware(UsedRoutes),
         Middleware(UploadGuard, workspace=services.workspace, counter=uploads),
         Middleware(LoginGuard),
+        Middleware(ChosenLanguage),
         Middleware(FoundNodes),
-    ]
+    ]  # fmt: skip
 
 
 def end(services: "Services") -> None:
@@ -162,9 +170,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from core.housekeeping import Housekeeping
     from tabs.train import run
     from tabs.ui import heartbeat, status_bar
+    from tabs.ui.page_scripts import start_script
     from tabs.ui.services import make_services
     from tabs.ui.text import translations
-    from tabs.ui.theme import SCRIPT, STYLE, theme
+    from tabs.ui.theme import STYLE, theme
     from tabs.ui.web.hosts import HostNames
     from tabs.ui.web.login import login_check
 
@@ -182,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Gradio awaits a check that is a coroutine, and does not say so.
         auth=cast("Callable[[str, str], bool]", login_check(settings.auth)) if settings.auth else None,
         max_file_size=f"{settings.max_upload_mb}mb",
-        i18n=translations(), theme=theme(), css_paths=[STYLE], js=SCRIPT.read_text(encoding="utf-8"),
+        i18n=translations(), theme=theme(), css_paths=[STYLE], js=start_script(),
         head=f"<script>{heartbeat.script()}</script>",
         run_history=False, enable_monitoring=False, ssr_mode=False, mcp_server=False, show_error=False,
         footer_links=[], prevent_thread_lock=True, quiet=True,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from gradio.i18n import I18nData
 
 import app
 from core.settings import Settings
@@ -108,3 +109,15 @@ def test_say_speaks_and_label_checks() -> None:
 def test_no_sign_in_is_offered_off_spaces(services: Services) -> None:
     page = app.build_app(services)
     assert not [block for block in page.blocks.values() if isinstance(block, gr.LoginButton)]
+
+
+def test_every_card_has_a_heading_and_every_control_a_name(services: Services) -> None:
+    """What a screen reader says in the place of "Dropdown", and what it jumps to."""
+    controls = (gr.Textbox, gr.Dropdown, gr.Radio, gr.Checkbox, gr.Slider, gr.Number, gr.File, gr.Code, gr.Chatbot)
+    unnamed, plain = [], []
+    for block in app.build_app(services).blocks.values():
+        if isinstance(block, controls) and block.visible != "hidden" and not isinstance(block.label, I18nData):
+            unnamed.append((type(block).__name__, block.elem_id, block.label))
+        if isinstance(block, gr.Markdown) and "title" in (block.elem_classes or ()):
+            plain += [] if str(block.value).startswith("## ") else [block.value]
+    assert not unnamed and not plain

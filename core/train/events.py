@@ -50,6 +50,8 @@ class Started:
     trainable: int
     device: str
     precision: str
+    loss_bytes: int
+    """UTF-8 bytes of the words that these tokens stand for."""
 
 
 @dataclass(frozen=True, slots=True)

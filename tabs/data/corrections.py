@@ -18,7 +18,7 @@ from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
@@ -112,7 +112,7 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
     """The card; `saved` and `card` are the list of data sets and its card, which a new data set changes."""
     handlers = CorrectionHandlers(services)
     with gr.Column(elem_classes="card", elem_id="corrections"):
-        gr.Markdown(t_client("corrections.title"), elem_classes="title")
+        gr.Markdown(t_heading("corrections.title"), elem_classes="title")
         gr.Markdown(t_client("corrections.info"), elem_classes="muted")
         who = gr.Dropdown(choices=[], label=t_client("corrections.who"), visible=False, elem_id="corrections-who")
         lessons = gr.HTML(padding=False, elem_id="corrections-list")

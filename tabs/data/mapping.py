@@ -25,7 +25,7 @@ from tabs.ui import html_parts
 from tabs.ui.form import Control, Form, PagePart
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 SHOWN, LONGEST = 2, 160  # records; letters of a value
@@ -262,7 +262,7 @@ def build(services: Services, key: gr.BrowserState) -> tuple[dict[str, PagePart]
     with gr.Row(visible=False, elem_classes="actions", elem_id="data-map-again-row") as part["again"]:
         buttons["again"] = gr.Button(t_client("sets.map_again"), size="sm", elem_id="data-map-again")
     with gr.Column(visible=False, elem_classes="bare", elem_id="data-map") as part["panel"]:
-        gr.Markdown(t_client("sets.map_title"), elem_classes="title")
+        gr.Markdown(t_heading("sets.map_title"), elem_classes="title")
         part["records"] = gr.HTML(padding=False, elem_id="data-map-records")
         with gr.Row(elem_classes="saved"):
             with gr.Column(min_width=260, elem_classes="bare"):

@@ -182,7 +182,8 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
                     elem_id="data-mix-others",
                 )  # fmt: skip
                 for k, slider in enumerate(SLIDERS):
-                    part[slider] = gr.Slider(1, 90, SUGGESTED, step=1, visible=False, info=t_client("sets.mix_share"),
+                    part[slider] = gr.Slider(1, 90, SUGGESTED, step=1, visible=False, label=t_client("data.name"),
+                                             info=t_client("sets.mix_share"),
                                              elem_id=f"data-mix-share-{k}")  # fmt: skip
             with gr.Column(min_width=240, elem_classes="bare"):
                 plan = gr.HTML(padding=False, elem_id="data-mix-plan")

@@ -99,7 +99,7 @@ def _often(items: Sequence[Counted]) -> list[tuple[str, float, str]]:
 
 def _panel(title: str, picture: str, sentence: str) -> str:
     return (
-        f'<section><h4>{escape(title)}</h4>{picture}<p class="muted num">{escape(sentence)}</p></section>'
+        f'<section><h3>{escape(title)}</h3>{picture}<p class="muted num">{escape(sentence)}</p></section>'
     )  # fmt: skip
 
 

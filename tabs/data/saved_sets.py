@@ -12,7 +12,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.publish import build_publish
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
@@ -78,17 +78,18 @@ def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
     """The card; returns the list and the card, for those who save."""
     handlers = SavedHandlers(services)
     with gr.Column(elem_classes="card", visible=False, elem_id="data-saved-card") as card:
-        gr.Markdown(t_client("data.saved"), elem_classes="title")
+        gr.Markdown(t_heading("data.saved"), elem_classes="title")
         with gr.Row(elem_classes="saved"):
             with gr.Column(scale=5, min_width=240, elem_classes="bare"):
-                saved = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-saved",
+                saved = gr.Radio(choices=[], label=t_client("data.saved"),
+                                 show_label=False, container=False, elem_id="data-saved",
                                  elem_classes="pick")  # fmt: skip
             with gr.Column(scale=8, min_width=300, visible=False, elem_classes="bare") as actions:
                 facts = gr.HTML(padding=False, elem_id="data-saved-facts")
                 with gr.Row(elem_classes="actions"):
                     learn = gr.Button(t_client("data.saved_learn"), variant="primary", size="sm",
                                       elem_id="data-saved-learn")  # fmt: skip
-                    delete = gr.Button(t_client("data.delete"), size="sm", elem_id="data-delete")
+                    delete = gr.Button(t_client("data.delete"), variant="stop", size="sm", elem_id="data-delete")
                 with gr.Column(visible=False, elem_classes="bare") as sure:
                     gr.Markdown(t_client("data.delete_sure"), elem_classes="muted")
                     with gr.Row(elem_classes="actions"):

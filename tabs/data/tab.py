@@ -38,7 +38,7 @@ from tabs.ui.form import parts
 from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t_client
+from tabs.ui.text import t_client, t_heading
 from tabs.ui.upload_button import build_upload
 
 WORKING = log_view.working("…")
@@ -68,7 +68,7 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Column(scale=6, min_width=260):
             learn, save = _use(context, page, shared)
             with gr.Column(elem_classes="card", elem_id="data-account"):
-                gr.Markdown(t_client("data.ledger"), elem_classes="title")
+                gr.Markdown(t_heading("data.ledger"), elem_classes="title")
                 page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
     saved, card = saved_sets.build(services, shared)
     mix_sets.build(services, shared, saved, card)
@@ -128,7 +128,7 @@ def _start(page: Page) -> tuple[gr.File, gr.Button, gr.HTML]:
     """The invitation: (upload, sample, the list of formats)."""
     # Hidden until the page knows whose it is: what is loaded before that would be nobody's.
     with gr.Column(visible=False, elem_classes=["card", "start"], elem_id="data-start") as page["start"]:
-        gr.Markdown(t_client("data.empty"), elem_classes="big")
+        gr.Markdown(t_heading("data.empty"), elem_classes="big")
         gr.Markdown(t_client("data.empty_hint"), elem_classes="muted")
         file = gr.File(label=t_client("data.upload"), file_count="multiple", height=150, elem_id="data-file")
         gr.Markdown(t_client("data.or"), elem_classes="muted")
@@ -144,7 +144,7 @@ def _start(page: Page) -> tuple[gr.File, gr.Button, gr.HTML]:
 def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.Button, gr.UploadButton, gr.UploadButton, gr.Button]:
     """The file: (read the chosen chats, read with a zone, read again, another file, a newer one, put away)."""
     with gr.Column(elem_classes="card", elem_id="data-log-card"):
-        gr.Markdown(t_client("data.log"), elem_classes="title")
+        gr.Markdown(t_heading("data.log"), elem_classes="title")
         page["about"] = gr.HTML(padding=False, elem_id="data-about")
         read_chats = guesses.build_chats(page)
         read_zone = guesses.build_zone(page)
@@ -154,15 +154,16 @@ def _log(page: Page) -> tuple[gr.Button, gr.Button, gr.Button, gr.UploadButton, 
         with gr.Row(elem_classes="actions"):
             newer = build_upload("data.newer", "data-newer", count="multiple")
             another = build_upload("data.other", "data-another", count="multiple")
-            put_away = gr.Button(t_client("data.put_away"), size="sm", elem_id="data-put-away")
+            put_away = gr.Button(t_client("data.put_away"), variant="stop", size="sm", elem_id="data-put-away")
     return read_chats, read_zone, reread, another, newer, put_away
 
 
 def _who(page: Page) -> None:
     with gr.Column(elem_classes="card", elem_id="data-who"):
-        gr.Markdown(t_client("data.who"), elem_classes="title")
+        gr.Markdown(t_heading("data.who"), elem_classes="title")
         gr.Markdown(t_client("data.whose_words"), elem_classes="muted", elem_id="data-whose-words")
-        page["persona"] = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-persona",
+        page["persona"] = gr.Radio(choices=[], label=t_client("data.who"),
+                                   show_label=False, container=False, elem_id="data-persona",
                                    elem_classes="pick")  # fmt: skip
         with gr.Accordion(t_client("data.description_fold"), open=False, elem_id="data-describe"):
             page["description"] = gr.Textbox(label=t_client("data.description"), lines=3, max_lines=10,
@@ -171,7 +172,7 @@ def _who(page: Page) -> None:
 
 def _silences(page: Page) -> None:
     with gr.Column(elem_classes="card", elem_id="data-silences") as page["gaps"]:
-        gr.Markdown(t_client("data.gaps"), elem_classes="title")
+        gr.Markdown(t_heading("data.gaps"), elem_classes="title")
         page["plot"] = gr.HTML(padding=False, elem_id="data-gaps")
         page["gap"] = gr.Slider(0, len(GAP_STEPS) - 1, 0, step=1, label=t_client("data.gap"), elem_id="data-gap")
 
@@ -192,8 +193,10 @@ def _recipe(page: Page) -> None:
 def _rows(page: Page) -> tuple[gr.Button, gr.Button, Callable]:
     """The rows: (one back, one on, what listens to edits of a row)."""
     with gr.Column(elem_classes="card", elem_id="data-rows"):
-        gr.Markdown(t_client("data.rows"), elem_classes="title")
-        page["split"] = gr.Radio(choices=[], show_label=False, container=False, elem_id="data-split")
+        gr.Markdown(t_heading("data.rows"), elem_classes="title")
+        page["split"] = gr.Radio(
+            choices=[], label=t_client("data.split"), show_label=False, container=False, elem_id="data-split"
+        )
         page["row"] = gr.HTML(padding=False, elem_id="data-row")
         page["make"] = gr.Button(t_client("data.make_rows"), size="sm", visible=False, elem_id="data-make")
         with gr.Row(elem_id="data-walk") as page["walk"]:

@@ -117,7 +117,7 @@ def pictures(made: Sequence[Compared], now: str, language: str) -> str:
         range_ = t(language, "data.variants_range", least=_figure(min(figures)), most=_figure(max(figures)))
         picture = charts.columns(figures, ticks, f"{heading}: {range_}", kinds=kinds)
         panels.append(
-            f'<section><h4>{escape(heading)}<span class="muted num">{escape(range_)}</span></h4>{picture}</section>'
+            f'<section><h3>{escape(heading)}<span class="muted num">{escape(range_)}</span></h3>{picture}</section>'
         )
     legend = "".join(
         f'<span><span class="dot kind-{kind}"></span>{escape(t(language, f"data.variant_{word}"))}</span>'

@@ -15,7 +15,7 @@ from tabs.memory.sources import SourceHandlers
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 DRAWN = 9
@@ -93,11 +93,13 @@ def build(services: Services, shared: Shared) -> None:
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=260):
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("memory.who"), elem_classes="title")
-                who = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="memory-who")
+                gr.Markdown(t_heading("memory.who"), elem_classes="title")
+                who = gr.Dropdown(
+                    choices=[], label=t_client("memory.who"), show_label=False, container=False, elem_id="memory-who"
+                )
                 figures = gr.HTML(padding=False, elem_id="memory-figures")
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("memory.how"), elem_classes="title")
+                gr.Markdown(t_heading("memory.how"), elem_classes="title")
                 remembers = gr.Checkbox(True, label=t_client("memory.remembers"), elem_id="memory-on",
                                         container=False)  # fmt: skip
                 ways = [(t_client(f"memory.taking_{way}"), way) for way in ("auto", "on", "off")]
@@ -109,16 +111,18 @@ def build(services: Services, shared: Shared) -> None:
                     at_once = gr.Checkbox(False, label=t_client("memory.at_once"), info=t_client("memory.at_once_info"),
                                           elem_id="memory-at-once")  # fmt: skip
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("memory.documents"), elem_classes="title")
+                gr.Markdown(t_heading("memory.documents"), elem_classes="title")
                 gr.Markdown(t_client("memory.documents_hint"), elem_classes="muted")
-                drop = gr.File(file_count="multiple", file_types=list(ENDINGS), show_label=False, height=110,
+                drop = gr.File(file_count="multiple", file_types=list(ENDINGS), label=t_client("memory.documents"),
+                               show_label=False, height=110,
                                elem_id="memory-drop")  # fmt: skip
-                files = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-files",
+                files = gr.Radio(choices=[], label=t_client("memory.documents"),
+                                 show_label=False, container=False, visible=False, elem_id="memory-files",
                                  elem_classes="lines")  # fmt: skip
-                remove = gr.Button(t_client("memory.document_delete"), size="sm", visible=False,
+                remove = gr.Button(t_client("memory.document_delete"), variant="stop", size="sm", visible=False,
                                    elem_id="memory-file-delete")  # fmt: skip
             with gr.Column(elem_classes="card"):
-                every = gr.Button(t_client("memory.all"), size="sm", elem_id="memory-all")
+                every = gr.Button(t_client("memory.all"), variant="stop", size="sm", elem_id="memory-all")
                 with gr.Column(visible=False, elem_classes="bare") as sure:
                     gr.Markdown(t_client("memory.all_sure"), elem_classes="muted")
                     with gr.Row(elem_classes="actions"):
@@ -126,10 +130,11 @@ def build(services: Services, shared: Shared) -> None:
                         no = gr.Button(t_client("memory.all_no"), **small)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"):
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("memory.notes"), elem_classes="title")
+                gr.Markdown(t_heading("memory.notes"), elem_classes="title")
                 with gr.Row(elem_classes="add-line"):
                     fresh = gr.Textbox(
                         placeholder=t_client("memory.add_placeholder"),
+                        label=t_client("memory.add_placeholder"),
                         show_label=False,
                         container=False,
                         scale=8,
@@ -139,12 +144,14 @@ def build(services: Services, shared: Shared) -> None:
                         t_client("memory.add"), variant="primary", scale=1, min_width=90, elem_id="memory-add"
                     )
                 with gr.Row(elem_classes="find-line"):
-                    words = gr.Textbox(placeholder=t_client("memory.search"), show_label=False, container=False,
+                    words = gr.Textbox(placeholder=t_client("memory.search"), label=t_client("memory.search"),
+                                       show_label=False, container=False,
                                        scale=6, elem_id="memory-search")  # fmt: skip
                     forgotten = gr.Checkbox(False, label=t_client("memory.forgotten"), container=False, scale=3,
                                             min_width=170, elem_id="memory-forgotten")  # fmt: skip
                 empty = gr.HTML(padding=False, elem_id="memory-empty")
-                notes = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-notes",
+                notes = gr.Radio(choices=[], label=t_client("memory.notes"),
+                                 show_label=False, container=False, visible=False, elem_id="memory-notes",
                                  elem_classes="lines")  # fmt: skip
                 with gr.Column(visible=False, elem_classes="bare", elem_id="memory-form") as form:
                     text = gr.Textbox(label=t_client("memory.edit"), lines=1, max_lines=4, elem_id="memory-text")
@@ -158,14 +165,17 @@ def build(services: Services, shared: Shared) -> None:
                         delete = gr.Button(t_client("memory.delete"), variant="stop", elem_id="memory-delete",
                                            visible=False, **small)  # fmt: skip
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("memory.diary"), elem_classes="title")
-                days = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_id="memory-diary",
+                gr.Markdown(t_heading("memory.diary"), elem_classes="title")
+                days = gr.Radio(choices=[], label=t_client("memory.diary"),
+                                show_label=False, container=False, visible=False, elem_id="memory-diary",
                                 elem_classes="lines")  # fmt: skip
                 gr.Markdown(t_client("memory.no_diary"), elem_classes="muted")
                 with gr.Column(visible=False, elem_classes="bare") as days_more:
-                    day_delete = gr.Button(t_client("memory.diary_delete"), elem_id="memory-day-delete", **small)
+                    day_delete = gr.Button(
+                        t_client("memory.diary_delete"), variant="stop", elem_id="memory-day-delete", **small
+                    )
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("memory.rounds"), elem_classes="title")
+                gr.Markdown(t_heading("memory.rounds"), elem_classes="title")
                 rounds = gr.HTML(padding=False, elem_id="memory-rounds")
     chosen, shown = gr.State(NONE), gr.State(())
 

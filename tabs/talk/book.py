@@ -170,7 +170,9 @@ class BookParts:
 def build() -> BookParts:
     """The fold with the list, the form of an entry and the files."""
     with gr.Accordion(t_client("persona.book_fold"), open=False, elem_id="book"):
-        chosen = gr.Dropdown(choices=[(t_client("persona.book_new"), NEW)], value=NEW, show_label=False,
+        chosen = gr.Dropdown(choices=[(t_client("persona.book_new"), NEW)], value=NEW,
+                             label=t_client("persona.book_fold"),
+                             show_label=False,
                              container=False, elem_id="book-entries")  # fmt: skip
         positions = [(t_client(f"persona.book_position_{position or 'known'}"), position) for position in POSITIONS]
         components: dict[str, Component] = {

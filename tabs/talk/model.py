@@ -15,7 +15,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.status_bar import duration, model_text
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
@@ -106,7 +106,7 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
     """The card; returns the picker of adapters, and the picture of the model's state, which changes with it."""
     handlers = ModelHandlers(services)
     with gr.Column(elem_classes="card"):
-        gr.Markdown(t_client("model.title"), elem_classes="title")
+        gr.Markdown(t_heading("model.title"), elem_classes="title")
         state = gr.HTML(padding=False, elem_id="model-state")
         adapter = gr.Dropdown(choices=[("—", "")], value="", label=t_client("model.adapter"), elem_id="adapter")
         unsure = gr.HTML(padding=False, elem_id="adapter-unsure")

@@ -46,6 +46,7 @@ def build() -> tuple[gr.Textbox, gr.Number]:
     """The fold below the message box; returns (text, depth)."""
     with gr.Accordion(t_client("talk.note"), open=False, elem_id="talk-note"):
         text = gr.Textbox(
+            label=t_client("talk.note"),
             show_label=False, info=t_client("talk.note_info"), lines=2, max_lines=8, max_length=LONGEST_NOTE,
             placeholder=t_client("talk.note_example"), elem_id="talk-note-text",
         )  # fmt: skip

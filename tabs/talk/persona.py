@@ -15,7 +15,7 @@ from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client, texts
+from tabs.ui.text import t, t_client, t_heading, texts
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
@@ -134,8 +134,10 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, list[Depende
     """The card; returns the picker, and the events after which the persona of the same talk says something else."""
     handlers = PersonaHandlers(services)
     with gr.Column(elem_classes="card"):
-        gr.Markdown(t_client("persona.title"), elem_classes="title")
-        who = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="persona")
+        gr.Markdown(t_heading("persona.title"), elem_classes="title")
+        who = gr.Dropdown(
+            choices=[], label=t_client("persona.title"), show_label=False, container=False, elem_id="persona"
+        )
         face = gr.HTML(padding=False, elem_id="persona-face")
         with gr.Accordion(t_client("persona.edit"), open=False, elem_id="persona-edit"):
             components: dict[str, Component] = {

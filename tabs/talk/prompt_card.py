@@ -16,7 +16,7 @@ from tabs.ui import prompt_html
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -74,11 +74,18 @@ def build(services: Services, shared: Shared, box: gr.Textbox, chosen: gr.State)
     """The card; returns the bar, which the talk draws. `box` holds what is about to be said, `chosen` a message."""
     handlers = PromptCardHandlers(services)
     with gr.Column(elem_classes="card"):
-        gr.Markdown(t_client("talk.seen"), elem_classes="title")
+        gr.Markdown(t_heading("talk.seen"), elem_classes="title")
         seen = gr.HTML(padding=False, elem_id="seen")
         with gr.Accordion(t_client("talk.exact"), open=False, elem_id="seen-fold") as fold:
             choices = [(t_client(f"talk.exact_{view}"), view) for view in VIEWS]
-            view = gr.Radio(choices, value="text", show_label=False, container=False, elem_id="seen-view")
+            view = gr.Radio(
+                choices,
+                value="text",
+                label=t_client("talk.exact"),
+                show_label=False,
+                container=False,
+                elem_id="seen-view",
+            )
             exact = gr.HTML(padding=False, elem_id="seen-exact", elem_classes="exact")
     opened = gr.State(False)
     shown = ([shared.key, shared.conversation, box, chosen, view, opened], exact)

@@ -12,7 +12,7 @@ from tabs.talk.view import NOTHING_CHOSEN, OUTPUTS, THUMBS
 from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t_client
+from tabs.ui.text import t_client, t_heading
 
 COUNT_SENT = "(messages) => String((messages ?? []).filter((message) => message.role === 'user').length)"
 EXPECT_PAUSE = "() => document.dispatchEvent(new Event('message-drawn'))"
@@ -24,8 +24,10 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Column(scale=5, min_width=230):
             who, persona_saved = persona.build(services, shared)
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("talk.talks"), elem_classes="title")
-                talks = gr.Radio(choices=[], show_label=False, container=False, elem_id="talks")
+                gr.Markdown(t_heading("talk.talks"), elem_classes="title")
+                talks = gr.Radio(
+                    choices=[], label=t_client("talk.talks"), show_label=False, container=False, elem_id="talks"
+                )
                 with gr.Row():
                     new = gr.Button(t_client("talk.new"), size="sm", elem_id="talk-new")
                     delete = gr.Button(t_client("talk.delete"), size="sm", variant="stop", elem_id="talk-delete")
@@ -85,6 +87,7 @@ def _chat(public: bool) -> ChatPage:
     page = cast(ChatPage, {})
     page["earlier"] = gr.Button("", visible=False, size="sm", elem_id="talk-earlier")
     page["chat"] = gr.Chatbot(
+        label=t_client("talk.chat"),
         show_label=False, container=False, height="58vh", min_height=300, layout="bubble", editable="all",
         elem_id="chat", elem_classes="talk", buttons=["copy"], render_markdown=False,
         feedback_options=[value for value in THUMBS.values() if value], group_consecutive_messages=False,
@@ -97,7 +100,8 @@ def _chat(public: bool) -> ChatPage:
             page[name] = gr.Button(t_client(f"talk.{name}"), elem_id=f"talk-{name.replace('_', '-')}", **small)
     with gr.Row(elem_id="say"):
         page["box"] = gr.Textbox(
-            placeholder=t_client("talk.placeholder"), show_label=False, container=False, lines=1, max_lines=8,
+            placeholder=t_client("talk.placeholder"), label=t_client("talk.message"),
+            show_label=False, container=False, lines=1, max_lines=8,
             scale=8, elem_id="talk-box", autofocus=True,
         )  # fmt: skip
         page["stop"] = gr.Button(

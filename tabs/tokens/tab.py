@@ -14,7 +14,7 @@ from tabs.ui import html_parts, prompt_html
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 MANUSCRIPT = 400  # characters on a sheet of Japanese manuscript paper
@@ -107,12 +107,18 @@ def build(services: Services, shared: Shared) -> None:
                     ids = gr.Checkbox(True, label=t_client("tokens.ids"), container=False, elem_classes="bare")
                 shown = gr.HTML(padding=False, elem_id="tokens-shown")
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("tokens.row"), elem_classes="title")
-                dataset = gr.Dropdown(choices=[], show_label=False, container=False, elem_id="tokens-dataset")
+                gr.Markdown(t_heading("tokens.row"), elem_classes="title")
+                dataset = gr.Dropdown(
+                    choices=[],
+                    label=t_client("train.dataset"),
+                    show_label=False,
+                    container=False,
+                    elem_id="tokens-dataset",
+                )
                 number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False)
                 row = gr.HTML(padding=False, elem_id="tokens-row")
         with gr.Column(scale=4, min_width=250), gr.Column(elem_classes="card"):
-            gr.Markdown(t_client("tokens.figures"), elem_classes="title")
+            gr.Markdown(t_heading("tokens.figures"), elem_classes="title")
             figures = gr.HTML(padding=False, elem_id="tokens-figures")
 
     typed = ([shared.key, text, ids], [shown, figures])

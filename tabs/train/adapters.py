@@ -20,7 +20,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 
@@ -106,11 +106,18 @@ def build(services: Services, shared: Shared) -> None:
     """The folded card."""
     handlers = AdapterHandlers(services)
     with gr.Column(elem_classes="card"), gr.Accordion(t_client("publish.shelf"), open=False, elem_id="shelf") as fold:
-        shelf = gr.Dropdown(choices=[], show_label=False, container=False, visible=False, elem_id="shelf-adapter")
+        shelf = gr.Dropdown(
+            choices=[],
+            label=t_client("publish.shelf"),
+            show_label=False,
+            container=False,
+            visible=False,
+            elem_id="shelf-adapter",
+        )
         with gr.Row(visible=False, elem_classes="actions") as buttons:
             talk = gr.Button(t_client("publish.pull_talk"), size="sm", elem_id="shelf-talk")
-            delete = gr.Button(t_client("publish.shelf_delete"), size="sm", elem_id="shelf-delete")
-        gr.Markdown(t_client("publish.pull"), elem_classes="title")
+            delete = gr.Button(t_client("publish.shelf_delete"), variant="stop", size="sm", elem_id="shelf-delete")
+        gr.Markdown(t_heading("publish.pull"), elem_classes="title")
         repo = gr.Textbox(label=t_client("publish.pull_repo"), info=t_client("publish.pull_info"), max_lines=1,
                           placeholder="user/name", elem_id="pull-repo")  # fmt: skip
         typed = gr.Textbox(

@@ -10,13 +10,13 @@ from tabs.ui.text import t
 Point = tuple[float, float]
 
 MIDDLE, LOW = 50.0, 45.0  # per cent: further right there is no room beside the last point; further down, there is above
-LEAST = 0.5  # nats the picture is high at least: the first measures differ by noise, and the loss will fall
+LEAST = 0.2  # bits per byte the picture is high at least: the first measures differ by noise, and the loss will fall
 
 
 def curve(progress: Progress, language: str) -> str:
-    """Training and validation loss over all steps of the run; "" before anything was measured."""
-    validation = [(step, loss) for step, _, loss in progress.validation]
-    values = [loss for _, loss in (*progress.losses, *validation) if math.isfinite(loss)]
+    """Training and validation loss in bits per byte, over all steps of the run; "" before anything was measured."""
+    validation, losses = [(step, bpb) for step, bpb, _ in progress.validation], losses_in_bits(progress)
+    values = [loss for _, loss in (*losses, *validation) if math.isfinite(loss)]
     if not values or not progress.steps:
         return ""
     marks = ticks(max(0.0, min(*values, max(values) - LEAST)), max(values))
@@ -25,7 +25,7 @@ def curve(progress: Progress, language: str) -> str:
     def place(points: Sequence[Point]) -> list[Point]:
         return [(100 * x / progress.steps, 100 * (high - y) / (high - low)) for x, y in points if math.isfinite(y)]
 
-    learned, held = place(progress.losses), place(validation)
+    learned, held = place(losses), place(validation)
     lines = _line(learned, "train") + _line(held, "validation")
     rules = "".join(_line([(0, at), (100, at)], "rule") for _, at in place([(0, mark) for mark in marks]))
     at = (held or learned)[-1]
@@ -37,6 +37,15 @@ def curve(progress: Progress, language: str) -> str:
         f"{_axes(marks, progress.steps)}{_end(at, words, bool(held))}</div>"
         f'<figcaption class="muted">{escape(_caption(progress, language))}</figcaption></figure>'
     )
+
+
+def losses_in_bits(progress: Progress) -> list[Point]:
+    """(step, training loss in bits per byte): as validation is measured, so that one scale holds for both."""
+    started = progress.started
+    if started is None or not started.loss_bytes:
+        return []
+    bits = started.loss_tokens / started.loss_bytes / math.log(2)
+    return [(step, loss * bits) for step, loss in progress.losses]
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
@@ -88,8 +97,8 @@ def _words(progress: Progress, language: str) -> list[tuple[str, str]]:
         words.append(("validation", t(language, "train.validation_line", now=f"{now:.2f}", first=f"{first:.2f}")))
     elif progress.validation:
         words.append(("validation", t(language, "train.validation_first", first=f"{progress.validation[0][1]:.2f}")))
-    if progress.losses:
-        words.append(("train", t(language, "train.train_line", loss=f"{progress.losses[-1][1]:.2f}")))
+    if losses := losses_in_bits(progress):
+        words.append(("train", t(language, "train.train_line", loss=f"{losses[-1][1]:.2f}")))
     return words
 
 

@@ -75,10 +75,18 @@ def build(services: Services, key: gr.BrowserState, advice: gr.State, components
     form, controls = FormValues.inputs(components), SettingsForm.inputs(components)
     with gr.Accordion(t_client("train.files"), open=False, elem_id="train-files") as fold:
         gr.Markdown(t_client("train.files_command"), elem_classes="muted")
-        command = gr.Code(language="shell", show_label=False, interactive=False, wrap_lines=True, max_lines=8,
+        command = gr.Code(language="shell", label=t_client("train.files_command"),
+                          show_label=False, interactive=False, wrap_lines=True, max_lines=8,
                           elem_id="train-command")  # fmt: skip
         gr.Markdown(t_client("train.files_yaml"), elem_classes="muted")
-        text = gr.Code(language="yaml", show_label=False, interactive=False, max_lines=12, elem_id="train-yaml")
+        text = gr.Code(
+            language="yaml",
+            label=t_client("train.files_yaml"),
+            show_label=False,
+            interactive=False,
+            max_lines=12,
+            elem_id="train-yaml",
+        )
         upload = build_upload("train.files_read", "train-upload", types=(".yaml", ".yml"))
     writing = {"fn": handlers.write, "inputs": [key, advice, *form, *controls], "outputs": [command, text], **EVENT}
     gr.on(

@@ -18,7 +18,7 @@ from tabs.ui.form import Control
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 
@@ -138,7 +138,7 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> TrainForm:
     handlers = FormHandlers(services)
     advice = gr.State(None)
     with gr.Column(elem_classes="card"):
-        gr.Markdown(t_client("train.what"), elem_classes="title")
+        gr.Markdown(t_heading("train.what"), elem_classes="title")
         dataset = gr.Dropdown(choices=[], label=t_client("train.dataset"), elem_id="train-dataset")
         with gr.Column(elem_classes="bare") as none_yet:
             gr.Markdown(t_client("train.no_dataset"), elem_classes="muted")
@@ -171,7 +171,7 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> TrainForm:
                 "user": gr.Textbox(label=t_client("train.user"), max_lines=1, elem_id="train-user"),
             }  # fmt: skip
     with gr.Column(elem_classes="card"):
-        gr.Markdown(t_client("train.advice"), elem_classes="title")
+        gr.Markdown(t_heading("train.advice"), elem_classes="title")
         shown = gr.HTML(padding=False, elem_id="train-advice")
         with gr.Accordion(t_client("train.details"), open=False, elem_id="train-details"):
             settings = controls()

@@ -130,6 +130,11 @@ def _figures(progress: Progress, language: str) -> list[str]:
     if state == "running":
         speed = t(language, "train.head_speed", n=f"{progress.tokens_per_second or 0:,.0f}")
         return [step, speed, t(language, "train.head_left", left=duration(progress.seconds_left, language))]
-    seconds = (progress.metrics or {}).get("seconds")
+    metrics = progress.metrics or {}
+    seconds, steps = metrics.get("seconds"), metrics.get("steps", progress.step)
+    if state == "done" and steps < progress.steps:
+        step = t(language, "train.head_ended_early", step=f"{steps:,}", steps=f"{progress.steps:,}")
+    elif state == "done":
+        step = t(language, "train.head_step", step=f"{steps:,}", steps=f"{progress.steps:,}")
     took = [t(language, "train.head_took", took=duration(seconds, language))] if seconds is not None else []
     return [t(language, f"train.state_{state}"), *([step] if progress.steps else []), *took]

@@ -11,7 +11,7 @@ from core.train.queue.progress import Progress
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 
@@ -82,7 +82,7 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> None:
     """The card beside the curve; it appears with the first reply."""
     handlers = SampleHandlers(services)
     with gr.Column(elem_classes="card", visible=False, elem_id="train-samples") as card:
-        gr.Markdown(t_client("train.samples_title"), elem_classes="title")
+        gr.Markdown(t_heading("train.samples_title"), elem_classes="title")
         at = gr.Slider(1, 2, 1, step=1, label=t_client("train.samples_slider"), visible=False, elem_id="train-look")
         drawn = gr.HTML(padding=False, elem_id="train-replies")
     shown = gr.State(())

@@ -17,7 +17,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.heartbeat import stage_mark
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 MOST = 30  # newest trainings in the list
@@ -109,19 +109,21 @@ def build(services: Services, shared: Shared) -> None:
         with gr.Column(scale=5, min_width=260):
             made = form.build(services, shared, chosen)
             with gr.Column(elem_classes="card", visible=False) as history:
-                gr.Markdown(t_client("train.runs"), elem_classes="title")
-                runs = gr.Radio(choices=[], show_label=False, container=False, elem_id="runs")
+                gr.Markdown(t_heading("train.runs"), elem_classes="title")
+                runs = gr.Radio(
+                    choices=[], label=t_client("train.runs"), show_label=False, container=False, elem_id="runs"
+                )
             adapters.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"):
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_client("train.loss"), elem_classes="title")
+                gr.Markdown(t_heading("train.loss"), elem_classes="title")
                 picture = gr.HTML(padding=False, elem_id="train-picture")
                 queue.build(services, shared, chosen)
                 with gr.Row(elem_classes="actions"):
                     stop = gr.Button(t_client("train.stop"), variant="stop", visible=False, elem_id="train-stop")
                     talk = gr.Button(t_client("train.talk"), variant="primary", visible=False, elem_id="train-talk")
                     resume = gr.Button(t_client("train.resume"), visible=False, elem_id="train-resume")
-                    delete = gr.Button(t_client("train.delete"), visible=False, elem_id="train-delete")
+                    delete = gr.Button(t_client("train.delete"), variant="stop", visible=False, elem_id="train-delete")
                 with gr.Column(visible=False, elem_classes="bare") as sure:
                     gr.Markdown(t_client("train.delete_sure"), elem_classes="muted")
                     with gr.Row(elem_classes="actions"):
@@ -130,7 +132,7 @@ def build(services: Services, shared: Shared) -> None:
             preview.build(services, shared.key, made.components)
             samples.build(services, shared, chosen)
             with gr.Column(visible=False, elem_classes="card") as result:
-                gr.Markdown(t_client("publish.keep"), elem_classes="title")
+                gr.Markdown(t_heading("publish.keep"), elem_classes="title")
                 with gr.Row(elem_classes="actions"):
                     download = gr.Button(t_client("train.download"), size="sm", elem_id="train-download")
                     zipped = build_download("train-zip")

@@ -104,10 +104,14 @@ def build(services: Services, shared: Shared) -> None:
         gr.Markdown(t_client("foot.carry_how"), elem_classes="muted")
         plain = {"show_label": False, "container": False, "scale": 4, "max_lines": 1}
         with gr.Row():
-            code = gr.Textbox(interactive=False, buttons=["copy"], elem_id="carry-code", **plain)
+            code = gr.Textbox(
+                label=t_client("foot.carry_code"), interactive=False, buttons=["copy"], elem_id="carry-code", **plain
+            )
             show = gr.Button(t_client("foot.carry_show"), size="sm", scale=1, elem_id="carry-show")
         with gr.Row():
-            typed = gr.Textbox(placeholder="ABCD-EFGH", elem_id="carry-typed", **plain)
+            typed = gr.Textbox(
+                label=t_client("foot.carry_typed"), placeholder="ABCD-EFGH", elem_id="carry-typed", **plain
+            )
             take = gr.Button(t_client("foot.carry_take"), size="sm", scale=1, elem_id="carry-take")
         with gr.Column(visible=False, elem_classes="bare", elem_id="carry-question") as question:
             left = gr.HTML(padding=False, elem_id="carry-left")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tabs.ui.shared import Shared
 
 ROUTE = "/omokage/changes"
-SCRIPT = Path(__file__).with_name("heartbeat.js")
+SCRIPT = Path(__file__).parent / "scripts" / "heartbeat.js"
 
 TOPICS = {
     "status": "#strip",

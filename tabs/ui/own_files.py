@@ -80,10 +80,11 @@ def build(services: Services, shared: Shared) -> None:
     with gr.Accordion(t_client("files.title"), open=False, elem_id="own-files") as fold:
         gr.Markdown(t_client("files.how"), elem_classes="muted")
         table = gr.HTML(padding=False, elem_id="own-files-table")
-        damaged = gr.Radio(choices=[], show_label=False, container=False, visible=False, elem_classes="lines",
+        damaged = gr.Radio(choices=[], label=t_client("files.broken"),
+                           show_label=False, container=False, visible=False, elem_classes="lines",
                            elem_id="own-files-damaged")  # fmt: skip
         aside = gr.Button(t_client("files.set_aside"), size="sm", visible=False, elem_id="own-files-aside")
-        delete = gr.Button(t_client("files.delete"), size="sm", elem_id="own-files-delete")
+        delete = gr.Button(t_client("files.delete"), variant="stop", size="sm", elem_id="own-files-delete")
         with gr.Column(visible=False, elem_classes="bare") as sure:
             gr.Markdown(t_client("files.sure"), elem_classes="muted")
             with gr.Row(elem_classes="actions"):

@@ -39,6 +39,11 @@ def t_client(key: str) -> I18nData:
     return translations()(key)
 
 
+def t_heading(key: str) -> str:
+    """The same as a heading of the second level, for gr.Markdown: every card has one."""
+    return f"## {t_client(key)}"
+
+
 def t(language: str, key: str, **values: object) -> str:
     """A sentence in `language` with `{name}` places filled in. Raises KeyError for an unknown key."""
     return texts()[key].in_language(language).format(**values)

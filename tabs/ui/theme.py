@@ -9,7 +9,6 @@ from pathlib import Path
 from gradio.themes import Base, Color, sizes
 
 STYLE = Path(__file__).with_name("style.css")
-SCRIPT = Path(__file__).with_name("keys.js")
 
 INDIGO = Color(
     name="indigo", c50="#eef3f8", c100="#d9e4ee", c200="#b4c9dd", c300="#8aa6c4", c400="#5f86ad", c500="#3a6797",
@@ -52,6 +51,10 @@ def theme() -> Base:
         button_secondary_background_fill="#ffffff", button_secondary_background_fill_dark="#2a2825",
         button_secondary_background_fill_hover="#f2efe8", button_secondary_background_fill_hover_dark="#35322e",
         button_secondary_border_color="#d3ccc0", button_secondary_border_color_dark="#4a4640",
+        button_cancel_text_color="#a3123a", button_cancel_text_color_dark="#ff9db3",
+        button_cancel_border_color="#e0b4c0", button_cancel_border_color_dark="#6d3a47",
+        button_cancel_background_fill="#ffffff", button_cancel_background_fill_dark="#2a2825",
+        button_cancel_background_fill_hover="#fcf0f3", button_cancel_background_fill_hover_dark="#3a262b",
         button_large_radius="10px", button_small_radius="8px", button_medium_radius="10px",
         button_large_text_weight="600", button_border_width="1px",
         color_accent="#1f4e79", color_accent_soft="#eef3f8", color_accent_soft_dark="#1e2c3a",

@@ -21,12 +21,12 @@ class Toast(gr.Error):
 
 def inform(language: str, key: str, **values: object) -> None:
     """Tell the visitor what was done: the text `key` with its places filled in."""
-    gr.Info(escape(t(language, key, **values)))
+    gr.Info(escape(t(language, key, **values)), title=t(language, "strip.info"))
 
 
 def warn(error: AppError, language: str) -> None:
     """Tell the visitor of an error that ends nothing."""
-    gr.Warning(escape(error.text.in_language(language)))
+    gr.Warning(escape(error.text.in_language(language)), title=t(language, "strip.warning"))
 
 
 def toast_of(error: AppError, language: str) -> Toast:

@@ -19,7 +19,7 @@ TYPED = '<img src="https://outside.example/p.png" onerror="x()"><a href="https:/
 def test_what_was_typed_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     for kind in ("Info", "Warning"):
-        monkeypatch.setattr(gr, kind, told.append)
+        monkeypatch.setattr(gr, kind, lambda said, **_: told.append(said))
     toasts.inform("en", "persona.saved", name=TYPED)
     toasts.warn(InputError(TYPED, "日本語"), "en")
     toasts.warn(InputError("English", TYPED), "ja")

@@ -30,7 +30,7 @@ WHO = "mika"
 def info(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a handler tells in passing; gr.Info needs a page."""
     told: list[str] = []
-    monkeypatch.setattr(gr, "Info", told.append)
+    monkeypatch.setattr(gr, "Info", lambda said, **_: told.append(said))
     return told
 
 

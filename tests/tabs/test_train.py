@@ -20,7 +20,7 @@ from core.train.events import Done, Launched, Notice, Started, Step, ValidationL
 from core.train.queue.progress import Progress
 from core.train.worker.base import base_dims
 from tabs.train import run, settings
-from tabs.train.curve import curve, ticks
+from tabs.train.curve import curve, losses_in_bits, ticks
 from tabs.train.form import FormHandlers
 from tabs.train.form_values import find_base
 from tabs.train.queue import QueueHandlers
@@ -199,7 +199,7 @@ def test_bases(services: Services, base: Base, tmp_path: Path) -> None:
 
 def started_log(folder: Path, *, steps: int = 12, validation: int = 6) -> None:
     append(folder, Launched(0))
-    append(folder, Started(0, steps, 24, validation, 500, 1_300_000, 9000, "cpu", "fp32"))
+    append(folder, Started(0, steps, 24, validation, 500, 1_300_000, 9000, "cpu", "fp32", 1500))
 
 
 def test_a_run_waits_in_line_and_leaves_it(services: Services) -> None:
@@ -240,7 +240,7 @@ def test_what_moves_of_a_training_needs_no_event_and_is_its_owners_alone(service
     append(log, Step(2, 12, 0.2, 2.9, 0.01, 200, 50.0, 8.0))
     assert changes(services, me) == before and all(out == gr.skip() for out in refreshed(services, job, shown))
     after = run.live(services, me, "en", job).html
-    assert "Training 3.00" in drawn[f'[data-run="{job}"]'] and "Training 2.90" in after[f'[data-run="{job}"]']
+    assert "Training 1.44" in drawn[f'[data-run="{job}"]'] and "Training 1.39" in after[f'[data-run="{job}"]']
     assert "ueued" in status_bar.live(services, me, "en", job).text["#strip-running"]
     for stranger, asked in ((owner(services, OTHER), job), (me, "../x"), (me, "")):
         assert run.live(services, stranger, "en", asked) == Live({}, {})
@@ -345,7 +345,7 @@ def test_the_zip_holds_the_adapter(trained: tuple[Services, str]) -> None:
 # The picture
 
 LOG = (
-    Started(0, 40, 24, 6, 500, 1_300_000, 9000, "cpu", "fp32"),
+    Started(0, 40, 24, 6, 500, 1_300_000, 9000, "cpu", "fp32", 1500),
     *(ValidationLoss(step, bpb * 3, bpb) for step, bpb in ((0, 2.0), (20, 1.4), (40, 1.6))),
 )
 
@@ -358,10 +358,14 @@ def progress(**changes: object) -> Progress:
 
 def test_the_curve_places_every_measure() -> None:
     drawn = curve(progress(), "en")
-    marks = ticks(4.0, 6.0)
+    bits = 500 / 1500 / math.log(2)  # a token has three bytes here
+    assert losses_in_bits(progress()) == [(1, pytest.approx(6.0 * bits)), (40, pytest.approx(4.0 * bits))]
+    marks = ticks(1.4, 6.0 * bits)
     top, span = marks[-1], marks[-1] - marks[0]
-    held = [f"{100 * step / 40:.2f},{100 * (top - loss) / span:.2f}" for step, _, loss in progress().validation]
-    assert f'<polyline class="validation" points="{" ".join(held)}"' in drawn
+    for css, points in (("validation", [point[:2] for point in progress().validation]),
+                        ("train", losses_in_bits(progress()))):  # fmt: skip
+        placed = [f"{100 * step / 40:.2f},{100 * (top - loss) / span:.2f}" for step, loss in points]
+        assert f'<polyline class="{css}" points="{" ".join(placed)}"' in drawn
     assert "Validation 1.60 bits per byte (started at 2.00)" in drawn and "<script" not in drawn
 
 
@@ -401,7 +405,11 @@ def test_an_error_and_a_note_are_shown_in_the_visitors_language() -> None:
 def test_speed_and_time_left_are_the_runs_own() -> None:
     assert "1,234 tokens/s" in run.headline(progress(step=10), "en") and "5 s left" in run.headline(progress(), "en")
     done = replace(progress(), state="done", metrics={"seconds": 61.0}, seconds_left=None)
-    assert "took 61 s" in run.headline(done, "en")
+    assert "took 61 s" in run.headline(done, "en") and "Step 40 / 40" in run.headline(done, "en")
+    # The last steps may never have been reported one by one; what was done is known all the same.
+    assert "Step 40 / 40" in run.headline(replace(done, step=38, metrics={"steps": 40}), "en")
+    early = run.headline(replace(done, step=24, metrics={"steps": 24}), "en")
+    assert "Ended at step 24 / 40: validation no longer improved" in early
 
 
 def test_events_of_a_log_become_the_same_picture(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_the_newest_look_is_shown_until_one_goes_back(services: Services) -> Non
     card, _, drawn, shown = handlers.refresh(KEY, job, 1, (), visit("en"))
     assert not card.visible and drawn == ""
     append(folder.events, Launched(0))
-    append(folder.events, Started(0, 12, 24, 6, 500, 1_300_000, 9000, "cpu", "fp32"))
+    append(folder.events, Started(0, 12, 24, 6, 500, 1_300_000, 9000, "cpu", "fp32", 1500))
     tell(folder, 0)
     card, slider, drawn, shown = handlers.refresh(KEY, job, 1, shown, visit("en"))
     assert card.visible and not slider.visible and "said 0 at 0" in drawn and "real 1" in drawn

@@ -42,7 +42,7 @@ from core.workspace import Workspace
 TICK = 0.05
 SLEEPER = "import time; time.sleep(60)"
 STARTED = Started(0, 10, rows=4, validation_rows=2, loss_tokens=9, parameters=99, trainable=9, device="cpu",
-                  precision="fp32")  # fmt: skip
+                  precision="fp32", loss_bytes=27)  # fmt: skip
 
 
 def step(number: int, loss: float = 1.0) -> Step:

@@ -26,7 +26,7 @@ def step(number: int, loss: float) -> Step:
 def folder(tmp_path: Path) -> RunFolder:
     folder = run_folder(tmp_path / "run", JobSpec("base", tmp_path, PROMPT_CONFIG, CONFIG, "mika"))
     for event in (
-        Started(0, 10, 4, 2, 9, 99, 9, "cpu", "fp32"),
+        Started(0, 10, 4, 2, 9, 99, 9, "cpu", "fp32", 27),
         ValidationLoss(0, 5.0, 2.5),
         step(1, 4.0),
         step(2, 3.0),
@@ -50,7 +50,7 @@ def test_tensorboard_shows_the_log_and_steps_that_are_run_again_once(folder: Run
     assert shown(folder, "train/loss") == [(1, 4.0), (2, 3.0)] and shown(folder, "validation/loss") == [(0, 5.0)]
     assert shown(folder, "validation/bits_per_byte") == [(0, 2.5)]
     for event in (
-        Started(1, 10, 4, 2, 9, 99, 9, "cpu", "fp32"),
+        Started(1, 10, 4, 2, 9, 99, 9, "cpu", "fp32", 27),
         step(2, 3.0),
         step(3, 2.0),
         ValidationLoss(3, 4.5, 2.25),

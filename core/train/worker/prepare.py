@@ -58,6 +58,11 @@ class TrainingSetup:
         return sum(pair.loss_tokens for pair in self.pairs.train) if self.pairs else self.rows.loss_tokens
 
     @property
+    def loss_bytes(self) -> int:
+        """UTF-8 bytes of the words behind them; 0 for pairs, whose loss is not of words."""
+        return 0 if self.pairs else int(self.rows.examples.words.sum())
+
+    @property
     def tokens(self) -> int:
         """All tokens of one epoch."""
         return sum(len(pair.ids) for pair in self.pairs.train) if self.pairs else sum(self.rows.examples.lengths)

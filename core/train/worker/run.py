@@ -147,6 +147,7 @@ def _tell_start(folder: RunFolder, work: TrainingSetup, trainer: "PersonaTrainer
         trainable=trainer.adapted.get_nb_trainable_parameters()[0],
         device=str(trainer.args.device),
         precision=work.base.precision,
+        loss_bytes=work.loss_bytes,
     ))  # fmt: skip
 
 

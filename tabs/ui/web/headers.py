@@ -49,6 +49,8 @@ class PageHeaders:
     app: ASGIApp
     scripts: Sequence[str] = ()
     """Scripts that Gradio puts into the page once it runs (`launch(head=…)`), as they stand between the tags."""
+    first: str = ""
+    """A script that runs before Gradio's own, as it stands between its tags."""
     on_space: bool = False
     """Hugging Face shows the page in a frame of its own."""
     listed: bool = True
@@ -57,7 +59,7 @@ class PageHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        answer = _Answer(send, nonce=secrets.token_urlsafe(16) if scope["path"] == PAGE else "")
+        answer = _Answer(send, nonce=secrets.token_urlsafe(16) if scope["path"] == PAGE else "", first=self.first)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -88,6 +90,7 @@ class _Answer:
 
     send_on: Send
     nonce: str
+    first: str = ""
     start: Message | None = None
     body: bytes = b""
 
@@ -102,7 +105,9 @@ class _Answer:
                 await self._release(self.start)
 
     async def _release(self, start: Message) -> None:
-        marked = SCRIPT.sub(b'<script nonce="' + self.nonce.encode() + b'"', self.body)
+        first = f"<head><script>{self.first}</script>".encode()
+        body = self.body.replace(b"<head>", first, 1) if self.first else self.body
+        marked = SCRIPT.sub(b'<script nonce="' + self.nonce.encode() + b'"', body)
         headers = MutableHeaders(scope=start)
         if "content-length" in headers and self.body:
             headers["content-length"] = str(len(marked))

@@ -6,7 +6,7 @@
   const SOON = 1000, WATCHED = 5000, IDLE = 3000, LATEST = 10000; // ms between two questions; WATCHED: work is under way, nobody touches the page
   const ACTIVE = 10000; // ms after a touch during which the page counts as used
   const drawn = {}, known = {};
-  const written = new WeakMap(), title = document.title;
+  const written = new WeakMap();
   let key = null, timer = null, asking = false, touched = 0, quiet = 0;
 
   const inSight = (place) => Boolean(document.querySelector(place)?.offsetParent);
@@ -33,8 +33,7 @@
       const held = part && [...part.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
       if (held && held.data !== words) held.data = words; // Svelte keeps this very node
     }
-    const shown = before ? `${before} · ${title}` : title;
-    if (document.title !== shown) document.title = shown;
+    window.omokageTitle("progress", before);
   }
 
   async function ask() {

@@ -1,6 +1,6 @@
+// Esc stops a reply, from anywhere on the page; ← and → show other versions, where no text is being edited.
+// Never while an input method composes.
 () => {
-  // Esc stops a reply, from anywhere on the page; ← and → show other versions, where no text is being edited.
-  // Never while an input method composes.
   const buttons = { Escape: "#talk-stop", ArrowLeft: "#talk-older", ArrowRight: "#talk-newer" };
   document.addEventListener("keydown", (event) => {
     if (!buttons[event.key] || event.isComposing || event.keyCode === 229) return;
