@@ -1,4 +1,4 @@
-"""The simulated users and openings for made dialogues: their shape and languages, and no two nearly the same."""
+"""What made dialogues start from and are judged by: shape, languages, and no two texts nearly the same."""
 
 import json
 import re
@@ -17,6 +17,7 @@ KINDS = {
     "en": {"ordinary": 18, "historical": 11, "follower": 11},
 }
 OPENINGS = {"ja": 74, "en": 30}
+DIALOGUES = "dialogues_for_judging.ja.jsonl"
 TRAITS = {"mood", "length", "disagreement", "bursts", "typos", "goal"}
 DESCRIPTION_CHARACTERS = {"ja": (120, 260), "en": (280, 480)}
 # The most alike that two texts may be. The nearest two of the files have 0.10 in Japanese and 0.23 in English, where
@@ -170,9 +171,47 @@ def test_one_changed_word_is_a_near_duplicate(language: str) -> None:
     assert jaccard(trigrams(copy), trigrams(user["description"])) > 0.8
 
 
+def test_dialogues_begin_with_an_opening_of_a_user_of_the_files() -> None:
+    users = {user["id"] for user in read_users("ja")}
+    openings = {opening["id"]: opening["text"] for opening in read_openings("ja")}
+    dialogues = read_rows(DIALOGUES)
+    assert len(dialogues) == len({dialogue["id"] for dialogue in dialogues}) == 40
+    for dialogue in dialogues:
+        fields = {"id", "persona", "user", "opening", "messages", "tone", "coherence", "comment", "scored_by"}
+        assert set(dialogue) == fields, dialogue["id"]
+        assert dialogue["persona"] == "socrates" and dialogue["user"] in users
+        messages = dialogue["messages"]
+        assert messages[0] == {"role": "user", "content": openings[dialogue["opening"]]}, dialogue["id"]
+        assert 4 <= len(messages) <= 6
+        assert [message["role"] for message in messages] == (["user", "assistant"] * 3)[: len(messages)]
+        assert all(message["content"].strip() for message in messages)
+
+
+def test_scores_have_their_range_and_say_whose_they_are() -> None:
+    dialogues = read_rows(DIALOGUES)
+    for scale in ("tone", "coherence"):
+        counts = Counter(dialogue[scale] for dialogue in dialogues)
+        assert set(counts) == {0, 1, 2, 3, 4} and min(counts.values()) >= 2, scale
+    assert sum(abs(dialogue["tone"] - dialogue["coherence"]) >= 2 for dialogue in dialogues) >= 5, "two scales, not one"
+    assert len({dialogue["comment"] for dialogue in dialogues}) == 40
+    assert all(is_in("ja", dialogue["comment"]) and "\n" not in dialogue["comment"] for dialogue in dialogues)
+    assert {dialogue["scored_by"] for dialogue in dialogues} == {
+        "the writer of these dialogues, for this project, one by one, before any judge ran"
+    }
+
+
+def test_no_two_dialogues_are_near_duplicates() -> None:
+    said = {
+        dialogue["id"]: "\n".join(message["content"] for message in dialogue["messages"])
+        for dialogue in read_rows(DIALOGUES)
+    }
+    assert find_alike(said, MOST_ALIKE["ja"]) == []
+
+
 def test_readme_tells_the_true_numbers() -> None:
     readme = (DATASETS / "README.md").read_text(encoding="utf-8")
     for language, kinds in KINDS.items():
         numbers = r" \+ ".join(str(kinds[kind]) for kind in ("ordinary", "historical", "follower"))
         assert re.search(rf"`simulated_users\.{language}\.jsonl` \| {sum(kinds.values())} .*\({numbers}\)", readme)
         assert re.search(rf"`openings\.{language}\.jsonl` \| {OPENINGS[language]} ", readme)
+    assert f"`{DIALOGUES}` | 40 " in readme
