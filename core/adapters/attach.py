@@ -1,25 +1,34 @@
 """Adapters on the model in memory: switched in place, a few kept. Runs in the thread that owns the model."""
 
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.adapters.check import check_adapter
+from core.adapters.gguf_lora import GgufShape, write_gguf_lora
 from core.adapters.store import Adapter
 from core.adapters.weights import AdapterWeights, check_finite
 from core.errors import ModelError
 from core.files import write_json
+from core.models.gguf.model import GgufModel
 from core.models.loading import LoadedModel
 from core.workspace import ADAPTER_WEIGHTS, TRAINING_FILE
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from peft.tuners.tuners_utils import BaseTuner
+    from transformers import PreTrainedModel
 
+_WRITING = threading.Lock()
 ADAPTERS_IN_MEMORY = 4
+GGUF_LORA = "adapter.gguf"  # in the adapter's folder, for this machine alone: it is neither exported nor published
 ACCEPTED = "accepted_base"
 """In training.json: the fingerprint or name of the model that a person says the adapter was trained on."""
-QUANTISED = re.compile(r"-(unsloth|bnb|nf4|4bit|8bit|fp8|gptq|awq|int4|int8|dynamic|w4a16|hf)$")
+QUANTISED = re.compile(
+    r"-(unsloth|bnb|nf4|4bit|8bit|fp8|gptq|awq|int4|int8|dynamic|w4a16|hf)$"
+    r"|[.-](i?q\d[a-z\d_]*|ud|f16|f32|bf16|mxfp4|gguf|\d{5}-of-\d{5})$"
+)
 
 
 class UnsureBaseError(ModelError):
@@ -31,6 +40,7 @@ def activate_adapter(loaded: LoadedModel, adapter: Adapter | None) -> str:
 
     Raises ModelError, and leaves the model as it was, when the adapter does not fit or is gone.
     """
+    model = loaded.pretrained
     wrapped = loaded.adapters[0] if loaded.adapters else None
     if adapter is None:
         if wrapped is not None:
@@ -45,7 +55,7 @@ def activate_adapter(loaded: LoadedModel, adapter: Adapter | None) -> str:
         slot = _slot(adapter.folder)
         if wrapped is None or slot not in wrapped.peft_config:
             check_shapes(loaded, adapter)
-            wrapped = _load(loaded, adapter, slot)
+            wrapped = _load(loaded, model, adapter, slot)
     except OSError as error:
         raise ModelError(
             f"The files of “{adapter.name}” cannot be read any more. Choose another adapter.",
@@ -55,6 +65,33 @@ def activate_adapter(loaded: LoadedModel, adapter: Adapter | None) -> str:
     wrapped.set_adapter(slot, inference_mode=True)
     wrapped.eval()
     return slot
+
+
+def gguf_adapter(loaded: LoadedModel, model: GgufModel, adapter: Adapter | None) -> Path | None:
+    """The adapter as a GGUF LoRA for a model that llama.cpp runs, written when it is first asked for; None for none.
+
+    Raises ModelError as `activate_adapter` does, and where it cannot be written so.
+    """
+    if adapter is None:
+        return None
+    try:
+        check_base(loaded, adapter)
+    except UnsureBaseError:
+        check_shapes(loaded, adapter)
+        raise
+    return gguf_lora(model, adapter)
+
+
+def gguf_lora(model: GgufModel, adapter: Adapter) -> Path:
+    """The adapter's file for llama.cpp, beside its others; made anew once those have changed."""
+    target, weights = adapter.folder / GGUF_LORA, adapter.folder / ADAPTER_WEIGHTS
+    with _WRITING:
+        if not target.exists() or target.stat().st_mtime_ns < weights.stat().st_mtime_ns:
+            check_adapter(adapter.folder)
+            made = target.with_suffix(".part")
+            write_gguf_lora(adapter, GgufShape.of_header(model.header), made, model.header)
+            made.replace(target)
+    return target
 
 
 def _tuner(wrapped: "PeftModel") -> "BaseTuner":
@@ -127,11 +164,14 @@ def check_shapes(loaded: LoadedModel, adapter: Adapter) -> None:
     What is wrong is named: other layers, another vocabulary, another rank, NaN. One matrix at a time is read.
     """
     check_adapter(adapter.folder)
-    AdapterWeights.read(adapter.name, adapter.base, adapter.folder).check(loaded.model, loaded.name)
+    if loaded.gguf is None:
+        AdapterWeights.read(adapter.name, adapter.base, adapter.folder).check(loaded.pretrained, loaded.name)
+    else:
+        gguf_lora(loaded.gguf, adapter)
     check_finite(adapter.name, adapter.folder)
 
 
-def _load(loaded: LoadedModel, adapter: Adapter, slot: str) -> "PeftModel":
+def _load(loaded: LoadedModel, model: "PreTrainedModel", adapter: Adapter, slot: str) -> "PeftModel":
     from peft import PeftConfig, PeftModelForCausalLM
     from safetensors import SafetensorError
 
@@ -143,7 +183,7 @@ def _load(loaded: LoadedModel, adapter: Adapter, slot: str) -> "PeftModel":
         else:
             config = PeftConfig.from_pretrained(str(adapter.folder))
             config.inference_mode = True
-            wrapped = PeftModelForCausalLM(loaded.model, config, adapter_name=slot)
+            wrapped = PeftModelForCausalLM(model, config, adapter_name=slot)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise _other_base(loaded, adapter) from error
     try:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from core.adapters.attach import activate_adapter
+from core.adapters.attach import activate_adapter, gguf_adapter
 from core.adapters.store import Adapter
 from core.errors import AppError, ModelError
-from core.models.generate import decode_reply, generate
+from core.models.generate import decode_reply, generate, thought_texts, words_of
+from core.models.gguf.model import GgufModel
+from core.models.gguf.reply import completion_request
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
+from core.prompt.token_text import decode
+from core.thoughts import without_harmony
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
 LOOK = 0.1  # seconds between looks at whether a reply that waits was stopped
 
+Piece = int | str
+"""What a model writes at a time: a token id, or from llama.cpp the text of one or more."""
 Fault = Literal["", "loop", "again", "recited", "aside"]
 
 
@@ -74,19 +80,22 @@ class Engine:
         `stop`, or closing the generator, ends it within a token.
         Raises ModelError when the adapter does not fit or the device runs out of memory.
         """
-        ids: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        pieces: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         closed = threading.Event()
         request = _ReplyRequest(
             loaded, (*prompt, *continuation_ids), len(continuation_ids), sampling, ending, adapter, (stop, closed), seed
         )
-        done = self.store.run(_generate, request, ids, whose=owner)
-        done.add_done_callback(lambda _: ids.put(None))
-        written: list[int] = []
+        if loaded.gguf:
+            done = loaded.gguf.slots.run(_generate_gguf, request, loaded.gguf, pieces, whose=owner)
+        else:
+            done = self.store.run(_generate, request, pieces, whose=owner)
+        done.add_done_callback(lambda _: pieces.put(None))
+        written: list[Piece] = []
         reply = partial(Reply, seed=-1 if seed is None else seed)
         try:
-            for token in _until_none(ids, request, done):
-                if token not in ending.token_ids:
-                    written.append(token)
+            for piece in _until_none(pieces, request, done):
+                if piece not in ending.token_ids:
+                    written.append(piece)
                     yield reply(_without_half_an_end(_said(request, written), ending.strings), len(written))
         finally:
             closed.set()
@@ -122,21 +131,23 @@ class _ReplyRequest:
         return any(end.is_set() for end in self.ends)
 
 
-def _until_none(ids: "queue.SimpleQueue[int | None]", request: _ReplyRequest, done: "Future[bool]") -> Iterator[int]:
-    """The tokens as they come. Who is stopped while others are served leaves the queue at once."""
+def _until_none(
+    pieces: "queue.SimpleQueue[Piece | None]", request: _ReplyRequest, done: "Future[bool]"
+) -> Iterator[Piece]:
+    """The pieces as they come. Who is stopped while others are served leaves the queue at once."""
     while True:
         try:
-            token = ids.get(timeout=LOOK)
+            piece = pieces.get(timeout=LOOK)
         except queue.Empty:
             if request.stopped:
                 done.cancel()
             continue
-        if token is None:
+        if piece is None:
             return
-        yield token
+        yield piece
 
 
-def _generate(request: _ReplyRequest, ids: "queue.SimpleQueue[int | None]") -> bool:
+def _generate(request: _ReplyRequest, ids: "queue.SimpleQueue[Piece | None]") -> bool:
     """Runs in the model's thread. True when the model ended the turn by itself."""
     import torch
 
@@ -148,18 +159,38 @@ def _generate(request: _ReplyRequest, ids: "queue.SimpleQueue[int | None]") -> b
         torch.manual_seed(request.seed)
     with torch.inference_mode():
         written = generate(
-            loaded.model, loaded.tokenizer, [request.prompt], request.ending, request.sampling, device=loaded.device,
-            min_new_tokens=1 if request.continued else None, should_stop=lambda: request.stopped, streamer=_Ids(ids),
-            cache=prefixes.take(adapter, request.prompt),
+            loaded.pretrained, loaded.tokenizer, [request.prompt], request.ending, request.sampling,
+            device=loaded.device, min_new_tokens=1 if request.continued else None,
+            should_stop=lambda: request.stopped, streamer=_Ids(ids), cache=prefixes.take(adapter, request.prompt),
         )  # fmt: skip
     prefixes.keep(adapter, [*request.prompt, *written.ids[0]], written.cache)
     return written.ended[0]
 
 
-def _said(request: _ReplyRequest, ids: Sequence[int]) -> str:
+def _generate_gguf(request: _ReplyRequest, model: GgufModel, texts: "queue.SimpleQueue[Piece | None]") -> bool:
+    """Runs in one of the model's own threads. True when the model ended the turn by itself."""
+    if request.stopped:
+        return False
+    loaded = request.loaded
+    asked = completion_request(
+        loaded.tokenizer, request.ending, request.sampling, marks=thought_texts(loaded.tokenizer), seed=request.seed
+    )
+    written = model.complete(
+        request.prompt, asked, adapter=gguf_adapter(loaded, model, request.adapter), on_text=texts.put,
+        should_stop=lambda: request.stopped, at_least_one=request.continued > 0,
+    )  # fmt: skip
+    return written.ended
+
+
+def _said(request: _ReplyRequest, written: Sequence[Piece]) -> str:
     """The words of a reply, with those that it continues."""
     start = request.prompt[len(request.prompt) - request.continued :]
-    return decode_reply(request.loaded.tokenizer, [*start, *ids], request.ending.strings)
+    ids = [piece for piece in written if isinstance(piece, int)]
+    if len(ids) == len(written):
+        return decode_reply(request.loaded.tokenizer, [*start, *ids], request.ending.strings)
+    before = decode(start, request.loaded.tokenizer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = before + "".join(piece for piece in written if isinstance(piece, str))
+    return words_of(without_harmony(text), request.ending.strings)
 
 
 def _without_half_an_end(text: str, strings: Sequence[str]) -> str:
@@ -171,7 +202,7 @@ def _without_half_an_end(text: str, strings: Sequence[str]) -> str:
 class _Ids:
     """Passes on token ids as they are written; the text is decoded by the reader's thread."""
 
-    def __init__(self, ids: "queue.SimpleQueue[int | None]") -> None:
+    def __init__(self, ids: "queue.SimpleQueue[Piece | None]") -> None:
         self._ids, self._prompt_seen = ids, False
 
     def put(self, value: "torch.Tensor") -> None:

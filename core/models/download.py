@@ -13,6 +13,7 @@ from core.files import check_free
 from core.hub.client import login_token
 from core.hub.errors import hub_errors
 from core.models import model_errors
+from core.models.gguf.names import all_parts
 from core.models.options import NO_REMOTE_CODE, Trust
 from core.models.weights import PICKLES
 from core.text import Text
@@ -51,19 +52,59 @@ def download(
         return folder
 
 
+def download_file(repo: str, file: str, report: Callable[[float | None], None], *, own_token: bool = True) -> Path:
+    """Fetch one file of a repository into the Hub's cache, with the other parts of it where it is split.
+
+    `report` and `own_token` as for `download`. Raises HubError, also where there is no such file.
+    """
+    from huggingface_hub import snapshot_download
+
+    report(None)
+    pattern, token = all_parts(file), (login_token() if own_token else None) or False
+    try:
+        folder = _fetched(repo, [pattern], report, token)
+    except HubError as error:
+        if not _out_of_reach(error):
+            raise
+        folder = Path(snapshot_download(repo, local_files_only=True)) if _has(repo, file) else None
+        if folder is None:
+            raise
+    if not (folder / file).is_file():
+        raise HubError(
+            f"“{repo}” has no file “{file}”. Look at its files on the Hub, and name one that ends in .gguf.",
+            f"「{repo}」に「{file}」はありません。Hub のファイル一覧を見て、.gguf で終わる名前を選んでください。",
+        )
+    return folder / file
+
+
+def _has(repo: str, file: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(repo, file), str)
+
+
 def _fetch(repo: str, report: Callable[[float | None], None], trust: Trust, token: str | Literal[False]) -> Path:
-    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub import HfApi
 
     with hub_errors(repo):
         files = [sibling.rfilename for sibling in HfApi().model_info(repo, token=token).siblings or ()]
-        texts = [*TEXTS, "*.py"] if trust.code else TEXTS
-        wanted = [*texts, _weights(repo, files, trust)]
-        plan = snapshot_download(repo, token=token, dry_run=True, allow_patterns=wanted, ignore_patterns=FOLDERS)
+    texts = [*TEXTS, "*.py"] if trust.code else TEXTS
+    return _fetched(repo, [*texts, _weights(repo, files, trust)], report, token, ignore=FOLDERS)
+
+
+def _fetched(
+    repo: str, wanted: list[str], report: Callable[[float | None], None], token: str | Literal[False],
+    ignore: str | None = None,
+) -> Path:  # fmt: skip
+    from huggingface_hub import constants, snapshot_download
+
+    with hub_errors(repo):
+        plan = snapshot_download(repo, token=token, dry_run=True, allow_patterns=wanted, ignore_patterns=ignore)
         total = sum(file.file_size or 0 for file in plan if file.will_download)
         check_free(Path(constants.HF_HUB_CACHE), total, then=OR_SMALLER, error=ModelError)
         bar = _reporting_bar(report, total)
         return Path(snapshot_download(repo, token=token, tqdm_class=bar, max_workers=4,
-                                      allow_patterns=wanted, ignore_patterns=FOLDERS))  # fmt: skip
+                                      allow_patterns=wanted, ignore_patterns=ignore))  # fmt: skip
 
 
 def _weights(repo: str, files: Iterable[str], trust: Trust) -> str:

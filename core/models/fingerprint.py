@@ -26,6 +26,16 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()[:16] if files else ""
 
 
+def file_fingerprint(path: Path) -> str:
+    """16 hex digits of one file of weights; "" where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        _add(digest, path)
+    except OSError:
+        return ""
+    return digest.hexdigest()[:16]
+
+
 def _add(digest: "hashlib._Hash", path: Path) -> None:
     size = path.stat().st_size
     digest.update(f"{size}".encode())

@@ -106,6 +106,11 @@ def decode_reply(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int], stop_
         text = decode(ids, tokenizer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     else:
         text = _with_thought_marks(ids, tokenizer, marks)
+    return words_of(text, stop_strings)
+
+
+def words_of(text: str, stop_strings: Sequence[str]) -> str:
+    """`text` up to a stop string, without the white space around it and characters whose bytes are not all there."""
     text = text.replace("\ufffd", "").lstrip()
     cuts = [at for string in stop_strings if (at := text.find(string)) >= 0]
     return text[: min(cuts, default=None)].rstrip()
@@ -121,6 +126,11 @@ def _thought_marks(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
         added = tokenizer.added_tokens_decoder.items()
         _MARKS[tokenizer] = frozenset(i for i, token in added if token.special and is_thought_mark(token.content))
     return _MARKS[tokenizer]
+
+
+def thought_texts(tokenizer: "PreTrainedTokenizerBase") -> list[str]:
+    """The same as texts."""
+    return [tokenizer.added_tokens_decoder[token].content for token in sorted(_thought_marks(tokenizer))]
 
 
 def _with_thought_marks(ids: Sequence[int], tokenizer: "PreTrainedTokenizerBase", marks: frozenset[int]) -> str:

@@ -21,14 +21,16 @@ from core.errors import AppError, ModelError
 from core.hub.client import check_open
 from core.models import model_errors
 from core.models.fingerprint import fingerprint
+from core.models.gguf.model import GgufModel
+from core.models.gguf.names import hub_file, names_gguf
 from core.models.options import DEFAULT_LOAD, LoadOptions, Quantization
 from core.models.precision import choose_precision
 from core.models.prefix_cache import PrefixCache
-from core.models.sizing.dims import LARGEST_WINDOW
+from core.models.read import check_tokenizer, checked_tokenizer, context_of, read_weights
 from core.models.status import LoadState, ModelStatus, Pace
 from core.models.thread import ModelThread
-from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck, load_checked
-from core.models.weights import check_weights, free_memory, offloaded, read_config, read_model
+from core.models.tokenizers.check import NOT_CHECKED, TokenizerCheck
+from core.models.weights import free_memory, offloaded
 from core.text import Text
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class LoadedModel:
 
     name: str
     folder: Path
-    model: "PreTrainedModel"
+    model: "PreTrainedModel | GgufModel"
     tokenizer: "PreTrainedTokenizerBase"
     context: int
     adapters: "list[PeftModel]" = field(default_factory=list)
@@ -59,14 +61,30 @@ class LoadedModel:
     options: LoadOptions = DEFAULT_LOAD
     """How it was loaded, to do the same again."""
 
+    @property
+    def gguf(self) -> GgufModel | None:
+        """The model where llama.cpp runs it."""
+        return self.model if isinstance(self.model, GgufModel) else None
+
+    @property
+    def pretrained(self) -> "PreTrainedModel":
+        """The model where transformers runs it. Raises InputError for a GGUF file."""
+        if isinstance(self.model, GgufModel):
+            raise model_errors.only_talks(self.name)
+        return self.model
+
     @cached_property
     def fingerprint(self) -> str:
-        """Which weights these are (`core.models.fingerprint`)."""
+        """Which weights these are (`core.models.fingerprint`); "" for a GGUF file, whose adapters go by its name."""
         return fingerprint(self.folder)
 
     @property
     def device(self) -> "torch.device":
         """Where token ids go: also right where a part of the weights waits elsewhere."""
+        import torch
+
+        if isinstance(self.model, GgufModel):
+            return torch.device("cpu")
         return next((p.device for p in self.model.parameters() if p.device.type == "cuda"), self.model.device)
 
     @property
@@ -74,6 +92,8 @@ class LoadedModel:
         """How the weights are held: what was asked for has no say in a model that is published quantised."""
         from transformers.utils.quantization_config import BitsAndBytesConfig
 
+        if isinstance(self.model, GgufModel):
+            return "none"
         how = getattr(self.model.config, "quantization_config", None)
         if not isinstance(how, BitsAndBytesConfig):
             return "none"
@@ -174,12 +194,16 @@ class ModelStore:
         check_open(base)
 
     def _check(self, wanted: str, *, chosen: bool) -> Path | None:
-        """The folder that `wanted` names, or None for a Hub id and the embedded model. Raises InputError."""
+        """The folder or GGUF file that `wanted` names, or None for what is on the Hub and the embedded model.
+
+        Raises InputError for what is none of them.
+        """
         folder = os.path.expanduser(wanted)
         may = self.local_folders or not chosen
-        if wanted != EMBEDDED and may and (os.path.isdir(folder) or wanted.startswith((".", "/", "~"))):
+        here = os.path.isdir(folder) or (names_gguf(folder) and os.path.isfile(folder))
+        if wanted != EMBEDDED and may and (here or wanted.startswith((".", "/", "~"))):
             return Path(folder)
-        if wanted == EMBEDDED or HUB_ID.fullmatch(wanted):
+        if wanted == EMBEDDED or HUB_ID.fullmatch(wanted) or hub_file(wanted):
             return None
         raise model_errors.neither_id_nor_folder(wanted)
 
@@ -208,7 +232,8 @@ class ModelStore:
             return ModelStatus()
         return ModelStatus(
             "ready", loaded.name, device=str(loaded.device), parameters=loaded.model.num_parameters(),
-            context=loaded.context, quantization=loaded.quantization, offloaded=offloaded(loaded.model),
+            context=loaded.context, quantization=loaded.quantization,
+            offloaded=0.0 if loaded.gguf else offloaded(loaded.pretrained),
             tokenizer_check=loaded.tokenizer_check, precision_reason=_precision_reason(loaded),
         )  # fmt: skip
 
@@ -225,15 +250,18 @@ class ModelStore:
         return report
 
     def _find(self, order: "_LoadRequest") -> Path:
-        from core.models.download import download
+        from core.models.download import download, download_file
 
+        report, on_hub = self._report("downloading", order), hub_file(order.wanted)
         if order.folder is None:
             if order.wanted == EMBEDDED:
                 return FOLDER
             if not order.own:
-                check_open(order.wanted)
-            return download(order.wanted, self._report("downloading", order), order.options.trust, own_token=order.own)
-        if not (order.folder / "config.json").is_file():
+                check_open(on_hub[0] if on_hub else order.wanted)
+            if on_hub:
+                return download_file(*on_hub, report, own_token=order.own)
+            return download(order.wanted, report, order.options.trust, own_token=order.own)
+        if not order.folder.is_file() and not (order.folder / "config.json").is_file():
             raise model_errors.no_config(order.wanted)
         return order.folder
 
@@ -245,26 +273,28 @@ class ModelStore:
         """
         report = self._report("loading", order)
         report(None)
-        trust = order.options.trust
-        read_config(folder, trust)
-        checked = load_checked(folder, code=trust.code)
-        check_weights(order.name, folder, trust)
+        checked = checked_tokenizer(order.name, folder, order.options.trust)
         before = replace(self._loaded, model=None, adapters=[], prefix_cache=PrefixCache()) if self._loaded else None
         self._loaded = None
         free_memory()
         try:
-            model = read_model(order.name, folder, order.options, report)
-            self._loaded = LoadedModel(order.name, folder, model, checked.tokenizer, context_of(model.config),
-                                       tokenizer_check=checked.check, options=order.options)  # fmt: skip
+            model = read_weights(order.name, folder, order.options, report)
+            context = model.context if isinstance(model, GgufModel) else context_of(model.config)
+            self._loaded = LoadedModel(
+                order.name, folder, model, checked.tokenizer, context,
+                tokenizer_check=check_tokenizer(model, checked), options=order.options,
+            )  # fmt: skip
         except Exception:
             if before:
                 free_memory()
-                self._loaded = replace(before, model=read_model(before.name, before.folder, before.options))
+                self._loaded = replace(before, model=read_weights(before.name, before.folder, before.options))
             raise
 
 
 def _precision_reason(loaded: LoadedModel) -> Text | None:
-    model = loaded.model
+    if loaded.gguf:
+        return Text("As the GGUF file holds it, run by llama.cpp.", "GGUF のままの精度で、llama.cpp が動かしています。")
+    model = loaded.pretrained
     if getattr(model.config, "quantization_config", None):
         return None
     return choose_precision("talking", str(model.config.model_type), model.num_parameters(), model.device.type).reason
@@ -283,13 +313,7 @@ class _LoadRequest:
 
     @property
     def name(self) -> str:
-        """What `wanted` is called on the page: a Hub id, or a folder's last name."""
+        """What `wanted` is called on the page: a Hub id, a file there, or the last name of a folder or file here."""
         wanted = self.wanted
-        return wanted if HUB_ID.fullmatch(wanted) and not Path(wanted).is_dir() else Path(wanted).name
-
-
-def context_of(config: object) -> int:
-    """Tokens of context to use: what the model was made for, at most LARGEST_WINDOW."""
-    text = getattr(config, "text_config", None) or config
-    known = getattr(text, "max_position_embeddings", None) or getattr(text, "n_positions", None)
-    return min(known or 1024, LARGEST_WINDOW)
+        on_hub = hub_file(wanted) or (HUB_ID.fullmatch(wanted) and not Path(wanted).is_dir())
+        return wanted if on_hub else Path(wanted).name

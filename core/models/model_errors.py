@@ -12,8 +12,10 @@ from core.text import Text, format_bytes
 def neither_id_nor_folder(wanted: str) -> InputError:
     """`wanted` cannot be the name of a model."""
     return InputError(
-        f"“{wanted[:120]}” is neither a Hub id such as Qwen/Qwen3-0.6B nor a folder with a model.",
-        f"「{wanted[:120]}」は Hub の ID（例: Qwen/Qwen3-0.6B）でも、モデルのフォルダーでもありません。",
+        f"“{wanted[:120]}” is neither a Hub id such as Qwen/Qwen3-0.6B, a file there such as "
+        "Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf, nor a folder with a model.",
+        f"「{wanted[:120]}」は Hub の ID（例: Qwen/Qwen3-0.6B）でも、そのファイル"
+        "（例: Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf）でも、モデルのフォルダーでもありません。",
     )
 
 
@@ -61,6 +63,23 @@ def no_config(wanted: str) -> ModelError:
         f"“{wanted}” is not a model's folder: it has no config.json. Choose the folder that holds it.",
         f"「{wanted}」はモデルのフォルダーではありません（config.json がありません）。"
         "config.json のあるフォルダーを選んでください。",
+    )
+
+
+def only_talks(name: str) -> InputError:
+    """A GGUF file where a model of transformers is needed."""
+    return InputError(
+        f"“{name}” is a GGUF file, which can be talked with but not trained. Choose the same model with .safetensors.",
+        f"「{name}」は GGUF なので、話すことはできても学習はできません。同じモデルの .safetensors 版を選んでください。",
+    )
+
+
+def not_looked_into(repo: str, file: str) -> InputError:
+    """What a GGUF file of the Hub takes is not known before it is here."""
+    return InputError(
+        f"{file} of {repo}: a GGUF file, run by llama.cpp. It takes a little more memory than its size. Press Load.",
+        f"{repo} の {file}（GGUF、llama.cpp で動きます）。必要なメモリーはファイルより少し大きい程度です。"
+        "「読み込む」を押してください。",
     )
 
 

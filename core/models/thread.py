@@ -20,6 +20,11 @@ class ModelThread:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "model"))
 
+    @classmethod
+    def with_workers(cls, count: int) -> "ModelThread":
+        """For weights that several may use at once: as many works as that at a time."""
+        return cls(_thread=ThreadPoolExecutor(count, "model"))
+
     def run(self, work: Callable[..., T], *args: object, whose: str = "") -> "Future[T]":
         """Run `work(*args)` when it is the turn of `whose`: an owner, or "" for the server itself."""
         future: Future[T] = Future()

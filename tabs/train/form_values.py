@@ -9,8 +9,10 @@ from core.catalogue.bundled import NAME as EMBEDDED
 from core.data.io.store import SavedDataSet, prompt_config_for
 from core.errors import InputError
 from core.files import check_name, safe_name
-from core.models.loading import HUB_ID, LARGEST_WINDOW, LoadedModel
+from core.models.loading import HUB_ID, LoadedModel
+from core.models.model_errors import only_talks
 from core.models.options import NO_REMOTE_CODE, Trust
+from core.models.sizing.dims import LARGEST_WINDOW
 from core.personas import check_description
 from core.prompt import PromptConfig
 from core.train.config.run_file import RunRequest, going_on
@@ -37,7 +39,12 @@ class BaseModel:
 
 
 def base_of(loaded: LoadedModel, parameters: int | None = None) -> BaseModel:
-    """The loaded model as a base: by its Hub id and commit where it has them, else by its folder."""
+    """The loaded model as a base: by its Hub id and commit where it has them, else by its folder.
+
+    Raises InputError for a GGUF file.
+    """
+    if loaded.gguf:
+        raise only_talks(loaded.name)
     on_hub = HUB_ID.fullmatch(loaded.name)
     revision = loaded.folder.name if on_hub and loaded.folder.parent.name == "snapshots" else None
     source = loaded.name if on_hub else str(loaded.folder)

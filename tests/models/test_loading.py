@@ -14,7 +14,9 @@ import pytest
 from core.catalogue.bundled import NAME
 from core.errors import HubError, InputError, ModelError, NotAllowedError
 from core.models.download import download
-from core.models.loading import LARGEST_WINDOW, ModelStatus, ModelStore, context_of
+from core.models.loading import ModelStatus, ModelStore
+from core.models.read import context_of
+from core.models.sizing.dims import LARGEST_WINDOW
 from tests.helpers.fake_hub import FakeHub
 from tests.helpers.train_tiny import tiny_base
 
@@ -197,17 +199,17 @@ def test_the_old_model_leaves_memory(store: ModelStore) -> None:
     )
     old = weakref.ref(store.current().model)
     gone_before_the_new_one: list[bool] = []
-    read = store._swap.__globals__["read_model"]
+    read = store._swap.__globals__["read_weights"]
 
     def watched(*args):
         gone_before_the_new_one.append(old() is None)
         return read(*args)
 
-    store._swap.__globals__["read_model"] = watched
+    store._swap.__globals__["read_weights"] = watched
     try:
         load(store)
     finally:
-        store._swap.__globals__["read_model"] = read
+        store._swap.__globals__["read_weights"] = read
     gc.collect()
     assert gone_before_the_new_one == [True] and old() is None
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from core.adapters.attach import activate_adapter
+from core.adapters.attach import activate_adapter, gguf_adapter
 from core.adapters.store import Adapter
 from core.errors import ModelError
 from core.memory.write.operations import ended
-from core.models.generate import decode_reply, generate
+from core.models.generate import decode_reply, generate, words_of
+from core.models.gguf.model import GgufModel
+from core.models.gguf.reply import completion_request
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
@@ -59,6 +61,8 @@ class GenerationResult:
 def write_texts(models: ModelStore, order: GenerationRequest) -> GenerationResult:
     """Write `order.samples` texts. Raises Interrupted once `order.stop` is set, and ModelError when it cannot."""
     try:
+        if order.loaded.gguf:
+            return order.loaded.gguf.slots.run(_write_gguf, order, order.loaded.gguf, whose="memory").result()
         return models.run(_write, order, whose="memory").result()
     except RuntimeError as error:  # out of memory among them; a memory is not worth a crash
         raise ModelError(
@@ -74,18 +78,11 @@ def _write(order: GenerationRequest) -> GenerationResult:
         raise Interrupted
     loaded = order.loaded
     activate_adapter(loaded, order.adapter)
-    eos = eos_token_id(loaded.tokenizer)
-    known: set[int] = {*order.ending.token_ids} | (set() if eos is None else {eos})
-    ends = sorted(known)
-    grammar = _grammar(order, loaded.model.config.get_text_config().vocab_size, ends)
-    drawn = order.samples > 1 or order.temperature > 0
-    sampling = Sampling(
-        temperature=max(order.temperature, 0.1) if drawn else 0, top_p=0.95, min_p=0, repetition_penalty=1,
-        max_new_tokens=order.most_tokens,
-    )  # fmt: skip
+    ending = _ending(order)
+    grammar = _grammar(order, loaded.pretrained.config.get_text_config().vocab_size, ending.token_ids)
     with torch.inference_mode():
         written = generate(
-            loaded.model, loaded.tokenizer, [order.prompt], replace(order.ending, token_ids=tuple(ends)), sampling,
+            loaded.pretrained, loaded.tokenizer, [order.prompt], ending, _sampling(order),
             device=loaded.device, samples=order.samples, should_stop=order.stop.is_set,
             is_complete=ended if order.schema is not None else None, logits_processors=[grammar] if grammar else [],
         )  # fmt: skip
@@ -93,6 +90,34 @@ def _write(order: GenerationRequest) -> GenerationResult:
         raise Interrupted
     texts = (split_thoughts(decode_reply(loaded.tokenizer, row, order.ending.strings)).words for row in written.ids)
     return GenerationResult(tuple(texts), grammar is not None)
+
+
+def _write_gguf(order: GenerationRequest, model: GgufModel) -> GenerationResult:
+    """The same by llama.cpp, one text after the other; its own grammar holds them to the schema."""
+    adapter, tokenizer = gguf_adapter(order.loaded, model, order.adapter), order.loaded.tokenizer
+    texts = []
+    for number in range(order.samples):
+        asked = completion_request(tokenizer, _ending(order), _sampling(order), seed=number, schema=order.schema)
+        written = model.complete(order.prompt, asked, adapter=adapter, should_stop=order.stop.is_set)
+        if order.stop.is_set():
+            raise Interrupted
+        texts.append(split_thoughts(words_of(written.text, order.ending.strings)).words)
+    return GenerationResult(tuple(texts), order.schema is not None)
+
+
+def _ending(order: GenerationRequest) -> StopCriteria:
+    """The order's, and in any case the end of a text."""
+    eos = eos_token_id(order.loaded.tokenizer)
+    known: set[int] = {*order.ending.token_ids} | (set() if eos is None else {eos})
+    return replace(order.ending, token_ids=tuple(sorted(known)))
+
+
+def _sampling(order: GenerationRequest) -> Sampling:
+    drawn = order.samples > 1 or order.temperature > 0
+    return Sampling(
+        temperature=max(order.temperature, 0.1) if drawn else 0, top_p=0.95, min_p=0, repetition_penalty=1,
+        max_new_tokens=order.most_tokens,
+    )  # fmt: skip
 
 
 def _grammar(order: GenerationRequest, vocabulary: int, ends: Sequence[int]) -> "LogitsProcessor | None":

@@ -1,5 +1,6 @@
 """What a model would take, before any of its weights are fetched: from the catalogue, else from its configuration."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from core.hub.client import check_open
 from core.models.model_errors import cannot_load
 from core.models.options import Quantization
 from core.models.sizing.dims import ModelDims
-from core.models.sizing.estimate import ROW, TrainingLoad, talking_memory, training_memory
+from core.models.sizing.estimate import ROW, WEIGHT_BYTES, TrainingLoad, talking_memory, training_memory
 from core.models.sizing.machine import FitRating, Machine, fits
 
 QUANTIZATIONS: dict[Bits, Quantization] = {16: "none", 8: "8bit", 4: "4bit"}
@@ -22,6 +23,8 @@ class ModelRequirements:
     name: str
     entry: CatalogueEntry | None = None
     dims: ModelDims | None = None
+    stored_bits: int | None = None
+    """Bits that a weight takes in its file, where it is held as it lies there and `entry` does not say."""
 
     @classmethod
     def of_entry(cls, entry: CatalogueEntry) -> "ModelRequirements":
@@ -51,7 +54,7 @@ class ModelRequirements:
         Training is counted as the Train page advises it where memory is short: gradient checkpointing, one row of
         at most ROW tokens at once. What is published in fewer bits is held in these, and is not trained.
         """
-        stored = self.entry.stored_bits if self.entry else None
+        stored = self.entry.stored_bits if self.entry else self.stored_bits
         if self.dims is None or (self.quantised and (training or not stored)):
             return None
         if not training:
@@ -94,14 +97,19 @@ def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
     """
     if entry := entry_of(name):
         return ModelRequirements.of_entry(entry)
+    from core.models.gguf.names import hub_file, names_gguf
     from core.models.loading import HUB_ID
-    from core.models.model_errors import neither_id_nor_folder, no_config
+    from core.models.model_errors import neither_id_nor_folder, no_config, not_looked_into
     from core.models.sizing.dims import model_dims
     from core.models.tokenizers.check import UNREADABLE
     from core.models.tokenizers.files import from_hub
     from core.models.weights import read_config
 
     folder = Path(name).expanduser()
+    if local_folders and names_gguf(name) and os.path.isfile(folder):
+        return requirements_of_file(folder)
+    if found := hub_file(name):
+        raise not_looked_into(*found)
     if not (local_folders and folder.is_dir()):
         if not HUB_ID.fullmatch(name):
             raise neither_id_nor_folder(name)
@@ -114,3 +122,21 @@ def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
         return ModelRequirements(name, dims=model_dims(read_config(folder)))
     except UNREADABLE as error:
         raise cannot_load(name, error, folder) from error
+
+
+def requirements_of_file(path: Path) -> ModelRequirements:
+    """Of a GGUF file of this machine, by what it says of itself. Raises ModelError for what is none."""
+    from core.models.gguf.header import read_header
+
+    header = read_header(path)
+    layers, width = header.number("block_count") or 1, header.number("embedding_length") or 1
+    heads = header.number("attention.head_count") or 1
+    head = header.number("attention.key_length") or width // heads
+    dims = ModelDims(
+        type=header.architecture, model_class="", native=False, parameters=header.parameters, layers=layers,
+        width=width, kv_width=head * (header.number("attention.head_count_kv") or heads),
+        vocabulary=header.vocabulary, tied="output.weight" not in header.tensors,
+        context=header.number("context_length"), stored="gguf",
+    )  # fmt: skip
+    bits = 8 * path.stat().st_size / max(1, header.parameters)
+    return ModelRequirements(path.name, dims=dims, stored_bits=min(WEIGHT_BYTES, key=lambda held: abs(held - bits)))
