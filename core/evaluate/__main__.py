@@ -98,9 +98,9 @@ def _measured(
     activate_adapter(loaded, adapter)
     config = own if adapter is None or adapter.prompt_config is None else adapter.prompt_config
     config = replace(config, context_window=min(config.context_window, loaded.context))
-    found = measure_bits(loaded.model, loaded.tokenizer, config, rows, between=tell)
+    found = measure_bits(loaded.pretrained, loaded.tokenizer, config, rows, between=tell)
     try:
-        control = measure_bits(loaded.model, loaded.tokenizer, config, swapped(rows)).bits_per_byte
+        control = measure_bits(loaded.pretrained, loaded.tokenizer, config, swapped(rows)).bits_per_byte
     except InputError:
         control = float("nan")
     return found, Voice(control)
