@@ -38,6 +38,7 @@ SPOKEN_IN_FLOAT32_BELOW = 20e6
 SPOKEN_IN_FLOAT32_ON_MPS = 300e6  # parameters; from there on bfloat16 halves the memory
 # A turn of a chat, to weigh reading against speaking: what is new of the prompt, and the reply.
 READ, SPOKEN = 64, 64  # tokens
+TRIES = 6
 CLEARLY = 1.1  # times as fast, before bfloat16 is worth its rounding
 # Trained in bfloat16 with activations beyond 65,504, which is all that float16 can hold: they answer with NaN.
 OVERFLOW = ("gemma", "recurrent_gemma")
@@ -212,30 +213,38 @@ def measure_cpu() -> CpuSpeeds:
     """Time products of 256 tokens, and of one token with 25 million weights, which no cache of a core holds."""
     import torch
 
-    matmul, fetch = {}, {}
+    kinds = ("fp32", "bf16")
+    matmul: dict[str, float] = dict.fromkeys(kinds, 0.0)
+    fetch = dict(matmul)
     with torch.inference_mode():
-        for kind in ("fp32", "bf16"):
+        made = {}
+        for kind in kinds:
             dtype = torch_dtype(kind)
             weights = [torch.ones(2048, 2048, dtype=dtype) for _ in range(6)]
-            tokens, one = torch.ones(128, 2048, dtype=dtype), torch.ones(1, 2048, dtype=dtype)
-            matmul[kind] = 2 * tokens.numel() * 2048 / _fastest(tokens, weights[:1])
-            fetch[kind] = len(weights) * weights[0].numel() / _fastest(one, weights)
+            made[kind] = weights, torch.ones(128, 2048, dtype=dtype), torch.ones(1, 2048, dtype=dtype)
+        for _ in range(TRIES):  # in turn: what disturbs one kind for a moment would decide for the other
+            for kind, (weights, tokens, one) in made.items():
+                matmul[kind] = max(matmul[kind], 2 * tokens.numel() * 2048 / _seconds(tokens, weights[:1]))
+                fetch[kind] = max(fetch[kind], len(weights) * weights[0].numel() / _seconds(one, weights))
     return CpuSpeeds(matmul, fetch)
 
 
-def _fastest(x: "torch.Tensor", weights: "list[torch.Tensor]", *, tries: int = 4) -> float:
-    """Seconds of x times each of the weights."""
+def _seconds(x: "torch.Tensor", weights: "list[torch.Tensor]") -> float:
+    """Seconds of x times each of the weights, on as many cores as torch takes, had they nothing else to do.
+
+    By processor time: on a busy machine the clock on the wall said a tenth of the speed, and the first start's
+    measurement is kept for good.
+    """
     import time
 
     import torch
 
-    best = float("inf")
-    for _ in range(tries):
-        began = time.perf_counter()
-        for weight in weights:
-            torch.nn.functional.linear(x, weight)
-        best = min(best, time.perf_counter() - began)
-    return best
+    fine = time.get_clock_info("process_time").resolution < 1e-4  # not on Windows
+    clock, cores = (time.process_time, torch.get_num_threads()) if fine else (time.perf_counter, 1)
+    began = clock()
+    for weight in weights:
+        torch.nn.functional.linear(x, weight)
+    return max(clock() - began, 1e-6) / cores
 
 
 def speeds_by_flags() -> CpuSpeeds:

@@ -16,8 +16,8 @@ from core.models.sizing.requirements import (
     fit_ratings,
     inspect_model,
     ratings_of,
-    suggestions,
 )
+from core.models.sizing.suitable import Suitability, ranked
 from core.text import format_bytes, format_parameters
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
@@ -26,6 +26,7 @@ from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
+SHOWN_FIRST = 4
 ORDER: tuple[FitRating, ...] = ("fits", "tight", "too big", "unknown")  # best first
 
 
@@ -34,11 +35,11 @@ def best_mark(entry: CatalogueEntry) -> FitRating:
     return min(fit_ratings(entry, this_machine()).values(), key=ORDER.index)
 
 
-def suggestion_text(entry: CatalogueEntry, language: str) -> str:
-    """Two lines: the name; its size, whether it fits, and its terms where it has some."""
-    about = [_size(entry.parameters), t(language, f"model.mark_{_css(best_mark(entry))}")]
-    about += [t(language, "model.gated_short")] if entry.gated else []
-    return f"{entry.name}\n{'・'.join(about)}"
+def suggestion_text(found: Suitability, language: str) -> str:
+    """Two lines: the name; its size, why it suits this machine or does not, and its terms where it has some."""
+    about = [_size(found.entry.parameters), found.reason.in_language(language)]
+    about += [t(language, "model.gated_short")] if found.entry.gated else []
+    return f"{found.entry.name}\n{'・'.join(about)}"
 
 
 def facts(prospect: ModelRequirements, language: str) -> str:
@@ -115,7 +116,7 @@ class ChoiceHandlers:
     def fill(self, visitor: Visitor) -> tuple[gr.Radio, gr.Dropdown]:
         """The suggestions and the catalogue in the visitor's language."""
         language = visitor.language
-        few = [(suggestion_text(entry, language), entry.id) for entry in suggestions(this_machine())]
+        few = [(suggestion_text(found, language), found.entry.id) for found in ranked(measure=False)[:SHOWN_FIRST]]
         every = [
             (f"{entry.name} · {t(language, f'model.mark_{_css(best_mark(entry))}')}", entry.id) for entry in catalogue()
         ]

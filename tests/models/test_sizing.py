@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.catalogue.catalogue import SUGGESTED, entry_of
+from core.catalogue.catalogue import entry_of
 from core.models.sizing import machine
 from core.models.sizing.dims import ModelDims
 from core.models.sizing.estimate import (
@@ -20,7 +20,7 @@ from core.models.sizing.estimate import (
     training_memory,
 )
 from core.models.sizing.machine import Machine, fits, this_machine
-from core.models.sizing.requirements import SHOWN_FIRST, ModelRequirements, fit_ratings, suggestions
+from core.models.sizing.requirements import ModelRequirements, fit_ratings
 from core.settings import ROOT
 
 GB = 10**9
@@ -69,15 +69,6 @@ def test_rank_costs_the_adapter_its_gradient_and_its_moments() -> None:
     ranks = [training_memory(RINNA, TrainingLoad(rank=rank)) for rank in (16, 32)]
     added = adapter_parameters(RINNA.parameters - RINNA.embeddings, 36, 2816, rank=16) * ADAPTER_BYTES
     assert ranks[1] - ranks[0] == pytest.approx(added, abs=2)
-
-
-def test_a_newcomer_is_shown_a_few_that_fit() -> None:
-    small, large = suggestions(Machine(4 * GB)), suggestions(Machine(64 * GB))
-    assert {entry.id for entry in (*small, *large)} <= set(SUGGESTED)
-    assert small[0].id == large[0].id == "Qwen/Qwen3-0.6B" and len(large) == SHOWN_FIRST > 2
-    assert all("fits" in fit_ratings(entry, Machine(4 * GB)).values() for entry in small)
-    assert len(suggestions(Machine(GB))) > 0  # nothing fits: it is still told what there is
-    assert all(entry.loading == "native" for entry in large)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,11 @@ from core.errors import ModelError
 from core.models.loading import ModelStatus, ModelStore
 from core.models.options import LoadOptions, Trust
 from core.models.sizing.machine import Machine
-from core.models.sizing.requirements import SHOWN_FIRST
 from core.models.tokenizers.check import TokenizerCheck
 from core.text import Text
 from tabs.talk import model_choice
 from tabs.talk.model import ModelHandlers, describe
-from tabs.talk.model_choice import ChoiceHandlers
+from tabs.talk.model_choice import SHOWN_FIRST, ChoiceHandlers
 from tests.helpers.tab_tiny import KEY, services_on, visit
 from tests.helpers.train_tiny import tiny_base
 
@@ -52,7 +51,7 @@ def look(handlers: ChoiceHandlers, name: str, *, fetch: bool = False, language: 
 def test_a_newcomer_sees_a_few_that_fit_and_everybody_the_whole_catalogue(handlers: ChoiceHandlers) -> None:
     few, every = handlers.fill(KEY, visit("ja"))
     assert 2 < len(few.choices) <= SHOWN_FIRST
-    assert all("入ります" in text and "\n" in text and entry_of(value) for text, value in few.choices)
+    assert all("メモリー" in text and "\n" in text and entry_of(value) for text, value in few.choices)
     assert [value for _, value in every.choices] == [entry.id for entry in catalogue()]
     assert "fits" in handlers.fill(KEY, visit("en"))[1].choices[0][0]
 

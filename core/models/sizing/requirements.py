@@ -4,16 +4,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, entry_of, suggested
+from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, entry_of
 from core.hub.client import check_open
 from core.models.model_errors import cannot_load
 from core.models.options import Quantization
 from core.models.sizing.dims import ModelDims
-from core.models.sizing.estimate import ROW, WEIGHT_BYTES, TrainingLoad, talking_memory, training_memory
+from core.models.sizing.estimate import ROW, TrainingLoad, talking_memory, training_memory
 from core.models.sizing.machine import FitRating, Machine, fits
 
 QUANTIZATIONS: dict[Bits, Quantization] = {16: "none", 8: "8bit", 4: "4bit"}
-SHOWN_FIRST = 4
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class ModelRequirements:
     name: str
     entry: CatalogueEntry | None = None
     dims: ModelDims | None = None
-    stored_bits: int | None = None
+    stored_bits: Bits | None = None
     """Bits that a weight takes in its file, where it is held as it lies there and `entry` does not say."""
 
     @classmethod
@@ -82,12 +81,6 @@ def fit_ratings(entry: CatalogueEntry, machine: Machine, *, training: bool = Fal
     return ratings_of(ModelRequirements.of_entry(entry), machine, training=training)
 
 
-def suggestions(machine: Machine) -> tuple[CatalogueEntry, ...]:
-    """Up to SHOWN_FIRST models to begin with, small ones first: those that fit, in 4 bits where they have to."""
-    fitting = [entry for entry in suggested() if "fits" in fit_ratings(entry, machine).values()]
-    return tuple((fitting or list(suggested()))[:SHOWN_FIRST])
-
-
 def inspect_model(name: str, *, local_folders: bool) -> ModelRequirements:
     """What is known of `name`, a Hub id or a folder; from the Hub its small text files alone are fetched.
 
@@ -138,5 +131,6 @@ def requirements_of_file(path: Path) -> ModelRequirements:
         vocabulary=header.vocabulary, tied="output.weight" not in header.tensors,
         context=header.number("context_length"), stored="gguf",
     )  # fmt: skip
-    bits = 8 * path.stat().st_size / max(1, header.parameters)
-    return ModelRequirements(path.name, dims=dims, stored_bits=min(WEIGHT_BYTES, key=lambda held: abs(held - bits)))
+    per_weight = 8 * path.stat().st_size / max(1, header.parameters)
+    nearest = min((*BITS, 32), key=lambda held: abs(held - per_weight))
+    return ModelRequirements(path.name, dims=dims, stored_bits=nearest)
