@@ -21,7 +21,7 @@ RANKS: tuple[FitRating, ...] = ("fits", "tight", "unknown", "too big")
 
 
 @dataclass(frozen=True)
-class Pace:
+class TalkingSpeed:
     """How fast a model would talk on a CPU, about."""
 
     tokens_per_second: float
@@ -46,7 +46,7 @@ class Suitability:
     """Bytes to be fetched."""
     memory: int | None
     """Bytes while it talks."""
-    pace: Pace | None
+    pace: TalkingSpeed | None
     """None where it was not measured, as on a GPU."""
     reason: Text
 
@@ -92,7 +92,7 @@ def suggested_model(machine: Machine | None = None) -> Suitability | None:
     return open_to_all[0] if open_to_all else None
 
 
-def _pace(entry: CatalogueEntry) -> Pace | None:
+def _pace(entry: CatalogueEntry) -> TalkingSpeed | None:
     if not entry.parameters or not entry.layers:
         return None
     speeds = cpu_speeds()
@@ -100,10 +100,10 @@ def _pace(entry: CatalogueEntry) -> Pace | None:
         return None
     kind = speeds.talks_in
     token = entry.parameters / speeds.fetch[kind] + entry.layers * LAYER_SECONDS
-    return Pace(1 / token, PERSONA * 2 * entry.parameters / speeds.matmul[kind])
+    return TalkingSpeed(1 / token, PERSONA * 2 * entry.parameters / speeds.matmul[kind])
 
 
-def _reason(fit: FitRating, memory: int | None, machine: Machine, pace: Pace | None) -> Text:
+def _reason(fit: FitRating, memory: int | None, machine: Machine, pace: TalkingSpeed | None) -> Text:
     need = format_bytes(memory) if memory else "?"
     there = f"{machine.memory / 1e9:.0f} GB"
     room = {
