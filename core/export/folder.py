@@ -3,8 +3,9 @@
     model/           the base with the adapter merged in: safetensors, tokenizer, chat template, prompt_config.json
     adapter/         the adapter alone, for servers that load LoRA (vLLM)
     chat_template.jinja, Modelfile, README.md
+    model.gguf, adapter.gguf    with --gguf: both once more for llama.cpp and Ollama, where that was tried
 
-`python -m core.export.folder BASE ADAPTER_FOLDER INTO` does it; `core.export.run` starts that as a process, so
+`python -m core.export.folder BASE ADAPTER_FOLDER INTO [--gguf]` does it; `core.export.run` starts that as a process, so
 that its memory, a whole model, is given back and it can be ended.
 """
 
@@ -17,9 +18,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.adapters.gguf_lora import GgufShape, write_gguf_lora
 from core.adapters.store import Adapter
 from core.errors import AppError, InputError, ModelError
 from core.export.chat_template import chat_template
+from core.export.gguf import write_gguf
 from core.export.ollama import modelfile, stops
 from core.files import check_free, write_json
 from core.prompt import stop_criteria
@@ -40,24 +43,26 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("adapter", type=Path)
     parser.add_argument("into", type=Path)
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
+    parser.add_argument("--gguf", action="store_true", help="also write model.gguf (float16) and adapter.gguf")
     given = parser.parse_args(arguments)
     if given.with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        export(Adapter.read(given.adapter), given.base, given.into)
+        export(Adapter.read(given.adapter), given.base, given.into, gguf=given.gguf)
     except AppError as error:
         print(json.dumps({"error": [error.en, error.ja]}), flush=True)
         return 1
     return 0
 
 
-def export(adapter: Adapter, base: str, into: Path) -> None:
-    """Write everything into the new folder `into`. Raises InputError or ModelError."""
+def export(adapter: Adapter, base: str, into: Path, *, gguf: bool = False) -> None:
+    """Write everything into the new folder `into`, with `gguf` also for llama.cpp. Raises InputError or ModelError."""
     prompt_config = merged_prompt_config(adapter)
     into.mkdir(parents=True)
     _tell("reading")
     model, tokenizer = _loaded(adapter, base)
-    check_free(into, model.get_memory_footprint() * 1.02 + 50e6)  # what is beside the weights
+    shape = GgufShape.of_config(model.config.to_dict()) if gguf else None
+    check_free(into, model.get_memory_footprint() * (3 if gguf else 1.02) + 50e6)  # what is beside the weights
     _tell("merging")
     model = _merged(model, adapter)
     layout = resolve_template(tokenizer, prompt_config.template)
@@ -70,8 +75,12 @@ def export(adapter: Adapter, base: str, into: Path) -> None:
         if (adapter.folder / name).is_file():
             shutil.copyfile(adapter.folder / name, into / "adapter" / name)
     (into / "chat_template.jinja").write_text(template, encoding="utf-8")
+    if shape:
+        write_gguf_lora(adapter, shape, into / "adapter.gguf")
+        write_gguf(model, tokenizer, prompt_config, template, into / "model.gguf")
+    source = "./model.gguf" if shape else "./model"
     try:
-        (into / "Modelfile").write_text(modelfile(prompt_config, tokenizer), encoding="utf-8")
+        (into / "Modelfile").write_text(modelfile(prompt_config, tokenizer, source=source), encoding="utf-8")
         without = None
     except ModelError as error:
         without = error.en

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from core.adapters.gguf_lora import GgufShape, write_gguf_lora
+from core.errors import ModelError
+from core.export.folder import export
 from core.export.gguf import write_gguf
 from core.models.gguf.model import GgufModel
 from tests.helpers.adapter_tiny import tiny_adapter
@@ -65,3 +67,30 @@ def same_next(expected: Any, model: GgufModel, tokenizer: Any, adapter: Path | N
         if compared == COMPARED:
             return
     raise AssertionError(f"only {compared} prompts could be compared")
+
+
+def test_an_export_holds_both_and_ollamas_modelfile_names_the_one(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = random_model(tmp_path / "base", "llama")
+    adapter = tiny_adapter(tmp_path / "adapter", base, prompt_config=TALK)
+    export(adapter, str(base), tmp_path / "out", gguf=True)
+    out = tmp_path / "out"
+    assert "FROM ./model.gguf" in (out / "Modelfile").read_text(encoding="utf-8") and (out / "adapter.gguf").is_file()
+    merged, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(out / "model"),
+        AutoTokenizer.from_pretrained(out / "model"),
+    )
+    model = GgufModel(out / "model.gguf", 1)
+    assert model.header.values["tokenizer.chat_template"] == tokenizer.chat_template
+    same_next(merged, model, tokenizer, None)
+
+
+def test_what_was_not_tried_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="gpt_neox"):
+        GgufShape.of_config({"model_type": "gpt_neox"})
+    base = random_model(tmp_path / "base", "llama")
+    adapter = tiny_adapter(tmp_path / "adapter", base)
+    with pytest.raises(ModelError, match="no place for"):
+        write_gguf_lora(adapter, GgufShape("llama", 1, 4, 2), tmp_path / "adapter.gguf")
+    assert not (tmp_path / "adapter.gguf").exists()

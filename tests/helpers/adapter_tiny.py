@@ -17,7 +17,7 @@ TEMPLATED = replace(PROMPT_CONFIG, template="chatml", reply_reserve=24)
 
 def tiny_adapter(
     folder: Path, base: Path, *, prompt_config: PromptConfig | None = TEMPLATED, seed: int = 0, rank: int = 4,
-    training: dict | None = None, use_rslora: bool = False,
+    training: dict | None = None, use_rslora: bool = False, std: float = 0.3,
 ) -> Adapter:  # fmt: skip
     """A random adapter on `base`, loud enough to change what greedy decoding says."""
     import torch
@@ -34,7 +34,7 @@ def tiny_adapter(
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
         for name, weight in model.named_parameters():
             if "lora_B" in name:
-                torch.nn.init.normal_(weight, std=0.3)
+                torch.nn.init.normal_(weight, std=std)
     about = {"base": str(base)} | (training or {})
     write_adapter(folder, model, prompt_config, training=about, base=str(base), revision=None)
     return Adapter.read(folder)
