@@ -71,7 +71,7 @@ def plain(loaded: LoadedModel, prompt: Sequence[int]) -> list[int]:
 
     ids = torch.tensor([prompt])
     with torch.inference_mode():
-        model: Any = loaded.model
+        model: Any = loaded.pretrained
         out = model.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, eos_token_id=None, pad_token_id=0,
             max_new_tokens=GREEDY.max_new_tokens,
@@ -82,7 +82,7 @@ def plain(loaded: LoadedModel, prompt: Sequence[int]) -> list[int]:
 def second_turn(engine: Engine, loaded: LoadedModel, new: int, repeats: int) -> dict[str, object]:
     """First-token times of second turns that add `new` tokens, remembered and not, in turn."""
     draw, times, same = random.Random(0), {"remembered": [], "read_again": []}, True
-    size = loaded.model.config.vocab_size
+    size = loaded.pretrained.config.vocab_size
     for _ in range(repeats + 1):
         first = [draw.randrange(10, size) for _ in range(PROMPT - new - GREEDY.max_new_tokens)]
         prompt = [*first, *plain(loaded, first), *(draw.randrange(10, size) for _ in range(new))]

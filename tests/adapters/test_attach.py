@@ -173,8 +173,8 @@ def test_what_is_wrong_with_the_weights_is_said_before_they_are_loaded(
 
 def test_weights_of_the_model_itself_are_not_taken_in(base: Path, adapter: Adapter, tmp_path: Path) -> None:
     model = loaded(base)
-    rows = untyped(model.model.get_input_embeddings()).weight.shape[0]
+    rows = untyped(model.pretrained.get_input_embeddings()).weight.shape[0]
     odd = weights_changed(adapter, tmp_path / "whole", _with_rows(rows))
     with pytest.raises(ModelError, match="would change the model for everybody"):
         activate_adapter(model, replace(odd, training=adapter.training))
-    assert untyped(model.model.get_input_embeddings()).weight.abs().sum() > 0
+    assert untyped(model.pretrained.get_input_embeddings()).weight.abs().sum() > 0
