@@ -99,10 +99,10 @@ def _copies(texts: Sequence[tuple[int, str]]) -> dict[int, Outcome]:
         else:
             seen.add(tidy)
             fresh.append((i, tidy))
-    return found | dict.fromkeys(_nearly_the_same(fresh), Outcome.NEAR_DUPLICATE)
+    return found | dict.fromkeys(near_duplicates(fresh), Outcome.NEAR_DUPLICATE)
 
 
-def _nearly_the_same(texts: Sequence[tuple[int, str]]) -> Iterator[int]:
+def near_duplicates(texts: Sequence[tuple[int, str]]) -> Iterator[int]:
     """Texts whose shingles are ALIKE those of an earlier one that is not among these itself.
 
     Exact, by prefix filtering: two sets that are alike share one of the few rarest shingles of each.
