@@ -112,6 +112,8 @@ class Plan:
     persona_backend: Backend = field(default_factory=Backend)
     user_backend: Backend = field(default_factory=Backend)
     judge_backend: Backend = field(default_factory=Backend)
+    only_first: int = 0
+    """Make only so many of its dialogues, a fair sample; 0 for all. The ids are those of the whole plan."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -135,7 +137,12 @@ class Plan:
 
     @property
     def count(self) -> int:
-        """How many dialogues it has."""
+        """How many dialogues are made."""
+        return min(self.only_first or self.planned, self.planned)
+
+    @property
+    def planned(self) -> int:
+        """How many dialogues it has in all."""
         return self.dialogues or len(self.users) * len(self.openings)
 
     @property
@@ -158,13 +165,14 @@ class Plan:
         draw = random.Random(self.seed)
         users = draw.sample(self.users, len(self.users))
         openings = draw.sample(self.openings, len(self.openings))
-        pairs = balanced_pairs(len(users), len(openings), self.count)
-        temperatures = [self.temperatures[n % len(self.temperatures)] for n in range(self.count)]
+        pairs = balanced_pairs(len(users), len(openings), self.planned)
+        temperatures = [self.temperatures[n % len(self.temperatures)] for n in range(self.planned)]
         draw.shuffle(temperatures)
         seeds = [draw.randrange(LARGEST_SEED) for _ in pairs]
-        order = draw.sample(range(self.count), self.count)
+        order = draw.sample(range(self.planned), self.planned)
         made = ((users[pairs[n][0]], openings[pairs[n][1]], temperatures[n], seeds[n]) for n in order)
-        return tuple(Cell(self._id(*parts), number, *parts) for number, parts in enumerate(made))
+        every = tuple(Cell(self._id(*parts), number, *parts) for number, parts in enumerate(made))
+        return every[: self.only_first or None]
 
     def _id(self, user: SimulatedUser, opening: OpeningQuestion, temperature: float, seed: int) -> str:
         own = replace(self.persona, id="", summary="", built_in=False, typing=0.0, card={})
@@ -201,9 +209,10 @@ def read_plan(path: Path) -> Plan:
 
 def plan_from(value: Mapping[str, Any], here: Path) -> Plan:
     """The plan that plain values describe; relative paths begin at `here`."""
-    unknown = value.keys() - {field.name for field in fields(Plan)}
+    known_keys = {field.name for field in fields(Plan)} - {"only_first"}
+    unknown = value.keys() - known_keys
     if unknown:
-        known = ", ".join(field.name for field in fields(Plan))
+        known = ", ".join(sorted(known_keys))
         raise InputError(
             f"A plan has no “{min(unknown)}”. It has: {known}.",
             f"計画に「{min(unknown)}」はありません。使えるもの：{known}。",

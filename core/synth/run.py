@@ -22,7 +22,7 @@ from core.synth.checks import DialogueEnd, TurnFault, fault_of, is_farewell, wit
 from core.synth.plan import Cell, Plan
 from core.synth.prompts import Side, SideOfCell, SpokenTurn, given_turns, messages_of, seen_by, side_of_cell
 from core.synth.records import DialogueRecord, SynthFolder, TurnRecord, append_record
-from core.synth.voices import PreparedTurn, RunInterrupted, SpokenReply, TurnRequest, Voice, is_lasting
+from core.synth.voices import DialogueVoice, PreparedTurn, RunInterrupted, SpokenReply, TurnRequest, is_lasting
 from core.train import events
 
 TRIES = 3  # of a turn that goes wrong
@@ -30,14 +30,14 @@ ROOM_TO_THINK = 4  # times the tokens, where a turn was all thought
 ASKED = 4  # times that a server which fails is asked, beyond the client's own retries
 FIRST_PAUSE = 2.0  # seconds, doubled each time, half of it drawn
 LOOK = 0.2  # seconds between looks at whether a run is to stop
-RunState = Literal["done", "stopped", "failed"]
+DialogueRunState = Literal["done", "stopped", "failed"]
 
 
 @dataclass(frozen=True)
 class RunResult:
     """How a run ended."""
 
-    state: RunState
+    state: DialogueRunState
     dialogues: int
     """Of the plan, that are there now."""
     error: AppError | None = None
@@ -74,7 +74,7 @@ class DialogueRun:
 
     plan: Plan
     folder: SynthFolder
-    voices: Mapping[Side, Voice]
+    voices: Mapping[Side, DialogueVoice]
     said: Callable[[str], None] = lambda _: None
     """Told the words of every turn, with who said them."""
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -139,7 +139,7 @@ class DialogueRun:
         events.append(self.folder.events, events.Done({"dialogues": self._done}))
         return RunResult("done", self._done)
 
-    def _work(self, voice: Voice) -> None:
+    def _work(self, voice: DialogueVoice) -> None:
         """A worker of a voice: takes what waits before it, until nothing is left."""
         try:
             while batch := self._take(voice):
@@ -149,7 +149,7 @@ class DialogueRun:
         except Exception as error:  # the edge of a thread: the run ends with a sentence
             self._fail(error)
 
-    def _take(self, voice: Voice) -> list[_Waiting]:
+    def _take(self, voice: DialogueVoice) -> list[_Waiting]:
         """The longest waiting turn, and those that can be said with it; [] when all is said or the run is to end."""
         line = self._lines[id(voice)]
         with self._changed:
@@ -220,7 +220,7 @@ class DialogueRun:
         self._done += 1
         self._changed.notify_all()
 
-    def _speak(self, voice: Voice, batch: Sequence[_Waiting]) -> None:
+    def _speak(self, voice: DialogueVoice, batch: Sequence[_Waiting]) -> None:
         began = time.monotonic()
         replies = self._asked(lambda: voice.speak([one.prepared for one in batch], self._stop))
         share = (time.monotonic() - began) / len(batch) / voice.workers

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.adapters.attach import activate_adapter
 from core.adapters.store import Adapter
+from core.chat.engine import Engine
 from core.chat.service import REMOTE_TEMPLATE
 from core.errors import InputError, ModelError
 from core.messages import Turn
@@ -66,7 +67,7 @@ class SpokenReply:
     prompt_tokens: int
 
 
-class Voice(Protocol):
+class DialogueVoice(Protocol):
     """Speaks the turns of many dialogues."""
 
     @property
@@ -106,11 +107,11 @@ class LocalVoice:
 
     @property
     def batch(self) -> int:
-        return self.at_once
+        return 1 if self.store.current().gguf else self.at_once
 
     @property
     def workers(self) -> int:
-        return 1
+        return self.at_once if self.store.current().gguf else 1
 
     @property
     def window(self) -> int:
@@ -122,6 +123,8 @@ class LocalVoice:
         return _prepared(request, config, loaded.tokenizer)
 
     def speak(self, turns: Sequence[PreparedTurn], stop: threading.Event) -> list[SpokenReply]:
+        if self.store.current().gguf:
+            return [self._speak_alone(turn, stop) for turn in turns]
         try:
             return self.store.run(self._speak, turns, stop, whose="synth").result()
         except RuntimeError as error:  # out of memory among them
@@ -130,6 +133,20 @@ class LocalVoice:
                 f"The model could not speak ({reason}). Lower at_once, or choose a smaller model.",
                 f"モデルが話せませんでした（{reason}）。at_once を小さくするか、小さいモデルを選んでください。",
             ) from error
+
+    def _speak_alone(self, turn: PreparedTurn, stop: threading.Event) -> SpokenReply:
+        """By llama.cpp, whose slots answer several threads at once."""
+        loaded, config = self.store.current(), turn.prompt_config
+        sampling = replace(turn.request.sampling, max_new_tokens=turn.room)
+        ends = stop_criteria(config, loaded.tokenizer)
+        replies = Engine(self.store).stream(
+            loaded, turn.prompt.ids, sampling, ends, adapter=self.adapter, stop=stop, seed=turn.request.seed,
+            owner=f"synth {turn.request.seed}",
+        )  # fmt: skip
+        said = deque(replies, maxlen=1).pop()
+        if stop.is_set():
+            raise RunInterrupted
+        return _spoken(begun_by(turn.prompt.text) + said.text, "", said.tokens, len(turn.prompt.ids))
 
     def _speak(self, turns: Sequence[PreparedTurn], stop: threading.Event) -> list[SpokenReply]:
         """Runs in the model's thread. A turn alone is drawn alike again; in a batch its neighbours have a part."""
@@ -148,7 +165,7 @@ class LocalVoice:
         sampling = replace(turns[0].request.sampling, max_new_tokens=min(turn.room for turn in turns))
         with torch.inference_mode():
             written = generate(
-                loaded.model, loaded.tokenizer, [turn.prompt.ids for turn in turns], together, sampling,
+                loaded.pretrained, loaded.tokenizer, [turn.prompt.ids for turn in turns], together, sampling,
                 device=loaded.device, should_stop=stop.is_set,
             )  # fmt: skip
         if stop.is_set():

@@ -18,7 +18,7 @@ from core.synth.plan import Plan
 from core.synth.prompts import Side
 from core.synth.records import SynthFolder, paces
 from core.synth.run import TRIES, DialogueRun, RunResult
-from core.synth.voices import PreparedTurn, SpokenReply, TurnRequest, Voice
+from core.synth.voices import DialogueVoice, PreparedTurn, SpokenReply, TurnRequest
 from core.train import events
 from tests.helpers.synth_tiny import PLAN, FakeVoice
 
@@ -28,8 +28,8 @@ def folder(tmp_path: Path) -> SynthFolder:
     return SynthFolder(tmp_path)
 
 
-def made(folder: SynthFolder, voice: FakeVoice, plan: Plan = PLAN, other: Voice | None = None) -> RunResult:
-    voices: dict[Side, Voice] = {"persona": voice, "user": other or voice}
+def made(folder: SynthFolder, voice: FakeVoice, plan: Plan = PLAN, other: DialogueVoice | None = None) -> RunResult:
+    voices: dict[Side, DialogueVoice] = {"persona": voice, "user": other or voice}
     return DialogueRun(plan, folder, voices).run()
 
 

@@ -15,7 +15,7 @@ from core.synth.plan import Backend
 from core.synth.prompts import SpokenTurn, seen_by, side_of_cell
 from core.synth.records import SynthFolder
 from core.synth.run import DialogueRun
-from core.synth.voices import LocalVoice, RemoteVoice, TurnRequest, Voice, is_lasting, voice_of
+from core.synth.voices import DialogueVoice, LocalVoice, RemoteVoice, TurnRequest, is_lasting, voice_of
 from tests.helpers.fake_server import FakeServer, serve
 from tests.helpers.synth_tiny import PLAN
 from tests.helpers.train_tiny import tiny_base
@@ -98,7 +98,7 @@ def test_plan_runs_with_a_server(server: FakeServer, tmp_path: Path) -> None:
         server.words = ["".join(random.Random(count[0]).sample(letters, 16)), "。"]
 
     server.rule = answer
-    voice: Voice = voice_of(remote(server, at_once=1), {})
+    voice: DialogueVoice = voice_of(remote(server, at_once=1), {})
     count[0] = 0
     plan = replace(PLAN, dialogues=3)
     result = DialogueRun(plan, SynthFolder(tmp_path), {"persona": voice, "user": voice}).run()
