@@ -26,6 +26,7 @@ from typing import Any
 
 from benchmarks.startup import cpu_model
 from core.chat.engine import Engine
+from core.models.gguf.packages import llama_cpp
 from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
@@ -131,14 +132,13 @@ def by_generate(model: LoadedModel) -> Callable[[Sequence[int]], Callable[[Calla
 
 def by_llama_cpp(model: LoadedModel) -> Callable[[Sequence[int]], Callable[[Callable[[], None]], int]]:
     """llama.cpp's own completions with its defaults, but for the threads, which do not spin."""
-    import xllamacpp
-
     assert model.gguf is not None
-    params: Any = xllamacpp.CommonParams()
+    llama = llama_cpp()
+    params = llama.CommonParams()
     params.model.path, params.n_ctx, params.n_parallel, params.verbosity = str(model.folder), model.context, 1, 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads()
     params.cpuparams.poll = params.cpuparams_batch.poll = 0
-    server: Any = xllamacpp.Server(params)
+    server = llama.Server(params)
 
     def stream(ids: Sequence[int]) -> Callable[[Callable[[], None]], int]:
         def answer(heard: Callable[[], None]) -> int:
