@@ -122,7 +122,7 @@ def _skeleton(adapter: Adapter) -> "PreTrainedModel":
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"The base “{adapter.base}” of these adapters cannot be found. Load it once in Chat, then combine again.",
-            f"土台のモデル「{adapter.base}」が見つかりません。"
+            f"ベースモデル「{adapter.base}」が見つかりません。"
             "「話す」タブで一度読み込んでから、もう一度組み合わせてください。",
         ) from error
     with torch.device("meta"):
@@ -148,7 +148,7 @@ def _attached(model: "PreTrainedModel", adapters: Sequence[Adapter]) -> "PeftMod
         names = "・".join(adapter.name for adapter in adapters)
         raise ModelError(
             f"The files of these adapters do not fit their base or cannot be read ({names}). Choose others.",
-            f"アダプターのファイルが土台に合わないか、読めません（{names}）。別のものを選んでください。",
+            f"アダプターのファイルがベースモデルに合わないか、読めません（{names}）。別のものを選んでください。",
         ) from error
     return peft
 

@@ -220,7 +220,7 @@ def _failed(error: Exception) -> ModelError:
     if "out of memory" in reason.lower():
         return ModelError(
             "The device ran out of memory while replying. Choose a smaller model, or a shorter window.",
-            "返事の途中でメモリーが足りなくなりました。小さいモデルか、短い文脈を選んでください。",
+            "返事の途中でメモリが足りなくなりました。小さいモデルか、短い文脈を選んでください。",
         )
     return ModelError(
         f"The model could not reply ({reason}). Load it again, or choose another one.",

@@ -159,7 +159,7 @@ class OpenLog:
         if found is None:
             raise InputError(
                 "Choose a variant in the list. If it is empty, compare them again: the log or the persona has changed.",
-                "一覧から選んでください。空のときは、もう一度くらべてください（記録か人格が変わりました）。",
+                "一覧から選んでください。空のときは、もう一度比べてください（記録か人格が変わりました）。",
             )
         return found
 

@@ -135,7 +135,7 @@ def _loaded(adapter: Adapter, base: str) -> "tuple[PreTrainedModel, PreTrainedTo
 def _no_base(base: str, reason: str) -> ModelError:
     return ModelError(
         f"The base “{base}” cannot be loaded ({reason[:160]}). Load it once in Chat, then export again.",
-        f"土台のモデル「{base}」を読み込めません（{reason[:160]}）。"
+        f"ベースモデル「{base}」を読み込めません（{reason[:160]}）。"
         "「話す」タブで一度読み込んでから、もう一度書き出してください。",
     )
 

@@ -58,7 +58,7 @@ def _broken(complaint: str) -> ModelError:
     last = next((line for line in reversed(complaint.strip().splitlines()) if line.strip()), "no reason was given")
     return ModelError(
         f"The export ended early: {last[:200]} It may be short of memory: close other programs and try again.",
-        f"書き出しが途中で終わりました: {last[:200]} メモリー不足かもしれません。"
+        f"書き出しが途中で終わりました: {last[:200]} メモリ不足かもしれません。"
         "ほかのプログラムを閉じて、もう一度試してください。",
     )
 

@@ -34,7 +34,7 @@ def no_code_here() -> NotAllowedError:
     return NotAllowedError(
         "A model's own code can do anything on this machine, so a click is not enough to run it. If you trust it, "
         "start the app with --trust-remote-code and load it again, or choose another model.",
-        "モデル独自のコードはこのマシンで何でもできるため、画面の操作だけでは実行しません。信頼できるなら、"
+        "モデル独自のコードはこのコンピューターで何でもできるため、画面の操作だけでは実行しません。信頼できるなら、"
         "--trust-remote-code を付けて起動し直してから読み込むか、別のモデルを選んでください。",
     )
 
@@ -112,7 +112,7 @@ def too_big(name: str, need: int, there: int, smaller: str | None) -> ModelError
     need_text, there_text = format_bytes(need), format_bytes(there)
     return ModelError(
         f"“{name}” needs about {need_text} of memory, and this machine has {there_text}. {en}",
-        f"「{name}」には約 {need_text} のメモリーが要りますが、このマシンには {there_text} しかありません。{ja}",
+        f"「{name}」には約 {need_text} のメモリが要りますが、このコンピューターには {there_text} しかありません。{ja}",
     )
 
 

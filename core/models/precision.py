@@ -134,7 +134,7 @@ def choose_precision(use: Use, model_type: str, parameters: float, device: str |
     name = speeds.trains_in if use == "training" else speeds.talks_in
     if use == "talking" and name == "fp32" and 4 * parameters > EASY * this_machine().ram:
         return PrecisionChoice("bf16", Text("bfloat16: in float32 the model would not fit in memory.",
-                                        "bfloat16: float32 ではメモリーに収まりません。"))  # fmt: skip
+                                        "bfloat16: float32 ではメモリに収まりません。"))  # fmt: skip
     return PrecisionChoice(name, _reason(use, name, speeds))
 
 
@@ -162,10 +162,10 @@ def _reason(use: Use, name: Float, speeds: CpuSpeeds) -> Text:
     times = f"{speeds.matmul[name] / speeds.matmul[slower]:.1f}", f"{speeds.fetch[name] / speeds.fetch[slower]:.1f}"
     if use == "training":
         return Text(f"{called}: matrix products are {times[0]} × as fast as in {other}, measured here.",
-                f"{called}: 行列積が {other} の {times[0]} 倍の速さです（このマシンで計測）。")  # fmt: skip
+                f"{called}: 行列積が {other} の {times[0]} 倍の速さです（このコンピューターで計測）。")  # fmt: skip
     return Text(f"{called}: speaks {times[1]} × and reads {times[0]} × as fast as {other}, measured here.",
-            f"{called}: {other} とくらべて、話すのは {times[1]} 倍、読むのは {times[0]} 倍の速さです"
-            "（このマシンで計測）。")  # fmt: skip
+            f"{called}: {other} と比べて、話すのは {times[1]} 倍、読むのは {times[0]} 倍の速さです"
+            "（このコンピューターで計測）。")  # fmt: skip
 
 
 @lru_cache(maxsize=1)

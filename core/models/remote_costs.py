@@ -123,7 +123,7 @@ class RemoteCosts:
                 f"This month's replies from other servers have cost {cost}, and your limit is {limit}. Raise the "
                 "limit, or go back to this machine's model.",
                 f"今月、ほかのサーバーの返事にかかった料金は {cost} で、上限は {limit} です。"
-                "上限を上げるか、このマシンのモデルに戻ってください。",
+                "上限を上げるか、このコンピューターのモデルに戻ってください。",
             )
 
     def add(self, owner: str, model: RemoteModel, prompt: int, reply: int) -> float:

@@ -30,8 +30,8 @@ def explain_failure(error: Exception, folder: Path) -> Text:
         return Text(
             "Memory ran out, and one row at a time is the least. Close what else needs memory and resume; or start "
             "again with a shorter max_length, gradient_checkpointing on, the base in 4 bits, or a smaller model.",
-            "メモリーが足りません。1 行ずつにしても入りませんでした。ほかにメモリーを使っているものを閉じて再開するか、"
-            "max_length を短くする、gradient_checkpointing を有効にする、もとのモデルを 4 ビットにする、"
+            "メモリが足りません。1 行ずつにしても入りませんでした。ほかにメモリを使っているものを閉じて再開するか、"
+            "max_length を短くする、gradient_checkpointing を有効にする、ベースモデルを 4 ビットにする、"
             "小さいモデルを選ぶ、のどれかで始め直してください。",
         )
     kind, line = type(error).__name__, next(iter(text.splitlines()), "")[:200]

@@ -66,8 +66,11 @@ class PromptCardHandlers:
 
 def _drawn(prompt: Prompt, tokenizer: "PreTrainedTokenizerBase | None", language: str) -> str:
     if tokenizer is None:
-        return prompt_html.text(prompt, language)
-    return prompt_html.tokens(prompt, tokenizer, language, ids=False)
+        drawn = prompt_html.text(prompt, language)
+    else:
+        drawn = prompt_html.tokens(prompt, tokenizer, language, ids=False)
+    name = escape(t(language, "talk.seen"))
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">{drawn}</div>'
 
 
 def build(services: Services, shared: Shared, box: gr.Textbox, chosen: gr.State) -> gr.HTML:

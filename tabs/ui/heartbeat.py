@@ -24,6 +24,7 @@ from gradio.routes import App
 from core.errors import AppError
 from core.train.queue.progress import Progress
 from tabs.ui.services import Services
+from tabs.ui.text import t
 from tabs.ui.visitor import language_wanted
 
 if TYPE_CHECKING:
@@ -98,6 +99,18 @@ def changes(services: Services, owner: str) -> Changes:
     )
 
 
+def awaited(services: Services, owner: str, job: str, language: str) -> dict[str, str]:
+    """{"under_way": the training that runs or waits, "ended": what to tell of `job`, which was under way before}."""
+    standing = {one.id: services.jobs.progress(owner, one.id).state for one in services.jobs.list_all(owner)}
+    order = ("running", "stopping", "queued")
+    under_way = sorted((order.index(state), one) for one, state in standing.items() if state in order)
+    found = {"under_way": under_way[0][1]} if under_way else {}
+    if (state := standing.get(job)) and state not in order:
+        name = services.jobs.get(owner, job).name
+        found["ended"] = t(language, "train.notice", name=name, state=t(language, f"train.state_{state}"))
+    return found
+
+
 def _number(part: object) -> str:
     return hashlib.sha256(repr(part).encode()).hexdigest()[:12]
 
@@ -117,13 +130,11 @@ def add_route(app: App, services: Services, live: Sequence[LiveOf] = ()) -> None
             )
         except AppError as error:  # a token that the Hub does not know any more
             return JSONResponse({"error": error.en}, status_code=403)
-        found = changes(services, owner)
-        answered = {"numbers": found.numbers, "soon": found.soon}
+        found, language = changes(services, owner), language_wanted(request.headers.get("accept-language"))
+        answered: dict[str, object] = {"numbers": found.numbers, "soon": found.soon}
+        answered |= awaited(services, owner, request.headers.get("x-omokage-awaited", ""), language)
         if found.soon:
-            language, run = (
-                language_wanted(request.headers.get("accept-language")),
-                request.headers.get("x-omokage-run", ""),
-            )
+            run = request.headers.get("x-omokage-run", "")
             parts = [one(services, owner, language, run) for one in live]
             answered |= {
                 "html": {place: html for part in parts for place, html in part.html.items()},

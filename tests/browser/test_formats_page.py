@@ -137,7 +137,7 @@ def test_choices_in_the_folds_change_rows_and_account(server: Server, visit: Vis
     page = visit(server)
     open_tab(page, "データ")
     upload(page, line())
-    expect(page.locator("#data-split")).to_contain_text(re.compile(r"学ぶ行"))
+    expect(page.locator("#data-split")).to_contain_text(re.compile(r"学習用"))
     before = page.locator("#data-split").inner_text()
     page.locator("#data-recipe-fold > button").click()
     page.get_by_label("一問一答").check()

@@ -285,7 +285,7 @@ def test_variants_of_what_has_changed_are_not_offered(tab: Tab, changed: dict) -
     list(handlers.compare(KEY, tab.log, tab.request))
     tab.choose(**changed)
     assert handlers.standing(KEY, tab.log, tab.request)[1].choices == []
-    with pytest.raises(gr.Error, match="もう一度くらべて"):
+    with pytest.raises(gr.Error, match="もう一度比べて"):
         list(tab.opening.take_variant(KEY, tab.log, "1-none-newline-raw", tab.request))
 
 

@@ -27,7 +27,7 @@ from tabs.train.queue import QueueHandlers
 from tabs.train.settings import SettingsForm
 from tabs.train.tab import RunHandlers
 from tabs.ui import status_bar
-from tabs.ui.heartbeat import Live, changes
+from tabs.ui.heartbeat import Live, awaited, changes
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, OTHER, Models, keep_dataset, owner, services_on, visit
 from tests.helpers.train_tiny import CONFIG, another, tiny_base
@@ -211,6 +211,8 @@ def test_a_run_waits_in_line_and_leaves_it(services: Services) -> None:
     assert stop.visible and delete.visible and not (resume.visible or talk.visible or result.visible)
     RunHandlers(services).stop(KEY, second, visit())
     _, runs, _, picture, stop, resume, *_ = refreshed(services, second)
+    me = owner(services)
+    assert awaited(services, me, second, "en")["ended"] == "Training “mika-talk-02”: Stopped"
     assert "Stopped" in runs.choices[0][0] and "nothing to keep" in picture and resume.visible and not stop.visible
     RunHandlers(services).resume(KEY, second, visit())
     assert services.jobs.progress(owner(services), second).state == "queued"
@@ -242,6 +244,8 @@ def test_what_moves_of_a_training_needs_no_event_and_is_its_owners_alone(service
     after = run.live(services, me, "en", job).html
     assert "Training 1.44" in drawn[f'[data-run="{job}"]'] and "Training 1.39" in after[f'[data-run="{job}"]']
     assert "ueued" in status_bar.live(services, me, "en", job).text["#strip-running"]
+    assert awaited(services, me, "", "en") == {"under_way": job} == awaited(services, me, job, "en")
+    assert awaited(services, owner(services, OTHER), job, "en") == {}
     for stranger, asked in ((owner(services, OTHER), job), (me, "../x"), (me, "")):
         assert run.live(services, stranger, "en", asked) == Live({}, {})
     assert status_bar.live(services, owner(services, OTHER), "en", job) == Live({}, {})
@@ -442,7 +446,7 @@ def test_the_line_shows_places_and_changes_only_the_own_ones(services: Services)
 
     card, line, up, down, shown = look(second)
     assert card.visible and (up.interactive, down.interactive) == (True, False)
-    assert re.findall(r"<li.*?>(.*?)</li>", line)[:2] == ["aoi", "rin"] and line.count("somebody else") == 1
+    assert re.findall(r"<li.*?>(.*?)</li>", line)[:2] == ["aoi", "rin"] and line.count("someone else") == 1
     assert "<li class=now>rin" in line
     assert look(second, shown) == (gr.skip(),) * 5
     handlers.up(KEY, second, visit())

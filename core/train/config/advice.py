@@ -106,7 +106,7 @@ def _reasons_of_memory(config: TrainConfig, shape: ModelDims, device: Device) ->
         )
         return
     ways = [
-        (config.quantization == "4bit", "the base is held in 4 bits", "もとのモデルを 4 ビットで持ち"),
+        (config.quantization == "4bit", "the base is held in 4 bits", "ベースモデルを 4 ビットで持ち"),
         (config.gradient_checkpointing, "activations are computed twice", "途中の値を計算し直し"),
         (bool(config.tokens_per_micro_batch), "few tokens go through at once", "一度に通すトークンを減らし"),
         (config.max_length == 512, "rows are short", "行を短くし"),

@@ -161,7 +161,7 @@ def _fit_into_memory(folder: RunFolder, trainer: "PersonaTrainer") -> None:
         append(folder.events, Notice(
             f"Memory ran out: {tokens:,} tokens go through the model at once from now on. Every step still learns "
             "from the same rows.",
-            f"メモリーが足りなくなったので、一度に通すのを {tokens:,} トークンに減らして続けます。"
+            f"メモリが足りなくなったので、一度に計算するのを {tokens:,} トークンに減らして続けます。"
             "1 ステップで学ぶ行は変わりません。",
         ))  # fmt: skip
 

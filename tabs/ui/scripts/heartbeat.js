@@ -3,7 +3,7 @@
 // Nothing is asked while the page is hidden; little, while nothing is under way and nobody touches the page.
 (() => {
   const PLACES = TOPICS_OF_THE_PAGE;
-  const SOON = 1000, WATCHED = 5000, IDLE = 3000, LATEST = 10000; // ms between two questions; WATCHED: work is under way, nobody touches the page
+  const SOON = 1000, WATCHED = 5000, IDLE = 3000, LATEST = 10000, HIDDEN = 30000; // ms between two questions; WATCHED: work is under way, nobody touches the page
   const ACTIVE = 10000; // ms after a touch during which the page counts as used
   const drawn = {}, known = {};
   const written = new WeakMap();
@@ -36,14 +36,31 @@
     window.omokageTitle("progress", before);
   }
 
+  // Where somebody asked to be told of a training's end, a hidden page goes on asking until it has ended.
+  let awaited = "";
+  const mayTell = () => "Notification" in window && Notification.permission === "granted";
+  function tell({ under_way: now = "", ended = "" }) {
+    if (ended && document.hidden && mayTell()) new Notification(ended, { tag: awaited });
+    awaited = now;
+  }
+  document.addEventListener("click", (event) => {
+    if (!event.isTrusted || !event.target.closest?.("#train-start, #next")) return;
+    if (!("Notification" in window) || Notification.permission !== "default") return;
+    try {
+      if (localStorage.getItem("omokage-asked")) return;
+      localStorage.setItem("omokage-asked", "yes"); // once, whatever is answered
+    } catch { return; }
+    Notification.requestPermission();
+  }, true);
+
   async function ask() {
     clearTimeout(timer);
-    if (asking || key === null || document.hidden) return;
+    if (asking || key === null || (document.hidden && !(awaited && mayTell()))) return;
     asking = true;
     let wait = LATEST;
     try {
       const run = inSight(PLACES.runs) ? document.querySelector("[data-run]")?.dataset.run ?? "" : "";
-      const answer = await fetch("omokage/changes", { method: "POST", headers: { "x-omokage-key": key, "x-omokage-run": run } });
+      const answer = await fetch("omokage/changes", { method: "POST", headers: { "x-omokage-key": key, "x-omokage-run": run, "x-omokage-awaited": awaited } });
       if (answer.ok) {
         const found = await answer.json(), { numbers, soon } = found;
         const same = Object.keys(numbers).every((topic) => known[topic] === numbers[topic]);
@@ -51,8 +68,9 @@
         Object.assign(known, numbers);
         draw();
         write(found);
+        tell(found);
         const used = performance.now() - touched < ACTIVE;
-        wait = used ? SOON : soon ? WATCHED : Math.min(IDLE + 500 * quiet, LATEST);
+        wait = document.hidden ? HIDDEN : used ? SOON : soon ? WATCHED : Math.min(IDLE + 500 * quiet, LATEST);
       }
     } catch { /* the server is away: ask again */ wait = IDLE; }
     asking = false;
