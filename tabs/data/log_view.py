@@ -24,7 +24,7 @@ def formats(language: str) -> str:
 
 def working(sentence: str) -> str:
     """Something is under way: a moving bar and a sentence."""
-    bar = '<div class="bar moving" role="progressbar"><i></i></div>'
+    bar = f'<div class="bar moving" role="progressbar" aria-label="{escape(sentence)}"><i></i></div>'
     return f'{bar}<p class="num" role="status">{escape(sentence)}</p>'
 
 

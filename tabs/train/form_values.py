@@ -111,7 +111,7 @@ def request_of(services: Services, visitor: Visitor, form: FormValues, settings:
 def chosen_dataset(services: Services, visitor: Visitor, form: FormValues) -> SavedDataSet:
     if not form.dataset:
         raise InputError("Choose a data set first. You can make one from a chat log in Data.",
-                         "データセットを選んでください。なければ「記録」でトーク履歴から作れます。")  # fmt: skip
+                         "データセットを選んでください。なければ「データ」でトーク履歴から作れます。")  # fmt: skip
     return services.datasets.get(visitor.owner, form.dataset)
 
 

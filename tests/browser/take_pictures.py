@@ -34,7 +34,7 @@ PASTED = {
 }
 NOTE = {"ja": "妹の名前はハナ", "en": "My sister's name is Hana"}
 FINISHED = re.compile("完了|Done")
-EPOCHS = 0.5
+EPOCHS = 1
 
 
 def arrive(browser: Browser, server: Server, language: str) -> Page:

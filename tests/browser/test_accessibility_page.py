@@ -7,8 +7,8 @@ from tests.helpers.served import Server, Visit, open_tab
 
 TABS = ("Chat", "Data", "Train", "Memory", "Tokens")
 SERIOUS = ("serious", "critical")
-GRADIOS_OWN: dict[str, tuple[str, ...]] = {}
-"""What Gradio's components bring, by rule: parts of the selectors. Nothing serious, as of 6.31."""
+GRADIOS_OWN = {"aria-prohibited-attr": ("#train-command", "#train-yaml")}
+"""What Gradio's components bring, by rule: parts of the selectors. In 6.31 that is an empty gr.Code, a div with a name."""
 
 
 def findings(page: Page) -> list[str]:
@@ -25,8 +25,9 @@ def findings(page: Page) -> list[str]:
 
 def open_folds(page: Page) -> None:
     """What is folded away is part of the page, too."""
-    for fold in page.locator("button.label-wrap:not(.open):visible").all():
-        fold.click()
+    folds = page.locator("button.label-wrap:not(.open):visible")
+    while folds.count():
+        folds.first.click()
 
 
 def test_axe_finds_nothing_serious(server: Server, visit: Visit) -> None:

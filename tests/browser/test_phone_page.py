@@ -53,7 +53,7 @@ def test_from_a_log_to_talking_with_the_result(server: Server, visit: Visit) -> 
     expect(step).to_have_text("学習を始める")
     expect_in_view(page, step)
     page.locator("#train-details").get_by_role("button").first.click()
-    page.locator("#set-epochs input").fill("0.5")
+    page.locator("#set-epochs input").fill("1")
     page.locator("#set-epochs input").blur()
     step.tap()
     expect(page.locator("#next.running")).to_be_visible()

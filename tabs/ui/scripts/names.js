@@ -36,9 +36,18 @@
   }).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-label"] });
   nameAll(document.body);
 
-  document.querySelector("#strip")?.setAttribute("role", "banner");
-  document.querySelector("#foot")?.setAttribute("role", "contentinfo");
+  for (const [place, words_of] of [["#strip", words.strip], ["#foot", words.foot]]) {
+    const part = document.querySelector(place); // Gradio's main holds all of the page, so neither is a banner
+    part?.setAttribute("role", "region");
+    part?.setAttribute("aria-label", words_of);
+  }
   document.querySelector("[role=tablist]")?.setAttribute("aria-label", words.tabs);
+
+  // Gradio measured its tabs before the stylesheet was there, and may have put some into its menu.
+  const measure = () => window.dispatchEvent(new Event("resize"));
+  requestAnimationFrame(() => requestAnimationFrame(measure));
+  window.addEventListener("load", measure);
+  document.fonts?.ready.then(measure);
 
   const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
   document.addEventListener("keydown", (event) => {
