@@ -114,7 +114,7 @@ def build(services: Services, shared: Shared) -> None:
                 gr.Markdown(t_heading("memory.documents"), elem_classes="title")
                 gr.Markdown(t_client("memory.documents_hint"), elem_classes="muted")
                 drop = gr.File(file_count="multiple", file_types=list(ENDINGS), label=t_client("memory.documents"),
-                               show_label=False, height=110,
+                               show_label=False, height=140,
                                elem_id="memory-drop")  # fmt: skip
                 files = gr.Radio(choices=[], label=t_client("memory.documents"),
                                  show_label=False, container=False, visible=False, elem_id="memory-files",

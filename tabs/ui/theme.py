@@ -51,6 +51,7 @@ def theme() -> Base:
         button_secondary_background_fill="#ffffff", button_secondary_background_fill_dark="#2a2825",
         button_secondary_background_fill_hover="#f2efe8", button_secondary_background_fill_hover_dark="#35322e",
         button_secondary_border_color="#d3ccc0", button_secondary_border_color_dark="#4a4640",
+        checkbox_border_color="#8f887d", checkbox_border_color_dark="#8f887d",
         button_cancel_text_color="#a3123a", button_cancel_text_color_dark="#ff9db3",
         button_cancel_border_color="#e0b4c0", button_cancel_border_color_dark="#6d3a47",
         button_cancel_background_fill="#ffffff", button_cancel_background_fill_dark="#2a2825",

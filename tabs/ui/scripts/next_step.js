@@ -9,7 +9,10 @@
   // What a tab shows anew is brought into view when it appears, or when its mark becomes another.
   const SHOWN = {
     data: [["#data-content", () => document.querySelector("#data-about b")?.textContent]],
-    train: [["#train-picture", () => document.querySelector("[data-run]")?.dataset.run]],
+    train: [["#train-picture", () => {
+      const run = document.querySelector("[data-run]")?.dataset.run;
+      return run && `${run} ${seen(document.querySelector("#train-talk"))}`; // it has begun; there is something to talk to
+    }]],
   };
   const seen = (element) => Boolean(element?.checkVisibility?.());
   const tab = () => document.querySelector("[role=tab][aria-selected=true]")?.dataset.tabId;
