@@ -31,14 +31,6 @@ def test_every_tab_and_talk_has_an_address(server: Server, visit: Visit) -> None
     expect(page).to_have_url(re.compile(f"#talk/{second}$"))
     page.go_back()
     expect(page.locator("#place i")).to_have_attribute("data-talk", first)
-    page.go_back()
-    expect(page.locator("#train-picture .empty")).to_be_visible()
-    page.go_forward()
-    page.go_forward()
-    expect(page.locator("#place i")).to_have_attribute("data-talk", second)
-    page.reload()
-    wait_until_ready(page)
-    expect(page.locator("#place i")).to_have_attribute("data-talk", second)
 
 
 def test_the_address_of_somebody_elses_talk_opens_nothing(server: Server, visit: Visit) -> None:

@@ -14,6 +14,10 @@
     const address = tab === "talk" && talk() ? `#talk/${talk()}` : `#${tab}`;
     const [was, id] = wanted();
     const there = location.hash === address, arrived = changed === "talk" || (tab === was && !id);
+    if (going && tab !== was) { // a page that was still being built may have lost the click
+      if (changed === "talk") tabs().find((button) => button.dataset.tabId === was)?.click();
+      return;
+    }
     if (there || (going && !arrived)) return going = going && !there;
     const same = going || !was || (was === "talk" && tab === "talk" && !id); // the first address is no step
     history[same ? "replaceState" : "pushState"](null, "", address);
