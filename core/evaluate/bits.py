@@ -86,7 +86,7 @@ def measure_bits(
     for done, (session, held) in enumerate(rows.items()):
         between(done)
         examples = encode(held, prompt_config, tokenizer, max_length=prompt_config.context_window).examples
-        size = sum(one.words for one in examples)
+        size = examples.loss_bytes
         if not size:
             continue
         cost = measure(model, examples, collate, tokens=TOKENS_AT_ONCE, device=device)

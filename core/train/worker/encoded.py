@@ -51,6 +51,11 @@ class StoredExamples(Sequence[Example]):
         """As the sum of every Example's."""
         return int((self.kinds == 1).sum() - (self.kinds[self.starts[:-1]] == 1).sum())
 
+    @property
+    def loss_bytes(self) -> int:
+        """UTF-8 bytes of the learned words."""
+        return int(self.words.sum())
+
     def __len__(self) -> int:
         return len(self.words)
 

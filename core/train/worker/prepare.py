@@ -60,7 +60,7 @@ class TrainingSetup:
     @property
     def loss_bytes(self) -> int:
         """UTF-8 bytes of the words behind them; 0 for pairs, whose loss is not of words."""
-        return 0 if self.pairs else int(self.rows.examples.words.sum())
+        return 0 if self.pairs else self.rows.examples.loss_bytes
 
     @property
     def tokens(self) -> int:

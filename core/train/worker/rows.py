@@ -58,6 +58,11 @@ class Examples(tuple[Example, ...]):
     def loss_tokens(self) -> int:
         return sum(example.loss_tokens for example in self)
 
+    @property
+    def loss_bytes(self) -> int:
+        """UTF-8 bytes of the learned words."""
+        return sum(example.words for example in self)
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedRows:
