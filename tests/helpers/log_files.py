@@ -4,9 +4,23 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from core.logs.detect import read_log
-from core.logs.log import Log
+from core.logs.log import DateOrder, Log
+
+
+class LogAnswers(TypedDict, total=False):
+    """What `read_log` takes beside the file, for a test's own shorter way to it."""
+
+    format: str
+    names: Sequence[str]
+    date_order: DateOrder
+    columns: Sequence[str]
+    conversations: Sequence[str]
+    presumed: Sequence[str]
+    zone: str
+    max_bytes: int
 
 
 def save(path: Path, value: object) -> Path:

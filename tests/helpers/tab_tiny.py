@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import gradio as gr
@@ -47,10 +48,12 @@ class Models(ModelStore):
         self.started.append(name)
 
 
-def without_weights(folder: Path, tokenizer: object, *, window: int = 256, name: str = "") -> LoadedModel:
-    """A loaded model for what only counts tokens: nothing there asks for its weights."""
-    words = cast("PreTrainedTokenizerBase", tokenizer)
-    return LoadedModel(name or folder.name, folder, cast("PreTrainedModel", None), words, window)
+def without_weights(
+    folder: Path, tokenizer: object, *, window: int = 256, name: str = "", parameters: int = 0
+) -> LoadedModel:
+    """A loaded model for what only counts tokens: nothing there asks for more of its weights than their number."""
+    words, model = cast("PreTrainedTokenizerBase", tokenizer), SimpleNamespace(num_parameters=lambda: parameters)
+    return LoadedModel(name or folder.name, folder, cast("PreTrainedModel", model), words, window)
 
 
 def models_of(services: Services) -> Models:

@@ -1,6 +1,9 @@
 """What a test knows and a type does not say."""
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 T = TypeVar("T")
 
@@ -11,6 +14,13 @@ def present(value: T | None) -> T:
     return value
 
 
-def untyped(model: object) -> Any:
-    """`model`, for what torch and transformers leave out of its type: `generate`, and its layers by name."""
-    return model
+def untyped(value: object) -> Any:
+    """`value`, for what its type leaves out: a model's `generate`, the layers in it, what a file's JSON holds."""
+    return value
+
+
+def token_id(tokenizer: "PreTrainedTokenizerBase", token: str) -> int:
+    """The id of one token."""
+    found = tokenizer.convert_tokens_to_ids(token)
+    assert isinstance(found, int)
+    return found

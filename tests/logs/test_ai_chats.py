@@ -1,6 +1,7 @@
 """Talks with characters and assistants: SillyTavern, Character.AI, ooba, Agnai, ChatGPT, Claude."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_character_ai_dump(tmp_path):
 
 @pytest.mark.parametrize("timed", [True, False])
 def test_character_ai_turns_are_newest_first_and_one_candidate_was_chosen(tmp_path, timed):
-    def turn(n: int, human: bool, *texts: str, primary: int = 0) -> dict[str, object]:
+    def turn(n: int, human: bool, *texts: str, primary: int = 0) -> dict[str, Any]:
         candidates = [{"candidate_id": str(k), "raw_content": text} for k, text in enumerate(texts)]
         author = {"name": "太郎", "is_human": True} if human else {"name": "ミカ"}
         time = {"create_time": f"2024-01-01T00:00:{n:02d}.123456Z"} if timed else {}

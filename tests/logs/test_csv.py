@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,11 +10,15 @@ from core.errors import InputError
 from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind
+from tests.helpers.log_files import LogAnswers
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def read(text: str, encoding: str = "utf-8", **answers: object) -> Log:
+    def read(text: str, encoding: str = "utf-8", **answers: "Unpack[LogAnswers]") -> Log:
         path = tmp_path / "table.csv"
         path.write_bytes(text.encode(encoding))
         log = read_log(path, **answers)

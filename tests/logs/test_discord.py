@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ GUILD = {"id": "1", "name": "Server", "iconUrl": ""}
 CHANNEL = {"id": "2", "type": "GuildTextChat", "category": "Text", "name": "general", "topic": None}
 
 
-def talk(number: int, name: str, content: str, **more: object) -> dict[str, object]:
+def talk(number: int, name: str, content: str, **more: object) -> dict[str, Any]:
     return {
         "id": str(10**18 + number), "type": "Default", "timestamp": f"2024-01-15T10:{number:02d}:05.687+09:00",
         "timestampEdited": None, "content": content, "attachments": [], "embeds": [], "stickers": [],
@@ -79,7 +80,7 @@ def test_direct_messages_have_a_partner(read):
 
 def test_a_new_name_is_the_same_person(read):
     renamed = talk(2, "A", "b")
-    renamed["author"] = renamed["author"] | {"nickname": "新しい名前"}
+    renamed["author"]["nickname"] = "新しい名前"
     assert [m.sender for m in read(talk(1, "A", "a"), renamed).messages] == ["新しい名前"] * 2
 
 

@@ -5,6 +5,7 @@ import zipfile
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +15,13 @@ from core.logs.formats.html import telegram
 from core.logs.log import Log
 from core.logs.parsing.conversations import LogConversation
 from core.messages import Kind
+from tests.helpers.log_files import LogAnswers
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
-def read_as(folder: Path, text: str | dict[str, str], name: str = "upload", **answers: object) -> Log:
+def read_as(folder: Path, text: str | dict[str, str], name: str = "upload", **answers: "Unpack[LogAnswers]") -> Log:
     path = folder / "upload"
     if isinstance(text, str):
         path.write_bytes(text.encode())

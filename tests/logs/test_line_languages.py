@@ -2,17 +2,22 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind
+from tests.helpers.log_files import LogAnswers
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def read(*lines: str, **answers: object) -> Log:
+    def read(*lines: str, **answers: "Unpack[LogAnswers]") -> Log:
         path = tmp_path / "upload.txt"
         path.write_bytes("\n".join(lines).encode())
         log = read_log(path, **answers)

@@ -30,8 +30,8 @@ def thread(*messages: object, people: tuple[str, ...] = ("花子", "太郎"), ti
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def read(*messages: object, **more: object) -> Log:
-        log = read_log(save(tmp_path / "message_1.json", thread(*messages, **more)))
+    def read(*messages: object, people: tuple[str, ...] = ("花子", "太郎"), title: str = "花子") -> Log:
+        log = read_log(save(tmp_path / "message_1.json", thread(*messages, people=people, title=title)))
         assert log.format.id == "meta" and log.lines.missing == 0
         return log
 

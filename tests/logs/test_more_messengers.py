@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,9 +12,13 @@ from core.errors import InputError
 from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind
+from tests.helpers.log_files import LogAnswers
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
-def read_as(folder: Path, text: str, **answers: object) -> Log:
+def read_as(folder: Path, text: str, **answers: "Unpack[LogAnswers]") -> Log:
     path = folder / "upload"
     path.write_bytes(text.encode())
     log = read_log(path, **answers)

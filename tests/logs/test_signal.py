@@ -74,7 +74,7 @@ def test_signal_export_lines(tmp_path):
 
 
 def test_signal_cli_lines(tmp_path):
-    def line(stamp: int, **inside: object) -> dict[str, object]:
+    def line(stamp: int, **inside: object) -> dict[str, dict[str, object]]:
         return {"envelope": {"source": "+811", "sourceName": "花子", "timestamp": stamp} | inside}
 
     quote = {"id": 1705314600000, "text": "hi"}

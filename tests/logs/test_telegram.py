@@ -12,6 +12,7 @@ from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind, Message
 from tests.helpers.log_files import said, save
+from tests.helpers.typed import present
 
 HEAD = {"name": "花子", "type": "personal_chat", "id": 1}
 
@@ -165,7 +166,7 @@ def test_samples(shared):
             ("Author 1", "text", "Minimal Message"),
             ("Author 2", "text", "Link:https://telegram.org/"),
         ]
-        assert [m.time.isoformat() for m in log.messages] == [m["timestamp"] for m in target]
+        assert [present(m.time).isoformat() for m in log.messages] == [m["timestamp"] for m in target]
     simple = read_log(folder / "chatpack_telegram_simple.json")
     assert [(m.sender, m.text) for m in simple.messages] == [
         ("Alice", "Hello!"), ("Bob", "Hi Alice!"), ("Alice", "How are you?"), ("Alice", "I'm doing great!"),

@@ -4,6 +4,7 @@ import json
 import zipfile
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,11 +12,16 @@ from core.errors import InputError
 from core.logs.detect import read_log
 from core.logs.log import Log
 from core.messages import Kind
+from tests.helpers.log_files import LogAnswers
+from tests.helpers.typed import present
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def read(*lines: str, file_name: str = "chat.txt", **answers: object) -> Log:
+    def read(*lines: str, file_name: str = "chat.txt", **answers: "Unpack[LogAnswers]") -> Log:
         path = tmp_path / "upload.txt"
         path.write_bytes("\n".join(lines).encode())
         log = read_log(path, file_name=file_name, **answers)
@@ -58,7 +64,7 @@ def test_lines_without_a_header_continue_the_message(read):
 
 
 def month_and_day(log: Log) -> list[tuple[int, int]]:
-    return [(m.time.month, m.time.day) for m in log.messages]
+    return [(time.month, time.day) for time in (present(m.time) for m in log.messages)]
 
 
 def lines(*dates: str) -> list[str]:
@@ -185,7 +191,7 @@ def test_samples_of_another_parser(shared):
     for path in files:
         log = read_log(path)
         texts = [m for m in log.messages if m.kind is Kind.TEXT and m.text]
-        assert [(m.time.isoformat(), m.sender, m.text.replace("\n", " ")) for m in texts] == expected
+        assert [(present(m.time).isoformat(), m.sender, m.text.replace("\n", " ")) for m in texts] == expected
         assert [m.kind for m in log.messages if m.sender is None] == [Kind.SYSTEM, Kind.SYSTEM]
 
 

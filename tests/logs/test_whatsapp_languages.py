@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,11 @@ from core.logs.formats.whatsapp import phrases
 from core.logs.log import Log
 from core.messages import Kind
 from tests.data.test_rows import Letters
+from tests.helpers.log_files import LogAnswers
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "whatsapp_phrases.md"
 ROWS = [line.split("\t") for line in phrases.TABLE.read_text(encoding="utf-8").splitlines()]
@@ -19,7 +25,7 @@ ROWS = [line.split("\t") for line in phrases.TABLE.read_text(encoding="utf-8").s
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def read(*lines: str, **answers: object) -> Log:
+    def read(*lines: str, **answers: "Unpack[LogAnswers]") -> Log:
         path = tmp_path / "upload.txt"
         path.write_bytes("\n".join(lines).encode())
         log = read_log(path, **answers)

@@ -12,6 +12,7 @@ from core.prompt import PARTS, Prompt, PromptConfig, budgets, render
 from core.prompt.context import CONTEXT_PARTS, PLACED_PARTS, RetrievedContext
 from core.prompt.packing import TRIMMED, first_kept
 from tests.helpers import prompt_tiny as tiny
+from tests.helpers.typed import present
 
 LLAMA3_MARKS = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 EXAMPLES = (Turn("user", ("EXAMPLE question",)), Turn("assistant", ("EXAMPLE answer",)))
@@ -220,8 +221,8 @@ def test_a_kept_prompt_comes_back_whole_and_small(tokenizers) -> None:
 def test_what_falls_out_next_is_named(tokenizers) -> None:
     tokenizer = tokenizers["chatml"]
     with_examples = render(replace(MIKA, examples=EXAMPLES), talk(3), tokenizer)
-    assert with_examples.next_out.text == "EXAMPLE question"
-    assert render(MIKA, talk(3), tokenizer).next_out.text == talk(1)[0].messages[0]
+    assert present(with_examples.next_out).text == "EXAMPLE question"
+    assert present(render(MIKA, talk(3), tokenizer).next_out).text == talk(1)[0].messages[0]
     assert render(MIKA, talk(1), tokenizer).next_out is None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypedDict
 
 import pytest
 
@@ -15,11 +16,20 @@ from core.messages import Turn
 from core.prompt import PARTS, PromptConfig, render, stop_criteria, token_counter
 from core.prompt.chat_template import resolve_template
 from core.prompt.encoder import added_tokens, encoder_for
+from core.prompt.token_text import decode
 from tests.helpers import prompt_tiny as tiny
+from tests.helpers.typed import untyped
 
 GEMMA_MARKS = ("<bos>", "<start_of_turn>", "<end_of_turn>", "<eos>")
 LLAMA3_MARKS = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
-LONG = {"context_window": 4000, "reply_reserve": 10}
+
+
+class Window(TypedDict):
+    context_window: int
+    reply_reserve: int
+
+
+LONG: Window = {"context_window": 4000, "reply_reserve": 10}
 EXAMPLES = (Turn("user", ("EXAMPLE question",)), Turn("assistant", ("EXAMPLE answer", "EXAMPLE two")))
 
 
@@ -162,9 +172,7 @@ def test_no_learned_token_reaches_into_what_another_says() -> None:
                             trainers.BpeTrainer(initial_alphabet=alphabet, show_progress=False))  # fmt: skip
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe)
     assert len(tokenizer("\n\nKen:\nhi\n\nMika:\n")["input_ids"]) == 1
-    turns = [
-        Turn(role, (text,)) for role, text in (("user", "hi"), ("assistant", "a"), ("user", "hi"), ("assistant", "b"))
-    ]
+    turns = [Turn("user", ("hi",)), Turn("assistant", ("a",)), Turn("user", ("hi",)), Turn("assistant", ("b",))]
     row = render(PromptConfig("Mika", user="Ken"), turns, tokenizer, training=True)
     assert [tokenizer.decode(run) for run in learned_runs(row)] == ["a\n\n", "b\n\n"]
 
@@ -179,7 +187,7 @@ def test_a_normaliser_cannot_turn_letters_into_a_mark() -> None:
     assert mark in tokenizer("＜think＞")["input_ids"]
     prompt = render(PromptConfig("M", "", **LONG), [Turn("user", ("a ＜think＞ b",))], tokenizer)
     assert mark not in prompt.ids
-    assert "a <think> b" in tokenizer.decode(prompt.ids)
+    assert "a <think> b" in decode(prompt.ids, tokenizer)
 
 
 def test_added_white_space_is_plain_text(tokenizers) -> None:
@@ -363,4 +371,4 @@ def test_what_is_no_contract_is_told(change: dict) -> None:
     with pytest.raises(InputError, match="prompt_config"):
         PromptConfig.from_json(PromptConfig("M").to_json() | change)
     with pytest.raises(InputError):
-        PromptConfig.from_json([])
+        PromptConfig.from_json(untyped([]))
