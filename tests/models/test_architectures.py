@@ -24,16 +24,20 @@ from core.models.sampling import Sampling
 from core.prompt import render, stop_criteria
 from core.prompt.chat_template import resolve_template
 from core.train.config.train_config import TrainConfig
-from core.train.spec import JobSpec
+from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
 from tests.helpers import train_tiny
 from tests.helpers.architectures_tiny import STAND_INS, on_hub, write
 from tests.helpers.fake_hub import FakeHub
 from tests.helpers.train_tiny import CONFIG, run_folder, talks, write_dataset
+from tests.helpers.typed import present
 
 PROBE = (5, 60, 61, 62, 300, 7)
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
+
+    from core.train.worker.prepare import TrainingSetup
 
 PROMPT_CONFIG = replace(train_tiny.PROMPT_CONFIG, context_window=512)
 QUICK = "llama"
@@ -50,8 +54,8 @@ def hub(hub_online: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
         close_session()
 
 
-def options_for(architecture: str, **more: object) -> LoadOptions:
-    return LoadOptions(trust=Trust(pickles=STAND_INS[architecture].pickled), **more)
+def options_for(architecture: str, quantization: Quantization = "none") -> LoadOptions:
+    return LoadOptions(trust=Trust(pickles=STAND_INS[architecture].pickled), quantization=quantization)
 
 
 def loaded_from(store: ModelStore, name: str, options: LoadOptions) -> LoadedModel:
@@ -79,7 +83,7 @@ def same(one: "torch.Tensor", other: "torch.Tensor", *, within: float = 1e-5) ->
 def said(store: ModelStore, adapter: Adapter | None) -> str:
     """A greedy reply to a question in the model's own format."""
     loaded = store.current()
-    prompt_config = adapter.prompt_config if adapter else PROMPT_CONFIG
+    prompt_config = present(adapter.prompt_config) if adapter else PROMPT_CONFIG
     prompt = render(prompt_config, [Turn("user", ("こんにちは",))], loaded.tokenizer)
     sampling = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=8)
     ends = stop_criteria(prompt_config, loaded.tokenizer)
@@ -103,7 +107,7 @@ def trained(
     at_the_end: list[torch.Tensor] = []
     write_result = worker._write
 
-    def watched(run: object, work: object, model: object, metrics: dict) -> None:
+    def watched(run: RunFolder, work: "TrainingSetup", model: "PeftModel", metrics: dict) -> None:
         at_the_end.append(logits(model))
         write_result(run, work, model, metrics)
 
@@ -131,32 +135,34 @@ def test_from_the_hub_to_a_persona_and_back(
         hub.add_repo(repo, files)
     store = ModelStore()
     loaded = loaded_from(store, model, options)
-    assert loaded.model.config.model_type == architecture and type(loaded.model).__module__ != "transformers_modules"
+    assert (
+        loaded.pretrained.config.model_type == architecture and type(loaded.model).__module__ != "transformers_modules"
+    )
     assert loaded.tokenizer_check.verdict in ("right", "rebuilt", "no sentencepiece")
     if entry := entry_of(model):
         assert resolve_template(loaded.tokenizer).name in (
             entry.format,
             "model" if loaded.tokenizer.chat_template else "",
         )
-    plain, before = said(store, None), logits(loaded.model)
+    plain, before = said(store, None), logits(loaded.pretrained)
 
     adapter, at_the_end = trained(architecture, tmp_path, FEW_STEPS, monkeypatch)
     activate_adapter(loaded, adapter)
-    assert same(logits(loaded.model), at_the_end)
+    assert same(logits(loaded.pretrained), at_the_end)
     assert not same(at_the_end, before, within=1e-3)  # it has learned
     reply = said(store, adapter)
     assert said(store, None) == plain and same(
-        logits(loaded.model), before, within=0
+        logits(loaded.pretrained), before, within=0
     )  # switched off, nothing is left of it
 
     copy = tmp_path / "copy" / folder.name  # saved as transformers does, and loaded as somebody's folder
     fresh = loaded_from(ModelStore(), str(folder) if (folder / "tokenizer.json").is_file() else model, options)
-    fresh.model.save_pretrained(copy)
+    fresh.pretrained.save_pretrained(copy)
     fresh.tokenizer.save_pretrained(copy)
     again = loaded_from(store, str(copy), LoadOptions())
-    assert same(logits(again.model), before)
+    assert same(logits(again.pretrained), before)
     activate_adapter(again, adapter)
-    assert same(logits(again.model), at_the_end)
+    assert same(logits(again.pretrained), at_the_end)
     assert said(store, adapter) == reply
 
 
@@ -170,10 +176,10 @@ def test_so_it_goes_in_fewer_bits(
     for repo, files in on_hub(write(tmp_path / "hub" / model, architecture)).items():
         hub.add_repo(repo, files)
     store = ModelStore()
-    whole = logits(loaded_from(store, model, options_for(architecture)).model)
+    whole = logits(loaded_from(store, model, options_for(architecture)).pretrained)
     loaded = loaded_from(store, model, options)
     assert store.status.quantization == loaded.quantization == quantization
-    before = logits(loaded.model)
+    before = logits(loaded.pretrained)
     # Of random weights: 0.02 in int8 and 0.2 in NF4 is what rounding costs; 0 would be a model that is not quantised.
     assert 0 < (before - whole).norm() / whole.norm() < {"8bit": 0.1, "4bit": 0.4}[quantization]
     plain = said(store, None)
@@ -181,9 +187,9 @@ def test_so_it_goes_in_fewer_bits(
     config = replace(FEW_STEPS, quantization=quantization)
     adapter, at_the_end = trained(architecture, tmp_path, config, monkeypatch)
     activate_adapter(loaded, adapter)
-    learned = (logits(loaded.model) - before).norm()
-    assert learned > 0.1 and (logits(loaded.model) - at_the_end).norm() < 0.1 * learned
+    learned = (logits(loaded.pretrained) - before).norm()
+    assert learned > 0.1 and (logits(loaded.pretrained) - at_the_end).norm() < 0.1 * learned
     assert said(store, None) == plain
     again = loaded_from(store, model, options)  # the model, then the adapter, from the files once more
     activate_adapter(again, adapter)
-    assert same(logits(again.model), at_the_end, within=0.1 * float(learned))
+    assert same(logits(again.pretrained), at_the_end, within=0.1 * float(learned))

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from core.chat.engine import Engine
 from core.models import caches
 from core.models.loading import LoadedModel, ModelStore
 from core.models.options import LoadOptions, Trust
 from core.models.sampling import Sampling
+from core.prompt.token_text import decode
 from tests.chat.test_engine import NEVER
 from tests.helpers.architectures_tiny import SIZES, STAND_INS
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import untyped
 
 pytestmark = pytest.mark.filterwarnings("error::FutureWarning")  # where a library takes the old name for the last time
 
@@ -40,23 +43,24 @@ PREPARE = """
 """
 
 
-def stand_in(architecture: str) -> torch.nn.Module:
-    from core.models.auto import CONFIG_MAPPING, AutoModelForCausalLM
+def stand_in(architecture: str) -> PreTrainedModel:
+    from core.models.auto import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(0)
     sizes = STAND_INS[architecture].config | {"vocab_size": 400, "bos_token_id": 1, "eos_token_id": 2}
-    config = CONFIG_MAPPING[architecture](**sizes | {"initializer_range": 0.1, "tie_word_embeddings": False})
+    sizes |= {"initializer_range": 0.1, "tie_word_embeddings": False}
+    config = AutoConfig.for_model(architecture, **sizes)
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
 
 
 def with_own_code(folder: Path, outer: str, code: str) -> Path:
     """A model of random weights whose repository brings `code`, in which the cache is called `outer`."""
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers import AutoConfig, AutoTokenizer, LlamaForCausalLM
 
     torch.manual_seed(0)
-    config = LlamaConfig(**SIZES, vocab_size=400, initializer_range=0.1)
+    config = AutoConfig.for_model("llama", **SIZES, vocab_size=400, initializer_range=0.1)
     config.auto_map = {"AutoModelForCausalLM": "modeling_old.OldForCausalLM"}
-    LlamaForCausalLM(config).save_pretrained(folder)
+    untyped(LlamaForCausalLM)(config).save_pretrained(folder)
     config.save_pretrained(folder)
     (folder / "modeling_old.py").write_text(code.format(inner=caches.keyword(), outer=outer), encoding="utf-8")
     AutoTokenizer.from_pretrained(tiny_base(folder.with_name("base"))).save_pretrained(folder)
@@ -74,9 +78,9 @@ def said_without(model: torch.nn.Module, prompt: tuple[int, ...], most: int = MA
 
 def generated(model: torch.nn.Module, prompt: tuple[int, ...], **more: object) -> list[int]:
     ids = torch.tensor([prompt])
+    settings = {"do_sample": False, "pad_token_id": 0, "eos_token_id": None, "max_new_tokens": MANY}
     with torch.inference_mode():
-        out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, pad_token_id=0,
-                             eos_token_id=None, max_new_tokens=MANY, **more)  # fmt: skip
+        out = untyped(model).generate(input_ids=ids, attention_mask=torch.ones_like(ids), **settings | more)
     return out[0, len(prompt) :].tolist()
 
 
@@ -105,14 +109,14 @@ def test_so_does_a_model_whose_own_code_knows_one_name_only(outer: str, prepared
     assert store.wait(60).error is None
     loaded = store.current()
     assert type(loaded.model).__name__ == "OldForCausalLM"
-    said = said_without(loaded.model, PROMPT)
-    assert generated(loaded.model, PROMPT) == said
+    said = said_without(loaded.pretrained, PROMPT)
+    assert generated(loaded.pretrained, PROMPT) == said
 
     engine, read = Engine(store), tokens_read(loaded)
     assert answer(engine, loaded, PROMPT) == words(loaded, said)
     assert sum(read) == len(PROMPT) + MANY - 1  # each once
     longer = (*PROMPT, *said, 60, 61)
-    expected = words(loaded, said_without(loaded.model, longer))
+    expected = words(loaded, said_without(loaded.pretrained, longer))
     read.clear()
     assert answer(engine, loaded, longer) == expected
     assert sum(read) == 3 + MANY - 1  # of the first turn only the last token, which was said but not read
@@ -124,7 +128,7 @@ def test_training_hears_it_too(tmp_path: Path) -> None:
     from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG
 
     folder = with_own_code(tmp_path / "old", "past_key_values", CODE)
-    base = load_base(JobSpec(str(folder), "", PROMPT_CONFIG, CONFIG, "mika", trust=Trust(code=True)))
+    base = load_base(JobSpec(str(folder), tmp_path, PROMPT_CONFIG, CONFIG, "mika", trust=Trust(code=True)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft asks by old names of its own
         model = with_adapter(base, CONFIG).eval()
@@ -140,12 +144,12 @@ def test_a_model_of_transformers_is_left_as_it_is() -> None:
 def tokens_read(loaded: LoadedModel) -> list[int]:
     """How many tokens the model is given, a pass at a time, from now on."""
     found: list[int] = []
-    loaded.model.get_input_embeddings().register_forward_hook(lambda _, given, __: found.append(given[0].shape[1]))
+    loaded.pretrained.get_input_embeddings().register_forward_hook(lambda _, given, __: found.append(given[0].shape[1]))
     return found
 
 
 def words(loaded: LoadedModel, ids: list[int]) -> str:
-    return loaded.tokenizer.decode(ids, skip_special_tokens=True).replace("\ufffd", "").strip()
+    return decode(ids, loaded.tokenizer, skip_special_tokens=True).replace("\ufffd", "").strip()
 
 
 def answer(engine: Engine, loaded: LoadedModel, prompt: tuple[int, ...]) -> str:

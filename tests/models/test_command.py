@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from core.catalogue.catalogue import Bits
 from core.models.__main__ import describe, main
 from core.models.sizing.requirements import inspect_model
 from tests.helpers.sentencepiece_tiny import RINNA_CONFIG, folder_with, raw
@@ -37,7 +38,8 @@ def test_a_folder_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert about["parameters"] == words * 32 + (32 * 32 * 2 + 32 * 16 * 2) + 3 * 32 * 64 + 3 * 32
     needs = inspect_model(str(base), local_folders=True)
     for use in ("chat", "training"):
-        for name, bits in (("bf16", 16), ("8bit", 8), ("4bit", 4)):
+        names: dict[Bits, str] = {16: "bf16", 8: "8bit", 4: "4bit"}
+        for bits, name in names.items():
             expected = needs.memory(bits, training=use == "training")
             assert found["memory"][use][name] == {"bytes": expected, "here": "fits"}
     assert found["tokenizer"]["verdict"] == "no sentencepiece" and found["tokenizer"]["tokens"] == words
@@ -69,14 +71,14 @@ def test_a_tokenizer_that_is_read_wrongly_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model_type", ["gpt2", "gemma2", "qwen3", "mistral", "stablelm", "bitnet"])
 def test_sizes_are_found_in_any_architecture(model_type: str) -> None:
-    from transformers import CONFIG_MAPPING
+    from transformers import AutoConfig
 
     from core.models.sizing.dims import model_dims
 
     sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 300}
     if model_type != "gpt2":
         sizes |= {"num_key_value_heads": 2, "intermediate_size": 96, "head_dim": 16, "max_position_embeddings": 128}
-    found = model_dims(CONFIG_MAPPING[model_type](**sizes))
+    found = model_dims(AutoConfig.for_model(model_type, **sizes))
     assert (found.layers, found.width, found.vocabulary) == (2, 64, 300)
     assert found.kv_width == (64 if model_type == "gpt2" else 32)
     assert found.parameters > 300 * 64 and found.window == (1024 if model_type == "gpt2" else 128)

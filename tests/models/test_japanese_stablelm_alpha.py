@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from core.models import caches
 from core.models.auto import AutoConfig, AutoModelForCausalLM
 from core.models.japanese_stablelm_alpha import TooLongError
 from core.settings import ROOT
+from tests.helpers.typed import untyped
 
 SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 512,
          "max_position_embeddings": 128}  # fmt: skip
@@ -115,8 +117,8 @@ def folder(weights: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFa
     return folder
 
 
-def load(folder: Path, **kwargs: object) -> torch.nn.Module:
-    model, found = AutoModelForCausalLM.from_pretrained(
+def load(folder: Path, **kwargs: object) -> "PreTrainedModel":
+    model, found = untyped(AutoModelForCausalLM).from_pretrained(
         folder, trust_remote_code=False, dtype=torch.float32, output_loading_info=True, **kwargs
     )
     assert not found["missing_keys"] and not found["unexpected_keys"] and not found["mismatched_keys"]
@@ -124,7 +126,7 @@ def load(folder: Path, **kwargs: object) -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> torch.nn.Module:
+def model(folder: Path) -> "PreTrainedModel":
     return load(folder)
 
 
@@ -174,7 +176,7 @@ def read(out: object) -> object:
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", caches.NAMES)
-def test_a_cache_gives_the_same_logits(model: torch.nn.Module, text: list[int], right: np.ndarray, name: str) -> None:
+def test_a_cache_gives_the_same_logits(model: "PreTrainedModel", text: list[int], right: np.ndarray, name: str) -> None:
     out = model(torch.tensor([text[:10]]), use_cache=True)
     logits = [out.logits[0]]
     for start, end in ((10, 11), (11, 17), (17, 24)):
@@ -186,7 +188,7 @@ def test_a_cache_gives_the_same_logits(model: torch.nn.Module, text: list[int], 
 @torch.no_grad()
 @pytest.mark.parametrize("positions", ["made", "given"])
 def test_padding_on_the_left_changes_nothing(
-    model: torch.nn.Module, text: list[int], right: np.ndarray, positions: str
+    model: "PreTrainedModel", text: list[int], right: np.ndarray, positions: str
 ) -> None:
     tokens, mask = torch.tensor([[0] * 9 + text, text + text[:9]]), torch.ones(2, 33, dtype=torch.long)
     mask[0, :9] = 0
@@ -200,12 +202,12 @@ def test_padding_on_the_left_changes_nothing(
 
 
 @torch.no_grad()
-def test_generate_goes_on_as_without_a_cache(model: torch.nn.Module, text: list[int]) -> None:
+def test_generate_goes_on_as_without_a_cache(model: "PreTrainedModel", text: list[int]) -> None:
     tokens, mask = torch.tensor([[0] * 4 + text[:8], text[:12]]), torch.ones(2, 12, dtype=torch.long)
     mask[0, :4] = 0
     settings = {"max_new_tokens": 12, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
-    batch = model.generate(tokens, attention_mask=mask, **settings)
-    alone = model.generate(tokens[:1, 4:], use_cache=False, **settings)
+    batch = untyped(model).generate(tokens, attention_mask=mask, **settings)
+    alone = untyped(model).generate(tokens[:1, 4:], use_cache=False, **settings)
     assert batch[0, 4:].tolist() == alone[0].tolist()
     expected = text[:12]
     for _ in range(12):
@@ -214,7 +216,7 @@ def test_generate_goes_on_as_without_a_cache(model: torch.nn.Module, text: list[
 
 
 @torch.no_grad()
-def test_more_than_it_can_read_is_an_error(model: torch.nn.Module) -> None:
+def test_more_than_it_can_read_is_an_error(model: "PreTrainedModel") -> None:
     full = torch.zeros(1, 128, dtype=torch.long)
     out = model(full)
     for more in ({"input_ids": torch.zeros(1, 129, dtype=torch.long)},
@@ -224,7 +226,9 @@ def test_more_than_it_can_read_is_an_error(model: torch.nn.Module) -> None:
         assert isinstance(raised.value, ValueError) and "129" in raised.value.ja
 
 
-def test_saved_and_loaded_it_is_the_same(model: torch.nn.Module, folder: Path, text: list[int], tmp_path: Path) -> None:
+def test_saved_and_loaded_it_is_the_same(
+    model: "PreTrainedModel", folder: Path, text: list[int], tmp_path: Path
+) -> None:
     model.save_pretrained(tmp_path)
     from safetensors.torch import load_file
 
@@ -257,7 +261,7 @@ def test_a_config_of_another_size_is_kept(tmp_path: Path) -> None:
 def test_checkpointing_gives_the_same_gradients(folder: Path, text: list[int]) -> None:
     tokens, gradients = torch.tensor([text, text[::-1]]), []
     for checkpointing in (False, True):
-        model = load(folder).train()
+        model = untyped(load(folder).train())
         if checkpointing:
             (getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable)()
             assert model.transformer.gradient_checkpointing or model.transformer.layers[0].gradient_checkpointing
@@ -284,7 +288,7 @@ def test_lora_learns_and_comes_back(folder: Path, text: list[int], tmp_path: Pat
         optimiser.zero_grad()
         losses.append(loss.item())
     assert losses[-1] < losses[0] - 0.5
-    model.eval().save_pretrained(tmp_path)
+    model.eval().save_pretrained(str(tmp_path))
     with torch.no_grad():
         again = PeftModel.from_pretrained(load(folder), tmp_path)(tokens).logits
         assert torch.equal(model(tokens).logits, again)
@@ -293,16 +297,16 @@ def test_lora_learns_and_comes_back(folder: Path, text: list[int], tmp_path: Pat
 
 @torch.no_grad()
 def test_half_precision_stays_near(folder: Path, text: list[int], right: np.ndarray) -> None:
-    found = load(folder).to(torch.bfloat16)(torch.tensor([text])).logits
+    found = load(folder).bfloat16()(torch.tensor([text])).logits
     assert found.dtype == torch.bfloat16 and relative_error(found[0], right) < 0.1
 
 
 @torch.no_grad()
-def test_hidden_states_and_the_last_logits_alone(model: torch.nn.Module, text: list[int]) -> None:
+def test_hidden_states_and_the_last_logits_alone(model: "PreTrainedModel", text: list[int]) -> None:
     tokens = torch.tensor([text])
     out = model(tokens, output_hidden_states=True, logits_to_keep=1)
     assert [tuple(state.shape) for state in out.hidden_states] == [(1, 24, 64)] * 3
-    assert torch.allclose(out.logits, model.embed_out(out.hidden_states[-1][:, -1:]), atol=1e-6)
+    assert torch.allclose(out.logits, untyped(model).embed_out(out.hidden_states[-1][:, -1:]), atol=1e-6)
     embedded = model(inputs_embeds=model.get_input_embeddings()(tokens)).logits
     assert torch.equal(embedded, model(tokens).logits)
     with pytest.raises(ValueError, match="either"):

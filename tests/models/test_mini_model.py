@@ -1,8 +1,10 @@
 """How the embedded model is made: dialogues, tokenizer, rows, one run that ends and goes on, the folder."""
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +14,11 @@ from core.prompt import render
 from models.mini import corpora, tokenizer
 from models.mini.corpora import Dialogue
 from models.mini.rows import contract_for, rows_of, turns_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from models.mini.rows import Row
 
 TALKS = [
     Dialogue(
@@ -23,7 +30,7 @@ TALKS = [
 
 
 @pytest.fixture(scope="module")
-def words() -> "PreTrainedTokenizerFast":  # noqa: F821 - imported late
+def words() -> "PreTrainedTokenizerBase":
     texts = [text for talk in TALKS for _, messages in talk.turns for text in messages]
     return tokenizer.train([*texts, *(TALKS[0].personas["A"])], pieces=307)
 
@@ -112,7 +119,7 @@ def test_a_run_goes_on_where_it_was_stopped(words, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     recipe = Recipe(hidden=128, layers=1, feed_forward=64, heads=2, key_value_heads=1, steps=6, last_steps=2,
                     step_tokens=400, batch_tokens=200)  # fmt: skip
-    rows = {side: rows_of(TALKS, words, side, vary=0) for side in "AB"}
+    rows: dict[str, Sequence[Row]] = {side: rows_of(TALKS, words, side, vary=0) for side in "AB"}
     corpus = Corpus(rows, {side: rows[side][:4] for side in "AB"}, rows["A"][:3])
     validation = {"ja": rows["A"][:4], "en": rows["B"][:4]}
 

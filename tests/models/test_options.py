@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,12 +12,13 @@ from core.errors import InputError, ModelError, NotAllowedError
 from core.models import precision, weights
 from core.models.loading import ModelStore
 from core.models.model_errors import cannot_load
-from core.models.options import LoadOptions, Trust
+from core.models.options import LoadOptions, Quantization, Trust
 from core.models.sizing.dims import ModelDims
 from core.models.sizing.machine import Machine
 from core.models.status import ModelStatus, Pace
 from core.models.weights import placement, smaller
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import present
 
 GB = 10**9
 SEVEN_B = ModelDims("llama", "LlamaForCausalLM", True, 7 * GB, 32, 4096, 1024, 32_000, False, 4096, None)
@@ -48,7 +50,8 @@ def test_bin_files_are_read_only_where_that_was_allowed(base: Path, tmp_path: Pa
     load(store)
     folder = pickled(base, tmp_path / "old")
     refused = load(store, str(folder))
-    assert "“Also read .bin files”" in refused.error.en and "「.bin も読み込む」" in refused.error.ja
+    error = present(refused.error)
+    assert "“Also read .bin files”" in error.en and "「.bin も読み込む」" in error.ja
     assert refused.in_use == "base"
     assert load(store, str(folder), LoadOptions(trust=Trust(pickles=True))).name == "old"
 
@@ -74,7 +77,7 @@ def test_a_load_is_taken_back_between_two_weights(base: Path, tmp_path: Path, mo
     load(store)
     other, counted = shutil.copytree(base, tmp_path / "other"), weights._counted
 
-    def cancelled_half_way(items: object, report: object) -> object:
+    def cancelled_half_way(items: Collection, report: Callable[[float], None]) -> Iterator:
         for number, item in enumerate(counted(items, report)):
             if number == len(items) // 2 and store.status.name == "other":
                 store.cancel()
@@ -125,7 +128,7 @@ def test_gemma_is_never_held_in_float16(monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )  # fmt: skip
 def test_where_seven_billion_weights_go(
-    monkeypatch: pytest.MonkeyPatch, device: str, ram: int, gpu: int, quantization: str, found: object
+    monkeypatch: pytest.MonkeyPatch, device: str, ram: int, gpu: int, quantization: Quantization, found: object
 ) -> None:
     import torch
 

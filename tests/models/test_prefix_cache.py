@@ -10,8 +10,10 @@ from core.chat.engine import Engine
 from core.models import caches
 from core.models.loading import LoadedModel, ModelStore
 from core.models.prefix_cache import LEAST_TOKENS, PrefixCache
+from core.prompt.token_text import decode
 from tests.chat.test_engine import GREEDY, NEVER, make_adapter
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import present, untyped
 
 SIZES = {"vocab_size": 400, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
          "num_attention_heads": 2, "max_position_embeddings": 512}  # fmt: skip
@@ -45,7 +47,7 @@ class Read:
 
     def __init__(self, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         self.tokens: list[int] = []
-        true = loaded.model.forward
+        true = loaded.pretrained.forward
 
         def forward(*args, **kwargs):
             self.tokens.append(kwargs["input_ids"].shape[1])
@@ -68,12 +70,13 @@ def answer(engine: Engine, loaded: LoadedModel, prompt: tuple[int, ...], **kwarg
 def plain(loaded: LoadedModel, prompt: tuple[int, ...]) -> str:
     import torch
 
+    ids = torch.tensor([prompt])
     with torch.inference_mode():
-        out = loaded.model.generate(
-            input_ids=torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=int), pad_token_id=0,
+        out = untyped(loaded.model).generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), pad_token_id=0,
             do_sample=False, max_new_tokens=GREEDY.max_new_tokens, eos_token_id=None, use_cache=False,
         )  # fmt: skip
-    text = loaded.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True)
+    text = decode(out[0, len(prompt) :], loaded.tokenizer, skip_special_tokens=True)
     return text.replace("\ufffd", "").strip()
 
 
@@ -102,10 +105,10 @@ def test_what_goes_on_exactly_is_reused_past_a_sliding_window(base: Path, monkey
 
     with torch.inference_mode():
         ids = list(range(100))
-        prefixes.keep("", ids, getattr(loaded.model(input_ids=torch.tensor([ids])), caches.keyword()))
+        prefixes.keep("", ids, getattr(loaded.pretrained(input_ids=torch.tensor([ids])), caches.keyword()))
         assert prefixes.take("", ids[:99]) is None
         assert prefixes.take("", [*ids[:80], 5, 6]) is None
-        assert prefixes.take("", [*ids, 5]).get_seq_length() == 100
+        assert present(prefixes.take("", [*ids, 5])).get_seq_length() == 100
 
 
 def test_two_chats_with_one_persona_share_its_beginning(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +144,7 @@ def test_memory_is_bounded_and_the_oldest_goes_first(base: Path) -> None:
 
     loaded = random_model("llama", base)
     with torch.inference_mode():
-        read = [getattr(loaded.model(input_ids=torch.tensor([[n] * 40])), caches.keyword()) for n in range(4)]
+        read = [getattr(loaded.pretrained(input_ids=torch.tensor([[n] * 40])), caches.keyword()) for n in range(4)]
     one = sum(layer.keys.nbytes + layer.values.nbytes for layer in read[0].layers)
     prefixes = PrefixCache(most_bytes=3 * one)
     for n, cache in enumerate(read):
@@ -158,7 +161,7 @@ def test_a_short_beginning_is_not_worth_the_search(base: Path) -> None:
 
     loaded, prefixes = random_model("llama", base), PrefixCache()
     with torch.inference_mode():
-        cache = getattr(loaded.model(input_ids=torch.tensor([[5] * 40])), caches.keyword())
+        cache = getattr(loaded.pretrained(input_ids=torch.tensor([[5] * 40])), caches.keyword())
     prefixes.keep("", [5] * 40, cache)
     assert prefixes.take("", [5] * (LEAST_TOKENS - 1) + [6] * 30) is None
-    assert prefixes.take("", [5] * LEAST_TOKENS + [6] * 30).get_seq_length() == LEAST_TOKENS
+    assert present(prefixes.take("", [5] * LEAST_TOKENS + [6] * 30)).get_seq_length() == LEAST_TOKENS

@@ -16,9 +16,7 @@ ME, OTHER = "me", "other"
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
-    import openai._base_client
-
-    monkeypatch.setattr(openai._base_client.time, "sleep", lambda _: None)  # between the client's retries
+    monkeypatch.setattr("openai._base_client.time.sleep", lambda _: None)  # between the client's retries
     server = FakeServer()
     serve(server)
     yield server
@@ -88,7 +86,7 @@ def test_no_server_and_a_slow_one(api: FakeServer, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ModelError, match="cannot be reached"):
         RemoteModels().names(Server("http://127.0.0.1:9/v1"))
     monkeypatch.setattr(remote_server, "READ_SECONDS", 0.2)
-    api.hold.wait = lambda _: threading.Event().wait(3)
+    monkeypatch.setattr(api.hold, "wait", lambda _: threading.Event().wait(3))
     with pytest.raises(ModelError, match="in time"):
         list(stream(RemoteModel(Server(api.url), "m"), [], Sampling(), [], stop=threading.Event()))
 

@@ -23,9 +23,7 @@ TALK = [
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
-    import openai._base_client
-
-    monkeypatch.setattr(openai._base_client.time, "sleep", lambda _: None)
+    monkeypatch.setattr("openai._base_client.time.sleep", lambda _: None)
     server = FakeServer()
     serve(server)
     yield server

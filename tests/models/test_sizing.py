@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from core.catalogue.catalogue import entry_of
 from core.models.sizing import machine
 from core.models.sizing.dims import ModelDims
 from core.models.sizing.estimate import (
@@ -22,9 +21,11 @@ from core.models.sizing.estimate import (
 from core.models.sizing.machine import Machine, fits, this_machine
 from core.models.sizing.requirements import ModelRequirements, fit_ratings
 from core.settings import ROOT
+from tests.helpers.known_models import dims_of, known
+from tests.helpers.typed import present
 
 GB = 10**9
-RINNA = ModelDims.of_entry(entry_of("rinna/japanese-gpt-neox-3.6b"))
+RINNA = dims_of(known("rinna/japanese-gpt-neox-3.6b"))
 RESULTS = json.loads((ROOT / "benchmarks" / "results" / "estimate.json").read_text(encoding="utf-8"))
 
 
@@ -78,10 +79,10 @@ def test_rank_costs_the_adapter_its_gradient_and_its_moments() -> None:
 def test_the_adapters_size_is_peft_s_within_a_fifth(kind: str, shape: dict) -> None:
     import torch
     from peft import LoraConfig, get_peft_model
-    from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = CONFIG_MAPPING[kind](vocab_size=1000, hidden_size=512, num_hidden_layers=3, num_attention_heads=8,
-                                  **({"intermediate_size": 1408} | shape))  # fmt: skip
+    sizes = {"vocab_size": 1000, "hidden_size": 512, "num_hidden_layers": 3, "num_attention_heads": 8}
+    config = AutoConfig.for_model(kind, **sizes | {"intermediate_size": 1408} | shape)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
         body = model.num_parameters() - 2 * 1000 * 512
@@ -91,21 +92,21 @@ def test_the_adapters_size_is_peft_s_within_a_fifth(kind: str, shape: dict) -> N
 
 
 def test_what_is_not_known_is_not_guessed() -> None:
-    entry = entry_of("sbintuitions/sarashina2.2-0.5b")
+    entry = known("sbintuitions/sarashina2.2-0.5b")
     assert entry.parameters is None and ModelRequirements.of_entry(entry).memory(16) is None
     assert set(fit_ratings(entry, Machine(64 * GB)).values()) == {"unknown"}
 
 
 def test_what_is_published_in_two_bits_is_held_in_two() -> None:
-    entry = entry_of("microsoft/bitnet-b1.58-2B-4T")
+    entry = known("microsoft/bitnet-b1.58-2B-4T")
     needs = ModelRequirements.of_entry(entry)
-    assert needs.memory(16) == needs.memory(4) < 2 * entry.parameters
+    assert needs.memory(16) == present(needs.memory(4)) < 2 * present(entry.parameters)
     assert needs.memory(16, training=True) is None
 
 
 def test_the_window_is_what_the_app_uses() -> None:
-    qwen, rinna = (ModelRequirements.of_entry(entry_of(i)) for i in ("Qwen/Qwen3-0.6B", "rinna/japanese-gpt-neox-3.6b"))
-    assert qwen.memory(16) == qwen.memory(16, context=4096) > qwen.memory(16, context=1024)
+    qwen, rinna = (ModelRequirements.of_entry(known(i)) for i in ("Qwen/Qwen3-0.6B", "rinna/japanese-gpt-neox-3.6b"))
+    assert qwen.memory(16) == present(qwen.memory(16, context=4096)) > present(qwen.memory(16, context=1024))
     assert rinna.memory(16) == rinna.memory(16, context=4096) == rinna.memory(16, context=2048)
 
 
@@ -117,9 +118,9 @@ def test_marks(need: int | None, mark: str) -> None:
 
 
 def test_fewer_bits_fit_where_more_do_not() -> None:
-    found = fit_ratings(entry_of("rinna/japanese-gpt-neox-3.6b-instruction-ppo"), Machine(32 * GB, vram=8 * GB))
+    found = fit_ratings(known("rinna/japanese-gpt-neox-3.6b-instruction-ppo"), Machine(32 * GB, vram=8 * GB))
     assert found == {16: "too big", 8: "fits", 4: "fits"}
-    assert fit_ratings(entry_of("rinna/japanese-gpt-neox-3.6b"), Machine(8 * GB), training=True)[4] == "fits"
+    assert fit_ratings(known("rinna/japanese-gpt-neox-3.6b"), Machine(8 * GB), training=True)[4] == "fits"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from core.models.tokenizers.files import ELSEWHERE, find_files
 from core.prompt.encoder import encoder_for
 from tests.helpers.prompt_tiny import byte_bpe, texts
 from tests.helpers.sentencepiece_tiny import KINDS, LLAMA_CONFIG, RINNA_CONFIG, folder_with, raw, trained
+from tests.helpers.typed import untyped
 
 NERDSTASH = ELSEWHERE["japanese-stablelm-alpha"].repo
 CLASSES = {"rinna": RINNA_CONFIG, "llama": LLAMA_CONFIG, "nothing said": None}
@@ -243,7 +244,7 @@ def test_without_sentencepiece_a_sentence_names_it(tmp_path: Path, monkeypatch: 
 def test_a_kind_that_cannot_be_rebuilt_is_told(tmp_path: Path) -> None:
     from sentencepiece import sentencepiece_model_pb2
 
-    proto = sentencepiece_model_pb2.ModelProto()
+    proto = untyped(sentencepiece_model_pb2).ModelProto()  # a module that protobuf fills when it is imported
     proto.ParseFromString(trained("line"))
     proto.trainer_spec.treat_whitespace_as_suffix = True
     folder = folder_with(tmp_path / "model", "line")

@@ -6,6 +6,8 @@ from core.catalogue.catalogue import CatalogueEntry, catalogue
 from core.models.sizing.dims import ModelDims
 from core.train.config.advice import fit, recommend
 from core.train.config.estimate import FREE, GB, Device, training_memory
+from tests.helpers.known_models import dims_of, known
+from tests.helpers.typed import present
 
 
 @pytest.mark.parametrize("parameters", [1_300_000, 90_000_000, 500_000_000, 1_800_000_000, 4_000_000_000,
@@ -36,7 +38,7 @@ def test_few_words_of_the_persona_are_warned_of() -> None:
 
 CARD_12 = Device(12 << 30, gpu=True, bf16=True)
 T4 = Device(15 << 30, gpu=True, bf16=False)  # 16 GB on the box, 15 GiB for programs
-TRAINABLE = [e for e in catalogue() if ModelDims.of_entry(e) and e.parameters < 8e9 and not e.stored_bits]
+TRAINABLE = [e for e in catalogue() if ModelDims.of_entry(e) and present(e.parameters) < 8e9 and not e.stored_bits]
 
 
 @pytest.mark.parametrize("device", [CARD_12, T4], ids=["12 GB", "T4"])
@@ -44,8 +46,8 @@ TRAINABLE = [e for e in catalogue() if ModelDims.of_entry(e) and e.parameters < 
 def test_every_model_of_the_catalogue_up_to_7b_fits_or_it_is_said_why_not(
     entry: CatalogueEntry, device: Device
 ) -> None:
-    shape = ModelDims.of_entry(entry)
-    found = fit(recommend(entry.parameters, 500), shape, device)
+    shape = dims_of(entry)
+    found = fit(recommend(shape.parameters, 500), shape, device)
     fits = training_memory(shape, found.config, device) <= FREE * device.memory
     assert fits != any("hardly fit" in en for en, _ in found.reasons)
     assert fits, f"{entry.name}: {training_memory(shape, found.config, device) / GB:.1f} GB"  # today all of them do
@@ -53,17 +55,17 @@ def test_every_model_of_the_catalogue_up_to_7b_fits_or_it_is_said_why_not(
 
 
 def test_gemma_2_is_never_computed_in_float16() -> None:
-    gemma = next(ModelDims.of_entry(entry) for entry in catalogue() if entry.architecture == "gemma2")
+    gemma = next(dims_of(entry) for entry in catalogue() if entry.architecture == "gemma2")
     found = fit(recommend(gemma.parameters, 500), gemma, T4)
     assert T4.bits(gemma, found.config) == 32 and any("float32" in en for en, _ in found.reasons)
-    qwen = next(ModelDims.of_entry(entry) for entry in catalogue() if entry.architecture == "qwen3")
+    qwen = next(dims_of(entry) for entry in catalogue() if entry.architecture == "qwen3")
     assert T4.bits(qwen, found.config) == 16
 
 
 def test_memory_is_saved_only_where_it_has_to_be() -> None:
     entry = next(entry for entry in catalogue() if entry.parameters and 6e9 < entry.parameters < 8e9)
-    shape = ModelDims.of_entry(entry)
-    plain = recommend(entry.parameters, 500)
+    shape = dims_of(entry)
+    plain = recommend(shape.parameters, 500)
     large = fit(plain, shape, Device(80 << 30, gpu=True, bf16=True)).config
     small = fit(plain, shape, CARD_12).config
     assert large.quantization == "none" and small.quantization == "4bit" and small.gradient_checkpointing
@@ -74,7 +76,8 @@ def test_memory_is_saved_only_where_it_has_to_be() -> None:
 def test_what_takes_more_is_estimated_to_take_more() -> None:
     from dataclasses import replace
 
-    shape, config = ModelDims.of_entry(TRAINABLE[1]), recommend(TRAINABLE[1].parameters, 500).config
+    shape = dims_of(TRAINABLE[1])
+    config = recommend(shape.parameters, 500).config
     plain = training_memory(shape, config, CARD_12)
     for more in ({"rank": 64}, {"tokens_per_micro_batch": 32_768}, {"precision": "fp32"}, {"dora": True}):
         assert training_memory(shape, replace(config, **more), CARD_12) > plain, more
@@ -92,12 +95,11 @@ def test_gemma_2_2b_learns_on_a_t4(name: str) -> None:
     """16 GB, no bfloat16, and a model that overflows in float16: it computes in float32, and still fits in 4 bits."""
     from dataclasses import replace
 
-    from core.catalogue.catalogue import entry_of
     from core.models.sizing.machine import Machine
     from core.models.sizing.requirements import fit_ratings
 
-    entry = entry_of(name)
-    shape = ModelDims.of_entry(entry)
+    entry = known(name)
+    shape = dims_of(entry)
     found = fit(recommend(shape.parameters, 500), shape, T4)
     assert training_memory(shape, found.config, T4) <= FREE * T4.memory
     assert not any("hardly fit" in en for en, _ in found.reasons)

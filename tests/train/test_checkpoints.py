@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.train.worker.checkpoints import COMPLETE, last_checkpoint, place, prune, seal, unseal
+from tests.helpers.typed import present
 
 
 def checkpoint(folder: Path, step: int, *, whole: bool = True) -> Path:
@@ -20,7 +21,7 @@ def checkpoint(folder: Path, step: int, *, whole: bool = True) -> Path:
 
 def test_the_newest_whole_one_counts(tmp_path: Path) -> None:
     whole, older = checkpoint(tmp_path, 10), checkpoint(tmp_path, 9)
-    found = last_checkpoint(tmp_path)
+    found = present(last_checkpoint(tmp_path))
     assert (found.step, found.path, found.seconds) == (10, whole, 5.0) and older.exists()
     assert last_checkpoint(tmp_path / "absent") is None
 
@@ -46,7 +47,7 @@ def test_one_that_was_cut_short_is_skipped_and_removed(tmp_path: Path, harm) -> 
     checkpoint(tmp_path, 2)
     torn = checkpoint(tmp_path, 9)
     harm(torn)
-    assert last_checkpoint(tmp_path).step == 2 and not torn.exists()
+    assert present(last_checkpoint(tmp_path)).step == 2 and not torn.exists()
 
 
 def test_pruning_keeps_the_newest_and_the_best(tmp_path: Path) -> None:

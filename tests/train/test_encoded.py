@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def never(rows: int, of: int) -> None:
 
 
 @pytest.mark.parametrize("how", [{}, {"loss_on": "last_reply"}, {"context_weight": 0.25}])
-def test_the_rows_are_those_in_memory(tmp_path: Path, tokenizer, how: dict[str, object]) -> None:
+def test_the_rows_are_those_in_memory(tmp_path: Path, tokenizer, how: dict[str, Any]) -> None:
     rows = talks(40)
     path = write_dataset(tmp_path / "d", rows, []) / "train.jsonl"
     expected = encode(rows, PROMPT_CONFIG, tokenizer, max_length=60, **how)
@@ -45,9 +46,12 @@ def test_they_are_made_once_and_anew_when_anything_changes(tmp_path: Path, token
     first = encode_file(path, RowEncoder(PROMPT_CONFIG, tokenizer, max_length=99), tmp_path / "e", silent)
     again = encode_file(path, RowEncoder(PROMPT_CONFIG, tokenizer, max_length=99), tmp_path / "e", never)
     assert isinstance(again.examples, StoredExamples) and again.examples[3].ids == first.examples[3].ids
-    for other in ({"max_length": 98}, {"max_length": 99, "loss_on": "last_reply"}):
+    for other in (
+        RowEncoder(PROMPT_CONFIG, tokenizer, max_length=98),
+        RowEncoder(PROMPT_CONFIG, tokenizer, max_length=99, loss_on="last_reply"),
+    ):
         with pytest.raises(AssertionError, match="made already"):
-            encode_file(path, RowEncoder(PROMPT_CONFIG, tokenizer, **other), tmp_path / "e", never)
+            encode_file(path, other, tmp_path / "e", never)
     kinds = next((tmp_path / "e").iterdir()) / "kinds"
     kinds.unlink()  # not cut while `first` reads from it
     kinds.write_bytes(b"")  # as when it did not reach the disk

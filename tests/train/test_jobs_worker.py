@@ -24,6 +24,7 @@ from core.train.queue.progress import Progress
 from core.train.spec import JobSpec
 from core.workspace import Workspace
 from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.typed import present
 
 OWNER = "key-a"
 LONG = replace(CONFIG, epochs=400, save_every=20, eval_every=200)  # 2,400 steps: longer than any test waits
@@ -77,11 +78,12 @@ def test_a_stopped_run_keeps_its_adapter_and_the_next_one_trains_to_its_end(jobs
     jobs.stop(OWNER, long.id)
     stopped = wait_for(jobs, long, lambda progress: progress.state == "stopped")
     assert 3 <= stopped.step < 2400 and stopped.tokens_per_second is None
-    assert read_json(long.adapter / "training.json")["metrics"]["steps"] == stopped.step
+    assert read_json(present(long.adapter) / "training.json")["metrics"]["steps"] == stopped.step
     done = wait_for(jobs, short, lambda progress: progress.state == "done")
     assert done.fraction == 1 and len(done.losses) == 12 and len(done.validation) == 5
-    assert done.metrics["validation_bpb_after"] < done.metrics["validation_bpb_before"]
-    assert "adapter_model.safetensors" in {path.name for path in short.adapter.iterdir()}
+    metrics = present(done.metrics)
+    assert metrics["validation_bpb_after"] < metrics["validation_bpb_before"]
+    assert "adapter_model.safetensors" in {path.name for path in present(short.adapter).iterdir()}
 
 
 def test_a_killed_process_is_started_again_and_the_run_ends(jobs: Jobs, spec: JobSpec) -> None:

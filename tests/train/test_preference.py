@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from core.train.preference.config import (
 from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
 from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.typed import present
 
 CONTEXT = (Turn("user", ("hey",)), Turn("assistant", ("うん",)), Turn("user", ("what is it?", "tell me")))
 PAIRS = [Pair(CONTEXT, ("寝てた", "ごめん"), ("I am an assistant.",)), Pair(CONTEXT[:1], ("いるよ",), ("yes", "no"))]
@@ -103,7 +105,8 @@ def test_loss_and_gradients_are_trls(base: Path, tokenizer, tmp_path: Path) -> N
     from datasets import Dataset
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
-    from trl import DPOConfig, DPOTrainer
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
 
     from core.train.preference.dpo import CollatePairs, margins, reply_log_probabilities
 
@@ -122,7 +125,11 @@ def test_loss_and_gradients_are_trls(base: Path, tokenizer, tmp_path: Path) -> N
     class Given(DPOTrainer):
         """TRL's, on the ids that it is given."""
 
-        def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
+        def _prepare_dataset(self, dataset: Any, *args: Any, **more: Any) -> Any:
+            return dataset
+
+        def _precompute_ref_logps(self, dataset: Any, *args: Any, **more: Any) -> Any:
+            """Left out: it would take the adapter as it is for what it was."""
             return dataset
 
     def columns(number: int) -> dict:
@@ -136,8 +143,6 @@ def test_loss_and_gradients_are_trls(base: Path, tokenizer, tmp_path: Path) -> N
     dataset = Dataset.from_list([columns(number) for number in range(len(examples))])
     args = DPOConfig(str(tmp_path), beta=0.1, max_length=None, use_cpu=True, bf16=False, report_to="none",
                      precompute_ref_log_probs=True, gradient_checkpointing=False)  # fmt: skip
-    # Its own reference pass is left out: it would take the adapter as it is for what it was.
-    Given._precompute_ref_logps = lambda self, dataset, *_: dataset
     theirs = Given(model, args=args, train_dataset=dataset, processing_class=tokenizer)
     found = theirs.compute_loss(model, theirs.data_collator([dataset[n] for n in range(len(dataset))]))
     assert loss.item() == pytest.approx(found.item(), rel=1e-5) and abs(loss.item() - 0.6931) > 1e-3
@@ -158,7 +163,7 @@ def test_own_replies_as_good_as_the_real_one_are_left_out() -> None:
     place = PreferencePlace(CONTEXT, ("いいよ、行こう", "あとで"))
     assert pair_of(place, "いいよ、行こう\nあとでね", "\n", similarity=0.8) is None
     assert pair_of(place, "  \n ", "\n", similarity=0.8) is None
-    made = pair_of(place, "I cannot\n\nhelp", "\n", similarity=0.8)
+    made = present(pair_of(place, "I cannot\n\nhelp", "\n", similarity=0.8))
     assert made.rejected == ("I cannot", "help") and made.chosen == place.reply and made.source == "samples"
     assert wording_similarity("いいよ", "だめ") == 0
 

@@ -7,9 +7,11 @@ import pytest
 
 from core.data.rows import read_rows
 from core.errors import InputError
-from core.messages import Turn, from_chat_messages, to_chat_messages
+from core.messages import Role, Turn, from_chat_messages, to_chat_messages
+from core.train.config.train_config import LossOn
 from core.train.worker.rows import IGNORED, EncodedRows, encode
 from tests.helpers.train_tiny import PROMPT_CONFIG, talks, tiny_base, write_dataset
+from tests.helpers.typed import present
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +116,10 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
 
 def test_words_that_are_context_only_are_read_but_not_learned(tokenizer) -> None:
     """A row whose messages have a weight of 0, as windows and capped replies have."""
-    said = [("user", "one?", True), ("assistant", "old words", False), ("assistant", "part two", True),
-            ("user", "two?", True), ("assistant", "new", True)]  # fmt: skip
+    said: list[tuple[Role, str, bool]] = [
+        ("user", "one?", True), ("assistant", "old words", False), ("assistant", "part two", True),
+        ("user", "two?", True), ("assistant", "new", True),
+    ]  # fmt: skip
     turns = [Turn(role, (text,), trained=learned) for role, text, learned in said]
     assert from_chat_messages(to_chat_messages(turns)) == turns
     part = encode([turns], PROMPT_CONFIG, tokenizer, max_length=256)
@@ -136,14 +140,15 @@ def test_the_last_reply_alone_is_learned_where_that_is_asked_for(tokenizer) -> N
 
 
 @pytest.mark.parametrize("loss_on", ["every_reply", "last_reply"])
-def test_the_context_counts_less_than_the_personas_words_and_the_rest_nothing(tokenizer, loss_on: str) -> None:
+def test_the_context_counts_less_than_the_personas_words_and_the_rest_nothing(tokenizer, loss_on: LossOn) -> None:
     (plain,) = encode([talk()], PROMPT_CONFIG, tokenizer, max_length=256, loss_on=loss_on).examples
     (found,) = encode([talk()], PROMPT_CONFIG, tokenizer, max_length=256, loss_on=loss_on, context_weight=0.2).examples
     assert (found.loss_tokens, found.words) == (plain.loss_tokens, plain.words)
-    full = [token for token, weight in zip(found.ids, found.weights, strict=True) if weight == 1]
+    weights = present(found.weights)
+    full = [token for token, weight in zip(found.ids, weights, strict=True) if weight == 1]
     assert full == [label for label in plain.labels if label != IGNORED]
-    part = [token for token, weight in zip(found.ids, found.weights, strict=True) if 0 < weight < 0.5]
+    part = [token for token, weight in zip(found.ids, weights, strict=True) if 0 < weight < 0.5]
     context = ["one?", *(["first\nand more"] if loss_on == "last_reply" else []), "two?", "bye"]
     assert tokenizer.decode(part) == "".join(context)
-    for token, label, weight in zip(found.ids, found.labels, found.weights, strict=True):
+    for token, label, weight in zip(found.ids, found.labels, weights, strict=True):
         assert label == (token if weight else IGNORED)

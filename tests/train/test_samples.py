@@ -29,8 +29,8 @@ def tokenizer(base: Path):
     return AutoTokenizer.from_pretrained(base)
 
 
-def row(asked: str, answered: str = "yes", **about: object) -> list[Turn]:
-    return [Turn("user", (asked,)), Turn("assistant", (answered,), **about), Turn("user", ("bye",))]
+def row(asked: str, answered: str = "yes") -> list[Turn]:
+    return [Turn("user", (asked,)), Turn("assistant", (answered,)), Turn("user", ("bye",))]
 
 
 def test_openings_are_spread_over_the_rows_and_none_comes_twice(tokenizer) -> None:

@@ -15,6 +15,7 @@ from core.settings import ROOT
 from core.train.__main__ import prepare, read_order
 from core.train.config.run_file import settings_in, to_command
 from tests.helpers.train_tiny import talks, tiny_base, write_dataset
+from tests.helpers.typed import present
 
 SETTINGS = {"learning_rate": 0.01, "epochs": 1, "rank": 4, "batch_size": 4, "max_length": 200}
 
@@ -49,7 +50,8 @@ def test_a_run_leaves_everything_and_another_look_changes_nothing(home: Path) ->
     assert metrics["validation_bpb_after"] < metrics["validation_bpb_before"]
     assert metrics["tokens_per_second"] > 0 and metrics["peak_memory_bytes"] > 50_000_000
     adapter = Adapter.read(out / "adapter")
-    assert (adapter.prompt_config.persona, adapter.prompt_config.description) == ("Mika", "You are Mika.")
+    prompt_config = present(adapter.prompt_config)
+    assert (prompt_config.persona, prompt_config.description) == ("Mika", "You are Mika.")
     assert (out / "events.jsonl").is_file()
     again = read_order([str(out / "config.yaml")])  # what it wrote is an order of its own
     assert again.spec == read_order([str(path)]).spec and prepare(again).path == out

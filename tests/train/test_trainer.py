@@ -11,6 +11,7 @@ import pytest
 from core.train.worker.batches import Collate, LengthBatches, micro_batches
 from core.train.worker.loss import MeasuredLoss, SummedLoss, measure
 from core.train.worker.rows import IGNORED, Example, Examples
+from tests.helpers.typed import untyped
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -202,7 +203,7 @@ def trained(folder: Path, tokens_per_micro_batch: int, forgets: Callable[[int], 
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return real(wrapped, inputs)
 
-    trainer.summed_loss = forgetful
+    untyped(trainer).summed_loss = forgetful
     trainer.train()
     weights = torch.cat([p.flatten() for p in one.parameters() if p.requires_grad])
     return weights.detach(), [entry["loss"] for entry in trainer.state.log_history if "loss" in entry], said, calls

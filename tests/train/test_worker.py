@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -32,6 +33,7 @@ from core.train.spec import JobSpec, RunFolder
 from core.train.worker import run as worker
 from core.train.worker.checkpoints import last_checkpoint
 from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, QUICK_STEPS, run_folder, talks, tiny_base, write_dataset
+from tests.helpers.typed import present
 
 HELDOUT = 6  # rows
 
@@ -63,7 +65,7 @@ def place(made: Place, tmp_path: Path) -> Place:
     return replace(made, runs=tmp_path / "runs")
 
 
-def events(folder: RunFolder, kind: type[Event] = Event) -> list:
+def events(folder: RunFolder, kind: type = object) -> list:
     return [event for event in read(folder.events)[0] if isinstance(event, kind)]
 
 
@@ -236,7 +238,7 @@ def test_loss_that_is_no_number_ends_with_a_sentence_and_a_good_checkpoint(place
         assert worker.run(folder) == 1
     failed = events(folder)[-1]
     assert isinstance(failed, Failed) and "no longer a number" in failed.en and "学習率" in failed.ja
-    assert last_checkpoint(folder.checkpoints).step == 3
+    assert present(last_checkpoint(folder.checkpoints)).step == 3
     assert not folder.adapter.exists()
 
 
@@ -255,7 +257,7 @@ def test_weights_that_are_no_numbers_are_never_saved(place: Place, monkeypatch: 
     monkeypatch.setattr(PersonaTrainer, "_save_checkpoint", poisoned)
     assert worker.run(folder) == 1
     assert "no longer a number" in events(folder)[-1].en
-    assert last_checkpoint(folder.checkpoints).step == 2
+    assert present(last_checkpoint(folder.checkpoints)).step == 2
 
 
 def remember_at_most(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
@@ -335,7 +337,7 @@ def test_a_full_disk_in_a_checkpoint_keeps_the_one_before(place: Place, monkeypa
 
     folder, real = place.run("a"), torch.save
 
-    def full(value: object, path: object, **options: object) -> None:
+    def full(value: object, path: Path, **options: Any) -> None:
         if "checkpoint-6" in str(path):
             raise RuntimeError("[enforce fail] PytorchStreamWriter failed writing file: No space left on device")
         real(value, path, **options)
@@ -343,7 +345,7 @@ def test_a_full_disk_in_a_checkpoint_keeps_the_one_before(place: Place, monkeypa
     monkeypatch.setattr(torch, "save", full)
     assert worker.run(folder) == 1
     assert "disk is full" in events(folder)[-1].en
-    assert last_checkpoint(folder.checkpoints).step == 4 and not (folder.checkpoints / "checkpoint-6").exists()
+    assert present(last_checkpoint(folder.checkpoints)).step == 4 and not (folder.checkpoints / "checkpoint-6").exists()
 
 
 def test_a_save_that_does_not_fit_is_not_begun(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,7 +431,7 @@ def test_patience_ends_early_and_keeps_the_best(place: Place) -> None:
     assert done.metrics["steps"] < 120
     assert done.metrics["validation_loss_after"] == pytest.approx(min(measured.values()))
     assert any("is kept" in note.en for note in events(folder, Notice))
-    best = min(measured, key=measured.get)
+    best = min(measured, key=lambda step: measured[step])
     assert done.metrics["kept_step"] == best < done.metrics["steps"]
 
 
@@ -505,7 +507,7 @@ def test_a_measure_leaves_the_gradients_of_a_4_bit_base_as_they_were(place: Plac
     def gradients() -> list[torch.Tensor]:
         model.zero_grad()
         SummedLoss(model)(model, Collate(pad=0)(examples)).backward()
-        return [weight.grad.clone() for weight in model.parameters() if weight.requires_grad]
+        return [present(weight.grad).clone() for weight in model.parameters() if weight.requires_grad]
 
     before = gradients()
     measure(model, examples, Collate(pad=0), tokens=200, device=torch.device("cpu"))
