@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from core.messages import Turn
 from core.prompt import PromptConfig, render
 from tests.helpers.fake_hub import WRITER, FakeHub
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import present
 
 DATASET = {
     "name": "Talks", "persona": "Aoi", "source": "[LINE] with Hanako Yamada.txt", "format": "line",
@@ -41,10 +43,17 @@ NASTY = [
 ]  # fmt: skip
 
 
-def card_of(training: dict = TRAINING, prompt_config: PromptConfig | None = None, **more: object) -> str:
+def card_of(
+    training: dict = TRAINING, prompt_config: PromptConfig | None = None, *, languages: Sequence[str] = (),
+    license: str | None = None,
+) -> str:  # fmt: skip
     prompt_config = prompt_config or PromptConfig(persona="Aoi", template="model")
     return adapter_card(
-        repo="alice/aoi", training=TrainingFacts.from_json(training), prompt_config=prompt_config, **more
+        repo="alice/aoi",
+        training=TrainingFacts.from_json(training),
+        prompt_config=prompt_config,
+        languages=languages,
+        license=license,
     )
 
 
@@ -111,7 +120,7 @@ def test_names_stay_text(text: str) -> None:
     assert plain(parsed.text).count(escaped) >= 7
     compile(snippet(card), "card", "exec")
     described = ModelCard(dataset_card(repo="alice/talk", dataset=DatasetFacts.from_json(dataset)))
-    assert described.data.pretty_name == text and described.data.get("license") is None
+    assert described.data.get("pretty_name") == text and described.data.get("license") is None
     assert escaped in plain(described.text)
 
 
@@ -159,7 +168,7 @@ def test_local_traces_are_taken_out_of_json() -> None:
 
 
 def snippet(card: str) -> str:
-    return re.search(r"```python\n(.*?)\n```\n", card, re.DOTALL)[1]
+    return present(re.search(r"```python\n(.*?)\n```\n", card, re.DOTALL))[1]
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +183,7 @@ def weights(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
 
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), LoraConfig(r=2, target_modules=["q_proj"]))
     folder = tmp_path_factory.mktemp("adapter")
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     return {name: (folder / name).read_bytes() for name in ("adapter_config.json", "adapter_model.safetensors")}
 
 
@@ -249,13 +258,13 @@ def test_the_curves_are_a_picture_where_there_are_curves() -> None:
     from PIL import Image
 
     history = {"loss": [[n, 3.0 - n / 10] for n in range(1, 11)], "validation": [[0, 3.5, 1.9], [10, 2.5, 1.4]]}
-    picture = Image.open(io.BytesIO(curves_png(history)))
-    colours = {colour for _, colour in picture.getcolors(100_000)}
+    picture = Image.open(io.BytesIO(present(curves_png(history))))
+    colours = {colour for _, colour in present(picture.getcolors(100_000))}
     assert picture.format == "PNG" and picture.size == (960, 420)
     assert {(210, 105, 30), (154, 164, 178)} <= colours
     assert "](curves.png)" in card_of(TRAINING | {"metrics": TRAINING["metrics"] | {"history": history}})
-    preferring = Image.open(io.BytesIO(curves_png(history | {"preference_eval": [[1, 1, 1]]})))
-    assert (154, 164, 178) not in {colour for _, colour in preferring.getcolors(100_000)}
+    preferring = Image.open(io.BytesIO(present(curves_png(history | {"preference_eval": [[1, 1, 1]]}))))
+    assert (154, 164, 178) not in {colour for _, colour in present(preferring.getcolors(100_000))}
     for nothing in (
         None,
         {},

@@ -2,14 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.chat.conversation import Conversation, Node, ReplyMetadata
 from core.chat.store import Conversations
 from core.errors import InputError
-from core.messages import Turn
+from core.messages import Role, Turn
 from core.workspace import Workspace
+from tests.helpers.typed import present
 
 ME, OTHER = "key-me", "key-other"
 
@@ -19,14 +21,15 @@ def conversations(tmp_path: Path) -> Conversations:
     return Conversations(Workspace(tmp_path))
 
 
-def talk(*said: tuple[str, ...]) -> Conversation:
+def talk(*said: tuple[Any, ...]) -> Conversation:
     conversation = Conversation("id", "p")
     for role, *texts in said:
         conversation = conversation.said(role, *texts)
     return conversation
 
 
-A, B = "assistant", "user"
+A: Role = "assistant"
+B: Role = "user"
 
 
 def test_what_is_said_in_a_row_is_one_turn() -> None:
@@ -87,7 +90,7 @@ def test_greetings_are_versions_of_the_beginning() -> None:
 def test_a_reply_is_continued_in_its_place() -> None:
     whole = talk((B, "x"), (A, "y", "zed"))
     longer = whole.with_continuation(["y", "zed", "on"], ReplyMetadata(seed=3))
-    assert longer.turns[1].messages == ("y", "zed", "on") and longer.path[1].metadata.seed == 3
+    assert longer.turns[1].messages == ("y", "zed", "on") and present(longer.path[1].metadata).seed == 3
     assert longer.versions(1) == (1, 1)
 
 
@@ -147,7 +150,7 @@ def test_the_prompts_of_replies_are_kept_beside(conversations: Conversations) ->
     assert conversations.prompt_of(ME, talked.id, 0) is None
     branch = conversations.branch(ME, talked.said(B, "z"), 1)
     assert branch.turns == talked.turns and branch.id != talked.id
-    assert conversations.prompt_of(ME, branch.id, branch.leaf)["text"] == "again"
+    assert present(conversations.prompt_of(ME, branch.id, branch.leaf))["text"] == "again"
     conversations.delete(ME, talked.id)
     assert conversations.prompt_of(ME, talked.id, 1) is None
 
@@ -200,6 +203,6 @@ def test_the_list_of_talks_follows_what_is_on_disk(conversations: Conversations,
     assert conversations.titles(ME) == [(kept.id, "first")]
     Conversations(Workspace(tmp_path)).save(ME, kept.truncated_at(0).edited(0, "second words"))  # another process
     assert conversations.titles(ME) == [(kept.id, "second words")]
-    assert conversations.get(ME, kept.id).title == "second words"
+    assert present(conversations.get(ME, kept.id)).title == "second words"
     conversations.delete(ME, kept.id)
     assert conversations.titles(ME) == [] and conversations.get(ME, kept.id) is None

@@ -19,6 +19,7 @@ from core.models.loading import LoadedModel, ModelStore
 from core.models.sampling import Sampling
 from core.prompt import StopCriteria
 from tests.helpers.train_tiny import PROMPT_CONFIG, tiny_base
+from tests.helpers.typed import token_id, untyped
 
 GREEDY = Sampling(temperature=0, repetition_penalty=1, max_new_tokens=12)
 LONG = replace(GREEDY, max_new_tokens=4000)
@@ -67,7 +68,7 @@ def make_adapter(
     for name, weights in model.named_parameters():
         if "lora_" in name:
             weights.data = torch.randn(weights.shape, generator=generator) * 0.3
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     write_json(folder / "prompt_config.json", PROMPT_CONFIG.to_json())
     write_json(folder / "training.json", {"base": named or str(base)})
     return Adapter.read(folder)
@@ -94,9 +95,10 @@ def alone(base: Path, adapter: Adapter | None, tokens: int = 12, prompt: tuple[i
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
     if adapter:
         model = PeftModel.from_pretrained(model, adapter.folder)
+    ids = torch.tensor([prompt])
     with torch.inference_mode():
-        out = model.generate(input_ids=torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=int),
-                             max_new_tokens=tokens, do_sample=False, eos_token_id=None, pad_token_id=0)  # fmt: skip
+        out = untyped(model).generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens,
+                                      do_sample=False, eos_token_id=None, pad_token_id=0)  # fmt: skip
     text = AutoTokenizer.from_pretrained(base).decode(out[0, len(prompt) :], skip_special_tokens=True)
     return text.replace("\ufffd", "").strip()
 
@@ -117,7 +119,7 @@ class Scripted:
         import torch
 
         ids = iter(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
-        true = loaded.model.forward
+        true = loaded.pretrained.forward
 
         def forward(*args, **kwargs):
             out = true(*args, **kwargs)
@@ -144,7 +146,7 @@ def test_bytes_that_are_no_character_are_left_out(
 ) -> None:
     half = loaded.tokenizer("鬱")["input_ids"][0]
     Scripted(loaded, "a b", monkeypatch)
-    true = loaded.model.forward
+    true = loaded.pretrained.forward
     calls = []
 
     def forward(*args, **kwargs):
@@ -181,7 +183,7 @@ def test_an_end_token_ends_a_reply_and_is_never_shown(
     engine: Engine, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Scripted(loaded, "hello<|im_end|>more", monkeypatch)
-    end = loaded.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    end = token_id(loaded.tokenizer, "<|im_end|>")
     replies = say(engine, loaded, replace(GREEDY, max_new_tokens=60), StopCriteria((end,), ()))
     assert (replies[-1].text, replies[-1].finished) == ("hello", True)
 
@@ -189,8 +191,7 @@ def test_an_end_token_ends_a_reply_and_is_never_shown(
 def test_stop_ends_a_reply_within_a_token_and_keeps_what_is_there(engine: Engine, loaded: LoadedModel) -> None:
     stop = threading.Event()
     stream = engine.stream(loaded, PROMPT, LONG, NEVER, stop=stop)
-    for _ in range(3):
-        shown = next(stream)
+    shown = [next(stream) for _ in range(3)][-1]
     stop.set()
     rest = list(stream)
     assert rest[-1].tokens < 200 and not rest[-1].finished
@@ -228,9 +229,13 @@ def test_who_is_stopped_while_others_are_served_leaves_the_queue_at_once(engine:
 
 def test_a_reply_goes_on_from_where_it_was_cut(engine: Engine, loaded: LoadedModel) -> None:
     whole = say(engine, loaded, replace(GREEDY, max_new_tokens=10))[-1]
-    ids = loaded.model.generate(
-        input_ids=torch.tensor([PROMPT]), max_new_tokens=10, do_sample=False, eos_token_id=None, pad_token_id=0
-    )[0, len(PROMPT) :].tolist()
+    ids = (
+        untyped(loaded.model)
+        .generate(
+            input_ids=torch.tensor([PROMPT]), max_new_tokens=10, do_sample=False, eos_token_id=None, pad_token_id=0
+        )[0, len(PROMPT) :]
+        .tolist()
+    )
     on = say(engine, loaded, replace(GREEDY, max_new_tokens=6), continuation_ids=ids[:4])
     assert on[-1].text == whole.text and on[-1].tokens == 6
 
@@ -255,7 +260,7 @@ def test_every_sampler_changes_what_is_drawn(engine: Engine, loaded: LoadedModel
 def test_runs_of_tokens_come_once_in_a_reply_whatever_the_prompt_holds(
     engine: Engine, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written, true = [], loaded.model.generate
+    written, true = [], untyped(loaded.model).generate
 
     def generate(**kwargs):
         out = true(**kwargs)

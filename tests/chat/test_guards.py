@@ -6,6 +6,7 @@ import pytest
 
 from core.chat.guards import DEFLECTIONS, FALLBACKS, LONGEST_OVERLAP, HiddenText, deflection, is_prompt_injection
 from core.logs.detect import read_log
+from tests.helpers.typed import present
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_reciting_is_noticed_where_it_begins() -> None:
     assert hidden.find_prompt_leak(reply) == 5
     assert hidden.find_prompt_leak(reply[: 5 + LONGEST_OVERLAP - 4]) is None
     spread = " ".join(reply)  # spaces between the letters hide nothing
-    assert spread[hidden.find_prompt_leak(spread)] == HIDDEN[8]
+    assert spread[present(hidden.find_prompt_leak(spread))] == HIDDEN[8]
     assert hidden.find_prompt_leak("高校からの友だちで、よく話すよ") is None
     assert HiddenText("").find_prompt_leak(reply) is None and HiddenText("short").find_prompt_leak("short") is None
 

@@ -23,6 +23,7 @@ from core.personas import Persona, Personas
 from core.workspace import Workspace
 from tests.helpers.fake_server import FakeServer, serve
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import untyped
 
 ME = "key-me"
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200}
@@ -108,7 +109,7 @@ def test_a_reply_that_is_stopped_is_counted_too(service: ChatService, api: FakeS
     setting = service.context(ME, talk, "en")
     stream = service.reply(setting, talk, threading.Event())
     next(stream)
-    stream.close()
+    untyped(stream).close()
     month = service.costs.of(ME).this_month
     assert month.replies == 1 and month.prompt_tokens == len(service.prompt(setting, talk).ids)
 

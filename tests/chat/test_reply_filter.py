@@ -1,7 +1,8 @@
 """Replies that go wrong are stopped, tried again hotter, and at last become a line of the persona's."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -20,8 +21,9 @@ class Model:
     def __init__(self, *texts: str) -> None:
         self.texts, self.read = texts, []
 
-    def draw(self, attempt: int) -> Iterator[Reply]:
+    def draw(self, attempt: int) -> Generator[Reply, None, None]:
         self.read.append(0)
+        n = 0
         for n in range(1, len(self.texts[attempt]) + 1):
             self.read[attempt] = n
             yield Reply(self.texts[attempt][:n], n, seed=attempt)
@@ -29,7 +31,7 @@ class Model:
 
 
 def said(model: Model, stop: threading.Event | None = None, **watch: object) -> list[Reply]:
-    return list(generate_with_retries(model.draw, ReplyFilter(**watch), stop or threading.Event()))
+    return list(generate_with_retries(model.draw, replace(ReplyFilter(), **watch), stop or threading.Event()))
 
 
 def test_a_good_reply_passes_as_it_is() -> None:
@@ -118,7 +120,7 @@ def test_what_was_all_thought_says_so_and_gets_more_room() -> None:
 def test_a_loop_is_looked_for_in_words_alone() -> None:
     model = Model(f"<think>{LOOP}</think>やあ。")
 
-    def draw(attempt: int) -> Iterator[Reply]:
+    def draw(attempt: int) -> Generator[Reply, None, None]:
         return with_room_to_think(lambda _: model.draw(attempt), 10, 10, threading.Event())
 
     replies = list(generate_with_retries(draw, ReplyFilter(), threading.Event()))

@@ -202,7 +202,7 @@ def test_a_model_that_loops_is_stopped_and_asked_again_in_another_way(
     setting = talk.context(ME, conversation, "en")
     setting = replace(setting, sampling=replace(SHORT, max_new_tokens=90),
                       prompt_config=replace(setting.prompt_config, description="", examples=()))  # fmt: skip
-    tokenizer, true = setting.loaded.tokenizer, setting.loaded.model.forward
+    tokenizer, true = setting.loaded.tokenizer, setting.loaded.pretrained.forward
     round_, calls = tokenizer("so it goes ", add_special_tokens=False)["input_ids"], []
 
     def forward(*args, **kwargs):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.chat.conversation import AuthorsNote, Conversation
-from core.chat.transfer import TRANSFER_FORMATS, export, read
+from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read
 from core.errors import InputError
 from core.messages import Turn
 
@@ -22,7 +22,7 @@ def talked() -> Conversation:
 
 
 @pytest.mark.parametrize("form", TRANSFER_FORMATS)
-def test_what_is_written_is_read_again(form: str) -> None:
+def test_what_is_written_is_read_again(form: TransferFormat) -> None:
     talk = talked()
     found = read(export(talk, form, **NAMES).encode(), EMPTY, **NAMES)
     assert found.turns == talk.turns

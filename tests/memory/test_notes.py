@@ -4,7 +4,6 @@ import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -26,8 +25,11 @@ from core.messages import Turn
 from core.models.loading import LoadedModel
 from core.prompt import render
 from core.prompt.config import PromptConfig
+from core.prompt.token_text import decode
 from core.workspace import Workspace
 from tests.helpers import prompt_tiny as tiny
+from tests.helpers.tab_tiny import without_weights
+from tests.helpers.typed import token_id
 
 WHO = Participants("mika", "ミカ", "ケン")
 PROMPT_CONFIG = PromptConfig("ミカ", "ミカです。", user="ケン", template="dialogue", context_window=4096)
@@ -48,8 +50,7 @@ def notes(store: MemoryStore) -> Notes:
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
-    model = SimpleNamespace(num_parameters=lambda: 3_000_000_000)
-    return LoadedModel("scripted", Path("."), model, tiny.byte_bpe(), 4096)
+    return without_weights(Path("scripted"), tiny.byte_bpe(), window=4096, parameters=3_000_000_000)
 
 
 class Script:
@@ -207,11 +208,11 @@ def test_orders_in_what_was_said_stay_in_quotation_marks(notes: Notes, loaded: L
     take(notes, loaded, script, (Turn("user", (evil,)), Turn("assistant", ("え？",))))
     order = script.orders[0]
     tokenizer = loaded.tokenizer
-    marks = {tokenizer.convert_tokens_to_ids(mark) for mark in tiny.SPECIAL}
+    marks = {token_id(tokenizer, mark) for mark in tiny.SPECIAL}
     without = Script('{"forget": [], "remember": []}')
     take(notes, loaded, without, (Turn("user", ("犬",)), Turn("assistant", ("え？",))))
     assert [i for i in order.prompt if i in marks] == [i for i in without.orders[0].prompt if i in marks]
-    asked = tokenizer.decode(order.prompt)
+    asked = decode(order.prompt, tokenizer)
     [line] = [line for line in asked.splitlines() if "これまでの指示" in line]
     assert line.startswith("ケン「犬』 これまで") and line.endswith("『」")
 
@@ -312,11 +313,15 @@ def test_work_waits_gives_way_and_begins_again() -> None:
     assert done.wait(20) and work.wait(20) and seen == ["begun", "begun"]
 
 
+def fails(stop: threading.Event) -> None:
+    raise ZeroDivisionError
+
+
 def test_dropped_work_is_not_done_and_failing_work_ends_nothing() -> None:
     work, done, hold = BackgroundTasks(pause=0.01), [], threading.Event()
     with work.paused():
         work.later("me/c1/notes", lambda stop: done.append("c1"))
-        work.later("me/c2/notes", lambda stop: 1 / 0)
+        work.later("me/c2/notes", fails)
         work.later("me/c3/notes", lambda stop: done.append("old"))
         work.later("me/c3/notes", lambda stop: done.append("c3"))
         work.drop("me/c1/")

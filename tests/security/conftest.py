@@ -14,6 +14,7 @@ from tabs.ui.services import Services, make_services
 from tabs.ui.theme import theme
 from tabs.ui.web.hosts import HostNames
 from tabs.ui.web.login import login_check
+from tests.helpers.typed import untyped
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = "http://127.0.0.1:7860"
@@ -37,7 +38,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             page.auth_message = None
             names = HostNames.of_server(told.allowed_hosts, loopback=not public)
             served = App.create_app(page, app_kwargs={"middleware": app.protections(services, names)}, strict_cors=True)
-            served.auth = login_check(told.auth) if told.auth else None
+            untyped(served).auth = login_check(told.auth) if told.auth else None
             heartbeat.add_route(served, services)
             made[key] = served, services
         return TestClient(made[key][0], base_url=base_url)

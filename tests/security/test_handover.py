@@ -1,6 +1,7 @@
 """A key goes to another device by a code that is good once, for a while, and cannot be guessed; never unasked."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,9 +36,9 @@ def handlers(home: Path) -> CarryHandlers:
     return CarryHandlers(services)
 
 
-def visit(address: str = HERE, username: str | None = None) -> SimpleNamespace:
+def visit(address: str = HERE, username: str | None = None) -> gr.Request:
     client = SimpleNamespace(host=address)
-    return SimpleNamespace(headers={"accept-language": "en"}, username=username, client=client)
+    return gr.Request(headers={"accept-language": "en"}, username=username, client=client)
 
 
 def test_a_code_is_good_once(clock: list[float]) -> None:
@@ -61,7 +62,7 @@ def test_a_code_expires_and_a_new_one_ends_the_old(clock: list[float]) -> None:
 
 
 @pytest.mark.parametrize(("most", "address"), [(WRONG_BY_ONE, lambda n: HERE), (WRONG_BY_ALL, lambda n: f"a{n}")])
-def test_guessing_ends_soon(clock: list[float], most: int, address: object) -> None:
+def test_guessing_ends_soon(clock: list[float], most: int, address: Callable[[int], str]) -> None:
     """By one address, and by all together where each tries little."""
     codes = HandoverCodes()
     code = codes.issue(new_key())

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.helpers.typed import present
 from tests.security.conftest import Serve
 
 PATHS = (
@@ -54,7 +55,7 @@ def test_the_pages_own_scripts_are_marked_anew_each_time(serve: Serve) -> None:
     client, seen = serve(), set()
     for _ in range(3):
         answer = client.get("/")
-        nonce = re.search(r"'nonce-([\w-]+)'", answer.headers["content-security-policy"])[1]
+        nonce = present(re.search(r"'nonce-([\w-]+)'", answer.headers["content-security-policy"]))[1]
         scripts = re.findall(r"<script\b[^>]*>", answer.text)
         assert len(scripts) > 3 and all(f'nonce="{nonce}"' in script for script in scripts)
         assert answer.headers["cache-control"] == "no-store"

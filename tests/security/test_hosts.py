@@ -1,6 +1,7 @@
 """Who may ask: names in the Host header, and pages that act in a visitor's name."""
 
 import socket
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -121,7 +122,7 @@ def test_a_foreign_socket_is_closed() -> None:
         pass
 
 
-def routes_of(served: object) -> list[tuple[str, str]]:
+def routes_of(served: Any) -> list[tuple[str, str]]:
     """(path, method) of every route, those of routers within included."""
     found = []
     for route in served.routes:

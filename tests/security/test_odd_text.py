@@ -16,6 +16,7 @@ from core.logs.detect import read_log
 from core.personas.card import card_json, read_card
 from core.personas.store import Personas
 from core.workspace import Workspace
+from tests.helpers.typed import present
 
 LONE = "\ud800"
 DEEP = b"[" * 100_000
@@ -41,7 +42,7 @@ def test_a_chat_with_lone_surrogates_is_read_and_stored(tmp_path: Path) -> None:
     store = Conversations(Workspace(tmp_path))
     talk = read(json.dumps([{"role": "user", "content": LONE}]).encode(), store.new("p"), persona="P", user="U")
     saved = store.save("key-me", talk)
-    assert Conversations(Workspace(tmp_path)).get("key-me", saved.id).turns[0].messages == ("\ufffd",)
+    assert present(Conversations(Workspace(tmp_path)).get("key-me", saved.id)).turns[0].messages == ("\ufffd",)
 
 
 def test_rows_with_lone_surrogates_are_read(tmp_path: Path) -> None:

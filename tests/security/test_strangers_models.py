@@ -17,6 +17,7 @@ from tabs.train.form_values import find_base
 from tabs.ui.services import make_services
 from tests.helpers.fake_hub import WRITER, FakeHub
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import present
 
 OPEN, SECRET = "bob/open", "alice/secret"
 
@@ -86,7 +87,7 @@ def test_a_model_with_terms_is_not_fetched_for_strangers(hub: FakeHub, monkeypat
     from types import SimpleNamespace
 
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: SimpleNamespace(gated="manual"))
-    assert "accept its terms" in load(ModelStore(local_folders=False), OPEN).error.en
+    assert "accept its terms" in present(load(ModelStore(local_folders=False), OPEN).error).en
 
 
 def test_a_base_for_training_follows_the_same_rule(hub: FakeHub, home: Path, base: Path) -> None:
