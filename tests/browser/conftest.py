@@ -37,9 +37,9 @@ def visit(browser: Browser) -> Iterator[Visit]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(server: Server, language: str = "ja", path: str = "", **options: object) -> Page:
+    def open_page(server: Server, language: str = "ja", path: str = "", bypass_csp: bool = False) -> Page:
         locale = {"ja": "ja-JP", "en": "en-US"}[language]
-        context = browser.new_context(locale=locale, **{"viewport": {"width": 1280, "height": 900}} | options)
+        context = browser.new_context(locale=locale, viewport={"width": 1280, "height": 900}, bypass_csp=bypass_csp)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.helpers.served import Server, Visit, open_tab
 
@@ -100,7 +100,7 @@ EXPORTS = (line(), whatsapp(), telegram(), discord(), slack(), brackets())
 
 
 def upload(page: Page, export: Export) -> None:
-    file = {"name": export.name, "mimeType": "application/octet-stream", "buffer": export.content}
+    file: FilePayload = {"name": export.name, "mimeType": "application/octet-stream", "buffer": export.content}
     if page.locator("#data-start").is_visible():
         page.locator("#data-file input[type=file]").set_input_files(file)
         return

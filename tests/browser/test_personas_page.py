@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Page, expect
 
 from tests.helpers.served import Server, Visit, open_tab
+from tests.helpers.typed import untyped
 
 CARD = {
     "spec": "chara_card_v3", "spec_version": "3.0",
@@ -55,7 +56,7 @@ def test_a_card_is_opened_changed_and_saved_again(server: Server, visit: Visit, 
         page.locator("#card-png").click()
     download.value.save_as(tmp_path / "again.png")
     image = Image.open(io.BytesIO((tmp_path / "again.png").read_bytes()))
-    data = json.loads(base64.b64decode(image.text["ccv3"]))["data"]
+    data = json.loads(base64.b64decode(untyped(image).text["ccv3"]))["data"]
     assert data["extensions"] == {"kept": True} and data["first_mes"] == "Nya, {{user}}."
     assert [entry["content"] for entry in data["character_book"]["entries"]] == ["The sofa is red.", "Tuna is best."]
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.helpers.served import Server, Visit, open_tab
 
@@ -98,7 +98,7 @@ TALKS = "[LINE] Chat history with Aki\nSaved on: 2025/09/01 21:14\n\n" + "".join
 
 
 def upload(page: Page, name: str, text: str) -> None:
-    file = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+    file: FilePayload = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
     page.locator("#data-file input[type=file]").set_input_files(file)
 
 

@@ -55,7 +55,7 @@ def test_several_messages_in_a_row_get_one_answer(server: Server, visit: Visit) 
     page.keyboard.press("Enter")
     expect(page.locator("#chat .message.user")).to_have_count(2)
     settled(page)
-    rows = [row.get_attribute("class") for row in page.locator("#chat .message-row").all()]
+    rows = [row.get_attribute("class") or "" for row in page.locator("#chat .message-row").all()]
     who = ["user" if "user-row" in row else "bot" for row in rows]
     assert who[: greetings + 2] == ["bot"] * greetings + ["user"] * 2 and set(who[greetings + 2 :]) == {"bot"}
 

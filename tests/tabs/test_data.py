@@ -2,9 +2,10 @@
 
 import errno
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -15,6 +16,8 @@ from core.data.io.open_logs import OpenLogs
 from core.data.io.reading import Reading
 from core.data.ledger import Outcome
 from core.data.open_log import OpenLog, prompt_config_of
+from core.data.prepare import Prepared
+from core.logs.log import Log
 from core.prompt import render
 from tabs.data import saved_sets
 from tabs.data.data_context import DataContext
@@ -29,8 +32,9 @@ from tabs.data.rows import RowHandlers
 from tabs.data.saved_sets import SavedHandlers
 from tabs.data.variants_view import VariantHandlers
 from tabs.ui.services import Services
-from tests.helpers.tab_tiny import KEY, OTHER, owner, services_on, visit
+from tests.helpers.tab_tiny import KEY, OTHER, models_of, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import present, untyped
 
 CHAT = "[LINE] 葵とのトーク履歴\n保存日時：2025/09/01 21:14\n\n2025/04/18(金)\n" + "".join(
     f"{hour}:{minute:02d}\t{name}\t{words} {hour}{minute}\n"
@@ -50,7 +54,8 @@ class Tab:
     services: Services
     key: str = KEY
     language: str = "ja"
-    shown: dict[str, object] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+    """The values and updates of components that the page was given, by the name of the output."""
     steps: list[View] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -67,13 +72,17 @@ class Tab:
 
     @property
     def opened(self) -> OpenLog:
-        return self.context.logs.get(self.owner)
+        return present(self.context.logs.get(self.owner))
 
     @property
-    def request(self) -> object:
+    def prepared(self) -> Prepared:
+        return present(self.opened.prepared)
+
+    @property
+    def request(self) -> gr.Request:
         return visit(self.language)
 
-    def draw(self, views: Iterator[View]) -> "Tab":
+    def draw(self, views: Iterable[View]) -> "Tab":
         self.steps = []
         for view in views:
             self.steps.append(view)
@@ -123,7 +132,7 @@ class Tab:
 
     def reread(self, format: str = "", **answers: object) -> "Tab":
         """What the page sends when the reading is corrected."""
-        values = ReadingForm(format, **answers).values()
+        values = replace(ReadingForm(format), **answers).values()
         return self.draw(self.opening.reread(self.key, self.log, *values, self.request))
 
     def shelf(self) -> list[str]:
@@ -155,7 +164,7 @@ def tab(services: Services) -> Tab:
 
 def test_the_sample_runs_the_whole_way_in_one_click(tab: Tab) -> None:
     tab.sample()
-    assert "sample_line_aoi.txt" in tab.steps[0].progress
+    assert "sample_line_aoi.txt" in str(tab.steps[0].progress)
     assert tab.shown["progress"] == ""
     assert "LINE" in tab.shown["about"] and "1,522 通" in tab.shown["about"]
     assert tab.shown["persona"].value == "葵"
@@ -177,7 +186,7 @@ def test_every_message_has_one_outcome_and_none_is_missing(tab: Tab) -> None:
     figures = {label: int(n.replace(",", "")) for label, n in cells}
     assert figures.pop("数え漏れ") == 0
     assert figures.pop("合計") == sum(figures.values()) == 1522
-    assert figures["学ぶ"] == sum(row.trained_messages for row in tab.opened.prepared.train)
+    assert figures["学ぶ"] == sum(row.trained_messages for row in tab.prepared.train)
 
 
 def test_an_upload_leaves_the_cache_at_once_and_clears_its_field(tab: Tab) -> None:
@@ -244,7 +253,7 @@ def test_lines_not_understood_are_shown_with_their_numbers(tab: Tab) -> None:
 
 def test_a_play_is_read_for_its_hero(tab: Tab, shared: Path) -> None:
     tab.upload((shared / "corpora/plato/Meno.txt").read_bytes(), "Meno.txt")
-    assert tab.shown["persona"].value == "SOCRATES" and tab.opened.prepared.ledger.missing == 0
+    assert tab.shown["persona"].value == "SOCRATES" and tab.prepared.ledger.missing == 0
     assert not tab.shown["gaps"].visible  # no times, no silences
     assert "<small>MENO</small>" in tab.shown["row"]
 
@@ -256,7 +265,7 @@ def test_stopping_leaves_nothing_behind(tab: Tab) -> None:
     path.write_text(CHAT, encoding="utf-8")
     going = tab.opening.upload(KEY, [str(path)], tab.request)
     next(going)
-    going.close()
+    untyped(going).close()
     assert tab.shelf() == sorted([log, "open.json"])
     assert tab.arrive().log == log
 
@@ -331,7 +340,7 @@ def test_memory_holds_the_logs_that_were_used_last(tab: Tab, monkeypatch: pytest
     tab.upload(CHAT)
     monkeypatch.setattr(open_logs, "MAX_MESSAGES", 20)
     tab.context.logs.remember("key-" + "0" * 32, tab.opened)
-    assert tab.opened is None
+    assert tab.context.logs.get(tab.owner) is None
     assert "/ " in tab.rows.row(KEY, tab.log, "train", 1, tab.request)[1]  # read again from the shelf
 
 
@@ -343,7 +352,7 @@ def test_another_persona_brings_its_own_rows_and_description(tab: Tab) -> None:
     assert tab.shown["description"] == "あなたは葵です。湊と話しています。"
     tab.choose(persona="湊")
     assert tab.shown["description"] == "あなたは湊です。葵と話しています。"
-    turns = [turn for row in tab.opened.prepared.train for turn in row.turns]
+    turns = [turn for row in tab.prepared.train for turn in row.turns]
     learned = {text for turn in turns if turn.role == "assistant" for text in turn.messages}
     assert learned and all("ねえ" in text or "ごはん" in text for text in learned)
     tab.choose(description="まじめな人。")
@@ -355,7 +364,7 @@ def test_a_longer_gap_makes_fewer_talks_and_nothing_changes_without_a_choice(tab
     tab.upload(CHAT)
     short = tab.choose(gap=30).opened.prepared
     long = tab.choose(gap=1440).opened.prepared
-    assert (short.sessions, long.sessions) == (8, 1)
+    assert (present(short).sessions, present(long).sessions) == (8, 1)
     assert tab.choose(gap=1440).steps == [UNCHANGED]
     assert "1日以上あいたら" in tab.shown["plot"]
     assert "30分以上あいたら" in tab.opening.mark(KEY, tab.log, GAP_STEPS.index(30), tab.request)
@@ -370,24 +379,24 @@ def test_a_length_without_room_is_told_in_place_and_can_be_taken_back(tab: Tab) 
 
 
 def test_rows_wait_for_the_model_and_come_when_it_is_there(tab: Tab) -> None:
-    tab.services.models.ready = False
+    models_of(tab.services).ready = False
     tab.upload(CHAT)
     assert "待っています" in tab.shown["row"]
     assert tab.shown["persona"].value == "葵"
     with pytest.raises(gr.Error, match="少し待って"):
         tab.rows.save(KEY, tab.log, "x", tab.request)
-    tab.services.models.ready = True
+    models_of(tab.services).ready = True
     tab.draw(tab.opening.watch(KEY, tab.log, tab.request))
     assert "said learned" in tab.shown["row"]
     assert tab.draw(tab.opening.watch(KEY, tab.log, tab.request)).steps == [UNCHANGED]
 
 
 def test_a_model_that_comes_while_a_log_is_read_is_not_missed(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
-    tab.services.models.ready = False
+    models_of(tab.services).ready = False
     read_log = Reading.log
 
-    def slow(*args: object, **answers: object) -> object:
-        tab.services.models.ready = True
+    def slow(*args: Any, **answers: Any) -> Log:
+        models_of(tab.services).ready = True
         return read_log(*args, **answers)
 
     monkeypatch.setattr(Reading, "log", slow)
@@ -399,7 +408,7 @@ def test_a_model_that_comes_while_a_log_is_read_is_not_missed(tab: Tab, monkeypa
 
 def test_walking_stays_within_the_rows(tab: Tab) -> None:
     tab.upload(CHAT)
-    count = len(tab.opened.prepared.train)
+    count = len(tab.prepared.train)
     assert count > 2
     number, row = tab.rows.next(KEY, tab.log, "train", 1, tab.request)
     assert number.value == 2 and f"2 / {count}" in row
@@ -412,7 +421,7 @@ def test_walking_stays_within_the_rows(tab: Tab) -> None:
 def test_a_row_tells_what_the_prompt_of_training_masks(tab: Tab) -> None:
     tab.upload(CHAT)
     loaded = tab.services.models.current()
-    turns = tab.opened.prepared.train[0].turns
+    turns = tab.prepared.train[0].turns
     prompt = render(prompt_config_of(tab.opened, loaded), turns, loaded.tokenizer, training=True)
     assert f"{len(prompt.ids)} トークン中 {sum(prompt.loss_mask)} を学ぶ" in tab.shown["row"]
     assert 0 < sum(prompt.loss_mask) < len(prompt.ids) <= tab.opened.budget
@@ -435,7 +444,7 @@ def test_learning_saves_once_and_opens_the_train_tab(tab: Tab) -> None:
     assert tab.rows.learn(KEY, tab.log, name, tab.request)[3] == "葵-line"
     info = tab.services.datasets.get(tab.owner, "葵-line").info
     assert (info.persona, info.description, info.model) == ("葵", tab.opened.description, "base")
-    assert info.counts[Outcome.LEARNED.value] == tab.opened.prepared.ledger.counts[Outcome.LEARNED]
+    assert info.counts[Outcome.LEARNED.value] == tab.prepared.ledger.counts[Outcome.LEARNED]
     tab.choose(gap=30)
     assert tab.shown["name"] == "葵-line-2"
     assert tab.rows.save(KEY, tab.log, "葵-line", tab.request)[0] == "葵-line-2"
@@ -475,7 +484,7 @@ def test_silences_are_counted_once_and_the_mark_parts_them() -> None:
     assert sum(histogram.counts) == 7 and histogram.counts[-1] == 1
     drawn = gaps_picture(histogram, 45, 3, "en")
     bars = re.findall(r'<rect class="(\w+)" x="([\d.]+)"', drawn)
-    cut = float(re.search(r'class="cut" x1="([\d.]+)"', drawn)[1])
+    cut = float(present(re.search(r'class="cut" x1="([\d.]+)"', drawn))[1])
     assert {css for css, x in bars if float(x) > cut} == {"apart"}
     assert {css for css, x in bars if float(x) < cut - 8} == {"together"}
     assert "A gap of 45 min" in drawn and "3 conversations" in drawn
@@ -502,6 +511,7 @@ def test_who_speaks_in_a_long_log_is_shown_before_its_rows(services: Services) -
     tab = Tab(services).upload(LONG)
     shown = [step for step in tab.steps if step.persona is not UNCHANGED.persona]
     assert len(shown) == 2 and [bool(step.progress) for step in shown] == [True, False]
+    shown = [untyped(step) for step in shown]
     early, done = ([name for _, name in step.persona.choices] for step in shown)
     assert early == done == ["葵", "湊"] and "行はこれからできます" in shown[0].row
     assert not shown[0].use.visible and shown[1].use.visible and tab.opened.prepared

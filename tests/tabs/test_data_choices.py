@@ -23,6 +23,7 @@ from tabs.data.profile_view import ProfileHandlers
 from tabs.data.variants_view import VariantHandlers
 from tabs.ui.charts import columns
 from tests.helpers.tab_tiny import KEY
+from tests.helpers.typed import untyped
 from tests.tabs.test_data import CHAT, Tab, base, services, tab
 
 HEAD = "[LINE] 葵とのトーク履歴\n保存日時：2025/09/01 21:14\n\n2025/04/18(金)\n"
@@ -101,7 +102,7 @@ def test_the_columns_of_a_table_are_confirmed(tab: Tab) -> None:
     assert (tab.shown["sender"].value, tab.shown["time"].value) == ("sender", "date")
     assert ("なし", "") in tab.shown["time"].choices
     tab.reread(sender="sender", text="note", time="date")
-    said = {text for row in tab.opened.prepared.train for turn in row.turns for text in turn.messages}
+    said = {text for row in tab.prepared.train for turn in row.turns for text in turn.messages}
     assert said and all(re.fullmatch(r"(ann|bob)\d", text) for text in said)
     tab.reread(sender="sender", text="text", time="")
     assert tab.opened.log.messages[0].time is None
@@ -124,7 +125,7 @@ def test_each_shape_changes_the_rows_and_keeps_every_message(tab: Tab) -> None:
     for shape in ("conversation", "window", "pair"):
         tab.choose(shape=shape)
         assert figures(tab.shown["ledger"])["数え漏れ"] == 0
-        made[shape] = tab.opened.prepared.train
+        made[shape] = tab.prepared.train
     assert all(len(row.turns) == 2 for row in made["pair"])
     assert len(made["pair"]) == len(made["window"]) > len(made["conversation"])
 
@@ -132,9 +133,7 @@ def test_each_shape_changes_the_rows_and_keeps_every_message(tab: Tab) -> None:
 def test_what_the_persona_said_before_is_shown_as_context(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(gap=1440, shape="window")
-    number = next(
-        n for n, row in enumerate(tab.opened.prepared.train, 1) if any(not turn.trained for turn in row.turns)
-    )
+    number = next(n for n, row in enumerate(tab.prepared.train, 1) if any(not turn.trained for turn in row.turns))
     html = tab.rows.row(KEY, tab.log, "train", number, tab.request)[1]
     assert "said context" in html and "said learned" in html and "この人の発言（文脈だけ）" in html
 
@@ -143,11 +142,11 @@ def test_the_shares_decide_what_is_kept_aside(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.choose(gap=30, validation=20, test=20)
     assert [value for _, value in tab.shown["split"].choices] == ["train", "validation", "test"]
-    counts = tab.opened.prepared.ledger.counts
+    counts = tab.prepared.ledger.counts
     assert counts[Outcome.TEST] and "テスト用に取り分け" in tab.shown["ledger"]
     assert "said validation" in tab.rows.first(KEY, tab.log, "test", tab.request)[1]
     tab.choose(gap=30, validation=0, test=0)
-    assert Outcome.VALIDATION not in tab.opened.prepared.ledger.counts
+    assert Outcome.VALIDATION not in tab.prepared.ledger.counts
     assert [value for _, value in tab.shown["split"].choices] == ["train", "validation"]
 
 
@@ -212,7 +211,7 @@ def test_privacy_shows_what_changes_before_anything_is_saved(tab: Tab) -> None:
     assert "<del>090-1234-5678</del>" in html and "<del>minato@test.jp</del>" in html and "<del>湊</del>" in html
     assert re.search(r"電話番号<b[^>]*>1</b>", html) and re.search(r"リストの名前<b[^>]*>1</b>", html)
     assert "<b>" not in html.replace('<b class="num">', "") and "&lt;b&gt;" in html
-    said = str([turn for row in tab.opened.prepared.train for turn in row.turns])
+    said = str([turn for row in tab.prepared.train for turn in row.turns])
     assert "090-1234-5678" not in said and "minato@" not in said
     assert "湊" in tab.opened.description and "残っています" in html  # told, for nobody else would notice
     assert tab.services.datasets.list_all(tab.owner) == ()
@@ -265,16 +264,16 @@ def test_variants_are_compared_and_one_is_taken(tab: Tab) -> None:
     going, html, choices, part = steps[-1]
     assert going == "" and part.visible and len(choices.choices) == 36 and html.count("<tr") == 37
     assert html.count("<svg") == 8 and any("/ 36" in str(step[0]) for step in steps)
-    before = tab.opened.prepared.ledger.messages
+    before = tab.prepared.ledger.messages
     tab.draw(tab.opening.take_variant(KEY, tab.log, "1-address-newline-clean", tab.request))
     chosen = tab.opened.choices
     assert (chosen.recipe.shape, chosen.recipe.clean, chosen.preamble_kind) == ("pair", True, "address")
     assert (tab.shown["shape"], tab.shown["preamble"]) == ("pair", "address")
-    assert "葵さん。" in tab.shown["row"] and tab.opened.prepared.ledger.messages == before
+    assert "葵さん。" in tab.shown["row"] and tab.prepared.ledger.messages == before
     html, choices, _ = handlers.standing(KEY, tab.log, tab.request)
     assert html.count('<tr class="now">') == 1 and choices.value == "1-address-newline-clean"
     made = next(one for one in tab.opened.compared if one.name == choices.value).statistics
-    rows = tab.opened.prepared
+    rows = tab.prepared
     assert made.samples == len(rows.train) + len(rows.validation) + len(rows.test)
 
 
@@ -294,9 +293,9 @@ def test_variants_of_what_has_changed_are_not_offered(tab: Tab, changed: dict) -
 
 def test_a_newer_export_adds_only_what_is_new(tab: Tab) -> None:
     tab.upload(CHAT)
-    before = tab.opened.prepared.ledger.messages
+    before = tab.prepared.ledger.messages
     tab.add(CHAT + "22:01\t湊\tまだ起きてる？\n22:02\t葵\t起きてる <i>\n")
-    assert tab.opened.prepared.ledger.messages == before + 2
+    assert tab.prepared.ledger.messages == before + 2
     assert "新しい 2 通" in tab.shown["about"] and f"{before} 通は同じ" in tab.shown["about"]
     assert "まだ起きてる？" in tab.shown["about"] and "<i>" not in tab.shown["about"]
     assert figures(tab.shown["ledger"])["数え漏れ"] == 0 and len(tab.shelf()) == 3
@@ -317,7 +316,7 @@ def test_a_newer_export_that_cannot_be_read_loses_nothing(tab: Tab) -> None:
 def test_several_files_at_once_stay_apart(tab: Tab) -> None:
     tab.upload_all({"Bob.txt": TWO_ROOMS[0], "Cid.txt": TWO_ROOMS[1]})
     assert {name for _, name in tab.shown["persona"].choices} == {"Ann", "Bob", "Cid"}
-    assert tab.opened.prepared.sessions == 2 and len(tab.shelf()) == 3
+    assert tab.prepared.sessions == 2 and len(tab.shelf()) == 3
     assert figures(tab.shown["ledger"])["合計"] == 20
     tab.upload(CHAT)
     assert len(tab.shelf()) == 2
@@ -336,7 +335,7 @@ def test_the_download_holds_every_row_once(tab: Tab) -> None:
     given = ExportHandlers(tab.context).download(KEY, tab.log, "../葵 line", "rows", "none", True, "jsonl", tab.request)
     assert Path(given).name == "葵-line.zip"
     rows = {name: data.decode().splitlines() for name, data in read_zip(given).items()}
-    prepared = tab.opened.prepared
+    prepared = tab.prepared
     assert [json.loads(line) for line in rows["train.jsonl"]] == [row.to_json() for row in prepared.train]
     assert [json.loads(line) for line in rows["validation.jsonl"]] == [row.to_json() for row in prepared.validation]
 
@@ -354,7 +353,7 @@ def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, ki
         rows = pq.read_table(io.BytesIO(data)).to_pylist()
     else:
         rows = json.loads(data) if kind == "json" else [json.loads(line) for line in data.decode().splitlines()]
-    assert len(rows) == len(tab.opened.prepared.train)
+    assert len(rows) == len(tab.prepared.train)
     line, breaks, sample = handlers.look(KEY, tab.log, layout, "address", True, kind, tab.request)
     assert line.visible == (layout != "rows") and breaks.visible == layout.startswith("instruction")
     assert ("葵さん。" in json.dumps(rows[0], ensure_ascii=False)) == (layout != "rows") == ("葵さん。" in sample)
@@ -381,7 +380,7 @@ def test_what_was_downloaded_loads_back(tab: Tab) -> None:
     field, state, listed, card, *_ = load(tab, Path(given).read_bytes(), "葵.zip", "葵")[-1]
     assert field is None and card.visible and listed.value == "葵" and "葵" in state
     rows = tab.services.datasets.read_rows(tab.owner, "葵", "train")
-    assert [row.to_json() for row in rows] == [row.to_json() for row in tab.opened.prepared.train]
+    assert [row.to_json() for row in rows] == [row.to_json() for row in tab.prepared.train]
     assert tab.services.datasets.get(tab.owner, "葵").info.persona == "葵"
     assert tab.shelf() == sorted([tab.log, "open.json"])  # the uploaded file is gone
 
@@ -406,7 +405,7 @@ def test_a_data_set_of_the_hub_is_pulled_with_the_visitors_own_token(
     monkeypatch.setattr(load_sets, "login_token", lambda: "hf_of_the_machine")
     handlers = LoadHandlers(tab.services)
     last = list(handlers.pull(KEY, "ann/talks", " hf_typed ", "Ann", tab.request))[-1]
-    assert asked == {"repo": "ann/talks", "token": "hf_typed"} and last[0] == "" and last[2].value == "talks"
+    assert asked == {"repo": "ann/talks", "token": "hf_typed"} and last[0] == "" and untyped(last[2]).value == "talks"
     assert tab.services.datasets.get(tab.owner, "talks").info.persona == "Ann" and tab.shelf() == []
     list(LoadHandlers(replace(tab.services, public=True)).pull(KEY, "ann/talks", "", "", tab.request))
     assert asked["token"] is None  # the machine's token is not for strangers

@@ -1,5 +1,6 @@
 """Mixing saved data sets on the page: the counts as the shares stand, and the set that comes of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -20,8 +21,8 @@ def services(tmp_path: Path) -> Services:
 
 
 def form(**given: object) -> MixForm:
-    return MixForm(**{"main": "mika", "others": ["general"], "share_0": 20, "share_1": 20, "share_2": 20,
-                      "share_3": 20, "name": ""} | given)  # fmt: skip
+    usual = MixForm(main="mika", others=["general"], share_0=20, share_1=20, share_2=20, share_3=20, name="")
+    return replace(usual, **given)
 
 
 def test_the_counts_follow_the_shares(services: Services) -> None:

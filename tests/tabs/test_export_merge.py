@@ -21,6 +21,7 @@ from tabs.ui.services import Services
 from tests.helpers.adapter_tiny import TEMPLATED, tiny_adapter
 from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
 from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, tiny_base
+from tests.helpers.typed import present
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,8 @@ def test_a_preference_run_stands_on_the_adapter_and_the_corrections(services: Se
     begun, said = handlers.begin(KEY, job, 40, 0.2, 1e-4, visit("en"))
     assert "mika-dpo" in said
     run = services.jobs.get(who, begun)
-    assert (run.spec.preference.beta, run.spec.preference.own_replies) == (0.2, 40)
+    preference = present(run.spec.preference)
+    assert (preference.beta, preference.own_replies) == (0.2, 40)
     assert run.spec.prompt_config == TEMPLATED and run.spec.adapter_name == "mika-dpo"
     assert (run.spec.config.learning_rate, run.spec.config.epochs, run.spec.config.dropout) == (1e-4, 1, 0.0)
     assert (run.folder.start / "adapter_model.safetensors").is_file()
@@ -116,7 +118,7 @@ def test_adapters_of_the_shelf_are_combined_to_a_new_one(services: Services, bas
     assert [part["weight"] for part in made.training["combined"]["adapters"]] == [0.7, 0.3]
     *_, said = handlers.combine(KEY, ["one"], "", "linear", 0.5, "", visit("en"))
     assert "warn" in said and "from 2 to 4" in said
-    assert replace(made.prompt_config) == TEMPLATED
+    assert replace(present(made.prompt_config)) == TEMPLATED
 
 
 def test_weights_are_read_as_people_write_them() -> None:

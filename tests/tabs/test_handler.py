@@ -1,10 +1,9 @@
 """The decorator of handlers: who is asking, what Gradio injects, and how an error is shown."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -14,8 +13,10 @@ import tabs
 from core.errors import InputError
 from tabs.ui.form import Form
 from tabs.ui.handler import handler
+from tabs.ui.services import Services
 from tabs.ui.visitor import Visitor
 from tests.helpers.tab_tiny import visit
+from tests.helpers.typed import untyped
 
 TOKEN = gr.OAuthToken(token="hf_visitor", scope="", expires_at=0)
 
@@ -27,13 +28,13 @@ class Lengths(Form):
 
 
 class Resolving:
-    def visitor(self, key: str, request: SimpleNamespace, token: gr.OAuthToken | None) -> Visitor:
-        return Visitor(f"owner of {key}", request.headers["accept-language"], key, token)
+    def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
+        return Visitor(f"owner of {key}", request.headers["accept-language"], key or "", token)
 
 
 @dataclass(frozen=True)
 class Handlers:
-    services: Resolving
+    services: Services
 
     @handler
     def plain(self, visitor: Visitor, word: str, event: gr.SelectData) -> tuple:
@@ -51,10 +52,10 @@ class Handlers:
 
 @pytest.fixture
 def handlers() -> Handlers:
-    return Handlers(Resolving())
+    return Handlers(untyped(Resolving()))
 
 
-def injected(fn: object, inputs: list, event: object = None) -> list:
+def injected(fn: Callable, inputs: list, event: gr.EventData | None = None) -> list:
     """The arguments as Gradio completes them."""
     request = gr.Request(headers={"accept-language": "en"}, session_hash="s")
     return special_args(fn, inputs, request, event, token=TOKEN)[0]
@@ -74,7 +75,7 @@ def test_a_form_is_made_of_as_many_values_as_it_has_fields(handlers: Handlers) -
         components = {"high": gr.Number(2), "low": gr.Number(1), "other": gr.Number(9)}
     inputs = Lengths.inputs(components)
     assert inputs == [components["low"], components["high"]]
-    arguments = injected(handlers.filled, ["k", "w", *(component.value for component in inputs), 5])
+    arguments = injected(handlers.filled, ["k", "w", *(untyped(component).value for component in inputs), 5])
     assert [type(each).__name__ for each in arguments[-2:]] == ["Request", "OAuthToken"]
     assert handlers.filled(*arguments[:5], visit("en")) == ("w", Lengths(low=1, high=2), 5)
     assert Lengths.of(Lengths(3, 4).values()) == Lengths(3, 4)

@@ -16,6 +16,7 @@ from tabs.train import run
 from tabs.ui import heartbeat, status_bar
 from tabs.ui.services import Services, make_services
 from tests.helpers.tab_tiny import KEY, OTHER, owner
+from tests.helpers.typed import untyped
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def services(home: Path) -> Services:
 
 
 def client(services: Services, logins: dict[str, str] | None = None) -> TestClient:
-    app = FastAPI()
+    app = untyped(FastAPI())  # Gradio's app, of which the heartbeat reads two attributes
     app.tokens, app.cookie_id = logins or {}, "c"
     heartbeat.add_route(app, services, [run.live, status_bar.live])
     return TestClient(app)

@@ -48,8 +48,8 @@ def drawn(services: Services, key: str = KEY, *, words: str = "", forgotten: boo
     return MemoryHandlers(services).refresh(key, WHO, words, forgotten, chosen, (), visit())
 
 
-def lines(services: Services, **options: object) -> list[str]:
-    return [text for text, _ in drawn(services, **options)[0].choices]
+def lines(services: Services, key: str = KEY, *, words: str = "", forgotten: bool = False) -> list[str]:
+    return [text for text, _ in drawn(services, key, words=words, forgotten=forgotten)[0].choices]
 
 
 def test_an_empty_memory_says_what_to_do(services: Services) -> None:

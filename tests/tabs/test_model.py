@@ -19,6 +19,7 @@ from tabs.talk.model import ModelHandlers, describe
 from tabs.talk.model_choice import SHOWN_FIRST, ChoiceHandlers
 from tests.helpers.tab_tiny import KEY, services_on, visit
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import untyped
 
 GB = 10**9
 RINNA = "rinna/japanese-gpt-neox-3.6b"
@@ -51,7 +52,7 @@ def look(handlers: ChoiceHandlers, name: str, *, fetch: bool = False, language: 
 def test_a_newcomer_sees_a_few_that_fit_and_everybody_the_whole_catalogue(handlers: ChoiceHandlers) -> None:
     few, every = handlers.fill(KEY, visit("ja"))
     assert 2 < len(few.choices) <= SHOWN_FIRST
-    assert all("メモリー" in text and "\n" in text and entry_of(value) for text, value in few.choices)
+    assert all("メモリー" in text and "\n" in text and entry_of(str(value)) for text, value in few.choices)
     assert [value for _, value in every.choices] == [entry.id for entry in catalogue()]
     assert "fits" in handlers.fill(KEY, visit("en"))[1].choices[0][0]
 
@@ -91,7 +92,7 @@ def test_another_model_is_looked_up_when_asked(handlers: ChoiceHandlers, tmp_pat
 def test_what_is_chosen_is_loaded(handlers: ChoiceHandlers) -> None:
     handlers.load(KEY, RINNA, "4bit", True, False, visit())
     handlers.load(KEY, "", "nonsense", None, None, visit())
-    assert handlers.services.models.started == [
+    assert untyped(handlers.services.models).started == [
         (RINNA, LoadOptions("4bit", Trust(pickles=True))), ("", LoadOptions()),
     ]  # fmt: skip
 

@@ -21,6 +21,7 @@ from tabs.talk.sampling import SamplingForm
 from tabs.ui.services import Services, make_services
 from tabs.ui.text import LANGUAGES
 from tests.helpers.tab_tiny import KEY, OTHER, owner, visit
+from tests.helpers.typed import present
 from tests.personas.test_card import V2, png
 
 
@@ -40,7 +41,7 @@ def uploaded(services: Services, name: str, data: bytes) -> str:
 
 
 def persona_of(services: Services, conversation: str, key: str = KEY):
-    talk = services.conversations.get(owner(services, key), conversation)
+    talk = present(services.conversations.get(owner(services, key), conversation))
     return services.personas.get(owner(services, key), talk.persona, "en")
 
 
@@ -49,9 +50,9 @@ def test_a_card_becomes_a_persona_and_a_talk(services: Services) -> None:
     _, conversation = handlers.open_card(KEY, uploaded(services, "mugi.png", png(chara=V2)), visit("en"), None)
     persona = persona_of(services, conversation)
     assert persona.name == "Mugi" and len(persona.book.entries) == 1
-    talk = services.conversations.get(owner(services), conversation)
+    talk = present(services.conversations.get(owner(services), conversation))
     assert talk.turns[0].messages == ("Nya, You.",)  # the macros are the talk's
-    assert services.personas.picture(owner(services), persona.id).is_file()
+    assert present(services.personas.picture(owner(services), persona.id)).is_file()
     path = handlers.save_png(KEY, conversation, visit("en"), None)
     assert read_card(Path(path).read_bytes()).persona.card["data"]["extensions"] == V2["data"]["extensions"]
     path = handlers.save_json(KEY, conversation, visit("en"), None)
@@ -80,7 +81,7 @@ def test_a_built_in_one_gets_a_picture_as_ones_own_copy(services: Services) -> N
     _, second = handlers.change_picture(KEY, first.id, uploaded(services, "p.jpg", file.getvalue()), visit("en"), None)
     persona = persona_of(services, second)
     assert persona.id != "yui" and not persona.built_in
-    assert Image.open(services.personas.picture(owner(services), persona.id)).size == (512, 171)
+    assert Image.open(present(services.personas.picture(owner(services), persona.id))).size == (512, 171)
     _, third = handlers.change_picture(KEY, second, uploaded(services, "q.jpg", file.getvalue()), visit("en"), None)
     assert third == second
     with pytest.raises(Exception, match="cannot be read as a picture"):

@@ -13,8 +13,9 @@ from core.settings import ROOT
 from tabs.talk.prompt_card import PromptCardHandlers
 from tabs.ui import prompt_html
 from tests.helpers import prompt_tiny as tiny
-from tests.helpers.tab_tiny import KEY, owner, services_on, visit
+from tests.helpers.tab_tiny import KEY, models_of, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import untyped
 
 MIKA = PromptConfig("Mika", "You are <b>Mika</b>.", parts=CONTEXT_PARTS, context_window=512, reply_reserve=100)
 TOLD = RetrievedContext(*(tuple(f"{part} {n} is told here" for n in range(40)) for part in CONTEXT_PARTS))
@@ -71,7 +72,7 @@ def test_the_fold_shows_the_draft_too_and_nothing_while_it_is_closed(tmp_path) -
     assert not isinstance(handlers.exact("o" * 40, opened.id, "", -1, "text", True, visit("en")), str)  # another owner
     said = services.conversations.save(owner(services), opened.said("user", "hi").said("assistant", "yo"))
     services.conversations.keep_prompt(
-        owner(services), said, render(MIKA, talk(3), services.models.tokenizer).to_json()
+        owner(services), said, render(MIKA, talk(3), untyped(models_of(services).tokenizer)).to_json()
     )
     kept = handlers.exact(KEY, opened.id, "", 1, "text", True, visit("en"))
     assert "Prompt behind “yo”" in kept and "You are &lt;b&gt;Mika&lt;/b&gt;." in kept and "tokens are free" not in kept

@@ -16,11 +16,12 @@ from core.settings import Settings
 from core.train.spec import JobSpec
 from tabs.train.adapters import AdapterHandlers
 from tabs.ui import publish
-from tabs.ui.publish import PublishHandlers, PushPreview, suggested
+from tabs.ui.publish import PublishHandlers, PushPreview, What, suggested
 from tabs.ui.services import Services, make_services
 from tests.helpers.fake_hub import READER, WRITER, FakeHub
-from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
+from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, models_of, owner, services_on, visit
 from tests.helpers.train_tiny import CONFIG, PROMPT_CONFIG, tiny_base
+from tests.helpers.typed import present
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def job(services: Services) -> str:
 
     keep_dataset(services)
     dataset = services.workspace.place(owner(services), "datasets", "mika-talk")
-    source = str(services.models.folder)
+    source = str(models_of(services).folder)
     made = services.jobs.submit(owner(services), JobSpec(source, dataset, PROMPT_CONFIG, CONFIG, "ミカ mika"))
     folder = made.folder.adapter
     folder.mkdir()
@@ -102,12 +103,12 @@ def test_what_arrives_is_what_was_shown(hub: FakeHub, services: Services, job: s
     assert repo.files["README.md"].decode() == parcel.card
     made = ("README.md", "curves.png")
     assert {n: size for n, size, _ in parcel.files} == {n: len(b) for n, b in repo.files.items() if n not in made}
-    assert repo.files["curves.png"] == parcel.picture and parcel.picture.startswith(b"\x89PNG")
+    assert repo.files["curves.png"] == parcel.picture and present(parcel.picture).startswith(b"\x89PNG")
     body = parcel.card.split("---\n", 2)[2].replace("(curves.png)", "")
     assert body.strip()[-300:] in card and "1.500" in card and "data:image/png;base64," in card
     for file, content in repo.files.items():
         assert file in listing
-        assert b"Hanako" not in content and str(services.models.folder.parent).encode() not in content
+        assert b"Hanako" not in content and str(models_of(services).folder.parent).encode() not in content
 
 
 def test_the_token_is_cleared_from_the_page_at_the_first_step(hub: FakeHub, services: Services, job: str) -> None:
@@ -159,7 +160,8 @@ def test_what_was_shown_is_sent_even_if_the_training_is_gone(hub: FakeHub, servi
 
 
 def test_nobody_is_shown_what_belongs_to_others(services: Services, job: str) -> None:
-    for what, chosen in (("adapter", job), ("dataset", "mika-talk")):
+    chosen_by: dict[What, str] = {"adapter": job, "dataset": "mika-talk"}
+    for what, chosen in chosen_by.items():
         with pytest.raises(gr.Error, match=r"no such training|no data set"):
             PublishHandlers(services, what).show(OTHER, chosen, "bob/x", True, WRITER, visit("en"))
 
@@ -250,8 +252,8 @@ def test_an_adapter_comes_back_and_can_be_talked_to(hub: FakeHub, services: Serv
     back = services.adapters.get(owner(services), "mika")
     assert back.prompt_config == replace(PROMPT_CONFIG, template="chatml")
     talk, tabs = shelf.talk(KEY, "mika", visit())
-    assert tabs.selected == "talk" and services.conversations.get(owner(services), talk).adapter == "mika"
-    assert services.models.started == []  # its base, by its last name, is the one that is loaded
+    assert tabs.selected == "talk" and present(services.conversations.get(owner(services), talk)).adapter == "mika"
+    assert models_of(services).started == []  # its base, by its last name, is the one that is loaded
     assert shelf.refresh_list(OTHER, None, visit())[0].choices == []
     with pytest.raises(gr.Error, match="no adapter"):
         shelf.delete(OTHER, "mika", visit("en"))
@@ -281,4 +283,4 @@ def test_what_the_hub_refuses_is_a_sentence(hub: FakeHub, services: Services) ->
 def test_the_files_texts_are_shown_without_what_stays_here(services: Services, job: str) -> None:
     listing = shown(PublishHandlers(services, "adapter"), job)[2]
     assert "Hanako" not in listing and "validation_bpb_before" in listing
-    assert json.dumps(str(services.models.folder)) not in listing
+    assert json.dumps(str(models_of(services).folder)) not in listing

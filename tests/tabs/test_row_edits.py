@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 
 from core.data.ledger import Outcome
+from core.workspace import Split
 from tabs.data.outputs import View
 from tabs.data.row_edits import RowEditHandlers
 from tests.tabs.test_data import CHAT, Tab, base, services, tab
@@ -29,12 +30,12 @@ def show(tab: Tab, seen: tuple = ()) -> tuple:
     return edits(tab).show(tab.key, tab.log, "train", 2, seen, tab.request)
 
 
-def correct(tab: Tab, text: str, split: str = "train", number: int = 1) -> Tab:
+def correct(tab: Tab, text: str, split: Split = "train", number: int = 1) -> Tab:
     place = of_the_persona(tab, split, number)
     return tab.draw(edits(tab).correct(tab.key, tab.log, split, number, place, text, tab.request))
 
 
-def learned(tab: Tab, split: str = "train") -> list[str]:
+def learned(tab: Tab, split: Split = "train") -> list[str]:
     return [text for row in tab.opened.rows(split) for turn in row.turns for text in turn.messages]
 
 
@@ -53,7 +54,7 @@ def test_a_correction_is_learned_counted_and_shown_in_its_row(opened: Tab) -> No
     correct(opened, "<i>直した</i>", number=2)
     assert "<i>直した</i>" in learned(opened) and "&lt;i&gt;直した" in opened.shown["row"]
     assert opened.shown["number"].value == 2 and "手で直して使う" in opened.shown["ledger"]
-    ledger = opened.opened.prepared.ledger
+    ledger = opened.prepared.ledger
     assert ledger.counts[Outcome.CORRECTED] == 1 and ledger.missing == 0
     card, message, words, undo, changes, _ = show(opened, seen)
     assert words == "<i>直した</i>" and undo.visible and "&lt;i&gt;" in changes and "<i>" not in changes
@@ -78,10 +79,10 @@ def test_a_row_and_a_message_are_left_out_and_brought_back(opened: Tab) -> None:
     before, count = learned(opened), len(opened.opened.rows("train"))
     opened.draw(edits(opened).leave_row(opened.key, opened.log, "train", 1, opened.request))
     assert len(opened.opened.rows("train")) == count - 1 and "手で除いた" in opened.shown["ledger"]
-    assert opened.opened.prepared.ledger.missing == 0
+    assert opened.prepared.ledger.missing == 0
     place = of_the_persona(opened)
     opened.draw(edits(opened).leave_message(opened.key, opened.log, "train", 1, place, opened.request))
-    assert opened.opened.prepared.ledger.counts[Outcome.LEFT_OUT] == 3
+    assert opened.prepared.ledger.counts[Outcome.LEFT_OUT] == 3
     for _ in range(2):
         opened.draw(edits(opened).undo(opened.key, opened.log, "train", 1, opened.request))
     assert learned(opened) == before and opened.opened.choices.edits == ()

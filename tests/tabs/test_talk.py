@@ -3,14 +3,15 @@
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 import pytest
 
-from core.chat.conversation import AuthorsNote
+from core.chat.conversation import AuthorsNote, Conversation
 from core.chat.engine import Reply
 from core.chat.service import ChatService
 from core.messages import Turn
@@ -29,6 +30,7 @@ from tabs.ui.services import Services
 from tests.helpers.adapter_tiny import tiny_adapter
 from tests.helpers.tab_tiny import KEY, OTHER, Models, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
+from tests.helpers.typed import present, untyped
 
 CANARY = "qzx-canary"
 
@@ -42,9 +44,9 @@ class Scripted(ChatService):
     gate: threading.Event = field(default_factory=threading.Event)
 
     def reply(self, setting, conversation, stop, *, prompt=None, go_on=False) -> Iterator[Reply]:
-        self.asked.append(prompt.text)
+        self.asked.append(present(prompt).text)
         text = self.script.pop(0)
-        said = "\n".join(conversation.turns[-1].messages) if go_on else ""
+        said, n = "\n".join(conversation.turns[-1].messages) if go_on else "", 0
         for n in range(1, len(text) + 1):
             while text[n - 1] == "|" and not (stop.is_set() or self.gate.wait(0.01)):
                 pass
@@ -71,7 +73,7 @@ def services(tmp_path: Path, base: Path) -> Services:
     made = services_on(tmp_path, base, tokenizer)
     models = Models(base, tokenizer, window=4096)
     old = made.chat
-    talk = Scripted(models, *(getattr(old, name) for name in old.__dataclass_fields__ if name != "models"))
+    talk = Scripted(models, *(getattr(old, field.name) for field in fields(old) if field.name != "models"))
     return replace(made, models=models, chat=talk)
 
 
@@ -105,16 +107,25 @@ class Page:
     def send(self, text: str, human: bool = False) -> list[list[str]]:
         return self.run(self.handlers.send(self.key, self.conversation, text, human, visit()))
 
-    def act(self, name: str, *rest: object) -> object:
+    def act(self, name: str, *rest: object) -> Any:
         where = self.acts if hasattr(self.acts, name) else self.handlers
         return getattr(where, name)(self.key, self.conversation, *rest, visit())
 
     @property
-    def talk(self):
-        return self.services.conversations.get(owner(self.services, self.key), self.conversation)
+    def talk(self) -> Conversation:
+        return present(self.services.conversations.get(owner(self.services, self.key), self.conversation))
+
+    @property
+    def chat(self) -> Scripted:
+        return scripted(self.services)
 
     def words(self) -> list[str]:
         return [text for turn in self.talk.turns for text in turn.messages]
+
+
+def scripted(services: Services) -> Scripted:
+    assert isinstance(services.chat, Scripted)
+    return services.chat
 
 
 @pytest.fixture
@@ -137,19 +148,20 @@ def until(met, seconds: float = 10) -> None:
 
 
 def test_a_reply_streams_and_is_kept_with_all_that_made_it(page: Page) -> None:
-    page.services.chat.script[:] = ["うん\nいいよ"]
+    page.chat.script[:] = ["うん\nいいよ"]
     views = page.send("行こう <b>")
     assert views[0] == ["行こう <\u2060b>", TYPING] and views[-1] == ["行こう <\u2060b>", "うん", "いいよ"]
     node = page.talk.path[-1]
-    assert (node.metadata.model, node.metadata.seed, node.metadata.finished) == ("base", 5, True)
-    assert node.metadata.sampling["temperature"] == 0.6
+    metadata = present(node.metadata)
+    assert (metadata.model, metadata.seed, metadata.finished) == ("base", 5, True)
+    assert present(metadata.sampling)["temperature"] == 0.6
     kept = page.services.conversations.prompt_of(owner(page.services), page.conversation, node.id)
-    assert "行こう" in str(kept) and page.services.chat.asked[0]
+    assert "行こう" in str(kept) and page.chat.asked[0]
 
 
 def test_several_messages_in_a_row_get_one_reply(page: Page) -> None:
     page.pauses = False
-    page.services.chat.script[:] = ["one", "two", "three"]
+    page.chat.script[:] = ["one", "two", "three"]
     seen: list[list[list[str]]] = [[], [], []]
 
     def send(n: int) -> None:
@@ -159,7 +171,7 @@ def test_several_messages_in_a_row_get_one_reply(page: Page) -> None:
     for n in range(3):
         threads.append(in_thread(send, n))
         until(lambda n=n: len(page.words()) == n + 1)
-    until(lambda: not page.services.chat.script)
+    until(lambda: not page.chat.script)
     page.act("pause")
     for thread in threads:
         thread.join(20)
@@ -170,10 +182,10 @@ def test_several_messages_in_a_row_get_one_reply(page: Page) -> None:
 
 def test_a_reply_is_held_until_the_page_reports_a_pause(page: Page) -> None:
     page.pauses = False
-    page.services.chat.script[:] = ["answer"]
+    page.chat.script[:] = ["answer"]
     views: list[list[list[str]]] = []
     thread = in_thread(lambda: views.append(page.send("hi", True)))
-    until(lambda: page.services.chat.asked)
+    until(lambda: page.chat.asked)
     page.act("preview", "more to co")
     assert page.words() == ["hi"] and thread.is_alive()
     page.act("pause")
@@ -186,16 +198,16 @@ def test_a_page_that_never_reports_a_pause_gets_the_reply_in_the_end(
 ) -> None:
     page.pauses = False
     monkeypatch.setattr(replies_module, "LONGEST_WAIT", 0.3)
-    page.services.chat.script[:] = ["answer"]
+    page.chat.script[:] = ["answer"]
     page.send("hi", human=True)
     assert page.words() == ["hi", "answer"]
 
 
 def test_who_goes_on_keeps_whole_messages_and_drops_the_half(page: Page) -> None:
-    page.services.chat.script[:] = ["first\nsec|ond", "ok"]
+    page.chat.script[:] = ["first\nsec|ond", "ok"]
     thread = in_thread(page.send, "hi")
     until(lambda: page.handlers.replies.writing)
-    until(lambda: page.services.chat.asked)
+    until(lambda: page.chat.asked)
     time.sleep(0.3)
     page.send("wait")
     thread.join(10)
@@ -203,18 +215,18 @@ def test_who_goes_on_keeps_whole_messages_and_drops_the_half(page: Page) -> None
 
 
 def test_stop_keeps_what_is_to_be_seen(page: Page) -> None:
-    page.services.chat.script[:] = ["first\nsec|ond"]
+    page.chat.script[:] = ["first\nsec|ond"]
     thread = in_thread(page.send, "hi")
-    until(lambda: page.services.chat.asked)
+    until(lambda: page.chat.asked)
     time.sleep(0.3)
     page.act("stop")
     thread.join(10)
-    assert page.words() == ["hi", "first", "sec"] and not page.talk.path[-1].metadata.finished
+    assert page.words() == ["hi", "first", "sec"] and not present(page.talk.path[-1].metadata).finished
 
 
 def test_messages_of_a_reply_come_one_after_another(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replies_module, "REDRAW", 0.01)
-    page.services.chat.script[:] = ["a\nb"] * 2
+    page.chat.script[:] = ["a\nb"] * 2
     began = time.monotonic()
     views = page.send("hi", human=True)
     assert time.monotonic() - began > 0.4 and ["hi", "a", TYPING] in views and views[-1] == ["hi", "a", "b"]
@@ -222,7 +234,7 @@ def test_messages_of_a_reply_come_one_after_another(page: Page, monkeypatch: pyt
 
 
 def test_another_try_is_a_version_and_arrows_turn_them(page: Page) -> None:
-    page.services.chat.script[:] = ["one", "two", "three\n3"]
+    page.chat.script[:] = ["one", "two", "three\n3"]
     page.send("hi")
     for _ in range(2):
         page.run(page.handlers.retry(KEY, page.conversation, True, visit()))
@@ -237,7 +249,7 @@ def test_another_try_is_a_version_and_arrows_turn_them(page: Page) -> None:
 
 
 def test_ones_own_words_are_edited_into_a_branch(page: Page) -> None:
-    page.services.chat.script[:] = ["one", "two"]
+    page.chat.script[:] = ["one", "two"]
     page.send("hi")
     event = SimpleNamespace(index=0, value="hello")
     page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
@@ -247,7 +259,7 @@ def test_ones_own_words_are_edited_into_a_branch(page: Page) -> None:
 
 
 def test_a_correction_keeps_the_original(page: Page) -> None:
-    page.services.chat.script[:] = ["one\nmore"]
+    page.chat.script[:] = ["one\nmore"]
     page.send("hi")
     event = SimpleNamespace(index=(2, 0), value="m<\u2060b>")
     page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
@@ -257,7 +269,7 @@ def test_a_correction_keeps_the_original(page: Page) -> None:
 
 
 def test_the_persona_goes_on(page: Page) -> None:
-    page.services.chat.script[:] = ["one", " and on"]
+    page.chat.script[:] = ["one", " and on"]
     page.send("hi")
     views = page.run(page.handlers.continue_(KEY, page.conversation, visit()))
     assert page.words() == ["hi", "one and on"] == views[-1]
@@ -265,12 +277,12 @@ def test_the_persona_goes_on(page: Page) -> None:
 
 
 def test_branch_remove_thumb_and_undo(page: Page) -> None:
-    page.services.chat.script[:] = ["one", "two"]
+    page.chat.script[:] = ["one", "two"]
     page.send("hi")
     page.send("and?")
     branch = page.act("branch", 1)
     assert branch != page.conversation
-    assert [t.messages for t in page.services.conversations.get(owner(page.services), branch).turns] == [
+    assert [t.messages for t in present(page.services.conversations.get(owner(page.services), branch)).turns] == [
         ("hi",),
         ("one",),
     ]
@@ -285,7 +297,7 @@ def test_branch_remove_thumb_and_undo(page: Page) -> None:
 
 
 def test_a_message_is_chosen_and_let_go(page: Page) -> None:
-    page.services.chat.script[:] = ["one"]
+    page.chat.script[:] = ["one"]
     page.send("hi <i>")
     event = SimpleNamespace(index=0)
     values = dict(zip(OUTPUTS, page.acts.choose(KEY, page.conversation, -1, event, visit()), strict=True))
@@ -311,7 +323,7 @@ def test_a_strangers_talk_is_out_of_reach(page: Page) -> None:
 
 def test_a_limit_is_told_before_anything_is_said(page: Page) -> None:
     page.services.chat.rate_limiter.replies.each = 1
-    page.services.chat.script[:] = ["one"]
+    page.chat.script[:] = ["one"]
     page.send("hi")
     with pytest.raises(gr.Error, match="1 分間の返事は 1 回"):
         page.send("again")
@@ -319,7 +331,7 @@ def test_a_limit_is_told_before_anything_is_said(page: Page) -> None:
 
 
 def test_a_chat_is_saved_and_brought_back(page: Page, services: Services) -> None:
-    page.services.chat.script[:] = ["one\ntwo"]
+    page.chat.script[:] = ["one\ntwo"]
     page.send("hi")
     files = TransferHandlers(page.services)
     for write in (files.as_text, files.as_lines, files.as_messages):
@@ -336,7 +348,7 @@ def test_of_a_long_talk_the_end_is_drawn_and_the_rest_when_asked(page: Page) -> 
         talk = talk.said("user" if n % 2 else "assistant", f"m{n}")
     page.services.conversations.save(owner(page.services), talk)
 
-    def drawn(values: object) -> tuple[int, str, bool]:
+    def drawn(values: tuple[Any, ...]) -> tuple[int, str, bool]:
         shown = dict(zip(OUTPUTS, values, strict=True))
         messages = [part["text"] for message in shown["chat"].value for part in message["content"]]
         return len(messages), messages[0], shown["earlier"].visible
@@ -347,7 +359,7 @@ def test_of_a_long_talk_the_end_is_drawn_and_the_rest_when_asked(page: Page) -> 
     chosen = dict(zip(OUTPUTS, page.acts.choose(KEY, page.conversation, -1, SimpleNamespace(index=2), visit()),
                       strict=True))  # fmt: skip
     assert chosen["chosen"] == 202 and "m202" in chosen["versions"]
-    page.services.chat.script[:] = ["ok"]
+    page.chat.script[:] = ["ok"]
     event = SimpleNamespace(index=1, value="edited")
     views = page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
     assert page.words()[-2:] == ["edited", "ok"] and len(page.words()) == 203 and views[-1][-1] == "ok"
@@ -358,10 +370,10 @@ def test_of_a_long_talk_the_end_is_drawn_and_the_rest_when_asked(page: Page) -> 
 def test_everybody_of_a_group_is_named_above_their_words(page: Page) -> None:
     talk = page.talk.said("user", "hi").said("user", "me <b>too</b>", name="Tom").said("assistant", "hello")
     talk = page.services.conversations.save(owner(page.services), talk)
-    shown = view(talk)
+    shown = untyped(view(talk))
     assert [message["role"] for message in shown] == ["user", "assistant", "assistant"]
     assert shown[1]["content"].startswith(f"Tom{NAME_END}me <") and "<b" not in shown[1]["content"]
-    page.services.chat.script[:] = ["ok"]
+    page.chat.script[:] = ["ok"]
     edited = SimpleNamespace(index=1, value=shown[1]["content"] + "!")
     page.run(page.handlers.edit(KEY, page.conversation, False, edited, visit()))
     assert [(node.name, node.messages) for node in page.talk.path[1:]] == [("Tom", ("me <b>too</b>!",)), ("", ("ok",))]
@@ -369,7 +381,7 @@ def test_everybody_of_a_group_is_named_above_their_words(page: Page) -> None:
 
 def test_a_note_is_kept_and_seen_while_a_reply_is_written(page: Page) -> None:
     notes = AuthorsNoteHandlers(page.services, page.handlers.replies)
-    page.services.chat.script[:] = ["one"]
+    page.chat.script[:] = ["one"]
     stream = page.handlers.send(KEY, page.conversation, "hi", False, visit())
     next(stream)
     notes.keep(KEY, page.conversation, " It rains. ", 2, visit())
@@ -395,7 +407,7 @@ def test_a_reply_on_its_way_and_adapters_names_reach_nobody_else(
     """Planted by one, looked for in all that another sees meanwhile and after, and in what the server logs."""
     caplog.set_level("DEBUG")
     tiny_adapter(services.workspace.place(owner(services, KEY), "adapters", CANARY), base)
-    services.chat.script[:] = [f"{CANARY} now|{CANARY} later"]
+    scripted(services).script[:] = [f"{CANARY} now|{CANARY} later"]
     mine, theirs = (
         Page(services, services.chat.open_conversation(owner(services, key), "en").id, key) for key in (KEY, OTHER)
     )
@@ -403,13 +415,13 @@ def test_a_reply_on_its_way_and_adapters_names_reach_nobody_else(
     sending = threading.Thread(target=lambda: views.append(mine.send("hello")))
     sending.start()
     deadline = time.monotonic() + 20
-    while not services.chat.asked and time.monotonic() < deadline:
+    while not scripted(services).asked and time.monotonic() < deadline:
         time.sleep(0.01)
     me, other, seen = owner(services, KEY), owner(services, OTHER), []
     for _ in range(3):
-        seen += [theirs.act("open_talk"), theirs.talk, Page(services, mine.conversation, OTHER).talk]
+        seen += [theirs.act("open_talk"), theirs.talk, services.conversations.get(other, mine.conversation)]
         seen += [heartbeat.changes(services, other), services.adapters.list_all(other)]
-        services.chat.gate.set()
+        scripted(services).gate.set()
         sending.join(20)
     assert CANARY in repr(views) and CANARY in repr(services.adapters.list_all(me))
     assert CANARY not in repr(seen) and CANARY not in caplog.text

@@ -4,7 +4,6 @@ import math
 import re
 import time
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -29,8 +28,9 @@ from tabs.train.tab import RunHandlers
 from tabs.ui import status_bar
 from tabs.ui.heartbeat import Live, awaited, changes
 from tabs.ui.services import Services
-from tests.helpers.tab_tiny import KEY, OTHER, Models, keep_dataset, owner, services_on, visit
+from tests.helpers.tab_tiny import KEY, OTHER, Models, keep_dataset, models_of, owner, services_on, visit
 from tests.helpers.train_tiny import CONFIG, another, tiny_base
+from tests.helpers.typed import present, untyped
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def test_every_setting_has_a_control_with_its_plain_value() -> None:
         made = settings.controls()
     assert {name: c.elem_id for name, c in made.items()} == {name: f"set-{name}" for name in settings.CONTROLS}
     assert set(settings.CONTROLS) == {f.name for f in fields(TrainConfig)}
-    assert SettingsForm.of([c.value for c in SettingsForm.inputs(made)]).config() == TrainConfig()
+    assert SettingsForm.of([untyped(c).value for c in SettingsForm.inputs(made)]).config() == TrainConfig()
     assert all(c.interactive for c in made.values())
 
 
@@ -105,7 +105,7 @@ def test_the_contract_says_what_the_form_says(services: Services) -> None:
     prompt_config = job.spec.prompt_config
     assert (prompt_config.persona, prompt_config.description, prompt_config.user) == ("ミカ", "Kind.", "ケン")
     assert prompt_config.context_window == 256 and prompt_config.reply_reserve == 128
-    assert job.name == "mine" and job.spec.base == str(services.models.folder)
+    assert job.name == "mine" and job.spec.base == str(models_of(services).folder)
 
 
 def test_without_a_data_set_nothing_starts(services: Services) -> None:
@@ -137,7 +137,7 @@ def test_the_advice_is_the_advisors_for_these_rows_and_this_model(services: Serv
     keep_dataset(services)
     line, shown, advice, button, *values = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
     config = SettingsForm.of(values).config()
-    shape = base_dims(str(services.models.folder))
+    shape = base_dims(str(models_of(services).folder))
     wanted = fit(recommend(shape.parameters, 24), shape, this_device()).config
     assert config == replace(wanted, max_length=256)
     assert (
@@ -172,7 +172,7 @@ def test_a_model_of_unknown_size_gets_plain_settings_and_is_told_so(services: Se
 
 def test_while_no_model_is_loaded_the_form_waits(services: Services) -> None:
     keep_dataset(services)
-    services.models.ready = False
+    models_of(services).ready = False
     line, _, advice, button, *_ = FormHandlers(services).advise(KEY, "mika-talk", "", visit("en"))
     assert "ready" in line and advice is None and not button.interactive
 
@@ -277,7 +277,7 @@ def test_an_adapter_that_is_not_there_is_no_traceback(services: Services) -> Non
 
 
 @pytest.fixture(scope="module")
-def trained(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Services, str]]:
+def trained(base: Base, tmp_path_factory: pytest.TempPathFactory) -> tuple[Services, str]:
     """A run that was started through the form and trained by the real process."""
     services = services_on(tmp_path_factory.mktemp("omokage"), base.folder, base.tokenizer, start=True)
     keep_dataset(services)
@@ -296,7 +296,7 @@ def test_a_finished_run_shows_its_curve_and_what_to_do_next(trained: tuple[Servi
     assert "Done" in runs.choices[0][0] and talk.visible and result.visible and delete.visible
     assert not stop.visible and not resume.visible and model.startswith("base")
     progress = services.jobs.progress(owner(services), job)
-    held = re.search(r'<polyline class="validation" points="([^"]+)"', picture)[1].split()
+    held = present(re.search(r'<polyline class="validation" points="([^"]+)"', picture))[1].split()
     assert len(held) == len(progress.validation) and held[0].startswith("0.00,") and held[-1].startswith("100.00,")
     now, first = progress.validation[-1][1], progress.validation[0][1]
     assert now < first and f"Validation {now:.2f} bits per byte (started at {first:.2f})" in picture
@@ -308,10 +308,10 @@ def test_talk_keeps_the_adapter_once_and_opens_its_own_contract(trained: tuple[S
     opened = [RunHandlers(services).talk(KEY, job, visit()) for _ in range(2)]
     assert opened[0][1].selected == "talk" and opened[0][0] != opened[1][0]
     assert [a.name for a in services.adapters.list_all(owner(services))] == ["mika-talk-01"]
-    talk = services.conversations.get(owner(services), opened[0][0])
+    talk = present(services.conversations.get(owner(services), opened[0][0]))
     setting = services.chat.persona(owner(services), talk.persona, talk.adapter, "en")
     assert (talk.persona, talk.adapter) == ("", "mika-talk-01") and setting.description == "Mika."
-    assert services.models.started == []
+    assert models_of(services).started == []
 
 
 def test_talk_begins_to_load_the_adapters_base(trained: tuple[Services, str], base: Base, tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_talk_begins_to_load_the_adapters_base(trained: tuple[Services, str], ba
     models = Models(tmp_path / "another", base.tokenizer)
     talk, _ = RunHandlers(replace(services, models=models)).talk(KEY, job, visit())
     assert models.started == [str(base.folder)]
-    assert services.conversations.get(owner(services), talk).adapter == "mika-talk-01"
+    assert present(services.conversations.get(owner(services), talk)).adapter == "mika-talk-01"
 
 
 def test_talk_stands_where_the_server_keeps_its_one_model(
@@ -334,7 +334,7 @@ def test_talk_stands_where_the_server_keeps_its_one_model(
     monkeypatch.setattr(models, "start", locked)
     with pytest.warns(UserWarning, match="そのままです"):
         talk, _ = RunHandlers(replace(services, models=models)).talk(KEY, job, visit())
-    assert services.conversations.get(owner(services), talk).adapter == "mika-talk-01"
+    assert present(services.conversations.get(owner(services), talk)).adapter == "mika-talk-01"
 
 
 def test_the_zip_holds_the_adapter(trained: tuple[Services, str]) -> None:

@@ -18,7 +18,7 @@ from tabs.train.preview import PreviewHandlers
 from tabs.train.settings import SettingsForm
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
+from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, models_of, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
 
 
@@ -63,7 +63,7 @@ def test_visitors_of_a_public_server_see_no_folder_of_it(services: Services) -> 
     found, config = advice(services)
     shown = services.settings.home
     written = "".join(FileHandlers(replace(services, public=True)).write(KEY, found, *asked(config), visit()))
-    assert "mika-talk" in written and str(shown) not in written and str(services.models.folder) not in written
+    assert "mika-talk" in written and str(shown) not in written and str(models_of(services).folder) not in written
 
 
 def test_settings_come_from_a_file_and_the_rest_stays(services: Services, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def keep_adapter(services: Services, base: str) -> str:
 
 def test_going_on_brings_the_adapters_shape_and_names_and_reaches_the_run(services: Services) -> None:
     keep_dataset(services)
-    name, handlers = keep_adapter(services, services.models.folder.name), FormHandlers(services)
+    name, handlers = keep_adapter(services, models_of(services).folder.name), FormHandlers(services)
     assert [value for _, value in handlers.adapters(KEY, "", visit()).choices] == ["", name]
     _, config = advice(services)
     persona, description, user, *values = handlers.going_on(
@@ -133,7 +133,7 @@ def test_every_control_accepts_what_it_begins_with(services: Services) -> None:
     with gr.Blocks() as page:
         key, state = gr.BrowserState(""), gr.State("")
         with gr.Tabs() as tabs:
-            made = form.build(services, Shared(key, state, state, tabs, page.load(lambda: None), {}), gr.Textbox())
+            made = form.build(services, Shared(key, state, state, tabs, page.load(lambda: None), {}), state)
     assert set(made.components) == {*FormValues.field_names(), *settings.CONTROLS}
     for component in made.components.values():
         component.preprocess(component.value)

@@ -6,6 +6,7 @@ from core.memory.retrieve.dates import Span
 from core.memory.turns import Turns
 from tabs.data.without_training import WithoutTraining
 from tabs.ui.services import Services
+from tests.helpers.typed import present
 from tests.tabs.test_data import Tab, base, services  # noqa: F401 - fixtures
 
 EVER = Span(datetime(2000, 1, 1), datetime(2100, 1, 1))
@@ -13,7 +14,7 @@ EVER = Span(datetime(2000, 1, 1), datetime(2100, 1, 1))
 
 def made(tab: Tab):
     conversation, _ = WithoutTraining(tab.context).talk(tab.key, tab.log, tab.request, None)
-    talk = tab.services.conversations.get(tab.owner, conversation)
+    talk = present(tab.services.conversations.get(tab.owner, conversation))
     return tab.services.personas.get(tab.owner, talk.persona, "ja")
 
 
@@ -26,7 +27,7 @@ def test_the_sample_becomes_a_persona_that_remembers(services: Services) -> None
     persona = made(tab)
     assert persona.name == "葵" and persona.user == "湊" and persona.examples
     turns = remembered(tab, persona.id)
-    rows = tab.opened.prepared
+    rows = tab.prepared
     said = {"\n".join(t.messages) for row in (*rows.train, *rows.validation, *rows.test) for t in row.turns}
     assert len(turns) > 300 and set(turns) == said
     assert len(made(tab).examples) == len(persona.examples)  # and again, as another persona
