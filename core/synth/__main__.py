@@ -2,6 +2,7 @@
 
     python -m core.synth plan.yaml dry-run         what it takes: generations, tokens, time and cost
     python -m core.synth plan.yaml run             makes what is missing; Ctrl-C stops, the same command goes on
+    python -m core.synth plan.yaml judge           scores of tone and coherence, 0 to 4, with a comment
     python -m core.synth plan.yaml variants        the nine data sets of what is kept, with a table of their figures
     python -m core.synth plan.yaml diversity       how varied it is
 
@@ -14,6 +15,8 @@ import argparse
 import json
 import signal
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,12 +32,14 @@ from core.prompt import token_counter
 from core.prompt.encoder import encoder_for
 from core.synth.diversity import diversity
 from core.synth.estimate import estimate
+from core.synth.judge import judge, read_rubric, read_verdicts
+from core.synth.judge_answers import answers_of
 from core.synth.plan import Backend, Plan, read_plan
 from core.synth.prompts import Side
 from core.synth.records import DialogueRecord, SynthFolder, check_out, paces
 from core.synth.rows import PREAMBLES, DialogueVariant, dialogue_variants
 from core.synth.run import DialogueRun
-from core.synth.voices import DialogueVoice, bundled_tokenizer, voice_of
+from core.synth.voices import DialogueVoice, RunInterrupted, bundled_tokenizer, voice_of
 from core.text import speak_utf8
 from core.workspace import Split
 
@@ -72,6 +77,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--budget", type=int, default=LARGEST_BUDGET, metavar="N", help="with variants: tokens a row may have"
     )
+    parser.add_argument("--keep", type=int, default=0, metavar="SCORE",
+                        help="with variants, diversity: what was judged so in both")  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -121,7 +128,7 @@ def variants(plan: Plan, folder: SynthFolder, options: argparse.Namespace) -> in
     tokenizer = bundled_tokenizer()
     config = prompt_config_for(None, context_window=options.budget, persona=plan.persona.name, description="")
     made = dialogue_variants(
-        _records(plan, folder), counter=token_counter(config, tokenizer), budget=options.budget,
+        _records(plan, folder, options.keep), counter=token_counter(config, tokenizer), budget=options.budget,
         count=encoder_for(tokenizer).size, who=plan.who, description=plan.persona.description, language=plan.language,
         preambles=(*PREAMBLES, "system") if options.system else PREAMBLES, name=folder.path.name,
     )  # fmt: skip
@@ -148,18 +155,40 @@ def _line(variant: DialogueVariant) -> str:
 
 def print_diversity(plan: Plan, folder: SynthFolder, options: argparse.Namespace) -> int:
     """Print the figures of diversity."""
-    print(json.dumps(asdict(diversity(_records(plan, folder)))))
+    print(json.dumps(asdict(diversity(_records(plan, folder, options.keep)))))
     return 0
 
 
-def _records(plan: Plan, folder: SynthFolder) -> list[DialogueRecord]:
-    """The dialogues of the plan that are there, in its order."""
+def judged(plan: Plan, folder: SynthFolder, options: argparse.Namespace) -> int:
+    """Have every dialogue judged that was not, and print how the scores are spread."""
+    if plan.judge_backend.identity in (plan.persona_backend.identity, plan.user_backend.identity):
+        print("The judge is a model that also speaks in the dialogues: it will like its own words.", file=sys.stderr)
+    stop, records = threading.Event(), _records(plan, folder)
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        verdicts = judge(plan, folder, records, answers_of(plan.judge_backend, {}, stop), stop)
+    except RunInterrupted:
+        return 3
+    scores = {name: dict(sorted(Counter(str(getattr(one, name)) for one in verdicts).items()))
+              for name in ("tone", "coherence", "parse_method")}  # fmt: skip
+    print(json.dumps({"dialogues": len(records), "judged": len(verdicts)} | scores))
+    return 0 if len(verdicts) == len(records) else 3
+
+
+def _records(plan: Plan, folder: SynthFolder, keep: int = 0) -> list[DialogueRecord]:
+    """The dialogues of the plan that are there, in its order; with `keep`, those that the plan's judge gave as much."""
     ended = folder.read_dialogues()
-    return [ended[cell.id] for cell in plan.cells if cell.id in ended]
+    made = [ended[cell.id] for cell in plan.cells if cell.id in ended]
+    if not keep:
+        return made
+    rubric = read_rubric(plan.rubric, plan.language).digest
+    mine = [one for one in read_verdicts(folder) if (one.judge, one.rubric) == (plan.judge_backend.name, rubric)]
+    kept = {one.cell for one in mine if one.keeps(keep, keep)}
+    return [record for record in made if record.cell in kept]
 
 
 COMMANDS: dict[str, Callable[[Plan, SynthFolder, argparse.Namespace], int]] = {
-    "dry-run": dry_run, "run": run, "variants": variants, "diversity": print_diversity,
+    "dry-run": dry_run, "run": run, "judge": judged, "variants": variants, "diversity": print_diversity,
 }  # fmt: skip
 
 

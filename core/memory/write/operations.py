@@ -53,7 +53,7 @@ class Decided:
 
 def parse(text: str) -> tuple[Operations, ParseMethod]:
     """Read an answer in the first way that works."""
-    for method, value in _objects(text):
+    for method, value in json_objects(text):
         if isinstance(value, dict) and any(key in value for key in TAGS):
             return _from_object(value), method
     tagged = _tagged(text)
@@ -119,7 +119,7 @@ def apply_operations(
     return len({note.id for note in new} - before), len(gone)
 
 
-def _objects(text: str) -> Iterator[tuple[ParseMethod, object]]:
+def json_objects(text: str) -> Iterator[tuple[ParseMethod, object]]:
     """Every JSON value that can be read from an answer, the strictest reading first."""
     yield "json", _loaded(text, json.loads)
     pieces = list(_balanced(text))
