@@ -78,7 +78,7 @@ def fill(services: Services) -> None:
 def seen(services: Services) -> dict[str, int]:
     """How much of each kind the page lists; everything that draws a page is asked."""
     me = owner(services)
-    talk = PageLoad(services).arrive(KEY, visit())
+    talk = PageLoad(services).arrive(KEY, "", visit())
     StatusBarHandlers(services).refresh(KEY, talk, [], visit())
     changes(services, me)
     for conversation in services.conversations.list_all(me):

@@ -132,7 +132,7 @@ def test_what_is_left_behind_is_told(handlers: CarryHandlers) -> None:
     owner = services.visitor(mine, visit(), None).owner
     (services.workspace.place(owner, "datasets", "diary")).mkdir(parents=True)
     asked = handlers.ask(mine, handlers.show(new_key(), visit()), visit())
-    assert "1 data sets" in asked[1] and "0 talks" in asked[1] and "device of yours" in asked[1]
+    assert "1 datasets" in asked[1] and "0 talks" in asked[1] and "device of yours" in asked[1]
 
 
 @pytest.mark.parametrize("forged", ["", "short", None, "../" * 12])

@@ -423,7 +423,7 @@ def test_a_row_tells_what_the_prompt_of_training_masks(tab: Tab) -> None:
     loaded = tab.services.models.current()
     turns = tab.prepared.train[0].turns
     prompt = render(prompt_config_of(tab.opened, loaded), turns, loaded.tokenizer, training=True)
-    assert f"{len(prompt.ids)} トークン中 {sum(prompt.loss_mask)} を学ぶ" in tab.shown["row"]
+    assert f"{len(prompt.ids)} トークン中 {sum(prompt.loss_mask)} を学習" in tab.shown["row"]
     assert 0 < sum(prompt.loss_mask) < len(prompt.ids) <= tab.opened.budget
 
 
