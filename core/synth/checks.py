@@ -30,9 +30,12 @@ AS_AI = re.compile(
     r"|\bi(?:'|’)?(?: a)?m (?:just |only )?an? (?:ai|artificial intelligence|chatbot|virtual assistant)\b"
 )  # on text of one width and case: `_plain`
 LABEL = re.compile(
-    r"^\s*(?:user|human|assistant|system|ユーザー|システム|アシスタント)\s*[:：]", re.IGNORECASE | re.MULTILINE
+    r"^[^\S\n]*(?:user|human|assistant|system|ユーザー|システム|アシスタント)[^\S\n]*[:：]",
+    re.IGNORECASE | re.MULTILINE,
 )
-MARKUP = re.compile(r"<\|[a-z_]+\|>|<(?:start|end)_of_turn>|\[/?INST\]|^###\s*(?:指示|応答|入力|回答)", re.MULTILINE)
+MARKUP = re.compile(
+    r"<\|[a-z_]+\|>|<(?:start|end)_of_turn>|\[/?INST\]|^###[^\S\n]*(?:指示|応答|入力|回答)", re.MULTILINE
+)
 FAREWELL = re.compile(
     r"さようなら|さよなら|ごきげんよう|お元気で|おやすみなさい|また(?:ね|な|会|いつか|今度|来(?:ます|る)|話(?:そう|しましょう))"
     r"|(?:では|じゃあ?)、?(?:また|この(?:辺|へん)で|失礼)|失礼(?:いた)?します"
@@ -101,7 +104,9 @@ def _speaks_for_another(text: str, names: Sequence[str]) -> bool:
     if LABEL.search(text) or MARKUP.search(text):
         return True
     called = "|".join(re.escape(name) for name in names if name)
-    return bool(called and re.search(rf"^\s*\**(?:{called})\**\s*(?:[:：]|「[^」]*」\s*$)", text, re.MULTILINE))
+    return bool(
+        called and re.search(rf"^[^\S\n]*\**(?:{called})\**[^\S\n]*(?:[:：]|「[^」\n]*」[^\S\n]*$)", text, re.MULTILINE)
+    )
 
 
 def _plain(text: str) -> str:
