@@ -257,14 +257,15 @@ def test_import_datasets_is_hugging_face() -> None:
     assert TALK.parent not in Path(run.stdout.strip()).parents
 
 
-@pytest.mark.parametrize(("persona_id", "languages"), [("socrates", "ja en"), ("yui", "ja"), ("helper", "en")])
+@pytest.mark.parametrize(("persona_id", "languages"), [("socrates", "ja en"), ("yui", "ja en"), ("helper", "en")])
 def test_persona_has_the_shape(persona_id: str, languages: str) -> None:
     persona = json.loads((PERSONAS / f"{persona_id}.json").read_text(encoding="utf-8"))
-    assert set(persona) == {"id", "texts", "sampling"}
+    assert set(persona) == {"id", "place", "texts", "sampling"}
     assert persona["id"] == persona_id
     assert list(persona["texts"]) == languages.split()
     for text in persona["texts"].values():
-        assert set(text) == {"name", "summary", "description", "greeting", "examples"}
+        assert set(text) == {"name", "summary", "description", "greeting", "openers", "examples"}
+        assert len(text["openers"]) == 3 and all(0 < len(words) <= 30 for words in text["openers"])
         assert text["name"] and 0 < len(text["summary"]) <= 50 and "\n" not in text["summary"]
         assert 0 < len(text["description"]) <= 400
         assert 2 <= len(text["examples"]) <= 3

@@ -38,7 +38,9 @@ class ReplyMetadata:
     prompt_tokens: int = 0
     """Tokens that a server has read for it; 0 for this machine's model."""
     reply_tokens: int = 0
-    """Tokens that a server has written for it, thoughts included."""
+    """Tokens that were written for it, thoughts included."""
+    seconds: float = 0.0
+    """From asking the model to the reply's end; 0 where that was not measured."""
     cost: float = 0.0
     """What it cost by the prices that the person has filled in; 0 without."""
 
@@ -84,6 +86,10 @@ class Conversation:
     changed: float = 0.0
     """Seconds since the epoch."""
     note: AuthorsNote = AuthorsNote()
+    branch_of: str = ""
+    """Id of the conversation that this one was copied from."""
+    branch_at: int = 0
+    """How many messages were copied."""
 
     @cached_property
     def path(self) -> tuple[Node, ...]:
@@ -158,6 +164,10 @@ class Conversation:
             kept = kept[:-1]
         return replace(self, leaf=kept[-1].id if kept else NOWHERE)
 
+    def without_last(self) -> "Conversation":
+        """As it was before what was said last."""
+        return replace(self, leaf=self.path[-1].parent if self.path else NOWHERE)
+
     def without_exchange(self) -> "Conversation":
         """As it was before the user's last turn and what answered it."""
         kept = self.without_reply().path
@@ -186,7 +196,10 @@ class Conversation:
 
     def versions(self, index: int) -> tuple[int, int]:
         """Which version of its node is shown at message number `index`, from 1, and how many there are."""
-        node, _ = self.node_at(index)
+        return self.version_of(self.node_at(index)[0])
+
+    def version_of(self, node: Node) -> tuple[int, int]:
+        """Which version of what could stand in its place a node is, from 1, and how many there are."""
         same = self._versions_of(node)
         return same.index(node) + 1, len(same)
 
@@ -229,7 +242,8 @@ class Conversation:
         nodes = [_node_to_json(node) for node in self.nodes]
         value: dict[str, object] = {"persona": self.persona, "adapter": self.adapter, "changed": self.changed,
                                     "leaf": self.leaf, "nodes": nodes}  # fmt: skip
-        return value | ({"note": asdict(self.note)} if self.note.text else {})
+        branch = {"branch_of": self.branch_of, "branch_at": self.branch_at} if self.branch_of else {}
+        return value | ({"note": asdict(self.note)} if self.note.text else {}) | branch
 
     @classmethod
     def from_json(cls, conversation_id: str, value: object) -> "Conversation":

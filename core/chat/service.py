@@ -35,6 +35,7 @@ from core.personas import Persona, Personas, Sampling
 from core.personas.activation import Activated, activated_entries, within_budget
 from core.personas.lorebook import NO_LOREBOOK, Lorebook
 from core.personas.placing import among
+from core.personas.user_profile import UserProfiles
 from core.prompt import PlacedText, Prompt, PromptConfig, continuation_ids, render, stop_criteria
 from core.prompt.context import RetrievedContext
 from core.prompt.encoder import encoder_for
@@ -86,11 +87,16 @@ class ChatService:
         """What talks with other servers take."""
         return RemoteCosts(self.adapters.workspace)
 
+    @cached_property
+    def profiles(self) -> UserProfiles:
+        """Who those are that talk."""
+        return UserProfiles(self.adapters.workspace)
+
     def open_conversation(self, owner: str, language: str, *, persona: str = "", adapter: str = "") -> Conversation:
         """A new, stored conversation with a persona, or with an adapter as it was trained (persona "")."""
         chosen = self.persona(owner, persona, adapter, language)
         conversation = self.conversations.new(chosen.id, adapter)
-        expanded = chosen.with_macros_expanded(conversation.id)
+        expanded = chosen.talking_with(self.profiles.get(owner)).with_macros_expanded(conversation.id)
         return self.conversations.save(owner, conversation.opened(expanded.greeting, *expanded.greetings))
 
     def persona(self, owner: str, persona: str, adapter: str, language: str) -> Persona:
@@ -108,7 +114,8 @@ class ChatService:
         """Raises ModelError while no model is loaded, InputError when persona or adapter are gone."""
         loaded, remote = self.models.current(), self.remotes.of(owner)
         adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
-        persona = self.persona(owner, conversation.persona, conversation.adapter, language).with_macros_expanded(
+        chosen = self.persona(owner, conversation.persona, conversation.adapter, language)
+        persona = chosen.talking_with(self.profiles.get(owner)).with_macros_expanded(
             conversation.id, timedelta(seconds=conversation.silence)
         )
         rhythm = TypingSpeed.of(persona.typing)
@@ -286,15 +293,14 @@ class ChatService:
         self.conversations.delete(owner, conversation)
         self.memory.forget_conversation(owner, conversation)
 
-    def reply_metadata(self, setting: ChatContext, reply: Reply) -> ReplyMetadata:
-        """How a reply came about, to be kept with it."""
+    def reply_metadata(self, setting: ChatContext, reply: Reply, seconds: float = 0.0) -> ReplyMetadata:
+        """How a reply came about, to be kept with it; `seconds`: how long the model took."""
         adapter = setting.adapter.name if setting.adapter else ""
         name = setting.remote.name if setting.remote else setting.loaded.name
         return ReplyMetadata(
             name, adapter, reply.seed, asdict(setting.sampling), reply.fault, reply.finished,
             thoughts=reply.thoughts[:LONGEST_THOUGHTS], thought_tokens=reply.thought_tokens,
-            prompt_tokens=reply.prompt_tokens, reply_tokens=reply.tokens if reply.prompt_tokens else 0,
-            cost=reply.cost,
+            prompt_tokens=reply.prompt_tokens, reply_tokens=reply.tokens, seconds=round(seconds, 3), cost=reply.cost,
         )  # fmt: skip
 
     def messages_of(self, setting: ChatContext, reply: str) -> list[str]:

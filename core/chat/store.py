@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ class Conversations:
     workspace: Workspace
     _read: Recent[Conversation] = field(default_factory=lambda: Recent(MOST_NODES, _nodes), repr=False, compare=False)
     _titles: Recent[str] = field(default_factory=lambda: Recent(MOST_TITLES), repr=False, compare=False)
+    _changes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
 
     def new(self, persona: str, adapter: str = "") -> Conversation:
         """An empty conversation, stored once it is saved."""
@@ -36,7 +38,9 @@ class Conversations:
 
     def branch(self, owner: str, conversation: Conversation, index: int) -> Conversation:
         """Store a new conversation that begins like this one up to message number `index`."""
-        branched = replace(conversation.truncated_at(index), id=_new_id())
+        branched = replace(
+            conversation.truncated_at(index), id=_new_id(), branch_of=conversation.id, branch_at=index + 1
+        )
         prompts = self._prompts(owner, conversation.id)
         if prompts.is_file():
             with disk_errors():
@@ -49,7 +53,12 @@ class Conversations:
         path = self._path(owner, stored.id)
         write_bytes(path, json.dumps(stored.to_json(), ensure_ascii=False).encode())
         self._keep(path, FileState.of(path), stored)
+        self._changes[owner] += 1
         return stored
+
+    def changes(self, owner: str) -> int:
+        """Another number whenever a conversation of the owner was changed or removed since this server began."""
+        return self._changes[owner]
 
     def get(self, owner: str, conversation_id: str) -> Conversation | None:
         """The stored conversation, or None. Raises DamagedError when its file cannot be read."""
@@ -88,6 +97,7 @@ class Conversations:
         """Remove a conversation for good."""
         self._path(owner, conversation_id).unlink(missing_ok=True)
         self._prompts(owner, conversation_id).unlink(missing_ok=True)
+        self._changes[owner] += 1
 
     def keep_prompt(self, owner: str, conversation: Conversation, prompt: dict) -> None:
         """Remember what made the last node of `conversation`; `prompt` is any JSON object."""

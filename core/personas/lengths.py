@@ -85,6 +85,8 @@ def _lengths(persona: Persona) -> Iterator[tuple[tuple[Text, int], int]]:
     yield USER, len(persona.user)
     yield SUMMARY, len(persona.summary)
     yield DESCRIPTION, len(persona.description)
+    for opener in persona.openers:
+        yield SUMMARY, len(opener)
     for greeting in (persona.greeting, *persona.greetings):
         yield GREETING, len(greeting)
     yield INSTRUCTIONS, len(persona.depth_prompt.text)

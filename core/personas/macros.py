@@ -39,6 +39,8 @@ class Macros:
     """The clock of {{time}} and {{date}}."""
     idle: timedelta = timedelta(0)
     """How long the user was silent, for {{idle_duration}}."""
+    persona: str = ""
+    """What the user says of themselves, for {{persona}}, as SillyTavern calls it."""
     variables: dict[str, str] = field(default_factory=dict)
 
     def expand(self, text: str) -> str:
@@ -91,6 +93,8 @@ class Macros:
             return self.char
         if name == "user":
             return self.user
+        if name == "persona":
+            return self.persona
         if inner.startswith("//"):
             return ""
         if name in CLOCK:

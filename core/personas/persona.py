@@ -8,8 +8,9 @@ from core.messages import Role, Turn
 from core.models.sampling import Sampling
 from core.personas.lorebook import Lorebook
 from core.personas.macros import Macros
+from core.personas.user_profile import UserProfile
 from core.prompt import PlacedText, PromptConfig
-from core.prompt.context import CONTEXT_PARTS
+from core.prompt.context import CONTEXT_PARTS, about_user
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,13 @@ class Persona:
     """What it says first, word for word. Without one it waits for the user."""
     greetings: tuple[str, ...] = ()
     """Other first words to choose from."""
+    openers: tuple[str, ...] = ()
+    """Words that the page suggests to begin with; never part of a prompt."""
     examples: tuple[Turn, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     user: str = "User"
+    user_about: str = ""
+    """What the one who talks says of themselves: kept with them, never with the persona."""
     built_in: bool = False
     typing: float = 0.0
     """Letters a second from one of its messages to the next, as in its log; 0 where that is not known."""
@@ -50,7 +55,11 @@ class Persona:
 
     def macros(self, seed: str, idle: timedelta = timedelta(0)) -> Macros:
         """What replaces the macros of its texts, by the clock of now; `idle`: how long the user was silent."""
-        return Macros(self.name, self.user, seed, idle=idle)
+        return Macros(self.name, self.user, seed, idle=idle, persona=self.user_about)
+
+    def talking_with(self, profile: UserProfile) -> "Persona":
+        """The same, with somebody who has said who they are."""
+        return replace(self, user=profile.name or self.user, user_about=profile.about)
 
     def with_macros_expanded(self, seed: str, idle: timedelta = timedelta(0)) -> "Persona":
         """With the macros of character cards replaced; the same seed, a conversation's, draws the same words."""
@@ -71,6 +80,7 @@ class Persona:
         """Its texts with a place of their own among the messages."""
         reminder = self.depth_prompt
         return (
+            about_user(self.user, self.user_about),
             PlacedText("depth_prompt", reminder.text, depth=reminder.depth, role=reminder.role),
             PlacedText("post_history", self.post_history),
         )

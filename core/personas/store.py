@@ -106,7 +106,7 @@ class Personas:
         own_id = persona.id if persona.id and not persona.built_in else ""
         own_id = own_id or f"{safe_name(persona.name, 'persona')}-{uuid.uuid4().hex[:6]}"
         stored = replace(persona, id=own_id, name=persona.name.strip(), built_in=False)
-        value = {name: v for name, v in asdict(stored).items() if name not in ("id", "built_in")}
+        value = {name: v for name, v in asdict(stored).items() if name not in ("id", "built_in", "user_about")}
         value["book"] = book_to_json(stored.book)
         write_json(self._path(owner, own_id), value)
         if own_id != persona.id and (picture := self.picture(owner, persona.id)):
@@ -136,8 +136,8 @@ def _size(_: Persona, state: FileState) -> int:
 
 @cache
 def built_in(language: str) -> tuple[Persona, ...]:
-    """The personas that come with the app; those written in `language`, then those that speak first, lead."""
-    found: list[tuple[bool, bool, Persona]] = []
+    """The personas that come with the app; those written in `language` lead, the easiest for a small model first."""
+    found: list[tuple[bool, int, Persona]] = []
     for path in sorted(BUILT_IN.glob("*.json")):
         value = json.loads(path.read_text(encoding="utf-8"))
         written = language if language in value["texts"] else next(iter(value["texts"]))
@@ -147,11 +147,12 @@ def built_in(language: str) -> tuple[Persona, ...]:
             for example in texts.pop("examples", ())
             for turn in (Turn("user", (example["user"],)), Turn("assistant", tuple(example["persona"])))
         )
+        openers = tuple(texts.pop("openers", ()))
         persona = Persona(
-            **texts, examples=examples, id=value["id"], user=YOU.in_language(written),
+            **texts, openers=openers, examples=examples, id=value["id"], user=YOU.in_language(written),
             sampling=Sampling(**value.get("sampling", {})), built_in=True,
         )  # fmt: skip
-        found.append((written != language, not persona.greeting, persona))
+        found.append((written != language, value["place"], persona))
     return tuple(persona for *_, persona in sorted(found, key=lambda one: one[:2]))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from core.messages import Role, Turn
+from core.text import is_japanese
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class RetrievedContext:
     """Words of old turns that bear on what was just said, dated. Most relevant first."""
 
 
-PlacedPart = Literal["lorebook", "depth_prompt", "note", "post_history"]
+PlacedPart = Literal["user", "lorebook", "depth_prompt", "note", "post_history"]
 PLACED_PARTS: tuple[PlacedPart, ...] = get_args(PlacedPart)
 
 
@@ -37,6 +38,12 @@ class PlacedText:
     in the middle of a talk."""
     priority: int = 0
     """Of the lorebook's, the lowest goes first when there is no room for all."""
+
+
+def about_user(name: str, about: str) -> PlacedText:
+    """What the one who talks says of themselves, as every prompt holds it: behind the persona's description."""
+    heading = f"{name}について" if is_japanese(about) else f"About {name}"
+    return PlacedText("user", f"{heading}: {about.strip()}" if about.strip() else "", place="after_persona")
 
 
 def index_at_depth(turns: Sequence[Turn], depth: int) -> int:

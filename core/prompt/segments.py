@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Part = Literal["persona", "lorebook", "knowledge", "timeline", "examples", "turns", "recalled", "depth_prompt", "note",
-               "new", "post_history", "format"]  # fmt: skip
+Part = Literal["persona", "user", "lorebook", "knowledge", "timeline", "examples", "turns", "recalled",
+               "depth_prompt", "note", "new", "post_history", "format"]  # fmt: skip
 PARTS: tuple[Part, ...] = get_args(Part)
 
 

@@ -1,15 +1,18 @@
-"""What happens when a person talks: send, retry, go on, edit, undo, stop, begin and delete."""
+"""What happens when a person talks: send, stop, begin, delete, and what was changed elsewhere."""
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import gradio as gr
 
 from core.chat.conversation import Conversation
-from core.errors import InputError
-from tabs.talk.replies import Replies, seen_of
-from tabs.talk.view import NOTHING_CHOSEN, drawn, is_thought, message_of, shown, typed, versions
+from core.errors import AppError, InputError
+from tabs.talk.painter import mark
+from tabs.talk.replies import Replies, Writing, seen_of
+from tabs.talk.view import OUTPUTS, shown
+from tabs.ui import html_parts
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -27,6 +30,12 @@ def stored(services: Services, visitor: Visitor, conversation: str) -> Conversat
     return talk
 
 
+def refusal(error: AppError, language: str, *, back: bool = False) -> str:
+    """Why something was not done, to stand beside the message box; `back`: the words return into it."""
+    said = html_parts.escape(error.text.in_language(language))
+    return f'<p class="refused" role="alert"{" data-back" if back else ""}>{said}</p>'
+
+
 @dataclass(frozen=True)
 class TalkHandlers:
     """The transcript lives on the server; what the page sends is words and which conversation."""
@@ -38,83 +47,76 @@ class TalkHandlers:
     def open_talk(self, visitor: Visitor, conversation: str) -> tuple:
         """Draw a conversation: (list of talks, adapter choice, *OUTPUTS)."""
         talk = stored(self.services, visitor, conversation)
-        return self.titles(visitor, talk), self._adapters(visitor, talk), *self._whole(visitor, talk)
+        return self.titles(visitor, talk), self._adapters(visitor, talk), *self.whole(visitor, talk)
 
     @handler
     def send(self, visitor: Visitor, conversation: str, text: str, human: bool) -> Iterator[tuple]:
-        """Say something and stream the answer, once the person has paused. Nothing said: the persona speaks first."""
+        """Say something and stream the answer, once the person has paused. Nothing said: the persona speaks first.
+
+        What cannot be said goes back into the message box, and beside it stands why.
+        """
+        try:
+            admitted = self.admitted(visitor, conversation, text)
+        except AppError as error:
+            yield shown(stop=gr.Button(visible=False), notice=refusal(error, visitor.language, back=True))
+            return
+        yield from self.unfailing(visitor, conversation, self.answered(visitor, admitted, human and bool(text.strip())))
+
+    def admitted(self, visitor: Visitor, conversation: str, text: str) -> tuple[Conversation, Writing] | None:
+        """What was said is stored, and a reply to it announced; None where there is nothing to reply to. Raises."""
         words = self.services.chat.rate_limiter.check(text)
         with self.replies.lock(visitor, conversation):
-            talk = self._quiet(visitor, conversation)
+            talk = self.quiet(visitor, conversation)
             if not words and talk.path and talk.path[-1].role == "assistant":
-                yield shown()
-                return
+                return None
             if words:
                 self._check_fits(visitor, talk, words)
             self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
             talk = self.services.conversations.save(visitor.owner, talk.said("user", words, time=time.time()))
-            writing = self.replies.begin(visitor, talk)
-        yield from self.replies.stream(visitor, talk, writing, human=human and bool(words))
+            return talk, self.replies.begin(visitor, talk)
 
-    @handler
-    def retry(self, visitor: Visitor, conversation: str, human: bool) -> Iterator[tuple]:
-        """Another version of the last reply; the one that was there stays beside it."""
-        with self.replies.lock(visitor, conversation):
-            talk = self._quiet(visitor, conversation).without_reply()
-            self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
-            writing = self.replies.begin(visitor, talk)
-        yield from self.replies.stream(visitor, talk, writing, human=False)
-
-    @handler
-    def continue_(self, visitor: Visitor, conversation: str) -> Iterator[tuple]:
-        """Let the persona say more: its last reply grows."""
-        with self.replies.lock(visitor, conversation):
-            talk = self._quiet(visitor, conversation)
-            self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
-            writing = self.replies.begin(visitor, talk)
-        answered = bool(talk.path) and talk.path[-1].role == "assistant"
-        yield from self.replies.stream(visitor, talk, writing, human=False, go_on=answered)
-
-    @handler
-    def undo(self, visitor: Visitor, conversation: str) -> tuple:
-        """Take the last exchange back; the words return to the message box."""
-        with self.replies.lock(visitor, conversation):
-            talk = self._quiet(visitor, conversation)
-            asked = talk.without_reply()
-            words = "\n".join(asked.path[-1].messages) if asked.path else ""
-            talk = self.services.conversations.save(visitor.owner, talk.without_exchange())
-        return self._whole(visitor, talk, box=words)
-
-    @handler
-    def edit(self, visitor: Visitor, conversation: str, human: bool, event: gr.EditData) -> Iterator[tuple]:
-        """Change a message. After one's own the persona answers anew; the persona's is a correction to learn from."""
-        words = self.services.chat.rate_limiter.check(typed(str(event.value)))
-        if not words:
-            raise InputError("An empty message cannot be kept. Use undo to take it back.",
-                             "空のメッセージにはできません。取り消すには「戻す」を使ってください。")  # fmt: skip
-        with self.replies.lock(visitor, conversation):
-            talk = self._quiet(visitor, conversation)
-            first = self.replies.parts.first(visitor.owner, talk)
-            if is_thought(event, talk, first):
-                raise InputError("Thoughts cannot be edited. Edit the reply below them.",
-                                 "考えたことは編集できません。その下の返事を編集してください。")  # fmt: skip
-            talk = talk.edited(message_of(event, talk, first), words)
-            answered = talk.path[-1].role == "assistant"
-            if not answered:
-                self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
-            talk = self.services.conversations.save(visitor.owner, talk)
-            writing = None if answered else self.replies.begin(visitor, talk)
-        if writing:
-            yield from self.replies.stream(visitor, talk, writing, human=False)
+    def answered(self, visitor: Visitor, admitted: tuple[Conversation, Writing] | None, human: bool) -> Iterator[tuple]:
+        """The reply that was announced, as values of OUTPUTS."""
+        if admitted is None:
+            yield shown(notice="")
         else:
-            yield self._whole(visitor, talk)
+            yield from self.replies.stream(visitor, *admitted, human=human)
+
+    def unfailing(self, visitor: Visitor, conversation: str, values: Iterator[tuple]) -> Iterator[tuple]:
+        """The same values; an error ends them as a sentence beside the message box, and the talk as it is stored."""
+        try:
+            yield from values
+        except AppError as error:
+            drawn: dict[str, object] = {}
+            with suppress(AppError):  # it may be this very talk that cannot be read
+                drawn = self.replies.painter.drawn(visitor, stored(self.services, visitor, conversation))
+            yield shown(stop=gr.Button(visible=False), notice=refusal(error, visitor.language), **drawn)
 
     @handler
     def show_earlier(self, visitor: Visitor, conversation: str) -> tuple:
         """Draw more of a long conversation's beginning."""
         talk = stored(self.services, visitor, conversation)
-        self.replies.parts.show_more(visitor.owner, talk)
-        return shown(**drawn(talk, self.replies.parts.first(visitor.owner, talk), visitor.language))
+        self.replies.painter.parts.show_more(visitor.owner, talk)
+        return shown(**self.replies.painter.drawn(visitor, talk))
+
+    @handler
+    def refresh(self, visitor: Visitor, conversation: str, drawn: str) -> tuple:
+        """(list of talks, *OUTPUTS) where the conversation was changed elsewhere: in another tab, on another device."""
+        talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
+        if talk is None or mark(talk) == drawn or self.replies.is_writing(visitor, conversation):
+            return (gr.skip(),) * (1 + len(OUTPUTS))
+        return self.titles(visitor, talk), *self.whole(visitor, talk)
+
+    @handler
+    def redraw(self, visitor: Visitor, conversation: str) -> tuple:
+        """A conversation whose persona was changed."""
+        return self.whole(visitor, stored(self.services, visitor, conversation))
+
+    @handler
+    def show_head(self, visitor: Visitor, conversation: str) -> str | dict:
+        """The head of the chat, when another model is there."""
+        talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
+        return self.replies.painter.head(visitor, talk) if talk else gr.skip()
 
     @handler
     def stop(self, visitor: Visitor, conversation: str) -> None:
@@ -134,10 +136,11 @@ class TalkHandlers:
         return seen_of(self.services, visitor, stored(self.services, visitor, conversation), text)
 
     @handler
-    def begin(self, visitor: Visitor, persona: str, adapter: str) -> str:
-        """A new conversation with this persona and adapter; the old one stays in the list."""
+    def begin(self, visitor: Visitor, conversation: str, adapter: str) -> str:
+        """A new conversation with the same persona, and this adapter; the old one stays in the list."""
+        persona = stored(self.services, visitor, conversation).persona
         talk = self.services.chat.open_conversation(
-            visitor.owner, visitor.language, persona=persona or "", adapter=adapter or ""
+            visitor.owner, visitor.language, persona=persona, adapter=adapter or ""
         )
         return talk.id
 
@@ -145,7 +148,7 @@ class TalkHandlers:
     def change_adapter(self, visitor: Visitor, conversation: str, adapter: str) -> str:
         """Go on with another adapter, or with the base model: what the model sees then."""
         with self.replies.lock(visitor, conversation):
-            talk = self._quiet(visitor, conversation)
+            talk = self.quiet(visitor, conversation)
             persona = talk.persona
             if not persona and not adapter:  # it was the adapter's own
                 persona = self.services.personas.entries(visitor.owner, visitor.language)[0].id
@@ -169,10 +172,11 @@ class TalkHandlers:
     def titles(self, visitor: Visitor, talk: Conversation) -> gr.Radio:
         """The list of talks, standing on this one."""
         found = self.services.conversations.titles(visitor.owner)
-        choices = [(title or t(visitor.language, "talk.untitled"), one) for one, title in found]
+        untitled = t(visitor.language, "talk.untitled")
+        choices = [(title.replace("*", "").replace("`", "").strip() or untitled, one) for one, title in found]
         return gr.Radio(choices=choices, value=talk.id)
 
-    def _quiet(self, visitor: Visitor, conversation: str) -> Conversation:
+    def quiet(self, visitor: Visitor, conversation: str) -> Conversation:
         """The stored conversation, with no reply being written into it any more."""
         self.replies.give_up(visitor, conversation)
         return stored(self.services, visitor, conversation)
@@ -182,11 +186,11 @@ class TalkHandlers:
         setting = self.services.chat.context(visitor.owner, talk, visitor.language)
         self.services.chat.prompt(setting, talk, words)
 
-    def _whole(self, visitor: Visitor, talk: Conversation, **more: object) -> tuple:
-        first = self.replies.parts.first(visitor.owner, talk)
-        bubbles, chosen = drawn(talk, first, visitor.language), versions(talk, NOTHING_CHOSEN, visitor.language)
-        seen = seen_of(self.services, visitor, talk)
-        return shown(stop=gr.Button(visible=False), seen=seen, **bubbles, **chosen, **more)
+    def whole(self, visitor: Visitor, talk: Conversation, **more: object) -> tuple:
+        """Everything of a conversation that stands still."""
+        about = {"seen": seen_of(self.services, visitor, talk), "head": self.replies.painter.head(visitor, talk)}
+        drawn = self.replies.painter.drawn(visitor, talk, undo=self.replies.undone(visitor, talk))
+        return shown(stop=gr.Button(visible=False), notice="", **drawn, **about, **more)
 
     def _adapters(self, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
         choices = [(t(visitor.language, "talk.base_only"), "")]

@@ -1,26 +1,32 @@
-"""The persona card: who one talks with, and the form to make or edit one."""
+"""The editor of a persona, over the chat: its form with live token counts, its character book, card and picture."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from core.chat.conversation import Conversation
+from core.errors import ModelError
 from core.personas import Persona, format_examples, parse_examples
 from core.personas.lorebook_text import edited, format_book
+from core.prompt.encoder import encoder_for
 from tabs.talk import book, persona_card, sampling
 from tabs.talk.sampling import SamplingForm
-from tabs.ui.form import Form
+from tabs.ui import html_parts
+from tabs.ui.form import Form, PagePart
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import t, t_client, t_heading, texts
+from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
-KINDS = ("free", "historical", "fictional", "departed", "oneself")
 BETWEEN = "\n---\n"  # of greetings
+MOST_OPENERS = 6
+Opens = Callable[..., Dependency]
+"""An event, or what follows one."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class PersonaForm(Form):
     summary: str
     description: str
     greeting: str
+    openers: str
+    """One a line."""
     examples: str
     """As `format_examples` writes them."""
     greetings: str
@@ -44,8 +52,9 @@ class PersonaForm(Form):
     def showing(cls, persona: Persona) -> "PersonaForm":
         return cls(
             name=persona.name, summary=persona.summary, description=persona.description, greeting=persona.greeting,
-            examples=format_examples(persona.examples), greetings=BETWEEN.join(persona.greetings),
-            book=format_book(persona.book), depth_prompt=persona.depth_prompt.text, post_history=persona.post_history,
+            openers="\n".join(persona.openers), examples=format_examples(persona.examples),
+            greetings=BETWEEN.join(persona.greetings), book=format_book(persona.book),
+            depth_prompt=persona.depth_prompt.text, post_history=persona.post_history,
         )  # fmt: skip
 
     def applied(self, before: Persona) -> Persona:
@@ -54,20 +63,11 @@ class PersonaForm(Form):
         return replace(
             before, name=self.name, summary=self.summary, description=self.description, greeting=self.greeting,
             examples=before.examples if same else parse_examples(self.examples),
+            openers=tuple(filter(None, map(str.strip, self.openers.splitlines())))[:MOST_OPENERS],
             greetings=tuple(filter(None, map(str.strip, self.greetings.split(BETWEEN.strip())))),
             book=edited(before.book, self.book), post_history=self.post_history.strip(),
             depth_prompt=replace(before.depth_prompt, text=self.depth_prompt.strip()),
         )  # fmt: skip
-
-
-def choice(services: Services, visitor: Visitor, talk: Conversation) -> gr.Dropdown:
-    """The picker, standing on the persona that `talk` is held with."""
-    personas = services.personas.entries(visitor.owner, visitor.language)
-    choices = [(p.name, p.id) for p in personas]
-    if not talk.persona:
-        trained = services.chat.persona(visitor.owner, "", talk.adapter, visitor.language)
-        choices.insert(0, (t(visitor.language, "persona.trained", name=trained.name), ""))
-    return gr.Dropdown(choices=choices, value=talk.persona)
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,38 @@ class PersonaHandlers:
     services: Services
 
     @handler
-    def show(self, visitor: Visitor, conversation: str) -> tuple:
-        """Fill card and form from the conversation's persona: (picker, face, *PersonaForm, *SamplingForm, delete)."""
+    def fill(self, visitor: Visitor, conversation: str) -> tuple:
+        """Open on the conversation's persona: (the editor, *PersonaForm, *SamplingForm, delete, what it takes)."""
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
             return (gr.skip(),) * (3 + len(PersonaForm.field_names()) + len(SamplingForm.field_names()))
         persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
-        own = bool(persona.id) and not persona.built_in
-        face = persona_card.face(self.services, visitor, persona)
-        filled = (*PersonaForm.showing(persona).values(), *SamplingForm.showing(persona.sampling).values())
-        return choice(self.services, visitor, talk), face, *filled, gr.Button(visible=own)
+        own, form = bool(persona.id) and not persona.built_in, PersonaForm.showing(persona)
+        filled = (*form.values(), *SamplingForm.showing(persona.sampling).values())
+        sizes = self._sizes(form.description, form.examples, visitor.language)
+        return gr.Column(visible=True), *filled, gr.Button(visible=own), sizes
+
+    @handler
+    def count(self, visitor: Visitor, description: str, examples: str) -> str:
+        """How many tokens these take in every prompt."""
+        return self._sizes(description, examples, visitor.language)
+
+    def _sizes(self, description: str, examples: str, language: str) -> str:
+        try:
+            loaded = self.services.models.current()
+        except ModelError:
+            return f'<p class="muted">{t(language, "talk.model_waits")}</p>'
+        size = encoder_for(loaded.tokenizer).size
+        shown = sum(size(text) for turn in parse_examples(examples or "") for text in turn.messages)
+        said, window = size(description or ""), loaded.context
+        words = t(language, "persona.sizes", description=f"{said:,}", examples=f"{shown:,}", window=f"{window:,}")
+        css = "warn" if said > window // 2 else "muted"
+        parts = "".join(
+            f'<i class="part-{part}" style="width:{min(100 * n / window, 100):.2f}%"></i>'
+            for part, n in (("persona", said), ("examples", shown))
+        )
+        bar = f'<div class="bar thin" aria-hidden="true">{parts}</div>'
+        return f'{bar}<p class="{css} num">{html_parts.escape(words)}</p>'
 
     @handler
     def save(self, visitor: Visitor, conversation: str, form: PersonaForm, sampling: SamplingForm) -> str:
@@ -109,15 +131,6 @@ class PersonaHandlers:
         ).id
 
     @handler
-    def make(self, visitor: Visitor, kind: str) -> str:
-        """A new persona of a kind, to be filled in. Returns the id of a talk with it."""
-        text = "persona.new_description" if kind not in KINDS[1:] else f"persona.text_{kind}"
-        fresh = Persona(t(visitor.language, "persona.new_name"), texts()[text].in_language(visitor.language),
-                        user=t(visitor.language, "persona.you"))  # fmt: skip
-        persona = self.services.personas.save(visitor.owner, fresh)
-        return self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
-
-    @handler
     def delete(self, visitor: Visitor, conversation: str) -> str:
         """Remove the persona and its talks; open a new talk with another."""
         talk = self.services.conversations.get(visitor.owner, conversation)
@@ -130,53 +143,78 @@ class PersonaHandlers:
         return self.services.chat.open_conversation(visitor.owner, visitor.language).id
 
 
-def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, list[Dependency]]:
-    """The card; returns the picker, and the events after which the persona of the same talk says something else."""
-    handlers = PersonaHandlers(services)
-    with gr.Column(elem_classes="card"):
-        gr.Markdown(t_heading("persona.title"), elem_classes="title")
-        who = gr.Dropdown(
-            choices=[], label=t_client("persona.title"), show_label=False, container=False, elem_id="persona"
-        )
-        face = gr.HTML(padding=False, elem_id="persona-face")
-        with gr.Accordion(t_client("persona.edit"), open=False, elem_id="persona-edit"):
+class Editor(NamedTuple):
+    """The editor's components."""
+
+    frame: gr.Column
+    sizes: gr.HTML
+    counted: list[gr.Textbox]
+    """Whose tokens are counted as one writes: description and examples."""
+    components: dict[str, Component]
+    sampling: list[PagePart]
+    save: gr.Button
+    leave: gr.Button
+    delete: gr.Button
+    book: book.BookParts
+    card: persona_card.CardParts
+
+
+def build() -> Editor:
+    """The editor, which is not there before it is opened."""
+    with gr.Column(visible=False, elem_id="persona-editor", elem_classes="card") as frame:
+        with gr.Row(elem_id="persona-editor-top"):
+            gr.Markdown(t_heading("persona.edit"), elem_classes="title")
+            leave = gr.Button(t_client("persona.leave"), size="sm", elem_id="persona-leave")
+            save = gr.Button(t_client("persona.save"), variant="primary", size="sm", elem_id="persona-save")
+        with gr.Row():
             components: dict[str, Component] = {
-                "name": gr.Textbox(label=t_client("persona.name"), max_length=60),
-                "summary": gr.Textbox(label=t_client("persona.summary"), max_length=120),
-                "description": gr.Textbox(label=t_client("persona.description"), lines=5, max_lines=14),
-                "greeting": gr.Textbox(label=t_client("persona.greeting"), info=t_client("persona.greeting_info"),
-                                       lines=2),
-                "examples": gr.Textbox(label=t_client("persona.examples"), info=t_client("persona.examples_info"),
-                                       lines=5, max_lines=14),
-            }  # fmt: skip
-            with gr.Accordion(t_client("persona.more"), open=False, elem_id="persona-book"):
-                components |= _more()
-            drawing = SamplingForm.inputs(sampling.build())
-            with gr.Row():
-                save = gr.Button(t_client("persona.save"), variant="primary", size="sm", elem_id="persona-save")
-                delete = gr.Button(t_client("persona.delete"), variant="stop", size="sm", visible=False)
+                "name": gr.Textbox(label=t_client("persona.name"), max_length=60, scale=2),
+                "summary": gr.Textbox(label=t_client("persona.summary"), max_length=120, scale=5),
+            }
+        description = gr.Textbox(
+            label=t_client("persona.description"), lines=9, max_lines=24, elem_id="persona-description"
+        )
+        sizes = gr.HTML(padding=False, elem_id="persona-sizes")
+        examples = gr.Textbox(
+            label=t_client("persona.examples"), info=t_client("persona.examples_info"), lines=6, max_lines=18
+        )
+        components |= {
+            "description": description,
+            "examples": examples,
+            "greeting": gr.Textbox(label=t_client("persona.greeting"), info=t_client("persona.greeting_info"),
+                                   lines=2),
+            "openers": gr.Textbox(label=t_client("persona.openers"), info=t_client("persona.openers_info"), lines=2,
+                                  max_lines=6, elem_id="persona-openers"),
+        }  # fmt: skip
+        with gr.Accordion(t_client("persona.more"), open=False, elem_id="persona-book"):
+            components |= _more()
+        drawing = SamplingForm.inputs(sampling.build())
         book_parts = book.build()
         card_parts = persona_card.build()
-        with gr.Accordion(t_client("persona.make"), open=False, elem_id="persona-new"):
-            kind = gr.Radio(
-                choices=[(t_client(f"persona.kind_{kind}"), kind) for kind in KINDS], value="free",
-                label=t_client("persona.kind"), elem_id="persona-kind",
-            )  # fmt: skip
-            gr.Markdown(t_client("persona.from_log"), elem_classes="muted")
-            make = gr.Button(t_client("persona.make"), size="sm", elem_id="persona-make")
+        delete = gr.Button(t_client("persona.delete"), variant="stop", size="sm", visible=False)
+    return Editor(
+        frame, sizes, [description, examples], components, drawing, save, leave, delete, book_parts, card_parts
+    )
 
-    where, form = [shared.key, shared.conversation], PersonaForm.inputs(components)
-    card = [who, face, *form, *drawing, delete]
-    shared.conversation.change(handlers.show, where, card, **EVENT)
-    changes = [
-        save.click(handlers.save, [*where, *form, *drawing], shared.conversation, **EVENT),
-        persona_card.wire(services, shared, card_parts),
-        *book.wire(services, shared, book_parts),
-    ]
-    shown = [changed.then(handlers.show, where, card, **EVENT) for changed in changes]
-    make.click(handlers.make, [shared.key, kind], shared.conversation, **EVENT)
-    delete.click(handlers.delete, where, shared.conversation, **EVENT)
-    return who, shown
+
+def wire(
+    services: Services, shared: Shared, editor: Editor, open_card: gr.UploadButton, opens: Sequence[Opens]
+) -> list[Dependency]:  # fmt: skip
+    """The events, `opens` those that open the editor; returns those after which the talk's persona says else."""
+    handlers = PersonaHandlers(services)
+    where, form = [shared.key, shared.conversation], PersonaForm.inputs(editor.components)
+    filled = (handlers.fill, where, [editor.frame, *form, *editor.sampling, editor.delete, editor.sizes])
+    for opened in opens:
+        opened(*filled, **EVENT)
+    for part in editor.counted:
+        part.input(handlers.count, [shared.key, *editor.counted], editor.sizes, trigger_mode="always_last", **EVENT)
+    saved = editor.save.click(handlers.save, [*where, *form, *editor.sampling], shared.conversation, **EVENT)
+    closed = (lambda: gr.Column(visible=False), None, editor.frame)
+    saved.success(*closed, **EVENT)
+    editor.leave.click(*closed, queue=False, **EVENT)
+    changes = [persona_card.wire(services, shared, editor.card, open_card), *book.wire(services, shared, editor.book)]
+    editor.delete.click(handlers.delete, where, shared.conversation, **EVENT).then(*closed, **EVENT)
+    return [saved, *(changed.then(*filled, **EVENT) for changed in changes)]
 
 
 def _more() -> dict[str, Component]:

@@ -1,9 +1,6 @@
 """Character cards and the picture of a persona: opened, saved, changed."""
 
-import base64
-import io
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -22,9 +19,6 @@ from tabs.ui.text import t, t_client
 from tabs.ui.toasts import inform
 from tabs.ui.upload_button import build_upload
 from tabs.ui.visitor import Visitor
-
-CARD_FILES = [".png", ".json", ".charx", ".jpg", ".jpeg", ".yaml", ".yml"]
-THUMBNAIL = 144  # pixels: shown at half of that, sharp on dense screens
 
 
 @dataclass(frozen=True)
@@ -92,20 +86,6 @@ class CardHandlers:
         )
 
 
-def face(services: Services, visitor: Visitor, persona: Persona) -> str:
-    """The persona's picture and its one line, as HTML."""
-    from PIL import Image
-
-    image = Image.open(io.BytesIO(_picture(services, visitor.owner, persona)))
-    image.thumbnail((THUMBNAIL, THUMBNAIL))
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    source = base64.b64encode(file.getvalue()).decode()
-    name = escape(t(visitor.language, "persona.picture_of", name=persona.name), quote=True)
-    line = escape(persona.summary or persona.description[:80])
-    return f'<div class="face"><img src="data:image/png;base64,{source}" alt="{name}"><span>{line}</span></div>'
-
-
 def _picture(services: Services, owner: str, persona: Persona) -> bytes:
     path = services.personas.picture(owner, persona.id)
     return path.read_bytes() if path else drawn(persona.name)
@@ -115,7 +95,6 @@ def _picture(services: Services, owner: str, persona: Persona) -> bytes:
 class CardParts:
     """The fold's components; `wire` joins them to the page once all of it is there."""
 
-    open: gr.UploadButton
     png: gr.Button
     json: gr.Button
     picture: gr.UploadButton
@@ -126,21 +105,19 @@ def build() -> CardParts:
     """The fold with cards and picture."""
     with gr.Accordion(t_client("persona.card"), open=False, elem_id="persona-card"):
         gr.Markdown(t_client("persona.card_info"), elem_classes="muted")
-        opened = build_upload("persona.card_open", "card-open", types=CARD_FILES)
         with gr.Row():
             png = gr.Button(t_client("persona.card_png"), size="sm", elem_id="card-png", min_width=90)
             plain = gr.Button(t_client("persona.card_json"), size="sm", elem_id="card-json", min_width=90)
         picture = build_upload("persona.picture_change", "card-picture", types=("image",))
         file = build_download("persona-file")
-    return CardParts(opened, png, plain, picture, file)
+    return CardParts(png, plain, picture, file)
 
 
-def wire(services: Services, shared: Shared, parts: CardParts) -> Dependency:
+def wire(services: Services, shared: Shared, parts: CardParts, open_card: gr.UploadButton) -> Dependency:
     """The events; returns the one after which the picture is another."""
     handlers = CardHandlers(services)
     where = [shared.key, shared.conversation]
-    opened = [parts.open, shared.conversation]
-    parts.open.upload(handlers.open_card, [shared.key, parts.open], opened, **EVENT)
+    open_card.upload(handlers.open_card, [shared.key, open_card], [open_card, shared.conversation], **EVENT)
     for press, save in ((parts.png, handlers.save_png), (parts.json, handlers.save_json)):
         parts.file.after(press.click(save, where, parts.file.file, **EVENT))
     changed = [parts.picture, shared.conversation]

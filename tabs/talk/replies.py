@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property
 
 import gradio as gr
 
@@ -14,8 +14,10 @@ from core.chat.service import ChatContext
 from core.chat.typing_speed import TypingSimulator
 from core.errors import AppError, ModelError
 from core.prompt import Prompt
+from tabs.talk.bubbles import TYPING
 from tabs.talk.fired import fired
-from tabs.talk.view import NOTHING_CHOSEN, TYPING, ShownParts, drawn, shown, versions, view
+from tabs.talk.painter import Painter
+from tabs.talk.view import shown
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -24,6 +26,7 @@ from tabs.ui.visitor import Visitor
 
 LONGEST_WAIT = 30.0  # seconds until a reply is shown though the page never reported a pause: it may be gone
 STORED_WITHIN = 10.0  # seconds that a stopped reply gets to end: a token of a large model on a CPU takes one
+MOST_UNDONE = 200  # conversations of all visitors of which the last change can be taken back
 REDRAW = 0.05  # seconds between two views of a growing reply: 20 a second look steady and cost little
 
 
@@ -36,6 +39,8 @@ class Writing:
     paused: bool = False
     """Whether the person has stopped writing, as their page reports."""
     given_up: bool = False
+    seconds: float = 0.0
+    """How long the model has been at it."""
     stored: threading.Event = field(default_factory=threading.Event)
 
     def held(self, wait: bool) -> bool:
@@ -59,13 +64,28 @@ NOTHING_YET = ReplyFrame((), 0, True, Reply("", 0))
 
 
 @dataclass(frozen=True)
+class Undone:
+    """A conversation as it was before something was taken away."""
+
+    talk: Conversation
+    what: str
+    """What was done, in words."""
+
+
+@dataclass(frozen=True)
 class Replies:
     """Every reply that is being written on this server, by owner and conversation."""
 
     services: Services
     writing: dict[str, Writing] = field(default_factory=dict)
-    parts: ShownParts = field(default_factory=ShownParts)
+    taken_back: dict[str, Undone] = field(default_factory=dict)
+    """What each conversation was before the last change that took something away."""
     _locks: tuple[threading.Lock, ...] = field(default_factory=lambda: tuple(threading.Lock() for _ in range(64)))
+
+    @cached_property
+    def painter(self) -> Painter:
+        """Draws conversations for all handlers of the chat."""
+        return Painter(self.services)
 
     def lock(self, visitor: Visitor, conversation: str) -> threading.Lock:
         """Held while words are added, so that two sends in one moment do not lose each other's."""
@@ -75,6 +95,26 @@ class Replies:
         """The person has stopped writing: what was held is shown."""
         if writing := self.writing.get(_place(visitor, conversation)):
             writing.paused = True
+
+    def is_writing(self, visitor: Visitor, conversation: str) -> bool:
+        """Whether a reply is on its way."""
+        return _place(visitor, conversation) in self.writing
+
+    def keep_for_undo(self, visitor: Visitor, undone: Undone) -> None:
+        """Remember what a conversation was, until it goes on."""
+        self.taken_back[_place(visitor, undone.talk.id)] = undone
+        while len(self.taken_back) > MOST_UNDONE:
+            self.taken_back.pop(next(iter(self.taken_back)))
+
+    def undone(self, visitor: Visitor, talk: Conversation) -> str:
+        """What could be put back, in words, or ""."""
+        undone = self.taken_back.get(_place(visitor, talk.id))
+        return undone.what if undone else ""
+
+    def put_back(self, visitor: Visitor, talk: Conversation) -> Conversation | None:
+        """What the conversation was, once."""
+        undone = self.taken_back.pop(_place(visitor, talk.id), None)
+        return replace(undone.talk, note=talk.note) if undone else None
 
     def stop(self, visitor: Visitor, conversation: str) -> None:
         """End the reply; what is to be seen of it stays."""
@@ -98,7 +138,9 @@ class Replies:
 
     def begin(self, visitor: Visitor, talk: Conversation) -> Writing:
         """Announce a reply to `talk`, which `stream` then writes."""
-        writing = self.writing[_place(visitor, talk.id)] = Writing()
+        place = _place(visitor, talk.id)
+        self.taken_back.pop(place, None)  # what goes on cannot be put back without losing what was said since
+        writing = self.writing[place] = Writing()
         return writing
 
     def stream(
@@ -109,10 +151,11 @@ class Replies:
         try:
             setting = services.chat.context(visitor.owner, talk, language)
             prompt = services.chat.prompt(setting, talk.without_reply() if go_on else talk)
-            first = self.parts.first(visitor.owner, talk)
-            look = partial(view, talk, first=first, language=language)
-            yield shown(chat=look([] if go_on else [TYPING]), stop=gr.Button(visible=True),
-                        seen=budget(setting, prompt, language), chosen=NOTHING_CHOSEN)  # fmt: skip
+            kept = talk.without_last() if go_on else talk
+            frozen = self.painter.drawn(visitor, kept, writing=True)
+            grown = talk.path[-1].messages if go_on else (TYPING,)
+            yield shown(stop=gr.Button(visible=True), seen=budget(setting, prompt, language), notice="",
+                        **frozen | {"growing": self.painter.growing(visitor, kept, grown)})  # fmt: skip
             replies = services.chat.reply(setting, talk, writing.stop, prompt=prompt, go_on=go_on)
             before, at, last = None, 0.0, frame.reply
             for frame in _frames(services, setting, replies, writing, human and not go_on):
@@ -121,8 +164,8 @@ class Replies:
                 last = frame.reply
                 if (frame.seen, frame.typing) != before and time.monotonic() - at > REDRAW:
                     before, at = (frame.seen, frame.typing), time.monotonic()
-                    words = [*frame.seen, *[TYPING] * frame.typing]
-                    yield shown(chat=look(words, replaces=go_on and bool(frame.seen)))
+                    words = [*(frame.seen or (grown if go_on else ())), *[TYPING] * frame.typing]
+                    yield shown(growing=self.painter.growing(visitor, kept, words))
         finally:
             writing.stop.set()
             talk = self._store(visitor, talk, writing, setting, prompt, frame, go_on)
@@ -136,8 +179,7 @@ class Replies:
         else:
             inform(language, "talk.silent")
         yield shown(stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),
-                    **drawn(talk, self.parts.first(visitor.owner, talk), language),
-                    **versions(talk, NOTHING_CHOSEN, language))  # fmt: skip
+                    head=self.painter.head(visitor, talk), **self.painter.drawn(visitor, talk))  # fmt: skip
 
     def _store(
         self,
@@ -158,7 +200,7 @@ class Replies:
                 if seen and setting and prompt:
                     now = conversations.get(visitor.owner, talk.id)  # its note may have been changed meanwhile
                     talk = replace(talk, note=now.note) if now else talk
-                    made = self.services.chat.reply_metadata(setting, frame.reply)
+                    made = self.services.chat.reply_metadata(setting, frame.reply, writing.seconds)
                     talk = (
                         talk.with_continuation(seen, made)
                         if go_on
@@ -180,7 +222,7 @@ def _frames(
 ) -> Iterator[ReplyFrame]:
     """What is to be seen, again and again while the reply is made and after it, until all of it is there."""
     pacing = TypingSimulator(setting.typing_speed) if human else None
-    reply, messages = Reply("", 0), []
+    reply, messages, began = Reply("", 0), [], time.monotonic()
 
     def frame(done: bool) -> ReplyFrame:
         if writing.held(human):
@@ -190,6 +232,7 @@ def _frames(
         return ReplyFrame(tuple(seen), whole, len(seen) < len(messages) or not (seen or done), reply)
 
     for reply in replies:
+        writing.seconds = time.monotonic() - began
         messages = services.chat.messages_of(setting, reply.text)
         yield frame(done=False)
     while (last := frame(done=True)).typing and not writing.stop.wait(REDRAW):

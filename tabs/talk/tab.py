@@ -1,28 +1,43 @@
 """Talk: what does the persona say, and what did it see?"""
 
+from pathlib import Path
 from typing import TypedDict, cast
 
 import gradio as gr
 
-from tabs.talk import model, note, persona, prompt_card, remote, transfer
+from tabs.talk import gallery, model, note, persona, prompt_card, remote, transfer, you
+from tabs.talk.acts import ActHandlers
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
-from tabs.talk.versions import VersionHandlers
-from tabs.talk.view import NOTHING_CHOSEN, OUTPUTS, THUMBS
+from tabs.talk.view import NOTHING_CHOSEN, OUTPUTS
 from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client, t_heading
 
-COUNT_SENT = "(messages) => String((messages ?? []).filter((message) => message.role === 'user').length)"
-EXPECT_PAUSE = "() => document.dispatchEvent(new Event('message-drawn'))"
+SCRIPT = Path(__file__).with_name("chat.js")
+OPEN_FOLD = """
+element.addEventListener("click", (event) => {
+  const fold = document.querySelector(event.target.closest("[data-open]")?.dataset.open ?? "#none");
+  if (!fold) return;
+  const label = fold.querySelector(".label-wrap");
+  if (!label.classList.contains("open")) label.click();
+  fold.scrollIntoView({ behavior: "smooth", block: "center" });
+});
+"""
+# The browser empties the box at once: an answer from the server would wipe out what was typed since.
+LEAVE = "(words) => [words, '']"
+# Words that were refused are not lost.
+COME_BACK = "(why, words, now) => (why ?? '').includes('data-back') ? now || words : now"
 
 
 def build(services: Services, shared: Shared) -> None:
     """Three columns: who, the talk, what the model sees."""
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=230):
-            who, persona_saved = persona.build(services, shared)
+            with gr.Column(elem_classes="card"):
+                people = gallery.build()
+                you_parts = you.build()
             with gr.Column(elem_classes="card"):
                 gr.Markdown(t_heading("talk.talks"), elem_classes="title")
                 talks = gr.Radio(
@@ -32,9 +47,11 @@ def build(services: Services, shared: Shared) -> None:
                     new = gr.Button(t_client("talk.new"), size="sm", elem_id="talk-new")
                     delete = gr.Button(t_client("talk.delete"), size="sm", variant="stop", elem_id="talk-delete")
                 transfer.build(services, shared)
-        with gr.Column(scale=13, min_width=320, elem_classes="middle"), gr.Column(elem_classes="card"):
-            page = _chat(services.public)
-            note_parts = note.build()
+        with gr.Column(scale=13, min_width=320, elem_classes="middle"):
+            editor = persona.build()
+            with gr.Column(elem_classes="card", elem_id="talk-card"):
+                page = _chat(services.public)
+                note_parts = note.build()
         with gr.Column(scale=6, min_width=250):
             page["seen"] = prompt_card.build(services, shared, page["box"], page["chosen"])
             adapter, model_state = model.build(services, shared)
@@ -44,60 +61,61 @@ def build(services: Services, shared: Shared) -> None:
     replies = Replies(services)
     services.on_close.append(replies.end_all)
     handlers = TalkHandlers(services, replies)
-    _wire_chat(page, talks, handlers, VersionHandlers(services, replies), shared)
+    _wire_chat(page, talks, handlers, ActHandlers(services, replies, handlers), shared)
     where, box, seen = [shared.key, shared.conversation], page["box"], page["seen"]
     note.wire(note.AuthorsNoteHandlers(services, replies), shared, note_parts, seen)
     shared.conversation.change(handlers.open_talk, where, [talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT)
     for changed in (model_state, *([afar] if afar else ())):
         changed.change(handlers.preview, [*where, box], seen, **EVENT)
-    for saved in persona_saved:
-        saved.then(handlers.preview, [*where, box], seen, **EVENT)
+        changed.change(handlers.show_head, where, page["head"], **EVENT)
+    you.wire(services, shared, you_parts, seen)
+    faces = gallery.GalleryHandlers(services)
+    made = gallery.wire(faces, shared, people, adapter)
+    opens = [page["edit_persona"].click, made.then]
+    for saved in persona.wire(services, shared, editor, people.open_card, opens):
+        saved.then(handlers.redraw, where, [page[name] for name in OUTPUTS], **EVENT)
+        saved.then(faces.show, where, people.people, **EVENT)
     talks.input(lambda chosen: chosen, talks, shared.conversation, **EVENT)
-    gr.on([new.click, who.input], handlers.begin, [shared.key, who, adapter], shared.conversation, **EVENT)
-    adapter.input(handlers.change_adapter, [*where, adapter], seen, **EVENT)
+    new.click(handlers.begin, [*where, adapter], shared.conversation, **EVENT)
+    adapter.input(handlers.change_adapter, [*where, adapter], seen, **EVENT).then(
+        handlers.show_head, where, page["head"], **EVENT
+    )
     delete.click(handlers.delete, where, shared.conversation, **EVENT)
 
 
 class ChatPage(TypedDict):
     """The parts of the middle column, among them view.OUTPUTS."""
 
-    chat: gr.Chatbot
+    head: gr.HTML
+    edit_persona: gr.Button
+    chat: gr.HTML
+    growing: gr.HTML
+    notice: gr.HTML
     box: gr.Textbox
     stop: gr.Button
     send: gr.Button
     seen: gr.HTML
-    versions: gr.HTML
-    older: gr.Button
-    newer: gr.Button
-    again: gr.Button
-    go_on: gr.Button
-    branch: gr.Button
-    remove: gr.Button
     chosen: gr.State
+    mark: gr.State
     earlier: gr.Button
     leaving: gr.Textbox
-    drawn: gr.Textbox
     paused: gr.Button
     human: gr.Checkbox
 
 
 def _chat(public: bool) -> ChatPage:
-    """The bubbles, the row of what can be done with one, and the message box; `seen` is added to it."""
-    small = {"scale": 0, "min_width": 44, "size": "sm"}
+    """The head, the bubbles with their bar, and the message box; `seen` is added to it."""
     page = cast(ChatPage, {})
-    page["earlier"] = gr.Button("", visible=False, size="sm", elem_id="talk-earlier")
-    page["chat"] = gr.Chatbot(
-        label=t_client("talk.chat"),
-        show_label=False, container=False, height="58vh", min_height=300, layout="bubble", editable="all",
-        elem_id="chat", elem_classes="talk", buttons=["copy"], render_markdown=False,
-        feedback_options=[value for value in THUMBS.values() if value], group_consecutive_messages=False,
-    )  # fmt: skip
-    with gr.Row(elem_id="talk-acts"):
-        page["older"] = gr.Button("‹", visible=False, elem_id="talk-older", **small)
-        page["versions"] = gr.HTML(padding=False, elem_id="talk-versions")
-        page["newer"] = gr.Button("›", visible=False, elem_id="talk-newer", **small)
-        for name in ("again", "go_on", "branch", "remove"):
-            page[name] = gr.Button(t_client(f"talk.{name}"), elem_id=f"talk-{name.replace('_', '-')}", **small)
+    with gr.Row(elem_id="chat-top"):
+        page["head"] = gr.HTML(padding=False, elem_id="chat-head", js_on_load=OPEN_FOLD)
+        page["edit_persona"] = gr.Button(t_client("persona.edit"), size="sm", elem_id="persona-edit")
+    with gr.Column(elem_id="chat"):
+        page["earlier"] = gr.Button("", visible=False, size="sm", elem_id="talk-earlier")
+        page["chat"] = gr.HTML(
+            padding=False, elem_id="chat-said", js_on_load=SCRIPT.read_text(encoding="utf-8"), apply_default_css=False
+        )
+        page["growing"] = gr.HTML(padding=False, elem_id="chat-growing", apply_default_css=False)
+    page["notice"] = gr.HTML(padding=False, elem_id="talk-notice")
     with gr.Row(elem_id="say"):
         page["box"] = gr.Textbox(
             placeholder=t_client("talk.placeholder"), label=t_client("talk.message"),
@@ -111,45 +129,30 @@ def _chat(public: bool) -> ChatPage:
     if public:
         gr.Markdown(t_client("talk.is_ai"), elem_classes="muted", elem_id="talk-is-ai")
     page["leaving"] = gr.Textbox(visible="hidden", show_label=False)
-    page["drawn"] = gr.Textbox(visible="hidden", show_label=False)
+    page["mark"] = gr.State("")
     page["paused"] = gr.Button(visible="hidden", elem_id="talk-paused")
     page["human"] = gr.Checkbox(True, label=t_client("talk.human"), container=False, elem_id="talk-human")
     page["chosen"] = gr.State(NOTHING_CHOSEN)
     return page
 
 
-def _wire_chat(
-    page: ChatPage, talks: gr.Radio, handlers: TalkHandlers, acts: VersionHandlers,
-    shared: Shared,
-) -> None:  # fmt: skip
+def _wire_chat(page: ChatPage, talks: gr.Radio, handlers: TalkHandlers, acts: ActHandlers, shared: Shared) -> None:
     where, outputs = [shared.key, shared.conversation], [page[name] for name in OUTPUTS]
-    chat, box, human, chosen = page["chat"], page["box"], page["human"], page["chosen"]
+    chat, box, human = page["chat"], page["box"], page["human"]
     # Several at once: what comes later gives the earlier ones up, see Replies.
-    streaming = {"outputs": outputs, "trigger_mode": "multiple", "concurrency_limit": None, **EVENT}
-    # The browser empties the box at once: an answer from here would wipe out what was typed since.
-    leaving = {"fn": None, "inputs": box, "outputs": [page["leaving"], box], "js": "(words) => [words, '']"}
+    streaming = {"trigger_mode": "multiple", "concurrency_limit": None, **EVENT}
+    leaving = {"fn": None, "inputs": box, "outputs": [page["leaving"], box], "js": LEAVE}
     sent = gr.on([box.submit, page["send"].click], trigger_mode="multiple", **leaving, **EVENT).then(
-        handlers.send, [*where, page["leaving"], human], **streaming
+        handlers.send, [*where, page["leaving"], human], outputs, **streaming
     )
+    sent.then(None, [page["notice"], page["leaving"], box], box, js=COME_BACK, **EVENT)
     sent.then(handlers.refresh_list, where, talks, **EVENT)
-    back = {"fn": None, "inputs": [page["leaving"], box], "outputs": box, "js": "(words, now) => now || words"}
-    sent.failure(**back, **EVENT)  # words that were refused are not lost
-    gr.on([chat.retry, page["again"].click], handlers.retry, [*where, human], **streaming)
-    page["go_on"].click(handlers.continue_, where, **streaming)
-    chat.edit(handlers.edit, [*where, human], **streaming)
-    chat.undo(handlers.undo, where, outputs, **EVENT)
+    chat.select(acts.act, [*where, human], [*outputs, shared.conversation], **streaming)
     page["earlier"].click(handlers.show_earlier, where, outputs, **EVENT)
     page["stop"].click(handlers.stop, where, None, queue=False, **EVENT)
     # The page knows of a key at once, the server only when a busy page gets round to it: so the page finds the pause.
-    chat.change(None, chat, page["drawn"], js=COUNT_SENT, **EVENT)
-    page["drawn"].change(None, js=EXPECT_PAUSE, **EVENT)
     page["paused"].click(handlers.pause, where, None, queue=False, trigger_mode="multiple", **EVENT)
     box.change(handlers.preview, [*where, box], page["seen"], trigger_mode="always_last", **EVENT)
-
-    about = [*where, chosen]
-    chat.select(acts.choose, about, outputs, **EVENT)
-    chat.like(acts.thumb, where, None, **EVENT)
-    page["older"].click(acts.older, about, outputs, **EVENT)
-    page["newer"].click(acts.newer, about, outputs, **EVENT)
-    page["remove"].click(acts.remove, about, outputs, **EVENT)
-    page["branch"].click(acts.branch, about, shared.conversation, **EVENT)
+    shared.changed["talks"].click(
+        handlers.refresh, [*where, page["mark"]], [talks, *outputs], trigger_mode="always_last", **EVENT
+    )

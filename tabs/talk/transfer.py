@@ -65,7 +65,8 @@ class TransferHandlers:
 
     def _names(self, visitor: Visitor, persona: str, adapter: str) -> dict[str, str]:
         chosen = self.services.chat.persona(visitor.owner, persona, adapter, visitor.language)
-        return {"persona": chosen.name, "user": chosen.user}
+        named = chosen.talking_with(self.services.chat.profiles.get(visitor.owner))
+        return {"persona": named.name, "user": named.user}
 
 
 def build(services: Services, shared: Shared) -> None:

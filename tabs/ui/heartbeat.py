@@ -41,6 +41,7 @@ TOPICS = {
     "samples": "#train-picture",
     "memory": "#memory-figures",
     "rows": "#data-content",
+    "talks": "#chat",
 }
 """What changes while nobody presses anything, and the part of the page that must be in sight for it to be drawn."""
 
@@ -92,6 +93,7 @@ def changes(services: Services, owner: str) -> Changes:
         "samples": [(job.id, len(progress.samples)) for job, progress in jobs],
         "memory": (max(written, default=0), status.parameters),
         "rows": (status.in_use, f"{status.error}"),
+        "talks": services.conversations.changes(owner),
     }
     return Changes(
         {topic: _number(parts[topic]) for topic in TOPICS},

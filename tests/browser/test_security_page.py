@@ -114,13 +114,13 @@ def test_what_people_bring_stays_text_in_every_tab(watched: Watched, server: Ser
 
     card = {"data": {"name": SHORT, "description": CANARY, "first_mes": CANARY, "personality": CANARY}}
     (tmp_path / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    page.locator("#persona-card > button").click()
+    page.locator("#persona-new > button").click()
     choose(page, "#card-open", tmp_path / "card.json")
     toast = page.get_by_test_id("toast-text")
     expect(toast.filter(has_text=SHORT)).to_be_visible()
     expect(page.locator("#chat .message.bot").first).to_contain_text("outside.example")
     expect_text_alone(watched)
-    page.locator("#persona-edit > button").click()
+    page.locator("#persona-edit").click()
     page.locator("#persona-save").click()
     expect(toast.filter(has_text="Saved")).to_contain_text(SHORT)
     send(page, CANARY)

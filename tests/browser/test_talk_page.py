@@ -9,7 +9,7 @@ from tests.helpers.served import Server, Visit, key_of, open_tab, wait_until_rea
 from tests.helpers.talk_page import send, settled, words_of
 
 
-def test_socrates_speaks_first_and_answers(server: Server, visit: Visit) -> None:
+def test_the_first_persona_speaks_first_and_answers(server: Server, visit: Visit) -> None:
     page = visit(server)
     greeting = words_of(page, "bot")
     assert len(greeting) == 1 and "？" in greeting[0]
@@ -30,7 +30,7 @@ def test_the_page_speaks_the_browsers_language(server: Server, visit: Visit) -> 
 
 def test_a_long_reply_can_be_stopped_with_escape(server: Server, visit: Visit) -> None:
     page = visit(server)
-    page.locator("#persona-edit button").first.click()
+    page.locator("#persona-edit").click()
     page.get_by_text("生成の細かい設定").click()
     page.get_by_label(re.compile("返事の長さの上限")).first.fill("1024")
     page.locator("#persona-save").click()
@@ -120,12 +120,11 @@ def test_a_persona_is_made_and_greets(server: Server, visit: Visit) -> None:
     page = visit(server)
     page.locator("#persona-new button").first.click()
     page.locator("#persona-make").click()
-    expect(page.locator("#persona input")).to_have_value("新しい人格")
-    page.locator("#persona-edit button").first.click()
+    expect(page.get_by_label("名前", exact=True)).to_have_value("新しい人格")  # a new one is there to be filled in
     page.get_by_label("名前", exact=True).fill("灯台守")
     page.get_by_label("最初のひとこと").fill("今夜は霧が深いね。")
     page.locator("#persona-save").click()
-    expect(page.locator("#persona input")).to_have_value("灯台守")
+    expect(page.locator("#persona [aria-pressed=true]")).to_contain_text("灯台守")
     page.locator("#talk-new").click()
     expect(page.locator("#chat .message.bot")).to_have_text("今夜は霧が深いね。")
     expect(page.locator("#strip")).to_contain_text("灯台守")

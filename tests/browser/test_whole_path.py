@@ -27,7 +27,7 @@ def test_from_the_sample_to_a_trained_persona_in_six_clicks(server: Server, visi
     expect(page.locator("#train-picture")).to_contain_text(DONE, timeout=300_000)
     expect(page.locator("#train-picture")).to_contain_text("良くなりました")
     page.locator("#train-talk").click()  # 5
-    expect(page.locator("#persona input")).to_have_value(re.compile("葵.*学習した人格"))
+    expect(page.locator("#persona [aria-pressed=true]")).to_contain_text(re.compile("葵.*学習した人格"))
     expect(page.locator("#adapter input")).not_to_have_value(re.compile("なし"))
     expect(page.locator("#strip")).to_contain_text("＋")
     page.locator("#talk-box textarea").fill("おはよう")

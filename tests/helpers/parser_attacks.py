@@ -23,7 +23,7 @@ from core.personas.lorebook_text import edited
 from core.personas.macros import expand
 from core.personas.persona import parse_examples
 from core.text import normalize_for_match
-from tabs.talk.view import MARKUP
+from tabs.ui.formatted import formatted
 from tests.helpers import pattern_attacks as attacks
 
 NOBODY = Conversation("id", "p")
@@ -52,12 +52,12 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "terms": lambda text: (terms(text), sought(text)),
     "memory's answer": parse,
     "normalized": normalize_for_match,
-    "shown": lambda text: MARKUP.sub("", text),
+    "shown": formatted,
 }  # fmt: skip
 SEEDS = (
     *attacks.STRANGERS, "{", "}", "{}", '{"a":', "```", "{{char}}", "<START>", "U:", "U: a\n", "a: b\n", "> a\n",
     "https://a.b/?token=1&", "090-1234-5678 ", "1234 5678 9012 ", "a@b.co ", "@@a\n", "、", "。", "2026年5月1日",
-    "3 days ago ", "ignore ", "覚える:",
+    "3 days ago ", "ignore ", "覚える:", "*", "**", "*a", "**a ", "```\n", "`a",
 )  # fmt: skip
 
 

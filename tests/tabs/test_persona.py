@@ -10,12 +10,14 @@ import pytest
 from PIL import Image
 
 from core.models.sampling import Sampling
+from core.personas import Persona
 from core.personas.card import read_card
 from core.personas.lorebook_file import read_book
 from core.settings import Settings
 from tabs.talk import sampling
 from tabs.talk.book import BookHandlers, EntryForm
-from tabs.talk.persona import KINDS, PersonaHandlers
+from tabs.talk.gallery import KINDS, GalleryHandlers
+from tabs.talk.persona import PersonaForm, PersonaHandlers
 from tabs.talk.persona_card import CardHandlers
 from tabs.talk.sampling import SamplingForm
 from tabs.ui.services import Services, make_services
@@ -98,7 +100,7 @@ def test_every_dial_of_sampling_is_on_the_form() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_kind_begins_with_a_text_of_its_own(services: Services, language: str) -> None:
-    handlers = PersonaHandlers(services)
+    handlers = GalleryHandlers(services)
     texts = {persona_of(services, handlers.make(KEY, kind, visit(language), None)).description for kind in KINDS}
     assert len(texts) == len(KINDS)
 
@@ -109,7 +111,7 @@ def test_saving_an_unchanged_form_loses_nothing(services: Services) -> None:
     )
     before = persona_of(services, conversation)
     handlers = PersonaHandlers(services)
-    _, _, *filled, _ = handlers.show(KEY, conversation, visit("en"), None)
+    _, *filled, _, _ = handlers.fill(KEY, conversation, visit("en"), None)
     values = [value.get("value") if isinstance(value, dict) else value for value in filled]
     handlers.save(KEY, conversation, *values, visit("en"), None)
     after = persona_of(services, conversation)
@@ -144,3 +146,28 @@ def test_a_lorebook_joins_the_book_is_edited_and_saved_alone(services: Services)
     assert persona_of(services, conversation).book.entries == (second,)
     with pytest.raises(gr.Error, match="says nothing"):
         handlers.save(KEY, conversation, "0", *replace(form, content=" ").values(), visit("en"), None)
+
+
+def test_the_gallery_shows_faces_and_begins_talks(services: Services) -> None:
+    handlers, me = GalleryHandlers(services), owner(services)
+    mine = services.personas.save(me, Persona("<b>Ann", "You are Ann."))
+    talk = services.chat.open_conversation(me, "en", persona=mine.id)
+    html = str(handlers.show(KEY, talk.id, visit("en"), None))
+    assert html.count("data-persona") == 4 and html.count("<img") == 3  # the built-in ones have pictures
+    assert f'data-persona="{mine.id}" aria-pressed="true"' in html and "<b>&lt;b&gt;Ann</b>" in html
+    event = gr.EventData(None, {"persona": "socrates"})
+    opened = handlers.begin(KEY, "", event, visit("en"), None)
+    assert persona_of(services, opened).name == "Socrates"
+    with pytest.raises(gr.Error, match="no persona"):
+        handlers.begin(OTHER, "", gr.EventData(None, {"persona": mine.id}), visit("en"), None)
+
+
+def test_openers_are_a_line_each_and_never_a_part_of_the_prompt(services: Services) -> None:
+    talk = services.chat.open_conversation(owner(services), "en", persona="yui")
+    handlers = PersonaHandlers(services)
+    _, *filled, _, _ = handlers.fill(KEY, talk.id, visit("en"), None)
+    form, dials = PersonaForm.of(filled[: len(PersonaForm.field_names())]), filled[len(PersonaForm.field_names()) :]
+    form = replace(form, openers=" qzx \n\nqzy")
+    conversation = handlers.save(KEY, talk.id, *form.values(), *dials, visit("en"), None)
+    persona = persona_of(services, conversation)
+    assert persona.openers == ("qzx", "qzy") and "qzy" not in str(persona.prompt_config(1024))

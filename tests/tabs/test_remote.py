@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from core.chat.conversation import Conversation, ReplyMetadata
 from core.errors import InputError
+from tabs.talk.bubbles import Scene, transcript
+from tabs.talk.faces import Face
 from tabs.talk.remote import RemoteHandlers
-from tabs.talk.view import drawn, is_thought, message_of, view
 from tabs.ui.services import Services
 from tests.helpers.fake_server import FakeServer, serve
 from tests.helpers.tab_tiny import KEY, owner, services_on, visit
-from tests.helpers.typed import untyped
 
 THOUGHT = ReplyMetadata("big", thoughts="who <b>is</b> it", thought_tokens=1234)
 TALK = (
@@ -38,28 +36,10 @@ def services(tmp_path: Path) -> Services:
 
 
 def test_thoughts_are_a_closed_fold_above_the_reply() -> None:
-    rows = untyped(view(TALK, language="en"))
-    assert [row["content"].replace("\u2060", "") for row in rows] == [
-        "Hello.", "a", "who <b>is</b> it", "one", "two", "b",
-    ]  # fmt: skip
-    assert rows[2]["metadata"] == {"title": "Thought for 1,234 tokens", "status": "done"}
-    assert all("metadata" not in row for row in rows[:2] + rows[3:])
-
-
-def row_event(index: int | tuple[int, int]) -> Any:
-    """What Gradio tells of a row of the chat."""
-    return SimpleNamespace(index=index)
-
-
-def test_a_fold_moves_no_message() -> None:
-    at = [message_of(row_event(row), TALK, 0) for row in range(6)]
-    assert at == [0, 1, 2, 2, 3, 4]
-    assert [message_of(row_event((row, 0)), TALK, 2) for row in range(3)] == [2, 2, 3]
-    assert [message_of(row_event(row), TALK, 3) for row in range(2)] == [3, 4]
-    thoughts = [is_thought(row_event(row), TALK, 0) for row in range(7)]
-    assert thoughts == [False, False, True, *[False] * 4]
-    liked = TALK.rated(3, "up")
-    assert untyped(drawn(liked, 0, "en")["chat"]).feedback_value == [None, None, "Like", "Like"]
+    html = transcript(TALK, Scene("en", "Big", Face("B", 0)))
+    assert html.count("<details") == 1 and "<details open" not in html
+    fold, reply = html.index("<summary>Thought for 1,234 tokens</summary>"), html.index(">one</div>")
+    assert html.index(">a</div>") < fold < html.index("who &lt;b&gt;is&lt;/b&gt; it") < reply < html.index(">two</div>")
 
 
 def test_a_model_is_chosen_priced_and_limited(services: Services, api: FakeServer) -> None:

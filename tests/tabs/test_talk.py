@@ -1,11 +1,12 @@
 """The Chat tab's handlers: bursts get one reply, replies have versions, nothing that was said is lost."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
+from html import unescape
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -18,21 +19,28 @@ from core.messages import Turn
 from core.personas.activation import activated_entries
 from core.personas.lorebook import Lorebook, LorebookEntry
 from tabs.talk import replies as replies_module
+from tabs.talk.acts import ActHandlers
+from tabs.talk.bubbles import TYPING
 from tabs.talk.fired import fired
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.note import AuthorsNoteHandlers
 from tabs.talk.replies import Replies
 from tabs.talk.transfer import TransferHandlers
-from tabs.talk.versions import VersionHandlers
-from tabs.talk.view import NAME_END, OUTPUTS, TYPING, view
+from tabs.talk.view import OUTPUTS
 from tabs.ui import heartbeat
 from tabs.ui.services import Services
 from tests.helpers.adapter_tiny import tiny_adapter
 from tests.helpers.tab_tiny import KEY, OTHER, Models, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
-from tests.helpers.typed import present, untyped
+from tests.helpers.typed import present
 
 CANARY = "qzx-canary"
+BUBBLE = re.compile(r'<div class="message (?:bot|user)[^"]*">(.*?)</div>', re.DOTALL)
+
+
+def bubbles(html: str) -> list[str]:
+    """The words of the bubbles in a part of the page."""
+    return [unescape(re.sub(r"<[^>]+>", "", found)) for found in BUBBLE.findall(html)]
 
 
 @dataclass(frozen=True)
@@ -85,31 +93,46 @@ class Page:
     conversation: str
     key: str = KEY
     pauses: bool = True
-    seen: list[dict] = field(default_factory=list)
+    last: dict = field(default_factory=dict)
+    opened: Any = None
 
     def __post_init__(self) -> None:
         replies = Replies(self.services)
-        self.handlers, self.acts = TalkHandlers(self.services, replies), VersionHandlers(self.services, replies)
+        self.handlers = TalkHandlers(self.services, replies)
+        self.acts = ActHandlers(self.services, replies, self.handlers)
 
     def run(self, stream: Iterator[tuple]) -> list[list[str]]:
         """The texts of the bubbles at each view of a stream."""
-        views = []
+        views, chat, growing = [], "", ""
         for values in stream:
             if not views and self.pauses:
-                self.act("pause")  # as the page does when nothing is typed any more
-            shown = dict(zip(OUTPUTS, values, strict=True))
-            if isinstance(shown["chat"], gr.Chatbot):
-                views.append([part["text"] for message in shown["chat"].value for part in message["content"]])
-            elif isinstance(shown["chat"], list):
-                views.append([message["content"] for message in shown["chat"]])
+                self.call("pause")  # as the page does when nothing is typed any more
+            shown = dict(zip(OUTPUTS, values, strict=False))
+            self.last = {name: value for name, value in shown.items() if value != gr.skip()}
+            chat, growing = self.last.get("chat", chat), self.last.get("growing", growing)
+            if {"chat", "growing"} & set(self.last):
+                views.append([*bubbles(chat), *bubbles(growing)])
         return views
 
     def send(self, text: str, human: bool = False) -> list[list[str]]:
         return self.run(self.handlers.send(self.key, self.conversation, text, human, visit()))
 
-    def act(self, name: str, *rest: object) -> Any:
-        where = self.acts if hasattr(self.acts, name) else self.handlers
-        return getattr(where, name)(self.key, self.conversation, *rest, visit())
+    def act(self, name: str, message: int = -1, words: str = "", human: bool = False) -> list[list[str]]:
+        """Press a button of the chat; what the page shows then is `last`."""
+        event = gr.EventData(None, {"act": name, "message": message, "words": words})
+        opened = []
+
+        def noted() -> Iterator[tuple]:
+            for values in self.acts.act(self.key, self.conversation, human, event, visit()):
+                opened.append(values[-1])
+                yield values
+
+        views = self.run(noted())
+        self.opened = opened[-1]
+        return views
+
+    def call(self, name: str, *rest: object) -> Any:
+        return getattr(self.handlers, name)(self.key, self.conversation, *rest, visit())
 
     @property
     def talk(self) -> Conversation:
@@ -150,7 +173,7 @@ def until(met, seconds: float = 10) -> None:
 def test_a_reply_streams_and_is_kept_with_all_that_made_it(page: Page) -> None:
     page.chat.script[:] = ["うん\nいいよ"]
     views = page.send("行こう <b>")
-    assert views[0] == ["行こう <\u2060b>", TYPING] and views[-1] == ["行こう <\u2060b>", "うん", "いいよ"]
+    assert views[0] == ["行こう <b>", TYPING] and views[-1] == ["行こう <b>", "うん", "いいよ"]
     node = page.talk.path[-1]
     metadata = present(node.metadata)
     assert (metadata.model, metadata.seed, metadata.finished) == ("base", 5, True)
@@ -172,7 +195,7 @@ def test_several_messages_in_a_row_get_one_reply(page: Page) -> None:
         threads.append(in_thread(send, n))
         until(lambda n=n: len(page.words()) == n + 1)
     until(lambda: not page.chat.script)
-    page.act("pause")
+    page.call("pause")
     for thread in threads:
         thread.join(20)
     assert page.words() == ["m0", "m1", "m2", "three"]
@@ -186,9 +209,9 @@ def test_a_reply_is_held_until_the_page_reports_a_pause(page: Page) -> None:
     views: list[list[list[str]]] = []
     thread = in_thread(lambda: views.append(page.send("hi", True)))
     until(lambda: page.chat.asked)
-    page.act("preview", "more to co")
+    page.call("preview", "more to co")
     assert page.words() == ["hi"] and thread.is_alive()
-    page.act("pause")
+    page.call("pause")
     thread.join(20)
     assert page.words() == ["hi", "answer"] and views[0][0] == ["hi", TYPING]
 
@@ -219,7 +242,7 @@ def test_stop_keeps_what_is_to_be_seen(page: Page) -> None:
     thread = in_thread(page.send, "hi")
     until(lambda: page.chat.asked)
     time.sleep(0.3)
-    page.act("stop")
+    page.call("stop")
     thread.join(10)
     assert page.words() == ["hi", "first", "sec"] and not present(page.talk.path[-1].metadata).finished
 
@@ -237,10 +260,10 @@ def test_another_try_is_a_version_and_arrows_turn_them(page: Page) -> None:
     page.chat.script[:] = ["one", "two", "three\n3"]
     page.send("hi")
     for _ in range(2):
-        page.run(page.handlers.retry(KEY, page.conversation, True, visit()))
+        page.act("again")
     assert page.words() == ["hi", "three", "3"]
-    values = dict(zip(OUTPUTS, page.act("older", -1), strict=True))
-    assert page.words() == ["hi", "two"] and "2 / 3" in values["versions"]
+    page.act("older", -1)
+    assert page.words() == ["hi", "two"] and "2 / 3" in page.last["chat"]
     page.act("newer", -1)
     page.act("newer", -1)
     assert page.words() == ["hi", "one"]
@@ -251,8 +274,9 @@ def test_another_try_is_a_version_and_arrows_turn_them(page: Page) -> None:
 def test_ones_own_words_are_edited_into_a_branch(page: Page) -> None:
     page.chat.script[:] = ["one", "two"]
     page.send("hi")
-    event = SimpleNamespace(index=0, value="hello")
-    page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
+    page.act("edit", 0)
+    assert "<textarea" in page.last["chat"] and ">hi</textarea>" in page.last["chat"]
+    page.act("keep", 0, "hello")
     assert page.words() == ["hello", "two"]
     page.act("older", 0)
     assert page.words() == ["hi", "one"]
@@ -261,17 +285,16 @@ def test_ones_own_words_are_edited_into_a_branch(page: Page) -> None:
 def test_a_correction_keeps_the_original(page: Page) -> None:
     page.chat.script[:] = ["one\nmore"]
     page.send("hi")
-    event = SimpleNamespace(index=(2, 0), value="m<\u2060b>")
-    page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
+    page.act("keep", 2, "m<b>")
     assert page.words() == ["hi", "one", "m<b>"] and page.talk.path[-1].original == ("one", "more")
-    with pytest.raises(gr.Error):
-        list(page.handlers.edit(KEY, page.conversation, False, SimpleNamespace(index=1, value=" "), visit()))
+    page.act("keep", 1, " ")
+    assert "「消す」" in page.last["notice"] and page.words()[1] == "one"
 
 
 def test_the_persona_goes_on(page: Page) -> None:
     page.chat.script[:] = ["one", " and on"]
     page.send("hi")
-    views = page.run(page.handlers.continue_(KEY, page.conversation, visit()))
+    views = page.act("go_on")
     assert page.words() == ["hi", "one and on"] == views[-1]
     assert all(TYPING not in view[-1:] for view in views[1:])
 
@@ -280,53 +303,166 @@ def test_branch_remove_thumb_and_undo(page: Page) -> None:
     page.chat.script[:] = ["one", "two"]
     page.send("hi")
     page.send("and?")
-    branch = page.act("branch", 1)
-    assert branch != page.conversation
-    assert [t.messages for t in present(page.services.conversations.get(owner(page.services), branch)).turns] == [
-        ("hi",),
-        ("one",),
-    ]
-    page.acts.thumb(KEY, page.conversation, SimpleNamespace(index=1, liked="Like", value=""), visit())
+    page.act("branch", 1)
+    assert page.opened != page.conversation
+    branch = Page(page.services, page.opened)
+    assert [t.messages for t in branch.talk.turns] == [("hi",), ("one",)]
+    branch.call("open_talk")
+    page.act("up", 1)
     assert page.talk.path[1].thumb == "up"
-    page.acts.thumb(KEY, page.conversation, SimpleNamespace(index=1, liked="", value=""), visit())
+    page.act("up", 1)
     assert page.talk.path[1].thumb == ""
     page.act("remove", 2)
-    assert page.words() == ["hi", "one", "two"]
-    values = dict(zip(OUTPUTS, page.act("undo"), strict=True))
-    assert values["box"] == "hi" and page.words() == []
+    assert page.words() == ["hi", "one", "two"] and "「and?」を消しました" in page.last["chat"]
+    page.act("put_back")
+    assert page.words() == ["hi", "one", "and?", "two"] and "put_back" not in page.last["chat"]
+    page.act("undo")
+    assert page.last["box"] == "and?" and page.words() == ["hi", "one"]
+    page.chat.script[:] = ["three"]
+    page.send("else")
+    page.act("put_back")  # what was said since would be lost
+    assert page.words() == ["hi", "one", "else", "three"]
+
+
+def test_a_branch_leads_back_to_where_it_came_from(page: Page) -> None:
+    page.chat.script[:] = ["one", "two"]
+    page.send("hi")
+    page.act("branch", 0)
+    branch = Page(page.services, page.opened)
+    branch.act("leave")
+    assert "ここから分かれた会話" in branch.last["chat"]
+    branch.act("origin")
+    assert branch.opened == page.conversation
+    page.services.conversations.delete(owner(page.services), page.conversation)
+    branch.act("origin")
+    assert branch.opened == gr.skip()
+
+
+def test_two_tabs_of_one_person_agree(page: Page) -> None:
+    page.chat.script[:] = ["one", "tw|o"]
+    other = Page(page.services, page.conversation)
+    drawn = dict(zip(OUTPUTS, other.call("open_talk")[2:], strict=True))["mark"]
+    before = page.services.conversations.changes(owner(page.services))
+    assert all(value == gr.skip() for value in page.call("refresh", drawn))
+    page.send("hi")
+    assert page.services.conversations.changes(owner(page.services)) > before
+    values = dict(zip(OUTPUTS, other.call("refresh", drawn)[1:], strict=True))
+    assert bubbles(values["chat"]) == ["hi", "one"] and values["mark"] != drawn
+    thread = in_thread(page.send, "more")
+    until(lambda: len(page.chat.asked) == 2)
+    assert all(value == gr.skip() for value in page.call("refresh", drawn))  # its reply is on its way there
+    page.chat.gate.set()
+    thread.join(20)
+
+
+def test_words_that_were_never_answered_say_so(page: Page) -> None:
+    page.services.conversations.save(owner(page.services), page.talk.said("user", "hello?"))
+    page.act("leave")
+    assert "返事はまだありません" in page.last["chat"] and ">返事をもらう</button>" in page.last["chat"]
+    page.chat.script[:] = ["here"]
+    page.act("again")
+    assert page.words() == ["hello?", "here"] and "返事はまだありません" not in page.last["chat"]
+
+
+def test_a_reply_that_was_cut_says_so_and_can_go_on(page: Page) -> None:
+    page.chat.script[:] = ["first\nsec|ond"]
+    stream = page.handlers.send(KEY, page.conversation, "hi", False, visit())
+    for _ in range(2):  # a sign that it is being written, and its first letter
+        next(stream)
+    untyped(stream).close()  # as Gradio does when the page is reloaded
+    page.act("leave")
+    assert "途中まで" in page.last["chat"] and ">続きを書く</button>" in page.last["chat"]
+
+
+def test_another_model_than_before_is_named_in_the_head(page: Page) -> None:
+    page.chat.script[:] = ["one"]
+    page.send("hi")
+    assert "other-model" not in page.call("show_head")
+    made = replace(present(page.talk.path[-1].metadata), model="older-model")
+    nodes = tuple(replace(node, metadata=made) if node.metadata else node for node in page.talk.nodes)
+    page.services.conversations.save(owner(page.services), replace(page.talk, nodes=nodes))
+    assert "モデルが older-model から base に変わっています" in page.call("show_head")
+
+
+def test_time_tokens_and_speed_stand_in_the_bar(page: Page) -> None:
+    page.chat.script[:] = ["one two"]
+    page.send("hi")
+    made = present(page.talk.path[-1].metadata)
+    assert made.reply_tokens == 7 and made.seconds > 0
+    assert "7 トークン</span>" in page.last["chat"] and "トークン/秒" in page.last["chat"]
+    assert "data-time=" in page.last["chat"]
+
+
+def test_who_is_new_is_welcomed_until_they_have_begun(page: Page) -> None:
+    greeted = page.services.chat.open_conversation(owner(page.services), "ja", persona="yui")
+    page.conversation = greeted.id
+    page.act("leave")
+    assert page.last["chat"].count('class="tile"') == 3 and "書いた例です" in page.last["chat"]
+    page.chat.script[:] = ["one"]
+    page.act("say", -1, "今日ひま？")
+    assert page.words() == ["ねえ、今なにしてる？", "今日ひま？", "one"]
+    page.conversation = page.services.chat.open_conversation(owner(page.services), "ja", persona="yui").id
+    page.act("leave")
+    assert "tile" not in page.last["chat"] and page.last["chat"].count('data-act="say"') == 3
 
 
 def test_a_message_is_chosen_and_let_go(page: Page) -> None:
     page.chat.script[:] = ["one"]
     page.send("hi <i>")
-    event = SimpleNamespace(index=0)
-    values = dict(zip(OUTPUTS, page.acts.choose(KEY, page.conversation, -1, event, visit()), strict=True))
-    assert values["chosen"] == 0 and "hi &lt;i&gt;" in values["versions"]
-    values = dict(zip(OUTPUTS, page.acts.choose(KEY, page.conversation, 0, event, visit()), strict=True))
-    assert values["chosen"] == -1 and values["versions"] == ""
+    page.act("choose", 0)
+    assert page.last["chosen"] == 0 and 'class="message user chosen">hi &lt;i&gt;' in page.last["chat"]
+    page.act("choose", -1)
+    assert page.last["chosen"] == -1 and "chosen" not in page.last["chat"]
+
+
+def test_nothing_is_offered_that_is_not_possible(page: Page) -> None:
+    def offered(message: int) -> set[str]:
+        page.act("choose", message)
+        return set(re.findall(r'data-act="(\w+)"', page.last["chat"]))
+
+    page.chat.script[:] = ["one"]
+    page.send("hi")
+    assert offered(0) == {"edit", "undo", "branch", "remove", "copy"}
+    assert offered(1) == {"again", "go_on", "edit", "remove", "copy", "up", "down"}
+    greeted = page.services.chat.open_conversation(owner(page.services), "ja", persona="yui")
+    page.conversation = greeted.id
+    assert offered(0) == {"edit", "remove", "copy", "say"}
 
 
 def test_an_empty_talk_has_nothing_to_act_on(page: Page) -> None:
-    for name in ("older", "newer", "remove", "branch"):
-        with pytest.raises(gr.Error, match="もうありません"):
-            page.act(name, -1)
+    for name in ("older", "newer", "remove"):
+        page.act(name, -1)
+        assert "もうありません" in page.last["notice"]
+    with pytest.raises(gr.Error, match="もうありません"):
+        page.act("branch", -1)
+
+
+@pytest.mark.parametrize("sent", [None, 3, {}, {"act": 5}, {"act": "remove", "message": "0"}, {"act": "delete"}])
+def test_what_a_page_makes_up_changes_nothing(page: Page, sent: object) -> None:
+    page.chat.script[:] = ["one"]
+    page.send("hi")
+    event = gr.EventData(None, sent)
+    page.run(page.acts.act(KEY, page.conversation, False, event, visit()))
+    assert page.words()[0] == "hi"
 
 
 def test_a_strangers_talk_is_out_of_reach(page: Page) -> None:
     stranger = Page(page.services, page.conversation, key=OTHER)
-    for name in ("older", "branch", "remove"):
-        with pytest.raises(gr.Error):
-            stranger.act(name, -1)
     with pytest.raises(gr.Error):
-        stranger.send("hi")
+        stranger.act("branch", -1)
+    for name in ("older", "remove", "put_back"):
+        stranger.act(name, -1)
+        assert "もうありません" in stranger.last["notice"] and "chat" not in stranger.last
+    stranger.send("hi")
+    assert "もうありません" in stranger.last["notice"] and page.words() == []
 
 
 def test_a_limit_is_told_before_anything_is_said(page: Page) -> None:
     page.services.chat.rate_limiter.replies.each = 1
     page.chat.script[:] = ["one"]
     page.send("hi")
-    with pytest.raises(gr.Error, match="1 分間の返事は 1 回"):
-        page.send("again")
+    page.send("again")
+    assert "1 分間の返事は 1 回" in page.last["notice"] and "data-back" in page.last["notice"]
     assert page.words() == ["hi", "one"]
 
 
@@ -350,32 +486,27 @@ def test_of_a_long_talk_the_end_is_drawn_and_the_rest_when_asked(page: Page) -> 
 
     def drawn(values: tuple[Any, ...]) -> tuple[int, str, bool]:
         shown = dict(zip(OUTPUTS, values, strict=True))
-        messages = [part["text"] for message in shown["chat"].value for part in message["content"]]
+        messages = bubbles(shown["chat"])
         return len(messages), messages[0], shown["earlier"].visible
 
-    assert drawn(page.handlers.open_talk(KEY, page.conversation, visit())[2:]) == (250, "m200", True)
-    page.acts.thumb(KEY, page.conversation, SimpleNamespace(index=2, liked=True), visit())  # counted from what is drawn
-    assert page.talk.node_at(202)[0].thumb == "up" and page.talk.node_at(2)[0].thumb == ""
-    chosen = dict(zip(OUTPUTS, page.acts.choose(KEY, page.conversation, -1, SimpleNamespace(index=2), visit()),
-                      strict=True))  # fmt: skip
-    assert chosen["chosen"] == 202 and "m202" in chosen["versions"]
+    assert drawn(page.call("open_talk")[2:]) == (250, "m200", True)
+    page.act("choose", 202)
+    assert page.last["chosen"] == 202 and 'chosen">m202' in page.last["chat"]
     page.chat.script[:] = ["ok"]
-    event = SimpleNamespace(index=1, value="edited")
-    views = page.run(page.handlers.edit(KEY, page.conversation, False, event, visit()))
+    views = page.act("keep", 201, "edited")
     assert page.words()[-2:] == ["edited", "ok"] and len(page.words()) == 203 and views[-1][-1] == "ok"
     page.services.conversations.save(owner(page.services), talk)
-    assert drawn(page.act("show_earlier")) == (450, "m0", False)
+    assert drawn(page.call("show_earlier")) == (450, "m0", False)
 
 
 def test_everybody_of_a_group_is_named_above_their_words(page: Page) -> None:
     talk = page.talk.said("user", "hi").said("user", "me <b>too</b>", name="Tom").said("assistant", "hello")
     talk = page.services.conversations.save(owner(page.services), talk)
-    shown = untyped(view(talk))
-    assert [message["role"] for message in shown] == ["user", "assistant", "assistant"]
-    assert shown[1]["content"].startswith(f"Tom{NAME_END}me <") and "<b" not in shown[1]["content"]
+    page.act("leave")
+    assert bubbles(page.last["chat"]) == ["hi", "me <b>too</b>", "hello"]
+    assert '<small class="by">Tom</small>' in page.last["chat"] and page.last["chat"].count("user-row") == 1
     page.chat.script[:] = ["ok"]
-    edited = SimpleNamespace(index=1, value=shown[1]["content"] + "!")
-    page.run(page.handlers.edit(KEY, page.conversation, False, edited, visit()))
+    page.act("keep", 1, "me <b>too</b>!")
     assert [(node.name, node.messages) for node in page.talk.path[1:]] == [("Tom", ("me <b>too</b>!",)), ("", ("ok",))]
 
 
@@ -419,7 +550,7 @@ def test_a_reply_on_its_way_and_adapters_names_reach_nobody_else(
         time.sleep(0.01)
     me, other, seen = owner(services, KEY), owner(services, OTHER), []
     for _ in range(3):
-        seen += [theirs.act("open_talk"), theirs.talk, services.conversations.get(other, mine.conversation)]
+        seen += [theirs.call("open_talk"), theirs.talk, Page(services, mine.conversation, OTHER).talk]
         seen += [heartbeat.changes(services, other), services.adapters.list_all(other)]
         scripted(services).gate.set()
         sending.join(20)

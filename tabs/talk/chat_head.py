@@ -1,0 +1,66 @@
+"""The head of the chat: whose face and name, which model answers and how it is asked, as HTML."""
+
+from html import escape
+
+from core.catalogue.bundled import NAME as EMBEDDED
+from core.chat.conversation import Conversation
+from core.chat.service import ChatContext
+from core.errors import AppError
+from core.prompt.chat_template import resolve_template
+from tabs.talk.faces import face_of
+from tabs.ui.services import Services
+from tabs.ui.text import t
+from tabs.ui.visitor import Visitor
+
+CHOOSE = "#model-other"
+
+
+def head(services: Services, visitor: Visitor, talk: Conversation) -> str:
+    """The head of a conversation; what is not known before the model is ready is left out."""
+    language = visitor.language
+    persona = services.chat.persona(visitor.owner, talk.persona, talk.adapter, language)
+    learned = (
+        f' <span class="muted">{escape(t(language, "talk.learned_as", name=talk.adapter))}</span>'
+        if talk.adapter
+        else ""
+    )
+    lines = [f"<h2>{escape(persona.name)}{learned}</h2>"]
+    try:
+        setting = services.chat.context(visitor.owner, talk, language)
+        lines.append(f'<p class="muted num">{"・".join(map(escape, _asked(setting, talk, language)))}</p>')
+        lines += _warnings(services, setting, talk, language)
+    except AppError:  # the model is on its way, and the card beside says how far
+        if persona.summary:
+            lines.append(f'<p class="muted">{escape(persona.summary)}</p>')
+    face = face_of(services, visitor.owner, persona).html("large")
+    return f'<div class="chat-head">{face}<div>{"".join(lines)}</div></div>'
+
+
+def _asked(setting: ChatContext, talk: Conversation, language: str) -> list[str]:
+    """Which model, how it is asked, and how fast it answered last."""
+    if setting.remote:
+        said = [setting.remote.name, t(language, "talk.asked_server")]
+    else:
+        layout = resolve_template(setting.loaded.tokenizer, setting.prompt_config.template).name
+        said = [setting.loaded.name, t(language, "talk.asked_own") if layout == "model" else layout]
+    made = next((node.metadata for node in reversed(talk.path) if node.metadata and node.metadata.seconds), None)
+    if made and made.reply_tokens > 1 and made.model == said[0]:
+        said.append(t(language, "talk.speed", n=f"{made.reply_tokens / made.seconds:,.0f}"))
+    return said
+
+
+def _warnings(services: Services, setting: ChatContext, talk: Conversation, language: str) -> list[str]:
+    """That the model is only a small one to begin with, and that another one answers than before."""
+    said = []
+    name = setting.remote.name if setting.remote else setting.loaded.name
+    if name == EMBEDDED and not setting.remote:
+        words, button = escape(t(language, "talk.demo")), ""
+        if not services.models.locked:
+            button = f'<button type="button" data-open="{CHOOSE}">{escape(t(language, "talk.demo_choose"))}</button>'
+        said.append(f'<p class="demo"><span>{words}</span>{button}</p>')
+    before = next((node.metadata.model for node in reversed(talk.path) if node.metadata and node.metadata.model), name)
+    if before != name:
+        said.append(
+            f'<p class="other-model warn">{escape(t(language, "talk.other_model", before=before, now=name))}</p>'
+        )
+    return said
