@@ -73,7 +73,8 @@ def build(services: Services, shared: Shared) -> None:
     made = gallery.wire(faces, shared, people, adapter)
     opens = [page["edit_persona"].click, made.then]
     for saved in persona.wire(services, shared, editor, people.open_card, opens):
-        saved.then(handlers.redraw, where, [page[name] for name in OUTPUTS], **EVENT)
+        redrawn = saved.then(handlers.redraw, where, [page[name] for name in OUTPUTS], **EVENT)
+        redrawn.then(handlers.preview, [*where, box], seen, **EVENT)
         saved.then(faces.show, where, people.people, **EVENT)
     talks.input(lambda chosen: chosen, talks, shared.conversation, **EVENT)
     new.click(handlers.begin, [*where, adapter], shared.conversation, **EVENT)

@@ -109,6 +109,7 @@ def test_a_lorebook_is_brought_in_edited_and_saved_alone(server: Server, visit: 
     download.value.save_as(tmp_path / "again.json")
     saved = json.loads((tmp_path / "again.json").read_text())["entries"]["0"]
     assert {name: saved[name] for name in HARBOUR} == HARBOUR | {"key": ["harbour", "port"]}
+    page.locator("#persona-leave").click()
     page.locator("#talk-note > button").click()
     page.locator("#talk-note-text textarea").fill("It is winter.")
     page.locator("#talk-box textarea").focus()

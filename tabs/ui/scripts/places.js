@@ -38,7 +38,12 @@
     if (!list || !place || !tabs().length) return setTimeout(start, 50);
     go();
     new MutationObserver(() => write("tab")).observe(list, { subtree: true, attributeFilter: ["aria-selected"] });
-    new MutationObserver(() => write("talk")).observe(place, { subtree: true, childList: true });
+    let told = talk(); // Gradio also touches the place while its event is still on the way
+    new MutationObserver(() => {
+      const arrived = talk() !== told;
+      told = talk();
+      write(arrived ? "talk" : "name");
+    }).observe(place, { subtree: true, childList: true, attributeFilter: ["data-talk", "title"] });
     window.addEventListener("popstate", go);
     document.addEventListener("click", (event) => { if (event.isTrusted) going = false; }, true);
     write("tab");
