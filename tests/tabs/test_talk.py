@@ -32,7 +32,7 @@ from tabs.ui.services import Services
 from tests.helpers.adapter_tiny import tiny_adapter
 from tests.helpers.tab_tiny import KEY, OTHER, Models, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base
-from tests.helpers.typed import present
+from tests.helpers.typed import present, untyped
 
 CANARY = "qzx-canary"
 BUBBLE = re.compile(r'<div class="message (?:bot|user)[^"]*">(.*?)</div>', re.DOTALL)
@@ -550,7 +550,7 @@ def test_a_reply_on_its_way_and_adapters_names_reach_nobody_else(
         time.sleep(0.01)
     me, other, seen = owner(services, KEY), owner(services, OTHER), []
     for _ in range(3):
-        seen += [theirs.call("open_talk"), theirs.talk, Page(services, mine.conversation, OTHER).talk]
+        seen += [theirs.call("open_talk"), theirs.talk, services.conversations.get(other, mine.conversation)]
         seen += [heartbeat.changes(services, other), services.adapters.list_all(other)]
         scripted(services).gate.set()
         sending.join(20)
