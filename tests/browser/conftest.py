@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from tests.helpers.served import Server, Visit, wait_until_ready
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync")  # fmt: skip
+WIDE: ViewportSize = {"width": 1280, "height": 900}
 SLOWEST = 90_000  # ms: importing torch on two busy cores takes its time
 
 expect.set_options(timeout=SLOWEST)
@@ -37,9 +38,12 @@ def visit(browser: Browser) -> Iterator[Visit]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(server: Server, language: str = "ja", path: str = "", bypass_csp: bool = False) -> Page:
+    def open_page(
+        server: Server, language: str = "ja", path: str = "", bypass_csp: bool = False,
+        viewport: ViewportSize = WIDE, has_touch: bool = False,
+    ) -> Page:  # fmt: skip
         locale = {"ja": "ja-JP", "en": "en-US"}[language]
-        context = browser.new_context(locale=locale, viewport={"width": 1280, "height": 900}, bypass_csp=bypass_csp)
+        context = browser.new_context(locale=locale, viewport=viewport, bypass_csp=bypass_csp, has_touch=has_touch)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
