@@ -218,8 +218,14 @@ def _figures(made: ReplyMetadata, language: str) -> list[str]:
     else:
         said = [t(language, "talk.written", n=f"{made.reply_tokens:,}")] if made.reply_tokens else []
     if made.seconds and made.reply_tokens > 1:
-        said.append(t(language, "talk.speed", n=f"{made.reply_tokens / made.seconds:,.0f}"))
+        said.append(speed(made, language))
     return said
+
+
+def speed(made: ReplyMetadata, language: str) -> str:
+    """Tokens a second of a reply whose time is known."""
+    pace = made.reply_tokens / made.seconds
+    return t(language, "talk.speed", n=f"{pace:,.0f}" if pace >= 10 else f"{pace:.1f}")
 
 
 def _day(seconds: float) -> str:

@@ -7,6 +7,7 @@ from core.chat.conversation import Conversation
 from core.chat.service import ChatContext
 from core.errors import AppError
 from core.prompt.chat_template import resolve_template
+from tabs.talk.bubbles import speed
 from tabs.talk.faces import face_of
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -45,7 +46,7 @@ def _asked(setting: ChatContext, talk: Conversation, language: str) -> list[str]
         said = [setting.loaded.name, t(language, "talk.asked_own") if layout == "model" else layout]
     made = next((node.metadata for node in reversed(talk.path) if node.metadata and node.metadata.seconds), None)
     if made and made.reply_tokens > 1 and made.model == said[0]:
-        said.append(t(language, "talk.speed", n=f"{made.reply_tokens / made.seconds:,.0f}"))
+        said.append(speed(made, language))
     return said
 
 
