@@ -94,7 +94,7 @@ COLON = DialogueForm(
 BOLD = DialogueForm(
     "bold",
     re.compile(
-        rf"(?:[-*#]+[ ])?[ ]?{_STAMPED}\*\*(?P<name>[^*:：\n]{{1,{LONGEST_NAME}}})(?:[:：]\*\*|\*\*[ ]?[:：])"
+        rf"(?:[-*#]{{1,8}}[ ])?[ ]?{_STAMPED}\*\*(?P<name>[^*:：\n]{{1,{LONGEST_NAME}}})(?:[:：]\*\*|\*\*[ ]?[:：])"
         r"[ ]*(?P<words>.*)",
         re.DOTALL,
     ),
