@@ -1,4 +1,4 @@
-"""Take the pictures of the README from the real app: `python tests/browser/take_pictures.py [FOLDER]`.
+"""Take the pictures of the README from the real app: `python -m tests.browser.take_pictures [FOLDER]`.
 
 One picture a tab for docs/pictures/. With a FOLDER, the whole page of every tab in both languages and colour schemes,
 1280 and 390 pixels wide, goes there: to look at after a change of the page. A language trains once, for few steps;
