@@ -113,7 +113,7 @@ def test_no_sign_in_is_offered_off_spaces(services: Services) -> None:
 
 def test_every_card_has_a_heading_and_every_control_a_name(services: Services) -> None:
     """What a screen reader says in the place of "Dropdown", and what it jumps to."""
-    controls = (gr.Textbox, gr.Dropdown, gr.Radio, gr.Checkbox, gr.Slider, gr.Number, gr.File, gr.Code, gr.Chatbot)
+    controls = (gr.Textbox, gr.Dropdown, gr.Radio, gr.Checkbox, gr.Slider, gr.Number, gr.File, gr.Code)
     unnamed, plain = [], []
     for block in app.build_app(services).blocks.values():
         if isinstance(block, controls) and block.visible != "hidden" and not isinstance(block.label, I18nData):

@@ -87,8 +87,8 @@ def evaluate(options: argparse.Namespace) -> tuple[Ranking, dict[str, Voice]]:
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     amounts, sizes = common(measured)
-    trained = {adapter.name: _trained(adapter) for adapter in adapters}
-    return rank([Scores(name, amounts[name], trained.get(name, 0)) for name in names], sizes), voices
+    ranks = {adapter.name: _rank_of(adapter) for adapter in adapters}
+    return rank([Scores(name, amounts[name], ranks.get(name, 0)) for name in names], sizes), voices
 
 
 def _measured(
@@ -106,8 +106,8 @@ def _measured(
     return found, Voice(control)
 
 
-def _trained(adapter: Adapter) -> int:
-    """How large an adapter is, for "the simplest": its rank."""
+def _rank_of(adapter: Adapter) -> int:
+    """The rank of an adapter's matrices."""
     config = json.loads((adapter.folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     return int(config.get("r", 0)) if isinstance(config, dict) else 0
 

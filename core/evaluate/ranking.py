@@ -31,8 +31,8 @@ class Scores:
     name: str
     amounts: tuple[float, ...]
     """A conversation each: bits for its words, say. Fewer are better."""
-    parameters: int = 0
-    """That were trained: of those that are equally good, the simplest is recommended."""
+    complexity: int = 0
+    """An adapter's rank, say, 0 for the base: of those that are equally good, the simplest is recommended."""
     barred: str = ""
     """Why it may not win whatever its score, as for loops; "" where nothing is wrong."""
 
@@ -117,7 +117,7 @@ def rank(candidates: Sequence[Scores], sizes: Sequence[float], *, seed: int = 0)
     rivals = [k for k in others if k in free]
     clear = lead is not None and bool(rivals) and len(size) >= FEWEST and all(adjusted[k] <= ERROR for k in rivals)
     near = [] if lead is None else [lead, *(k for k in rivals if against[k].value <= against[k].error)]
-    simplest = min(near, key=lambda k: (candidates[k].parameters, values[k])) if near else None
+    simplest = min(near, key=lambda k: (candidates[k].complexity, values[k])) if near else None
     return Ranking(
         tuple(standings), len(size), candidates[lead].name if clear and lead is not None else "",
         "" if simplest is None else candidates[simplest].name,

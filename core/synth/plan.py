@@ -88,13 +88,10 @@ class Cell:
     seed: int
 
 
-@dataclass(frozen=True)
-class Plan:
-    """All that a run of dialogues is made from. Raises InputError for a value that makes no sense."""
+@dataclass(frozen=True, kw_only=True)
+class PlanSettings:
+    """What a plan's file gives as it is."""
 
-    persona: Persona
-    users: tuple[SimulatedUser, ...]
-    openings: tuple[OpeningQuestion, ...]
     language: Language = "ja"
     dialogues: int = 0
     """How many; 0 is the full grid of users and openings."""
@@ -112,6 +109,15 @@ class Plan:
     persona_backend: Backend = field(default_factory=Backend)
     user_backend: Backend = field(default_factory=Backend)
     judge_backend: Backend = field(default_factory=Backend)
+
+
+@dataclass(frozen=True)
+class Plan(PlanSettings):
+    """All that a run of dialogues is made from. Raises InputError for a value that makes no sense."""
+
+    persona: Persona
+    users: tuple[SimulatedUser, ...]
+    openings: tuple[OpeningQuestion, ...]
     only_first: int = 0
     """Make only so many of its dialogues, a fair sample; 0 for all. The ids are those of the whole plan."""
 
@@ -230,29 +236,12 @@ def plan_from(value: Mapping[str, Any], here: Path) -> Plan:
     if given.get("rubric"):
         given["rubric"] = _beside(here, str(given["rubric"]))
     try:
-        settings = parse(_PlanSettings, given)
+        settings = parse(PlanSettings, given)
     except ValueError as error:
         raise InputError(f"The plan cannot be used: {error}.", f"計画を使えません: {error}。") from error
     if "first" not in given and not persona.greeting.strip():
         settings = replace(settings, first="user")
     return Plan(persona, read_users(*users), read_openings(*openings), **vars(settings))
-
-
-@dataclass(frozen=True)
-class _PlanSettings:
-    """The fields of a plan that a file gives as they are."""
-
-    language: Language = "ja"
-    dialogues: int = 0
-    exchanges: int = 12
-    first: FirstSpeaker = "persona"
-    temperatures: tuple[float, ...] = (0.3, 0.7)
-    seed: int = 0
-    who: str = ""
-    rubric: str = ""
-    persona_backend: Backend = field(default_factory=Backend)
-    user_backend: Backend = field(default_factory=Backend)
-    judge_backend: Backend = field(default_factory=Backend)
 
 
 def _people_file(

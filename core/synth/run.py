@@ -145,7 +145,7 @@ class DialogueRun:
             while batch := self._take(voice):
                 self._speak(voice, batch)
         except RunInterrupted:
-            pass
+            pass  # the run was stopped, which its end tells
         except Exception as error:  # the edge of a thread: the run ends with a sentence
             self._fail(error)
 
