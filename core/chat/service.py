@@ -32,9 +32,9 @@ from core.models.remote_costs import RemoteCosts
 from core.models.remote_reply import RemoteText, Usage
 from core.models.sampling import BOUNDS
 from core.personas import Persona, Personas, Sampling
-from core.personas.activation import Activated, activated_entries, within_budget
+from core.personas.activation import Activated
 from core.personas.lorebook import NO_LOREBOOK, Lorebook
-from core.personas.placing import among
+from core.personas.placing import known_entries, known_texts
 from core.personas.user_profile import UserProfiles
 from core.prompt import PlacedText, Prompt, PromptConfig, continuation_ids, render, stop_criteria
 from core.prompt.context import RetrievedContext
@@ -147,16 +147,12 @@ class ChatService:
     def prompt(self, setting: ChatContext, conversation: Conversation, draft: str = "") -> Prompt:
         """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""
         talk = conversation.said("user", draft)
-
-        found = [one.entry for one in self.entries(setting, talk)]
-        known = sorted((entry for entry in found if not entry.position), key=lambda entry: -entry.priority)
-        come_to_mind = tuple(entry.content.strip() for entry in known)
-        placed = among(setting.placed, found)
+        known = known_texts(setting.placed, self.entries(setting, talk))
 
         def made(background: RetrievedContext) -> Prompt:
-            retrieved = replace(background, knowledge=(*come_to_mind, *background.knowledge))
+            retrieved = replace(background, knowledge=(*known.knowledge, *background.knowledge))
             return render(
-                setting.prompt_config, talk.turns, setting.loaded.tokenizer, background=retrieved, placed=placed
+                setting.prompt_config, talk.turns, setting.loaded.tokenizer, background=retrieved, placed=known.placed
             )
 
         if not setting.prompt_config.parts:
@@ -165,8 +161,8 @@ class ChatService:
 
     def entries(self, setting: ChatContext, conversation: Conversation) -> tuple[Activated, ...]:
         """The entries of the character book that the next reply should know, in the order in which they stand."""
-        found = activated_entries(setting.lorebook, conversation.turns, seed=conversation.id)
-        return within_budget(found, encoder_for(setting.loaded.tokenizer).size, setting.lorebook.token_budget)
+        size = encoder_for(setting.loaded.tokenizer).size
+        return known_entries(setting.lorebook, conversation.turns, size, seed=conversation.id)
 
     def reply(
         self,

@@ -1,9 +1,39 @@
-"""Entries of a character book at the places their authors gave them, among the other texts with a place."""
+"""What a persona knows for its next reply: entries of its character book, each at the place its author gave it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from core.personas.lorebook import ENTRY_DEPTH, LorebookEntry
+from core.messages import Turn
+from core.personas.activation import Activated, activated_entries, within_budget
+from core.personas.lorebook import ENTRY_DEPTH, Lorebook, LorebookEntry
 from core.prompt import PlacedText
+
+
+@dataclass(frozen=True)
+class KnownTexts:
+    """The texts that come into the prompt of one reply."""
+
+    knowledge: tuple[str, ...]
+    """Of entries without a place of their own, the most important first."""
+    placed: tuple[PlacedText, ...]
+    """All texts that have a place."""
+
+
+def known_entries(
+    book: Lorebook, turns: Sequence[Turn], size: Callable[[str], int], *, seed: str
+) -> tuple[Activated, ...]:
+    """The entries that the reply to `turns` should know and the book has room for, in the order in which they stand.
+
+    `size` counts the tokens of a text; `seed` is the conversation's, for what is drawn.
+    """
+    return within_budget(activated_entries(book, turns, seed=seed), size, book.token_budget)
+
+
+def known_texts(placed: Sequence[PlacedText], entries: Sequence[Activated]) -> KnownTexts:
+    """The entries as texts, and `placed`, the persona's own texts with a place, among them."""
+    found = [one.entry for one in entries]
+    unplaced = sorted((entry for entry in found if not entry.position), key=lambda entry: -entry.priority)
+    return KnownTexts(tuple(entry.content.strip() for entry in unplaced), among(placed, found))
 
 
 def among(placed: Sequence[PlacedText], entries: Sequence[LorebookEntry]) -> tuple[PlacedText, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -90,7 +91,7 @@ class Personas:
             return known
         state = FileState.of(path)
         with reading(path):
-            persona = _from_json(read_json(path) | {"id": persona_id})
+            persona = persona_from_json(read_json(path) | {"id": persona_id})
         self._read.put(path, state, persona)
         self._entries.put(path, state, PersonaEntry.of(persona))
         return persona
@@ -106,9 +107,7 @@ class Personas:
         own_id = persona.id if persona.id and not persona.built_in else ""
         own_id = own_id or f"{safe_name(persona.name, 'persona')}-{uuid.uuid4().hex[:6]}"
         stored = replace(persona, id=own_id, name=persona.name.strip(), built_in=False)
-        value = {name: v for name, v in asdict(stored).items() if name not in ("id", "built_in", "user_about")}
-        value["book"] = book_to_json(stored.book)
-        write_json(self._path(owner, own_id), value)
+        write_json(self._path(owner, own_id), persona_to_json(stored))
         if own_id != persona.id and (picture := self.picture(owner, persona.id)):
             self.save_picture(owner, own_id, picture.read_bytes())
         return stored
@@ -156,7 +155,14 @@ def built_in(language: str) -> tuple[Persona, ...]:
     return tuple(persona for *_, persona in sorted(found, key=lambda one: one[:2]))
 
 
-def _from_json(value: dict) -> Persona:
+def persona_to_json(persona: Persona) -> Mapping[str, object]:
+    """A persona as its file holds it, without its id: that is the file's name."""
+    value = {name: v for name, v in asdict(persona).items() if name not in ("id", "built_in", "user_about")}
+    return value | {"book": book_to_json(persona.book)}
+
+
+def persona_from_json(value: dict) -> Persona:
+    """The inverse of `persona_to_json`. Raises ValueError where it is none."""
     read = parse(Persona, {**value, "book": book_from(value.get("book") or {}), "built_in": False})
     if not read.name.strip():
         raise ValueError("name: it is empty")

@@ -34,7 +34,7 @@ from core.synth.diversity import diversity
 from core.synth.estimate import estimate
 from core.synth.judge import judge, read_rubric, read_verdicts
 from core.synth.judge_answers import answers_of
-from core.synth.plan import Backend, Plan, read_plan
+from core.synth.plan import Plan, read_plan
 from core.synth.prompts import Side
 from core.synth.records import DialogueRecord, SynthFolder, check_out, paces
 from core.synth.rows import PREAMBLES, DialogueVariant, dialogue_variants
@@ -97,15 +97,10 @@ def dry_run(plan: Plan, folder: SynthFolder, options: argparse.Namespace) -> int
     tokenizer = bundled_tokenizer()  # the encoder does not keep it
     done = sum(cell.id in folder.read_dialogues() for cell in plan.cells)
     turns = [record for turns in folder.read_turns().values() for record in turns]
-    windows: dict[Side, int] = {"persona": _window(plan.persona_backend), "user": _window(plan.user_backend)}
+    windows: dict[Side, int] = {"persona": plan.persona_backend.tokens(), "user": plan.user_backend.tokens()}
     found = estimate(plan, encoder_for(tokenizer).size, windows, done=done, measured=paces(turns))
     print(json.dumps(asdict(found) | {"done": done, "models": [plan.persona_backend.name, plan.user_backend.name]}))
     return 0
-
-
-def _window(backend: Backend) -> int:
-    """Tokens of a model that need not be loaded: of a server what the plan says."""
-    return backend.window or 4096
 
 
 def run(plan: Plan, folder: SynthFolder, options: argparse.Namespace) -> int:

@@ -12,8 +12,8 @@ from core.models.remote import stream
 from core.models.remote_reply import RemoteText
 from core.models.sampling import Sampling
 from core.prompt import PromptConfig, render, stop_criteria
+from core.synth.backends import Backend
 from core.synth.judge import MOST_TOKENS, SCHEMA, JudgeAnswer
-from core.synth.plan import Backend
 from core.synth.voices import RunInterrupted, bundled_tokenizer, loaded_store, remote_model
 from core.thoughts import split_thoughts
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import InputError
-from core.models.remote_costs import FREE, Price
 from core.models.sampling import Sampling
 from core.personas import Persona
 from core.personas.find import find_persona
 from core.stored import parse
+from core.synth.backends import Backend
 from core.synth.people import (
     BUILT_IN_LANGUAGES,
     OpeningQuestion,
@@ -30,7 +30,6 @@ from core.synth.people import (
 )
 from core.text import language_of
 from core.train.config.run_file import read_yaml
-from core.workspace import ADAPTER_WEIGHTS
 
 Language = Literal["ja", "en"]
 FirstSpeaker = Literal["persona", "user"]
@@ -38,40 +37,6 @@ MOST_EXCHANGES = 100
 MOST_DIALOGUES = 100_000
 LARGEST_SEED = 2**31 - 1000  # leaves room for one seed a turn
 USER_SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_new_tokens=120)
-
-
-@dataclass(frozen=True)
-class Backend:
-    """What speaks for one side, or judges."""
-
-    kind: Literal["local", "remote"] = "local"
-    model: str = ""
-    """A Hub id or a folder, "" for the bundled one; of a server, the name that it gives its model."""
-    adapter: str = ""
-    """A folder of a LoRA adapter for a local model."""
-    url: str = ""
-    """Base of a server of OpenAI's kind, as in http://127.0.0.1:8000/v1."""
-    key_file: str = ""
-    """A file with the server's key: a plan may be shared, a key may not."""
-    window: int | None = None
-    """Tokens of a server's window, in place of what it tells."""
-    at_once: int = 8
-    """Turns of different dialogues that are batched together, or asked of a server at the same time."""
-    price: Price = FREE
-    """Of a million tokens."""
-
-    @cached_property
-    def identity(self) -> Mapping[str, object]:
-        """What decides its words, apart from what it is asked."""
-        if self.kind == "remote":
-            return {"url": self.url, "model": self.model, "window": self.window}
-        return {"model": self.model} | ({"adapter": _digest_of_file(Path(self.adapter))} if self.adapter else {})
-
-    @property
-    def name(self) -> str:
-        """For tables and records."""
-        adapter = f" + {Path(self.adapter).name}" if self.adapter else ""
-        return f"{self.model or 'omokage-mini'}{adapter}"
 
 
 @dataclass(frozen=True)
@@ -274,17 +239,6 @@ def _backend(value: object, name: str, here: Path) -> Backend:
 def _beside(here: Path, name: str) -> str:
     """`name` as a path beside the plan, where there is such a file or folder; else as it is."""
     return str(here / Path(name).expanduser()) if name and (here / Path(name).expanduser()).exists() else name
-
-
-def _digest_of_file(adapter: Path) -> str:
-    """Which weights an adapter has: retrained in the same folder it is another one."""
-    try:
-        return hashlib.sha256((adapter / ADAPTER_WEIGHTS).read_bytes()).hexdigest()[:16]
-    except OSError as error:
-        raise InputError(
-            f"There is no adapter in {adapter}: {error.strerror}.",
-            f"{adapter} にアダプターがありません: {error.strerror}",
-        ) from error
 
 
 def _wrong(name: str, value: object, allowed: str) -> InputError:

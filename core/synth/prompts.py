@@ -14,8 +14,7 @@ from core.adapters.store import Adapter
 from core.chat.service import resolve_prompt_config
 from core.messages import Turn
 from core.personas import Persona, Sampling
-from core.personas.activation import activated_entries, within_budget
-from core.personas.placing import among
+from core.personas.placing import known_entries, known_texts
 from core.prompt import Prompt, PromptConfig, RetrievedContext, render
 from core.prompt.chat_template import TEMPLATES
 from core.prompt.encoder import encoder_for
@@ -52,13 +51,10 @@ class SideOfCell:
         self, prompt_config: PromptConfig, turns: Sequence[Turn], tokenizer: "PreTrainedTokenizerBase"
     ) -> Prompt:
         """The prompt for its next turn, with what its character book knows. Raises InputError, ModelError."""
-        book = self.persona.book
-        entries = activated_entries(book, turns, seed=self.seed)
-        found = [one.entry for one in within_budget(entries, encoder_for(tokenizer).size, book.token_budget)]
-        known = sorted((entry for entry in found if not entry.position), key=lambda entry: -entry.priority)
-        background = RetrievedContext(knowledge=tuple(entry.content.strip() for entry in known))
-        placed = among(self.persona.placed, found)
-        return render(prompt_config, turns, tokenizer, background=background, placed=placed)
+        entries = known_entries(self.persona.book, turns, encoder_for(tokenizer).size, seed=self.seed)
+        known = known_texts(self.persona.placed, entries)
+        background = RetrievedContext(knowledge=known.knowledge)
+        return render(prompt_config, turns, tokenizer, background=background, placed=known.placed)
 
 
 def side_of_cell(plan: Plan, cell: Cell, side: Side) -> SideOfCell:

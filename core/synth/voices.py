@@ -12,16 +12,15 @@ from core.adapters.attach import activate_adapter
 from core.adapters.store import Adapter
 from core.chat.engine import Engine
 from core.chat.service import REMOTE_TEMPLATE
-from core.errors import InputError, ModelError
+from core.errors import ModelError
 from core.messages import Turn
 from core.models.generate import decode_reply, generate
 from core.models.loading import ModelStore
 from core.models.remote import RemoteModel, RemoteModels, stream
 from core.models.remote_reply import RemoteText
-from core.models.remote_server import Server
 from core.models.sampling import Sampling
 from core.prompt import Prompt, PromptConfig, StopCriteria, stop_criteria
-from core.synth.plan import Backend
+from core.synth.backends import Backend
 from core.synth.prompts import SideOfCell, prompt_config_of
 from core.thoughts import begun_by, split_thoughts
 
@@ -242,7 +241,7 @@ def loaded_store(backend: Backend, stores: dict[str, ModelStore]) -> ModelStore:
 
 def remote_model(backend: Backend) -> RemoteModel:
     """The server's model, asked once to know what it takes. Raises ModelError with what the server said."""
-    return RemoteModels().choose("", Server(backend.url, _key(backend)), backend.model, backend.window)
+    return RemoteModels().choose("", backend.server(), backend.model, backend.window)
 
 
 def bundled_tokenizer() -> "PreTrainedTokenizerBase":
@@ -256,17 +255,6 @@ def bundled_tokenizer() -> "PreTrainedTokenizerBase":
 def is_lasting(error: BaseException) -> bool:
     """Whether an error of a server would come again: a wrong key or name, a request that it does not take."""
     return getattr(error.__cause__, "status_code", None) in LASTING
-
-
-def _key(backend: Backend) -> str:
-    if not backend.key_file:
-        return ""
-    try:
-        return Path(backend.key_file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The key file {backend.key_file} cannot be read.", f"キーのファイル {backend.key_file} を読めません。"
-        ) from error
 
 
 def _prepared(request: TurnRequest, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> PreparedTurn:

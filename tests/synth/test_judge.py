@@ -10,9 +10,10 @@ import pytest
 from core.errors import InputError
 from core.synth.__main__ import main
 from core.synth.agreement import agreement, weighted_kappa
+from core.synth.backends import Backend
 from core.synth.judge import judge, parse_verdict, read_rubric, read_verdicts
 from core.synth.judge_answers import answers_of
-from core.synth.plan import Backend, read_plan
+from core.synth.plan import read_plan
 from core.synth.prompts import SpokenTurn
 from core.synth.records import DialogueRecord, SynthFolder, append_record
 from tests.helpers.fake_server import FakeServer, serve

@@ -1,5 +1,6 @@
 """Plans: every user and every opening equally often, the same cells from the same plan, new ids for what changed."""
 
+import io
 import json
 from collections import Counter
 from dataclasses import replace
@@ -7,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from core.catalogue.bundled import FOLDER
 from core.errors import InputError
 from core.models.remote_costs import Price
+from core.models.sampling import Sampling
 from core.personas import Persona
 from core.personas.find import find_persona
+from core.personas.store import persona_to_json
+from core.synth.backends import Backend
 from core.synth.estimate import TurnPace, estimate
 from core.synth.people import OpeningQuestion, SimulatedUser, read_openings, read_users
-from core.synth.plan import Backend, FirstSpeaker, Plan, balanced_pairs, plan_from, read_plan
+from core.synth.plan import FirstSpeaker, Plan, balanced_pairs, plan_from, read_plan
 from core.synth.prompts import Side, SpokenTurn, description_of, given_turns, seen_by
 
 PERSONA = Persona("ソクラテス", "あなたはソクラテスです。", greeting="やあ。")
@@ -184,3 +189,20 @@ def test_estimate_keeps_to_the_window_and_what_was_measured() -> None:
     assert found.reply_tokens == 6 * (2 * 20 + 1 * 10)
     # 250 less the 200 of the longest reply leave the persona 50 tokens, and the user has 80.
     assert found.prompt_tokens == 6 * ((10 + 30) + 50 + (10 + 50))
+
+
+def test_window_is_the_models_own(tmp_path: Path) -> None:
+    assert Backend().tokens() == json.loads((FOLDER / "config.json").read_text())["max_position_embeddings"]
+    assert Backend("remote", "big", url="http://127.0.0.1:1/v1", window=800).tokens() == 800
+
+
+def test_key_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("secret\n"))
+    one = Backend("remote", "big", url="http://127.0.0.1:1/v1", key_file="-")
+    assert [one.server().key, replace(one, model="other").server().key] == ["secret", "secret"]
+
+
+def test_persona_of_a_file_is_the_one_that_was_kept(tmp_path: Path) -> None:
+    kept = replace(PERSONA, sampling=Sampling(temperature=0.31), openers=("問い",))
+    (tmp_path / "p.json").write_text(json.dumps(persona_to_json(kept)), encoding="utf-8")
+    assert find_persona(str(tmp_path / "p.json"), "ja") == kept

@@ -11,7 +11,7 @@ import pytest
 from core.errors import ModelError
 from core.models.loading import ModelStore
 from core.personas import Sampling
-from core.synth.plan import Backend
+from core.synth.backends import Backend
 from core.synth.prompts import SpokenTurn, seen_by, side_of_cell
 from core.synth.records import SynthFolder
 from core.synth.run import DialogueRun
