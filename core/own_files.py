@@ -13,7 +13,7 @@ from core.memory.memory import Memory
 from core.personas import Personas
 from core.stored import DamagedError, set_aside
 from core.train.queue.jobs import Jobs
-from core.workspace import SHELVES, Workspace
+from core.workspace import FOLDERS, Workspace
 
 LISTED = 30  # conversations, the newest
 
@@ -22,8 +22,8 @@ LISTED = 30  # conversations, the newest
 class DiskUse:
     """What one kind of things takes."""
 
-    shelf: str
-    """One of `core.workspace.SHELVES`, or "jobs"."""
+    kind: str
+    """One of `core.workspace.FOLDERS`, or "jobs"."""
     files: int
     bytes: int
 
@@ -43,7 +43,7 @@ class OwnFiles:
     def used(self, owner: str) -> list[DiskUse]:
         """What there is, a line for each kind that has any."""
         folder = self.workspace.owner_folder(owner)
-        found = [_use(shelf, [folder / shelf]) for shelf in SHELVES]
+        found = [_use(kind, [folder / kind]) for kind in FOLDERS]
         runs = [job.folder.path for job in self.jobs.list_all(owner)]
         runs += [error.path for error in self.jobs.damaged(owner)]
         return [use for use in (*found, _use("jobs", runs)) if use.files]
@@ -65,13 +65,13 @@ class OwnFiles:
         return [error for store in stores for error in store(owner)]
 
     def set_aside(self, owner: str, place: str) -> Path:
-        """Move what `damaged` names with this path to the owner's shelf "damaged"; nothing is deleted.
+        """Move what `damaged` names with this path to the owner's store "damaged"; nothing is deleted.
 
         Raises InputError when it is not damaged, or not there any more.
         """
         for error in self.damaged(owner):
             if str(error.path) == place:
-                return set_aside(error.path, self.workspace.shelf(owner, "damaged"))
+                return set_aside(error.path, self.workspace.folder(owner, "damaged"))
         raise InputError("This can be read again, or is gone already.", "これはもう読めるか、すでにありません。")
 
     def delete_all(self, owner: str) -> None:
@@ -83,6 +83,6 @@ class OwnFiles:
                 remove_folder(folder)
 
 
-def _use(shelf: str, folders: list[Path]) -> DiskUse:
+def _use(kind: str, folders: list[Path]) -> DiskUse:
     files = [path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()]
-    return DiskUse(shelf, len(files), sum(path.stat().st_size for path in files))
+    return DiskUse(kind, len(files), sum(path.stat().st_size for path in files))

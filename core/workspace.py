@@ -36,7 +36,7 @@ Split = Literal["train", "validation", "test"]
 SPLIT_FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
 DATASET_INFO = "dataset.json"
 
-SHELVES = (
+FOLDERS = (
     "personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory", "usage", "downloads", "damaged",
 )  # fmt: skip
 STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
@@ -58,21 +58,21 @@ class Workspace:
     home: Path
     limits: Limits = LOCAL
 
-    def shelf(self, owner: str, shelf: str) -> Path:
-        """The folder of one kind of an owner's things; `shelf` is one of SHELVES."""
-        if not OWNER.fullmatch(owner) or shelf not in SHELVES:
-            raise ValueError(f"no such shelf: {owner!r}/{shelf!r}")
-        return self._made(self.home / "owners" / owner / shelf)
+    def folder(self, owner: str, kind: str) -> Path:
+        """The folder of one kind of an owner's things; `kind` is one of FOLDERS."""
+        if not OWNER.fullmatch(owner) or kind not in FOLDERS:
+            raise ValueError(f"no such folder: {owner!r}/{kind!r}")
+        return self._made(self.home / "owners" / owner / kind)
 
-    def place(self, owner: str, shelf: str, name: str) -> Path:
-        """Where the thing called `name` is, or would be, on an owner's shelf."""
-        return self.shelf(owner, shelf) / check_name(name)
+    def place(self, owner: str, kind: str, name: str) -> Path:
+        """Where the thing called `name` is, or would be, among an owner's."""
+        return self.folder(owner, kind) / check_name(name)
 
-    def free_name(self, owner: str, shelf: str, wanted: str) -> str:
+    def free_name(self, owner: str, kind: str, wanted: str) -> str:
         """`wanted`, or `wanted-2`, `wanted-3`, … where that is taken."""
         base, n = check_name(wanted), 1
         name = base
-        while self.place(owner, shelf, name).exists():
+        while self.place(owner, kind, name).exists():
             n += 1
             short = base[: 64 - len(f"-{n}")]
             while len(f"{short}-{n}".encode()) > MAX_NAME_BYTES:
@@ -80,10 +80,10 @@ class Workspace:
             name = f"{short}-{n}"
         return name
 
-    def names(self, owner: str, shelf: str) -> list[str]:
-        """What stands on a shelf, newest first."""
+    def names(self, owner: str, kind: str) -> list[str]:
+        """What there is of one kind, newest first."""
         things = []
-        for path in self.shelf(owner, shelf).iterdir():
+        for path in self.folder(owner, kind).iterdir():
             with suppress(FileNotFoundError):  # removed in this moment
                 things.append((path.stat().st_mtime, path.name))
         return [name for _, name in sorted(things, reverse=True) if not name.startswith(".")]
@@ -103,7 +103,7 @@ class Workspace:
             raise InputError("That file was not uploaded here. Choose it again.",
                              "このファイルはアップロードされていません。もう一度選んでください。")  # fmt: skip
         self.check_room(owner, source.stat().st_size)
-        target = self.shelf(owner, "uploads") / f"{uuid.uuid4().hex}{source.suffix.lower()[:10]}"
+        target = self.folder(owner, "uploads") / f"{uuid.uuid4().hex}{source.suffix.lower()[:10]}"
         with disk_errors():
             shutil.move(source, target)
         if source.parent != cache.resolve() and not any(source.parent.iterdir()):
@@ -127,12 +127,12 @@ class Workspace:
 
         Raises InputError when the disk is full.
         """
-        shelf = self.shelf(owner, "downloads")
-        for old in shelf.iterdir():
+        downloads = self.folder(owner, "downloads")
+        for old in downloads.iterdir():
             with suppress(FileNotFoundError):
                 if old.stat().st_mtime < time.time() - STALE:
                     shutil.rmtree(old, ignore_errors=True)
-        folder = self._made(shelf / uuid.uuid4().hex)
+        folder = self._made(downloads / uuid.uuid4().hex)
         try:
             with disk_errors():
                 yield folder

@@ -60,7 +60,7 @@ def fill(services: Services) -> None:
     services.personas.save_picture(me, stored.id, b"no picture")
     name = keep_dataset(services)
     services.preferences.add(me, Pair((Turn("user", ("a",)),), ("b",), ("c",), adapter="mine"))
-    write_json(services.workspace.shelf(me, "uploads") / "open.json", {"file": "x.txt", "name": "x.txt"})
+    write_json(services.workspace.folder(me, "uploads") / "open.json", {"file": "x.txt", "name": "x.txt"})
     config = PromptConfig("Mika")
     adapter = services.workspace.place(me, "adapters", "mine")
     adapter.mkdir()
@@ -135,7 +135,7 @@ def test_what_no_list_depends_on_is_read_as_far_as_it_goes(services: Services, k
 def test_what_is_set_aside_is_kept_with_what_lies_beside_it(services: Services) -> None:
     fill(services)
     me = owner(services)
-    chats = services.workspace.shelf(me, "chats")
+    chats = services.workspace.folder(me, "chats")
     broken = next(chats.glob("*.json"))
     prompts = broken.with_suffix(".prompts").read_bytes()
     broken.write_bytes(b"{")
@@ -143,7 +143,7 @@ def test_what_is_set_aside_is_kept_with_what_lies_beside_it(services: Services) 
         services.conversations.get(me, broken.stem)
     (error,) = services.own_files.damaged(me)
     kept = services.own_files.set_aside(me, str(error.path))
-    assert kept.read_bytes() == b"{" and kept.parent == services.workspace.shelf(me, "damaged")
+    assert kept.read_bytes() == b"{" and kept.parent == services.workspace.folder(me, "damaged")
     assert prompts in [path.read_bytes() for path in kept.parent.iterdir()]
     assert services.own_files.damaged(me) == [] and not list(chats.glob(f"{broken.stem}*"))
     with pytest.raises(Exception, match="gone already"):

@@ -64,7 +64,7 @@ def test_visitors_addresses_and_all_together_are_counted(monkeypatch: pytest.Mon
 
 def test_who_has_too_much_is_told_what_takes_the_room(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, Limits(disk_mb=1))
-    (workspace.shelf(ME, "chats") / "x").write_bytes(b"x" * 900_000)
+    (workspace.folder(ME, "chats") / "x").write_bytes(b"x" * 900_000)
     cached = workspace.cache() / "u.txt"
     cached.write_bytes(b"x" * 200_000)
     with pytest.raises(InputError, match=r"900\.0 kB, this is 200\.0 kB, and 1\.0 MB"):
@@ -129,11 +129,11 @@ def test_training_time_is_counted_over_a_day(tmp_path: Path, spec: JobSpec, monk
 def test_downloads_go_within_the_hour(home: Path) -> None:
     services = services_on(home, home / "base", object())
     workspace = services.workspace
-    places = [workspace.shelf(ME, "downloads") / "a" / "x.zip", workspace.cache() / "0123" / "x.zip"]
+    places = [workspace.folder(ME, "downloads") / "a" / "x.zip", workspace.cache() / "0123" / "x.zip"]
     for place in places:
         place.parent.mkdir()
         place.write_bytes(b"x")
-    kept = workspace.shelf(ME, "chats") / "x.json"
+    kept = workspace.folder(ME, "chats") / "x.json"
     kept.write_bytes(b"x")
     sweeper = Housekeeping(services.own_files)
     sweeper.sweep(time.time() + 3500)
@@ -148,7 +148,7 @@ def test_who_stays_away_is_forgotten_a_day_after_that_was_noticed(home: Path) ->
     public = replace(services, workspace=Workspace(home, Limits(expire_days=30)))
     workspace, sweeper = public.workspace, Housekeeping(public.own_files)
     for owner in (ME, OTHER):
-        (workspace.shelf(owner, "chats") / "x").write_bytes(b"x")
+        (workspace.folder(owner, "chats") / "x").write_bytes(b"x")
         workspace.seen(owner)
     now = time.time()
     sweeper.sweep(now + 29 * DAY)

@@ -103,6 +103,6 @@ def test_keys_are_capabilities_and_owners_are_folders(hub: Hub, tmp_path) -> Non
             Owners(True, hub.whoami).resolve_owner(login=login, token=None, key=None),
             Owners(True, hub.whoami).resolve_owner(login=None, token=token, key=None),
         ):
-            folders.add(Workspace(tmp_path).shelf(owner, "chats"))
+            folders.add(Workspace(tmp_path).folder(owner, "chats"))
     assert len(folders) == 2 * len(names)
     assert all(folder.parent.parent == tmp_path / "owners" for folder in folders)

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import InputError
 from core.files import check_name, safe_name
-from core.workspace import SHELVES, Workspace
+from core.workspace import FOLDERS, Workspace
 
 OWNER = "key-0123"
 BAD = [
@@ -46,17 +46,17 @@ def test_one_name_in_two_spellings_is_one_thing() -> None:
 
 @pytest.mark.parametrize("owner", ["", "alice", "key-", "key-a/b", "../x-y", "Key-a", "key-a\n", "key-" + "a" * 97])
 def test_only_owners_ids_name_shelves(workspace: Workspace, owner: str) -> None:
-    with pytest.raises(ValueError, match="no such shelf"):
-        workspace.shelf(owner, "chats")
-    for shelf in ("", "..", "jobs", "chats/.."):
-        with pytest.raises(ValueError, match="no such shelf"):
-            workspace.shelf(OWNER, shelf)
+    with pytest.raises(ValueError, match="no such folder"):
+        workspace.folder(owner, "chats")
+    for kind in ("", "..", "jobs", "chats/.."):
+        with pytest.raises(ValueError, match="no such folder"):
+            workspace.folder(OWNER, kind)
 
 
 def test_shelves_are_made_when_they_are_asked_for(workspace: Workspace) -> None:
     assert not workspace.home.exists()
-    made = [workspace.shelf(OWNER, shelf) for shelf in SHELVES] + [workspace.jobs(), workspace.cache()]
-    assert all(folder.is_dir() for folder in made) and len(set(made)) == len(SHELVES) + 2
+    made = [workspace.folder(OWNER, kind) for kind in FOLDERS] + [workspace.jobs(), workspace.cache()]
+    assert all(folder.is_dir() for folder in made) and len(set(made)) == len(FOLDERS) + 2
 
 
 @pytest.mark.parametrize("text", [*map(str, BAD), *GOOD, "Mika (final)!", "a  b", "-._x_.-", "é" * 500])
@@ -80,7 +80,7 @@ def test_a_free_name_is_found_also_for_long_ones(workspace: Workspace, wanted: s
 
 def test_the_newest_thing_leads_and_hidden_ones_are_left_out(workspace: Workspace) -> None:
     for number, name in enumerate(("b", "a", "c", ".aside")):
-        place = workspace.shelf(OWNER, "chats") / name
+        place = workspace.folder(OWNER, "chats") / name
         place.touch()
         os.utime(place, (number, number))
     assert workspace.names(OWNER, "chats") == ["c", "a", "b"]
@@ -99,7 +99,7 @@ def test_an_upload_leaves_the_cache(workspace: Workspace) -> None:
     cached = upload(workspace)
     taken = workspace.take_upload(OWNER, cached, workspace.cache())
     assert taken.read_text(encoding="utf-8") == "hello" and taken.suffix == ".txt"
-    assert taken.parent == workspace.shelf(OWNER, "uploads")
+    assert taken.parent == workspace.folder(OWNER, "uploads")
     assert list(workspace.cache().rglob("*")) == []
     with pytest.raises(InputError, match="not uploaded here"):
         workspace.take_upload(OWNER, cached, workspace.cache())
@@ -141,12 +141,12 @@ def test_a_forged_upload_is_refused(workspace: Workspace, tmp_path: Path) -> Non
 
 def test_a_download_is_made_with_its_owner_and_served_from_the_cache(workspace: Workspace) -> None:
     with workspace.download_folder(OWNER) as folder:
-        assert folder.is_relative_to(workspace.shelf(OWNER, "downloads"))
+        assert folder.is_relative_to(workspace.folder(OWNER, "downloads"))
         (folder / "part").write_text("left over")
         (folder / "a.zip").write_bytes(b"zip")
         file = workspace.hand_out(OWNER, folder / "a.zip")
     assert (file.name, file.read_bytes()) == ("a.zip", b"zip") and file.is_relative_to(workspace.cache())
-    assert not list(workspace.shelf(OWNER, "downloads").iterdir())
+    assert not list(workspace.folder(OWNER, "downloads").iterdir())
     with workspace.download_folder(OWNER) as folder:
         (folder / "a.zip").write_bytes(b"other")
         assert workspace.hand_out(OWNER, folder / "a.zip").parent != file.parent  # two of one name are two files
@@ -157,7 +157,7 @@ def test_a_download_that_fails_or_was_cut_short_leaves_nothing(workspace: Worksp
         (folder / "a.zip").write_bytes(b"zip")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not folder.exists()
-    old, new = (workspace.shelf(OWNER, "downloads") / name for name in ("old", "new"))
+    old, new = (workspace.folder(OWNER, "downloads") / name for name in ("old", "new"))
     for left in (old, new):
         left.mkdir()
     os.utime(old, (0, 0))

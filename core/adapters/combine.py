@@ -160,7 +160,7 @@ def _add(peft: "PeftModel", names: Sequence[str], mixture: Mixture) -> None:
     # The combination is made with alpha = rank; rsLoRA would scale it by the square root of the rank once more.
     for name in names:
         lora = peft.peft_config[name]
-        assert isinstance(lora, LoraConfig), "no other kind is on the shelf"
+        assert isinstance(lora, LoraConfig), "no other kind is stored"
         lora.use_rslora = False
     settings = {} if mixture.method == "linear" else {"density": mixture.density}
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""Adapters from the Hugging Face Hub: downloaded under another name, checked, and only then on the shelf."""
+"""Adapters from the Hugging Face Hub: downloaded under another name, checked, and only then among the owner's own."""
 
 import shutil
 from pathlib import Path

@@ -67,7 +67,7 @@ def _object(path: Path) -> dict | None:
 
 @dataclass(frozen=True)
 class Adapters:
-    """Every owner's shelf of adapters."""
+    """Every owner's adapters."""
 
     workspace: Workspace
 
@@ -98,7 +98,7 @@ class Adapters:
         return Adapter.read(folder)
 
     def keep(self, owner: str, wanted: str, source: Path) -> Adapter:
-        """Copy a finished adapter to the owner's shelf under `wanted` or the next free name.
+        """Copy a finished adapter to the owner's store under `wanted` or the next free name.
 
         Raises ModelError when `source` holds none, and InputError when the disk is full.
         """

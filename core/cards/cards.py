@@ -99,7 +99,7 @@ def adapter_card(
 ) -> str:
     """The card of an adapter pushed to `repo` ("user/name").
 
-    `languages` are ISO 639 codes; `license` an id of the Hub; `takes_system`: the layout has a place for
+    `languages` are ISO 639 codes; `license` an id of the Hub; `takes_system`: the template has a place for
     a system text (`core.prompt.chat_template.ChatTemplate.takes_system`).
     """
     from huggingface_hub import ModelCardData

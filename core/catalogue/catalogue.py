@@ -49,7 +49,7 @@ class CatalogueEntry:
     gated: bool | None
     """Its terms have to be accepted on the Hub before it can be downloaded."""
     format: str | None
-    """The layout of `prompt_templates/` for it; "model" is the chat template it brings."""
+    """The template of `prompt_templates/` for it; "model" is the chat template it brings."""
     loading: Loading
     """By transformers itself, by an implementation of this project, or only by code of its repository."""
     instead: str | None

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import TextIO
 
 from core.adapters.store import Adapter, Adapters
+from core.chat.context import ChatContext, resolve_prompt_config
 from core.chat.conversation import Conversation
 from core.chat.engine import Engine, Reply
-from core.chat.service import ChatContext, ChatService, resolve_prompt_config
+from core.chat.service import ChatService
 from core.chat.store import Conversations
 from core.errors import AppError
 from core.memory.memory import Memory

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 
-from core.adapters.store import Adapter, Adapters
+from core.adapters.store import Adapters
+from core.chat.context import ChatContext, remembered_as, resolve_prompt_config, turn_context
 from core.chat.conversation import Conversation, ReplyMetadata
 from core.chat.engine import Engine, Reply
 from core.chat.guards import DEFLECTIONS, HiddenText, deflection, is_prompt_injection
@@ -22,21 +23,19 @@ from core.chat.reply_filter import (
 )
 from core.chat.store import Conversations
 from core.chat.typing_speed import TypingSpeed
-from core.memory.memory import Memory, TurnContext
-from core.memory.retrieve.recall import Participants
+from core.memory.memory import Memory
 from core.memory.write.generate import Interrupted
 from core.memory.write.single_pass import with_format
-from core.models.loading import LoadedModel, ModelStore
+from core.models.loading import ModelStore
 from core.models.remote import RemoteModel, RemoteModels, cannot_go_on, stream
 from core.models.remote_costs import RemoteCosts
 from core.models.remote_reply import RemoteText, Usage
 from core.models.sampling import BOUNDS
 from core.personas import Persona, Personas, Sampling
 from core.personas.activation import Activated
-from core.personas.lorebook import NO_LOREBOOK, Lorebook
 from core.personas.placing import known_entries, known_texts
 from core.personas.user_profile import UserProfiles
-from core.prompt import PlacedText, Prompt, PromptConfig, continuation_ids, render, stop_criteria
+from core.prompt import PlacedText, Prompt, continuation_ids, render, stop_criteria
 from core.prompt.context import RetrievedContext
 from core.prompt.encoder import encoder_for
 from core.thoughts import begun_by
@@ -44,29 +43,6 @@ from core.thoughts import begun_by
 REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
 LONGEST_THOUGHTS = 20_000  # characters that are kept beside a reply
 LAST_REPLIES = 3  # which a new one is not to repeat
-
-
-@dataclass(frozen=True)
-class ChatContext:
-    """What a conversation is held with."""
-
-    owner: str
-    loaded: LoadedModel
-    prompt_config: PromptConfig
-    sampling: Sampling
-    adapter: Adapter | None
-    differs: bool
-    """The adapter was trained on another persona than the one talked with."""
-    remote: RemoteModel | None = None
-    """The server's model that answers; the tokenizer of this machine's then only estimates what fits."""
-    single_pass: bool = False
-    """One structured answer holds the reply and what to remember."""
-    lorebook: Lorebook = NO_LOREBOOK
-    """What comes to the persona's mind at certain words."""
-    placed: tuple[PlacedText, ...] = ()
-    """The persona's texts with a place of their own, and the conversation's note."""
-    typing_speed: TypingSpeed = field(default_factory=TypingSpeed)
-    """How its messages follow each other."""
 
 
 @dataclass(frozen=True)
@@ -309,25 +285,6 @@ class ChatService:
         return [part.strip() for part in parts if part.strip()]
 
 
-def resolve_prompt_config(persona: Persona, adapter: Adapter | None, context: int) -> tuple[PromptConfig, bool]:
-    """The prompt config of a talk with this persona on a model with that window, and whether the adapter's differs.
-
-    An adapter is asked as it was trained; with another persona than its own, at least in the same shape.
-    """
-    prompt_config = persona.prompt_config(context)
-    if adapter is None or adapter.prompt_config is None:
-        return prompt_config, False
-    trained = adapter.prompt_config
-    differs = (persona.name, persona.description) != (trained.persona, trained.description)
-    if differs:
-        shape = {name: getattr(trained, name) for name in ("template", "separator", "opening", "parts")}
-        asked = replace(prompt_config, **shape)
-    else:
-        asked = trained
-    window = min(trained.context_window, context)
-    return replace(asked, context_window=window, reply_reserve=min(prompt_config.reply_reserve, window // 2)), differs
-
-
 def _behind(mark: str, replies: Generator[Reply, None, None]) -> Generator[Reply, None, None]:
     """The same replies, behind the mark of a thought that their prompt has begun."""
     with closing(replies):
@@ -350,17 +307,3 @@ def _last_words(conversation: Conversation) -> str:
     """What the user said last, if nothing was said since."""
     last = conversation.turns[-1:]
     return "\n".join(last[0].messages) if last and last[0].role == "user" else ""
-
-
-def remembered_as(conversation: Conversation) -> str:
-    """Whose talks the memory files a conversation with: its persona's, or its adapter's."""
-    return conversation.persona or f"adapter:{conversation.adapter}"
-
-
-def turn_context(setting: ChatContext, conversation: Conversation) -> TurnContext:
-    """A conversation as the memory sees it."""
-    who = Participants(remembered_as(conversation), setting.prompt_config.persona, setting.prompt_config.user)
-    # The memory knows two sides: what others of a group said is remembered with their names.
-    turns = (replace(turn, messages=tuple(f"{turn.name}: {text}" for text in turn.messages)) if turn.name else turn
-             for turn in conversation.turns)  # fmt: skip
-    return TurnContext(setting.owner, who, conversation.id, tuple(turns))

@@ -4,21 +4,22 @@
 """
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from core.data.edits import Edit, EditedWords, edited_words
+from core.data.edits import EditedWords, edited_words
 from core.data.gaps import GapHistogram
 from core.data.io.export import PreambleKind, preamble_text
 from core.data.io.reading import ANY_SIZE, MESSAGES, Reading
 from core.data.io.store import prompt_config_for
+from core.data.log_choices import LogChoices
 from core.data.log_rows import LARGEST_BUDGET, CountingProgress, default_description, log_language, make_rows
 from core.data.merge import merge
-from core.data.prepare import DEFAULT_RECIPE, Prepared
+from core.data.prepare import Prepared
 from core.data.recipe import Recipe
 from core.data.rows import Row
 from core.data.sessions import gaps_minutes
@@ -29,68 +30,12 @@ from core.messages import Message, Turn
 from core.models.loading import LoadedModel
 from core.prompt import PromptConfig, token_counter
 from core.prompt.encoder import encoder_for
-from core.stored import parse
 from core.workspace import Split
 
 SMALLEST_BUDGET = 64
 LARGE = 100_000  # messages
 SHOWN_EARLY = 5_000  # messages; the rows of fewer are there before somebody has read who speaks
 MAX_EXAMPLES = 8  # new messages of a further file that are kept to be shown
-
-
-@dataclass(frozen=True)
-class LogChoices:
-    """What a visitor decided about a log. Empty values leave the choice to the app."""
-
-    file: str
-    """On the owner's shelf; also the log's id on the page."""
-    name: str
-    """What the visitor calls the file."""
-    more: tuple[tuple[str, str], ...] = ()
-    """Further files, newer exports or other chats: (on the shelf, as the visitor calls it)."""
-    format: str = ""
-    names: tuple[str, ...] = ()
-    date_order: str = ""
-    columns: tuple[str, ...] = ()
-    conversations: tuple[str, ...] = ()
-    presumed: tuple[str, ...] | None = None
-    """Which sentences are the app's own; None for all that a rule takes for such."""
-    zone: str = ""
-    """Where people were, for a file in UTC."""
-    persona: str = ""
-    descriptions: Mapping[str, str] = field(default_factory=dict)
-    """Written by the visitor, for each speaker who was the persona for a while."""
-    recipe: Recipe = DEFAULT_RECIPE
-    preamble_kind: PreambleKind = "none"
-    """What is said to the persona before the other side's first words of a row."""
-    budget: int = 0
-    edits: tuple[Edit, ...] = ()
-    """By hand, in their order."""
-
-    @property
-    def reading(self) -> tuple:
-        """The part that decides how the file is read."""
-        answers = (self.names, self.date_order, self.columns, self.conversations, self.presumed, self.zone)
-        return self.files, self.format, *answers
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """All that lie on the shelf for this log."""
-        return self.file, *(file for file, _ in self.more)
-
-    @classmethod
-    def from_json(cls, value: dict) -> "LogChoices":
-        """The inverse of `asdict` through JSON; keys of other versions are left aside.
-
-        Raises TypeError, KeyError or InputError for something else.
-        """
-        known: dict[str, Any] = {field.name: value[field.name] for field in fields(cls) if field.name in value}
-        known |= {name: tuple(known.get(name, ())) for name in ("names", "columns", "conversations")}
-        known["presumed"] = None if known.get("presumed") is None else tuple(map(str, known["presumed"]))
-        known["more"] = tuple((str(file), str(name)) for file, name in value.get("more", ()))
-        known["edits"] = tuple(parse(Edit, edit) for edit in value.get("edits", ()))
-        known["recipe"] = Recipe.from_json(value.get("recipe") or {})
-        return cls(**known)
 
 
 @dataclass(frozen=True)

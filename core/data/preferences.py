@@ -137,7 +137,7 @@ class Preferences:
         return target
 
     def _file(self, owner: str) -> Path:
-        return self.workspace.shelf(owner, "preferences") / FILE
+        return self.workspace.folder(owner, "preferences") / FILE
 
     def _append(self, owner: str, value: Mapping[str, object]) -> None:
         with _writing, disk_errors():

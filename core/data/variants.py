@@ -99,7 +99,7 @@ def variants(
     base: Recipe = DEFAULT_RECIPE,
     description: str = "",
     language: str | None = None,
-    layout: ExportFormat = "instruction",
+    export_format: ExportFormat = "instruction",
     edits: EditedWords | None = None,
 ) -> Iterator[Variant]:
     """The variants of a log, one after the other as they are asked for.
@@ -122,7 +122,7 @@ def variants(
         rows = (*prepared.train, *prepared.validation, *prepared.test)
         for kind in grid.preambles:
             preamble = preamble_text(kind, persona, description, language=language)
-            figures = statistics(rows, Export(layout, preamble), counted)
+            figures = statistics(rows, Export(export_format, preamble), counted)
             yield Variant(most, kind, burst, cleaned, preamble, prepared, figures)
 
 

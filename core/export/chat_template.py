@@ -1,6 +1,6 @@
 """A prompt config as one self-contained Jinja chat template: any program that renders it asks as this one does.
 
-The layout's own template stands at the end, as it is; what `core.prompt` does before it (the persona's
+The template itself stands at the end, as it is; what `core.prompt` does before it (the persona's
 description and examples first, bursts joined, an opening where the persona may not speak first) is written
 in Jinja before it. What it cannot do is take special tokens out of what a user types, or drop old turns.
 """
@@ -62,23 +62,23 @@ PRELUDE = """\
 """
 
 
-def chat_template(layout: ChatTemplate, prompt_config: PromptConfig) -> str:
+def chat_template(template: ChatTemplate, prompt_config: PromptConfig) -> str:
     """The Jinja source. It prints what `core.prompt.render` renders of the same turns, as long as all fit."""
     examples = [entry for turn in prompt_config.examples for entry in _entries(turn)]
-    may_open = "" if layout.persona_may_open else " or before == 'system'"
+    may_open = "" if template.persona_may_open else " or before == 'system'"
     prelude = PRELUDE.format(
         persona=_literal(" ".join(prompt_config.persona.split())),
         persona_comment=re.sub(r"[#{}%\n\r]", " ", prompt_config.persona),
         user=_literal(" ".join(prompt_config.user.split())),
         date=_literal(DATE),
         description=_literal(described(prompt_config)),
-        system="system" if layout.takes_system else "user",
+        system="system" if template.takes_system else "user",
         examples=json.dumps(examples, ensure_ascii=False),
         must_open=f"(before == 'assistant'{may_open})",
         opening=_literal(prompt_config.opening.strip()),
         separator=_literal(prompt_config.separator),
     )
-    return prelude + MARKED.sub(_plain, layout.template)
+    return prelude + MARKED.sub(_plain, template.jinja)
 
 
 def described(prompt_config: PromptConfig) -> str:

@@ -65,8 +65,8 @@ def export(adapter: Adapter, base: str, into: Path, *, gguf: bool = False) -> No
     check_free(into, model.get_memory_footprint() * (3 if gguf else 1.02) + 50e6)  # what is beside the weights
     _tell("merging")
     model = _merged(model, adapter)
-    layout = resolve_template(tokenizer, prompt_config.template)
-    template = chat_template(layout, prompt_config)
+    template = resolve_template(tokenizer, prompt_config.template)
+    template = chat_template(template, prompt_config)
     _tell("writing")
     write_model(into / "model", model, tokenizer, prompt_config, template)
     write_json(into / "model" / TRAINING_FILE, adapter.training | {"merged": True})

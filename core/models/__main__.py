@@ -121,16 +121,16 @@ def _tokenizer(model: str, folder: Path) -> CheckedTokenizer:
 
 
 def _format(tokenizer: "PreTrainedTokenizerBase") -> dict:
-    """The layout that a chat would take on its own, and what ends a reply in it."""
+    """The template that a chat would take on its own, and what ends a reply in it."""
     from core.prompt import stop_criteria
     from core.prompt.chat_template import resolve_template
 
-    layout = resolve_template(tokenizer)
-    ends = stop_criteria(PromptConfig(persona="P", user="U", template=layout.name), tokenizer)
+    template = resolve_template(tokenizer)
+    ends = stop_criteria(PromptConfig(persona="P", user="U", template=template.name), tokenizer)
     return {
-        "layout": layout.name,
-        "takes_system_text": layout.takes_system,
-        "persona_may_open": layout.persona_may_open,
+        "template": template.name,
+        "takes_system_text": template.takes_system,
+        "persona_may_open": template.persona_may_open,
         "end_tokens": {tokenizer.convert_ids_to_tokens(n): n for n in ends.token_ids},
         "end_texts": list(ends.strings),
         "bos_token": tokenizer.bos_token,

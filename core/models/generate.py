@@ -150,7 +150,7 @@ def _settings(sampling: Sampling) -> dict[str, float | int | bool | None]:
 
 
 def _once_in_reply(sampling: Sampling, width: int) -> "list[LogitsProcessor]":
-    """Forbids the runs of tokens that the reply has already; over the prompt it would forbid names and the layout."""
+    """Forbids the runs of tokens that the reply has already; over the prompt it would forbid names and the template."""
     from transformers import LogitsProcessor, NoRepeatNGramLogitsProcessor
 
     class OnceInReply(LogitsProcessor):

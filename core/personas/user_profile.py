@@ -17,7 +17,7 @@ class UserProfile:
     """What somebody says of themselves; all of it may be empty."""
 
     name: str = ""
-    """Stands for {{user}} and in layouts that print names."""
+    """Stands for {{user}} and in templates that print names."""
     about: str = ""
     """Told to the model with every message."""
 

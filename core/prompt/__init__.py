@@ -60,10 +60,10 @@ def render(
     """
     if training:
         return _row(prompt_config, turns, tokenizer)
-    layout, prompt = resolve_template(tokenizer, prompt_config.template), None
+    template, prompt = resolve_template(tokenizer, prompt_config.template), None
     room = prompt_config.context_window - prompt_config.reply_reserve
     for contents in candidate_contents(prompt_config, turns, tokenizer, background, placed):
-        laid = render_segments(prompt_config, contents, layout, reply=True)
+        laid = render_segments(prompt_config, contents, template, reply=True)
         prompt = tokenise(*laid, tokenizer, prompt_config=prompt_config, training=False)
         if len(prompt.ids) <= room:
             return replace(prompt, left_out=_left_out(prompt_config, turns, background, contents, placed))
@@ -81,10 +81,10 @@ def continuation_ids(prompt_config: PromptConfig, reply: Turn, tokenizer: "PreTr
 
 def _row(prompt_config: PromptConfig, turns: Sequence[Turn], tokenizer: "PreTrainedTokenizerBase") -> Prompt:
     """A training row: as many of the last turns as fit."""
-    layout, room, least = resolve_template(tokenizer, prompt_config.template), prompt_config.context_window, 2
+    template, room, least = resolve_template(tokenizer, prompt_config.template), prompt_config.context_window, 2
     kept = Contents(_last_that_may_fit(turns, least, prompt_config, tokenizer), prompt_config.examples)
     while True:
-        laid = render_segments(prompt_config, kept, layout, reply=False)
+        laid = render_segments(prompt_config, kept, template, reply=False)
         prompt = tokenise(*laid, tokenizer, prompt_config=prompt_config, training=True)
         over = len(prompt.ids) - room
         if over <= 0:
@@ -101,10 +101,10 @@ def _last_that_may_fit(
     turns: Sequence[Turn], least: int, prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase"
 ) -> Sequence[Turn]:
     """The end of `turns` that takes more than the window, or all of them: the rest need not be laid out."""
-    codec, layout, size = encoder_for(tokenizer), resolve_template(tokenizer, prompt_config.template), 0
+    codec, template, size = encoder_for(tokenizer), resolve_template(tokenizer, prompt_config.template), 0
     for count, turn in enumerate(reversed(turns), start=1):
         # In the prompt a word may share a token with what stands before it.
-        size += max(codec.size(turn_text(prompt_config, turn, layout)) - 1, 1)
+        size += max(codec.size(turn_text(prompt_config, turn, template)) - 1, 1)
         if size > prompt_config.context_window and count >= least:
             return turns[-count:]
     return turns

@@ -38,16 +38,16 @@ class Contents:
     placed: tuple[PlacedText, ...] = ()
 
 
-def turn_text(prompt_config: PromptConfig, turn: Turn, layout: ChatTemplate) -> str:
+def turn_text(prompt_config: PromptConfig, turn: Turn, template: ChatTemplate) -> str:
     """The words of a turn as the model reads them; "" when it has none."""
     names = (prompt_config.persona, prompt_config.user)
-    texts = [layout.said(text.strip(), names) for text in turn.messages if text.strip()]
+    texts = [template.said(text.strip(), names) for text in turn.messages if text.strip()]
     if turn.name and texts:
         texts[0] = f"{' '.join(turn.name.split())}: {texts[0]}"
     return prompt_config.separator.join(texts)
 
 
-def section(prompt_config: PromptConfig, part: str, lines: Sequence[str], layout: ChatTemplate) -> str:
+def section(prompt_config: PromptConfig, part: str, lines: Sequence[str], template: ChatTemplate) -> str:
     """Looked-up lines under their heading, each on one line: what they say is quoted, not said by anybody.
 
     The headings are in the language of the persona.
@@ -58,18 +58,18 @@ def section(prompt_config: PromptConfig, part: str, lines: Sequence[str], layout
     heading = HEADINGS[part][
         0 if is_japanese(prompt_config.description + prompt_config.persona + prompt_config.user) else 1
     ]
-    return "\n".join((heading, *(f"- {layout.said(' '.join(line.split()), names)}" for line in lines)))
+    return "\n".join((heading, *(f"- {template.said(' '.join(line.split()), names)}" for line in lines)))
 
 
-def placed_text(prompt_config: PromptConfig, placed: PlacedText, layout: ChatTemplate) -> str:
+def placed_text(prompt_config: PromptConfig, placed: PlacedText, template: ChatTemplate) -> str:
     """A text as it goes in: in brackets where nobody of the two says it and it is among their words."""
-    text = layout.said(placed.text.strip(), (prompt_config.persona, prompt_config.user))
+    text = template.said(placed.text.strip(), (prompt_config.persona, prompt_config.user))
     bare = placed.role != "system" or placed.place != "at_depth" or (text[:1], text[-1:]) == ("[", "]")
     return text if bare or not text else f"[{text}]"
 
 
 def render_segments(
-    prompt_config: PromptConfig, contents: Contents, layout: ChatTemplate, *, reply: bool
+    prompt_config: PromptConfig, contents: Contents, template: ChatTemplate, *, reply: bool
 ) -> tuple[list[RenderedSegment], list[tuple[Part, str]]]:
     """The rendered segments, and for each words in them (part, role). With `reply`, the persona is asked.
 
@@ -77,14 +77,14 @@ def render_segments(
     words change with every turn and stand before the newest words, said by the same side, so that no
     template sees a role more. So do placed texts, each before the turn that its depth says.
     """
-    script = _Script(prompt_config, layout)
-    retrieved, always = contents.background, "system" if layout.takes_system else "user"
+    script = _Script(prompt_config, template)
+    retrieved, always = contents.background, "system" if template.takes_system else "user"
     script.place(contents.placed, "before_persona", always)
     script.add("persona", always, prompt_config.description)
     script.place(contents.placed, "after_persona", always)
     script.add("format", always, prompt_config.reply_format)
-    script.add("knowledge", always, section(prompt_config, "knowledge", retrieved.knowledge, layout))
-    script.add("timeline", always, section(prompt_config, "timeline", retrieved.timeline, layout))
+    script.add("knowledge", always, section(prompt_config, "knowledge", retrieved.knowledge, template))
+    script.add("timeline", always, section(prompt_config, "timeline", retrieved.timeline, template))
     # Words of the persona that a row holds as context are shown like examples: without loss.
     spoken: list[tuple[Part, Turn]] = [("examples", turn) for turn in contents.examples]
     spoken.extend(("turns" if turn.trained else "examples", turn) for turn in contents.turns)
@@ -96,14 +96,14 @@ def render_segments(
             among.setdefault(index_at_depth(contents.turns, one.depth), []).append(one)
     for number, (part, turn) in enumerate(spoken, start=-len(contents.examples)):
         script.place_among(among.get(number, ()), contents.turns, number)
-        text = turn_text(prompt_config, turn, layout)
+        text = turn_text(prompt_config, turn, template)
         if text and part == "new":
-            script.add("recalled", "user", section(prompt_config, "recalled", retrieved.recalled, layout))
+            script.add("recalled", "user", section(prompt_config, "recalled", retrieved.recalled, template))
         script.say(part, turn.role, text)
     script.place_among(among.get(len(contents.turns), ()), contents.turns, len(contents.turns))
     if reply and not any(part in ("turns", "new") for part, _ in script.parts):
         script.let_persona_speak()
-    return layout.segments(
+    return template.segments(
         script.messages, names=(prompt_config.persona, prompt_config.user), reply=reply
     ), script.parts
 
@@ -111,8 +111,8 @@ def render_segments(
 class _Script:
     """Chat messages as they are put together, and for each words in them (part, role)."""
 
-    def __init__(self, prompt_config: PromptConfig, layout: ChatTemplate) -> None:
-        self._prompt_config, self._layout = prompt_config, layout
+    def __init__(self, prompt_config: PromptConfig, template: ChatTemplate) -> None:
+        self._prompt_config, self._template = prompt_config, template
         self.messages: list[MessageText] = []
         self.parts: list[tuple[Part, str]] = []
 
@@ -141,14 +141,14 @@ class _Script:
                 self.say(part, "assistant" if turns[at].role == "assistant" else "user", text)
 
     def _together(self, texts: Iterable[PlacedText]) -> str:
-        return "\n\n".join(filter(None, (placed_text(self._prompt_config, one, self._layout) for one in texts)))
+        return "\n\n".join(filter(None, (placed_text(self._prompt_config, one, self._template) for one in texts)))
 
     def add(self, part: Part, role: str, text: str) -> None:
         """Words of `role`, in the message of those before where these have the same role; nothing for no words."""
         if not text.strip():
             return
-        words, before = self._layout.message_text(role, text), self.parts[-1] if self.parts else None
-        separator = self._layout.plain(self._prompt_config.separator)
+        words, before = self._template.message_text(role, text), self.parts[-1] if self.parts else None
+        separator = self._template.plain(self._prompt_config.separator)
         if before == (part, role):
             self.messages[-1] = self.messages[-1].joined_with(separator, words)
             return
@@ -160,9 +160,9 @@ class _Script:
             self.messages.append(words)
 
     def let_persona_speak(self) -> None:
-        """Somebody speaks before the persona where the layout wants it, or its words would join an example's."""
+        """Somebody speaks before the persona where the template wants it, or its words would join an example's."""
         before = self.messages[-1].role if self.messages else "system"
-        if before == "assistant" or (before == "system" and not self._layout.persona_may_open):
+        if before == "assistant" or (before == "system" and not self._template.persona_may_open):
             self.add("format", "user", self._prompt_config.opening)
 
 

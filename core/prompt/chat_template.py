@@ -1,6 +1,6 @@
-"""Chat layouts: which Jinja template a model is asked with, and what that template can hold.
+"""Chat templates: which one a model is asked with, and what it can hold.
 
-A layout renders chat messages to segments of text that know where each message's words begin and end.
+A template renders chat messages to segments of text that know where each message's words begin and end.
 To find them in any template, words are numbered and wrapped in noncharacters that no text may contain,
 the template is rendered as it is, and the wrapping is taken out again; so nothing here knows ChatML
 from Gemma. What a person typed that spells a special token is cut inside it, so that it stays letters;
@@ -76,7 +76,8 @@ class ChatTemplate:
     """A template, and what it turned out to accept. Made by `resolve_template`; cached by template and tokens."""
 
     name: str
-    template: str
+    jinja: str
+    """What it is rendered from."""
     tokens: tuple[tuple[str, str], ...]
     """The tokenizer's special tokens by name, as templates expect them (bos_token, eos_token, …)."""
     added_tokens: tuple[str, ...]
@@ -111,7 +112,7 @@ class ChatTemplate:
     ) -> list[RenderedSegment]:
         """Render `messages`; with `reply`, up to where the persona's next words begin.
 
-        `names` are (persona, user), for layouts that print them. Raises ModelError when the template
+        `names` are (persona, user), for templates that print them. Raises ModelError when the template
         refuses the messages or does not print each of them once and in order.
         """
         text, spans = self._render(messages, names, reply)
@@ -165,31 +166,31 @@ class ChatTemplate:
             **dict(self.tokens),
         }
         try:
-            return render_template(self.template, chat, reply=reply, values=values)
+            return render_template(self.jinja, chat, reply=reply, values=values)
         except TemplateRefusedError as error:
             raise _unusable(self.name, WRAPPING.sub("", str(error))) from error
 
 
 @lru_cache(maxsize=32)
-def _any_of(marks: tuple[str, ...]) -> "re.Pattern[str] | None":
+def _any_of(added: tuple[str, ...]) -> "re.Pattern[str] | None":
     """Finds the first character of every mark in a text, also of those that overlap."""
-    if not marks:
+    if not added:
         return None
-    first = "".join(sorted({re.escape(mark[0]) for mark in marks}))
-    return re.compile(f"(?=[{first}])(?={'|'.join(map(re.escape, marks))})(.)", re.DOTALL)
+    first = "".join(sorted({re.escape(mark[0]) for mark in added}))
+    return re.compile(f"(?=[{first}])(?={'|'.join(map(re.escape, added))})(.)", re.DOTALL)
 
 
 @lru_cache(maxsize=64)
-def _labels(layout: ChatTemplate, names: tuple[str, str]) -> "re.Pattern[str] | None":
-    """Finds what `layout` writes in plain letters around words to say who speaks, where a person types it.
+def _labels(template: ChatTemplate, names: tuple[str, str]) -> "re.Pattern[str] | None":
+    """Finds what `template` writes in plain letters around words to say who speaks, where a person types it.
 
     What a special token leads in needs no care. Bare words ("user") are too common to be told from talk.
     """
-    roles = ("system",) * layout.takes_system + ("user", "assistant") * 2
-    laid = layout.segments([layout.message_text(role, "w\nw") for role in roles], names=names, reply=True)
+    roles = ("system",) * template.takes_system + ("user", "assistant") * 2
+    laid = template.segments([template.message_text(role, "w\nw") for role in roles], names=names, reply=True)
     newline = next(segment.text.strip()[1:-1] for segment in laid if segment.words is not None)
     around = "".join(segment.text if segment.words is None else OPEN for segment in laid).replace(newline, "\n")
-    for mark in layout.added_tokens:
+    for mark in template.added_tokens:
         around = around.replace(mark, CUT)
     found = {
         (match[2], match[1] in "\n") for match in re.finditer(rf"(^|[{OPEN}{CUT}\n])\s*([^{OPEN}{CUT}\n]+)", around)
@@ -198,7 +199,7 @@ def _labels(layout: ChatTemplate, names: tuple[str, str]) -> "re.Pattern[str] | 
         (label.strip(), starts) for label, starts in found if re.search(r"\w", label) and re.search(r"[^\w\s]", label)
     }
     first = {label for label, starts in labels if starts}
-    anywhere = {label for label, _ in labels} - first | ({newline} - {"\n", *layout.added_tokens})
+    anywhere = {label for label, _ in labels} - first | ({newline} - {"\n", *template.added_tokens})
     patterns = [rf"(?<![^{NEWLINES}])[^\S{NEWLINES}]*(?:{_either_colon(first)})"] if first else []
     patterns += [_either_colon(anywhere)] if anywhere else []
     return re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
@@ -216,51 +217,49 @@ def _unusable(name: str, reason: str) -> ModelError:
 
 
 def template_names() -> list[str]:
-    """The layouts in `prompt_templates/` that a prompt config may name."""
+    """The templates in `prompt_templates/` that a prompt config may name."""
     return sorted(path.stem for path in TEMPLATES.glob("*.jinja"))
 
 
 def resolve_template(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> ChatTemplate:
-    """The layout to ask a model with.
+    """The template to ask a model with.
 
     `wanted` is a name from `template_names`, "model" for the tokenizer's own template, or "auto": the
     tokenizer's own if what it prints before a reply is the same in a chat and in a training row; else
     the format that `core.prompt.default_template` knows for the model, which is a plain dialogue for base models.
     """
     tokens = tuple(sorted((k, v) for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)))
-    marks = tuple(sorted(set(added_tokens(tokenizer).values())))
+    added = tuple(sorted(set(added_tokens(tokenizer).values())))
     own = tokenizer.chat_template
     own = own.get("default") if isinstance(own, dict) else own
     if wanted == "model" or (wanted == "auto" and own):
-        layout = _fitted("model", own, tokens, marks) if own else None
-        if layout and (wanted == "model" or _stable(layout)):
-            return layout
+        template = _fitted("model", own, tokens, added) if own else None
+        if template and (wanted == "model" or _stable(template)):
+            return template
     if wanted in ("auto", "model"):
-        wanted = default_template(tokenizer.name_or_path, marks, own)
+        wanted = default_template(tokenizer.name_or_path, added, own)
     if wanted not in template_names():
         raise ModelError(
             f"There is no chat template “{wanted}”. There are: {', '.join(template_names())}.",
             f"テンプレート「{wanted}」はありません。使えるのは {'、'.join(template_names())} です。",
         )
-    layout = _fitted(wanted, (TEMPLATES / f"{wanted}.jinja").read_text(encoding="utf-8"), tokens, marks)
-    if layout is None:
+    template = _fitted(wanted, (TEMPLATES / f"{wanted}.jinja").read_text(encoding="utf-8"), tokens, added)
+    if template is None:
         raise _unusable(wanted, "it prints no plain exchange with this tokenizer")
-    return layout
+    return template
 
 
 PROBE_NAMES = ("P", "U")
 
 
 @lru_cache(maxsize=32)
-def _fitted(
-    name: str, template: str, tokens: tuple[tuple[str, str], ...], marks: tuple[str, ...]
-) -> ChatTemplate | None:
-    """The layout with what its template accepts, found by trying; None when it prints no plain exchange."""
-    layout = ChatTemplate(name, template, tokens, marks)
+def _fitted(name: str, jinja: str, tokens: tuple[tuple[str, str], ...], added: tuple[str, ...]) -> ChatTemplate | None:
+    """The template with what it accepts, found by trying; None when it prints no plain exchange."""
+    template = ChatTemplate(name, jinja, tokens, added)
 
     def prints(*roles: str, reply: bool = False) -> bool:
         try:
-            _probe(layout, roles, reply=reply)
+            _probe(template, roles, reply=reply)
         except ModelError:
             return False
         return True
@@ -271,37 +270,37 @@ def _fitted(
     takes_system = prints("system", *talk)
     starts = ((), ("system",)) if takes_system else ((),)
     may_open = all(prints(*start, *talk[1:]) and prints(*start, reply=True) for start in starts)
-    return replace(layout, takes_system=takes_system, persona_may_open=may_open, lead=_lead(layout))
+    return replace(template, takes_system=takes_system, persona_may_open=may_open, lead=_lead(template))
 
 
-def _lead(layout: ChatTemplate) -> str:
+def _lead(template: ChatTemplate) -> str:
     """See `ChatTemplate.lead`."""
-    asked = "".join(segment.text for segment in _probe(layout, ("user",), reply=True))
-    row = _probe(layout, ("user", "assistant"), reply=False)
+    asked = "".join(segment.text for segment in _probe(template, ("user",), reply=True))
+    row = _probe(template, ("user", "assistant"), reply=False)
     before = "".join(segment.text for segment in itertools.takewhile(lambda segment: segment.words != 1, row))
     lead = before.removeprefix(asked)
     return lead if lead.isspace() else ""
 
 
 @lru_cache(maxsize=32)
-def _stable(layout: ChatTemplate) -> bool:
+def _stable(template: ChatTemplate) -> bool:
     """Whether the text before each reply is the same in a chat prompt and inside a training row.
 
     Qwen3's own template is not: it prints an empty thought before the newest reply only.
     """
     talk = ("user", "assistant") * 2
-    rows = [talk, talk[1:]] if layout.persona_may_open else [talk]
-    rows += [("system", *row) for row in rows] if layout.takes_system else []
+    rows = [talk, talk[1:]] if template.persona_may_open else [talk]
+    rows += [("system", *row) for row in rows] if template.takes_system else []
     for roles in rows:
-        row = _probe(layout, roles, reply=False)
+        row = _probe(template, roles, reply=False)
         for n in (n for n, role in enumerate(roles) if role == "assistant"):
             before = row[: next(i for i, segment in enumerate(row) if segment.words == n)]
-            asked = _probe(layout, roles[:n], reply=True)
+            asked = _probe(template, roles[:n], reply=True)
             if "".join(s.text for s in asked) != "".join(s.text for s in before):
                 return False
     return True
 
 
-def _probe(layout: ChatTemplate, roles: Sequence[str], *, reply: bool) -> list[RenderedSegment]:
-    talk = [layout.message_text(role, f"{role} {number}") for number, role in enumerate(roles)]
-    return layout.segments(talk, names=PROBE_NAMES, reply=reply)
+def _probe(template: ChatTemplate, roles: Sequence[str], *, reply: bool) -> list[RenderedSegment]:
+    talk = [template.message_text(role, f"{role} {number}") for number, role in enumerate(roles)]
+    return template.segments(talk, names=PROBE_NAMES, reply=reply)

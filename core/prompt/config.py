@@ -28,7 +28,7 @@ class PromptConfig:
     reply_format: str = ""
     """How a reply has to look; stands behind the description, and no more than it ever falls out."""
     user: str = "User"
-    """The other side's name, for layouts that print names."""
+    """The other side's name, for templates that print names."""
     examples: tuple[Turn, ...] = ()
     """Exchanges that show how the persona talks; the first to go when the window is full."""
     parts: tuple[str, ...] = ()

@@ -54,25 +54,25 @@ _measured: "WeakKeyDictionary[PreTrainedTokenizerBase, dict]" = WeakKeyDictionar
 
 def token_counter(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> TokenCounter:
     """A counter for prompts with this prompt config (with its examples left out, as when the window is full)."""
-    layout = resolve_template(tokenizer, prompt_config.template)
+    template = resolve_template(tokenizer, prompt_config.template)
     kept = _measured.setdefault(tokenizer, {})
     prompt_config = replace(prompt_config, examples=())
-    if (prompt_config, layout) not in kept:
+    if (prompt_config, template) not in kept:
         if len(kept) >= KEPT:
             kept.clear()
-        kept[prompt_config, layout] = _measure(prompt_config, layout, tokenizer)
-    fixed, frame = kept[prompt_config, layout]
-    return TokenCounter(fixed, prompt_config, tokenizer, layout, frame)
+        kept[prompt_config, template] = _measure(prompt_config, template, tokenizer)
+    fixed, frame = kept[prompt_config, template]
+    return TokenCounter(fixed, prompt_config, tokenizer, template, frame)
 
 
 def _measure(
-    prompt_config: PromptConfig, layout: ChatTemplate, tokenizer: "PreTrainedTokenizerBase"
+    prompt_config: PromptConfig, template: ChatTemplate, tokenizer: "PreTrainedTokenizerBase"
 ) -> tuple[int, dict[str, int]]:
     """`TokenCounter.prefix_tokens` and `TokenCounter.turn_overhead`, from a few small prompts."""
     ask, answer = Turn("user", ("a",)), Turn("assistant", ("a",))
 
     def size(*turns: Turn) -> int:
-        laid = render_segments(prompt_config, Contents(turns), layout, reply=False)
+        laid = render_segments(prompt_config, Contents(turns), template, reply=False)
         return len(tokenise(*laid, tokenizer, prompt_config=prompt_config, training=True).ids)
 
     word = encoder_for(tokenizer).size("a")

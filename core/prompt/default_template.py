@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from core.catalogue.catalogue import entry_of, model_name
 
-# The rest of the families in the catalogue, and others that people load: part of a model's name → layout.
+# The rest of the families in the catalogue, and others that people load: part of a model's name → template.
 # From the cards of these models; the first that is found counts.
 FAMILIES = (
     (r"bilingual-gpt-neox-4b.*instruction|japanese-large-lm.*instruction", "user-system"),
@@ -20,27 +20,27 @@ FAMILIES = (
 BASE = "dialogue"
 
 
-def default_template(model: str, marks: Collection[str], template: str | None = None) -> str:
-    """The name of the project's layout for a model.
+def default_template(model: str, added: Collection[str], template: str | None = None) -> str:
+    """The name of the project's template for a model.
 
-    `model` is its Hub id or the folder it was loaded from, `marks` are the texts that its tokenizer knows
+    `model` is its Hub id or the folder it was loaded from, `added` are the texts that its tokenizer knows
     as one token, `template` is the chat template that it brought and that could not be used.
     """
     entry = entry_of(model)
     if entry and entry.format not in (None, "model"):
         return entry.format
     name = model_name(model).lower()
-    for pattern, layout in FAMILIES:
+    for pattern, family in FAMILIES:
         if re.search(pattern, name):
-            return layout
-    if {"<|im_start|>", "<|im_end|>"} <= set(marks):
+            return family
+    if {"<|im_start|>", "<|im_end|>"} <= set(added):
         return "chatml"
-    if {"<|start|>", "<|channel|>", "<|message|>", "<|return|>"} <= set(marks):
+    if {"<|start|>", "<|channel|>", "<|message|>", "<|return|>"} <= set(added):
         return "harmony"
-    # A base model of these families knows the marks and has never seen them used; it brings no template.
-    if template and {"<start_of_turn>", "<end_of_turn>"} <= set(marks):
+    # A base model of these families knows the tokens and has never seen them used; it brings no template.
+    if template and {"<start_of_turn>", "<end_of_turn>"} <= set(added):
         return "gemma2"
-    if template and {"<|start_header_id|>", "<|eot_id|>"} <= set(marks):
+    if template and {"<|start_header_id|>", "<|eot_id|>"} <= set(added):
         return "llama3"
     if template and "[INST]" in template:
         return "llama2"

@@ -1,4 +1,4 @@
-"""How a persona's turn ends, found in what a layout prints: the chat stops there, and training teaches it."""
+"""How a persona's turn ends, found in what a template prints: the chat stops there, and training teaches it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StopCriteria:
-    """How a persona's turn ends: a token id, or a text where the layout has no token for it."""
+    """How a persona's turn ends: a token id, or a text where the template has no token for it."""
 
     token_ids: tuple[int, ...]
     strings: tuple[str, ...]
     separator: str = "\n"
-    """What the layout makes of the prompt config's separator: rinna's writes <NL> for a newline."""
+    """What the template makes of the prompt config's separator: rinna's writes <NL> for a newline."""
 
 
 def eos_token_id(tokenizer: "PreTrainedTokenizerBase") -> int | None:
@@ -34,14 +34,14 @@ def pad_token_id(tokenizer: "PreTrainedTokenizerBase") -> int | None:
 def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBase") -> StopCriteria:
     """What a model tuned on this prompt config writes when the persona has finished its turn.
 
-    A mark that the layout also writes between the messages of one turn ends nothing: there, and where a
+    A mark that the template also writes between the messages of one turn ends nothing: there, and where a
     turn in the middle has no mark, the words that introduce the user are what ends it. Where text ends a
     turn, a line that introduces the user ends it too, with either colon: not every model keeps the form.
     """
-    layout = resolve_template(tokenizer, prompt_config.template)
+    template = resolve_template(tokenizer, prompt_config.template)
     texts = (("user", "u"), ("assistant", f"a{prompt_config.separator}a")) * 2
-    probe = layout.segments(
-        [layout.message_text(*w) for w in texts], names=(prompt_config.persona, prompt_config.user), reply=False
+    probe = template.segments(
+        [template.message_text(*w) for w in texts], names=(prompt_config.persona, prompt_config.user), reply=False
     )
     eos = eos_token_id(tokenizer)
     ids, strings = set[int]() if eos is None else {eos}, set[str]()
@@ -49,17 +49,17 @@ def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBa
     for number, said in enumerate(probe):
         if said.words in (1, 3):
             written = said.text.strip().removeprefix("a").removesuffix("a")
-            introduction = introduction or _introduction(probe[number + 1 :], layout)
+            introduction = introduction or _introduction(probe[number + 1 :], template)
             after = probe[number + 1] if number + 1 < len(probe) else None
             text = after.text.strip(" ") if after and after.ends_turn else ""
-            mark = layout.starts_with_mark(text.lstrip())
+            mark = template.starts_with_mark(text.lstrip())
             if mark and mark not in said.text:
                 ids.add(token_id(mark, tokenizer))
             elif text and not mark:
                 strings.add(text)
             elif said.words == 1:
                 strings |= _with_either_colon(introduction)
-    if _opens_channels(layout, prompt_config):
+    if _opens_channels(template, prompt_config):
         ids.discard(token_id("<|end|>", tokenizer))
     line = introduction.rsplit("\n", 1)[-1]
     lines = {f"\n{line}" for line in _with_either_colon(line)} if strings else set()
@@ -67,12 +67,12 @@ def stop_criteria(prompt_config: PromptConfig, tokenizer: "PreTrainedTokenizerBa
     return StopCriteria(tuple(sorted(ids)), tuple(sorted(strings | lines)), written)
 
 
-def _opens_channels(layout: ChatTemplate, prompt_config: PromptConfig) -> bool:
+def _opens_channels(template: ChatTemplate, prompt_config: PromptConfig) -> bool:
     """Whether the model writes harmony's channels itself: a thought then ends in what else ends a turn."""
-    if not {"<|channel|>", "<|end|>", "<|return|>"} <= set(layout.added_tokens):
+    if not {"<|channel|>", "<|end|>", "<|return|>"} <= set(template.added_tokens):
         return False
     names = (prompt_config.persona, prompt_config.user)
-    asked = layout.segments([layout.message_text("user", "u")], names=names, reply=True)
+    asked = template.segments([template.message_text("user", "u")], names=names, reply=True)
     return not asked[-1].text.endswith("<|message|>")
 
 
@@ -89,13 +89,13 @@ def _with_either_colon(introduction: str) -> set[str]:
     return {name + colon for colon in (":：" if name != introduction else ("",)) if name}
 
 
-def _introduction(segments: Sequence[RenderedSegment], layout: ChatTemplate) -> str:
+def _introduction(segments: Sequence[RenderedSegment], template: ChatTemplate) -> str:
     """The letters that the template puts before the next words."""
     text = ""
     for segment in segments:
         if segment.words is not None:
             break
         text += segment.text
-    for mark in layout.added_tokens:
+    for mark in template.added_tokens:
         text = text.replace(mark, "")
     return text.strip()

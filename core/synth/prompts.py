@@ -11,7 +11,7 @@ from string import Template
 from typing import TYPE_CHECKING, Literal
 
 from core.adapters.store import Adapter
-from core.chat.service import resolve_prompt_config
+from core.chat.context import resolve_prompt_config
 from core.messages import Turn
 from core.personas import Persona, Sampling
 from core.personas.placing import known_entries, known_texts

@@ -4,17 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from core.data.io.open_logs import OpenLogs
-from core.data.open_log import (
-    LogChoices,
-    LogRead,
-    MakingRows,
-    MakingVariants,
-    OpenLog,
-    OpenStep,
-    ReadingFile,
-    StepReport,
-    open_log,
-)
+from core.data.log_choices import LogChoices
+from core.data.open_log import LogRead, MakingRows, MakingVariants, OpenLog, OpenStep, ReadingFile, StepReport, open_log
 from core.data.prepare import Prepared
 from core.errors import AppError, InputError
 from core.files import safe_name

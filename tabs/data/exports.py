@@ -32,7 +32,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
-MARKED = ("instruction", "instruction_input")  # layouts of one text with ### marks
+MARKED = ("instruction", "instruction_input")  # formats of one text with ### marks
 AS_ROWS = "rows"
 LONGEST = 1500  # characters of a sample that are shown
 
@@ -41,7 +41,7 @@ LONGEST = 1500  # characters of a sample that are shown
 class ExportForm(Form):
     """In which form rows are written."""
 
-    layout: ExportFormat | Literal["rows"]
+    export_format: ExportFormat | Literal["rows"]
     preamble: PreambleKind
     breaks: bool
     """<NL> in the place of line ends."""
@@ -49,9 +49,9 @@ class ExportForm(Form):
 
     def export(self, opened: OpenLog) -> Export | None:
         """As another tool wants them; None for rows as the app itself keeps them."""
-        if self.layout == "rows":
+        if self.export_format == "rows":
             return None
-        return Export(self.layout, preamble_of(opened, self.preamble), newline="<NL>" if self.breaks else "\n")
+        return Export(self.export_format, preamble_of(opened, self.preamble), newline="<NL>" if self.breaks else "\n")
 
 
 class ExportHandlers(DataHandlers):
@@ -60,7 +60,7 @@ class ExportHandlers(DataHandlers):
     @handler
     def look(self, visitor: Visitor, log: str, form: ExportForm) -> tuple[gr.Radio, gr.Checkbox, str]:
         """(the preamble, <NL> or not, each where the form has it; the first sample)."""
-        fields = gr.Radio(visible=form.layout != AS_ROWS), gr.Checkbox(visible=form.layout in MARKED)
+        fields = gr.Radio(visible=form.export_format != AS_ROWS), gr.Checkbox(visible=form.export_format in MARKED)
         if not log:
             return *fields, ""
         opened = self.context.opened(visitor, log)
@@ -71,7 +71,11 @@ class ExportHandlers(DataHandlers):
             text = json.dumps(opened.rows("train")[0].to_json(), ensure_ascii=False, indent=1)
         else:
             sample = sample_of(opened.plain.train[0], export)
-            text = str(sample["text"]) if form.layout in MARKED else json.dumps(sample, ensure_ascii=False, indent=1)
+            text = (
+                str(sample["text"])
+                if form.export_format in MARKED
+                else json.dumps(sample, ensure_ascii=False, indent=1)
+            )
         shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n…"
         title = escape(t(visitor.language, "data.export_sample"))
         return *fields, f'<p class="muted">{title}</p><pre class="sample" tabindex="0">{escape(shown)}</pre>'
@@ -117,9 +121,11 @@ def _write(path: Path, opened: OpenLog, split: str, form: ExportForm) -> bool:
 def build(context: DataContext, page: Page, key: gr.BrowserState) -> None:
     """The fold "Download" with its events, where the page has the name of the data set."""
     handlers = ExportHandlers(context)
-    layouts = [(t_client(f"data.layout_{name}"), name) for name in (AS_ROWS, *EXPORT_FORMATS)]
+    choices = [(t_client(f"data.export_format_{name}"), name) for name in (AS_ROWS, *EXPORT_FORMATS)]
     with gr.Accordion(t_client("data.download_fold"), open=False, elem_id="data-download-fold") as fold:
-        layout = gr.Dropdown(layouts, value=AS_ROWS, label=t_client("data.layout"), elem_id="data-layout")
+        export_format = gr.Dropdown(
+            choices, value=AS_ROWS, label=t_client("data.export_format"), elem_id="data-export-format"
+        )
         preamble = gr.Radio(choice_names("preamble", PREAMBLES), value="none", label=t_client("data.preamble"),
                             visible=False, elem_id="data-export-preamble", elem_classes="list")  # fmt: skip
         breaks = gr.Checkbox(True, label=t_client("data.export_breaks"), visible=False, elem_id="data-export-breaks")
@@ -128,8 +134,8 @@ def build(context: DataContext, page: Page, key: gr.BrowserState) -> None:
         sample = gr.HTML(padding=False, elem_id="data-sample-shown")
         download = gr.Button(t_client("data.download"), size="sm", elem_id="data-download")
         zipped = build_download("data-zip")
-    form = ExportForm.inputs({"layout": layout, "preamble": preamble, "breaks": breaks, "kind": kind})
-    gr.on([fold.expand, layout.input, preamble.input, breaks.input, page["made"].change], handlers.look,
+    form = ExportForm.inputs({"export_format": export_format, "preamble": preamble, "breaks": breaks, "kind": kind})
+    gr.on([fold.expand, export_format.input, preamble.input, breaks.input, page["made"].change], handlers.look,
           [key, page["log"], *form], [preamble, breaks, sample], trigger_mode="always_last", **EVENT)  # fmt: skip
     wanted = [key, page["log"], page["name"], *form]
     zipped.after(download.click(handlers.download, wanted, zipped.file, **EVENT))

@@ -6,7 +6,8 @@ from zoneinfo import available_timezones
 
 import gradio as gr
 
-from core.data.open_log import LogChoices, OpenLog
+from core.data.log_choices import LogChoices
+from core.data.open_log import OpenLog
 from core.logs.detect import FORMATS
 from core.logs.log import Guess
 from tabs.data.page import Page

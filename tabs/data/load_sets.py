@@ -8,9 +8,9 @@ from pathlib import Path
 
 import gradio as gr
 
+from core.data.io.columns import left_out_text
 from core.data.io.load import LoadedDataset, UnknownShapeError, download_set
 from core.data.io.mappings import Mappings, preview
-from core.data.io.records import left_out_text
 from core.data.io.waiting import WaitingSets
 from core.errors import AppError, InputError
 from core.hub.client import login_token

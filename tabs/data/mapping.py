@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import gradio as gr
 
+from core.data.io.columns import ELSE, ColumnMapping, SpeakerRole
 from core.data.io.load import UnknownColumns
 from core.data.io.mappings import (
     longest_column,
@@ -19,7 +20,6 @@ from core.data.io.mappings import (
     suggested_keys,
     suggested_speakers,
 )
-from core.data.io.records import ELSE, ColumnMapping, SpeakerRole
 from core.data.rows import Row
 from tabs.ui import html_parts
 from tabs.ui.form import Control, Form, PagePart

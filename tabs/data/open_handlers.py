@@ -6,7 +6,8 @@ from html import escape
 from pathlib import Path
 
 from core.data.gaps import GAP_STEPS
-from core.data.open_log import LogChoices, LogRead, OpenLog, StepReport
+from core.data.log_choices import LogChoices
+from core.data.open_log import LogRead, OpenLog, StepReport
 from core.errors import AppError, InputError
 from core.settings import ROOT
 from tabs.data import log_view, outputs, row_view
@@ -146,7 +147,7 @@ class OpenLogHandlers(DataHandlers):
         return outputs.nothing_open()
 
     def _taken(self, visitor: Visitor, cached: Sequence[str]) -> list[tuple[str, str]]:
-        """Uploaded files, on the shelf: (there, as the visitor calls them). All or none."""
+        """Uploaded files, stored: (there, as the visitor calls them). All or none."""
         taken: list[tuple[str, str]] = []
         try:
             for path in cached:
@@ -157,7 +158,7 @@ class OpenLogHandlers(DataHandlers):
         return taken
 
     def _open_new(self, visitor: Visitor, take: Callable[[], list[tuple[str, str]]], log: str = "") -> Iterator[View]:
-        """Open the files that `take` puts on the shelf, or add them to the open `log`.
+        """Open the files that `take` stores, or add them to the open `log`.
 
         When that fails they go, and what was open stays.
         """

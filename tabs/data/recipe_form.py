@@ -7,7 +7,8 @@ from gradio.i18n import I18nData
 
 from core.data.gaps import GAP_STEPS, nearest_step
 from core.data.io.export import PreambleKind
-from core.data.open_log import SMALLEST_BUDGET, LogChoices, OpenLog
+from core.data.log_choices import LogChoices
+from core.data.open_log import SMALLEST_BUDGET, OpenLog
 from core.data.recipe import Burst, Recipe, RowShape
 from core.personas import check_description
 from tabs.data.page import Page

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from core.chat.service import remembered_as
+from core.chat.context import remembered_as
 from core.memory.diary import Diary
 from core.memory.documents import ENDINGS, Documents
 from core.memory.notes import Notes

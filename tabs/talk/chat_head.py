@@ -3,8 +3,8 @@
 from html import escape
 
 from core.catalogue.bundled import NAME as EMBEDDED
+from core.chat.context import ChatContext
 from core.chat.conversation import Conversation
-from core.chat.service import ChatContext
 from core.errors import AppError
 from core.prompt.chat_template import resolve_template
 from tabs.talk.bubbles import speed
@@ -42,8 +42,8 @@ def _asked(setting: ChatContext, talk: Conversation, language: str) -> list[str]
     if setting.remote:
         said = [setting.remote.name, t(language, "talk.asked_server")]
     else:
-        layout = resolve_template(setting.loaded.tokenizer, setting.prompt_config.template).name
-        said = [setting.loaded.name, t(language, "talk.asked_own") if layout == "model" else layout]
+        template = resolve_template(setting.loaded.tokenizer, setting.prompt_config.template).name
+        said = [setting.loaded.name, t(language, "talk.asked_own") if template == "model" else template]
     made = next((node.metadata for node in reversed(talk.path) if node.metadata and node.metadata.seconds), None)
     if made and made.reply_tokens > 1 and made.model == said[0]:
         said.append(speed(made, language))

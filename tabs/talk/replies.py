@@ -8,9 +8,9 @@ from functools import cached_property
 
 import gradio as gr
 
+from core.chat.context import ChatContext
 from core.chat.conversation import Conversation
 from core.chat.engine import Reply
-from core.chat.service import ChatContext
 from core.chat.typing_speed import TypingSimulator
 from core.errors import AppError, ModelError
 from core.prompt import Prompt

@@ -1,4 +1,4 @@
-"""The shelf of adapters: bring one from the Hub, talk to it, remove it."""
+"""The adapters that one has: bring one from the Hub, talk to it, remove it."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -33,11 +33,11 @@ class AdapterHandlers:
     @handler
     def refresh_list(self, visitor: Visitor, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
         """(picker of the owner's adapters, their buttons)."""
-        return self._shelf(visitor.owner, chosen)
+        return self._listed(visitor.owner, chosen)
 
     @handler
     def pull(self, visitor: Visitor, repo: str, typed: str) -> Iterator[tuple]:
-        """Bring an adapter: (how it goes, token field, *shelf). The token is forgotten at once."""
+        """Bring an adapter: (how it goes, token field, *the list of adapters). The token is forgotten at once."""
         owner, language = visitor.owner, visitor.language
         wanted = check_repo(repo)
         name = self.services.workspace.free_name(owner, "adapters", safe_name(wanted.rsplit("/", 1)[-1], "adapter"))
@@ -56,22 +56,22 @@ class AdapterHandlers:
                 adapter = _readable(target)
                 done = t(language, "publish.pulled", name=name)
                 done += " " + t(language, "publish.pulled_base", base=adapter.base) if adapter.base else ""
-                yield f'<p class="good" role="status">{escape(done)}</p>', "", *self._shelf(owner, name)
+                yield f'<p class="good" role="status">{escape(done)}</p>', "", *self._listed(owner, name)
         except AppError as error:
             yield in_words(error, language), "", gr.skip(), gr.skip()
 
     @handler
     def talk(self, visitor: Visitor, chosen: str | None) -> tuple[str, gr.Tabs]:
-        """A conversation with an adapter of the shelf: (its id, the way to it)."""
+        """A conversation with stored adapter: (its id, the way to it)."""
         adapter = self.services.adapters.get(visitor.owner, chosen or "")
         return begin_talk(self.services, visitor, adapter), gr.Tabs(selected="talk")
 
     @handler
     def delete(self, visitor: Visitor, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
-        """Remove an adapter from the shelf for good. The training that made it keeps its own."""
+        """Remove a stored adapter for good. The training that made it keeps its own."""
         if chosen:
             self.services.adapters.delete(visitor.owner, chosen)
-        return self._shelf(visitor.owner, None)
+        return self._listed(visitor.owner, None)
 
     def token(self, typed: str | None, signed_in: gr.OAuthToken | None) -> str | Literal[False]:
         """The visitor's token; False without one, for what everybody may read."""
@@ -80,14 +80,14 @@ class AdapterHandlers:
         own = None if self.services.public else login_token()
         return (typed or "").strip() or own or False
 
-    def _shelf(self, owner: str, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
+    def _listed(self, owner: str, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
         names = [adapter.name for adapter in self.services.adapters.list_all(owner)]
         value = chosen if chosen in names else next(iter(names), None)
         return gr.Dropdown(choices=names, value=value, visible=bool(names)), gr.Row(visible=bool(names))
 
 
 def _readable(folder: Path) -> Adapter:
-    """The adapter that came. One whose own notes cannot be read is removed again: it would block the whole shelf."""
+    """The adapter that came. One whose own notes cannot be read is removed again: it would block the whole list."""
     try:
         return Adapter.read(folder)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -105,18 +105,21 @@ def _muted(text: str) -> str:
 def build(services: Services, shared: Shared) -> None:
     """The folded card."""
     handlers = AdapterHandlers(services)
-    with gr.Column(elem_classes="card"), gr.Accordion(t_client("publish.shelf"), open=False, elem_id="shelf") as fold:
-        shelf = gr.Dropdown(
+    with (
+        gr.Column(elem_classes="card"),
+        gr.Accordion(t_client("publish.kept"), open=False, elem_id="kept-adapters") as fold,
+    ):
+        kept = gr.Dropdown(
             choices=[],
-            label=t_client("publish.shelf"),
+            label=t_client("publish.kept"),
             show_label=False,
             container=False,
             visible=False,
-            elem_id="shelf-adapter",
+            elem_id="kept-adapter",
         )
         with gr.Row(visible=False, elem_classes="actions") as buttons:
-            talk = gr.Button(t_client("publish.pull_talk"), size="sm", elem_id="shelf-talk")
-            delete = gr.Button(t_client("publish.shelf_delete"), variant="stop", size="sm", elem_id="shelf-delete")
+            talk = gr.Button(t_client("publish.pull_talk"), size="sm", elem_id="kept-talk")
+            delete = gr.Button(t_client("publish.kept_delete"), variant="stop", size="sm", elem_id="kept-delete")
         gr.Markdown(t_heading("publish.pull"), elem_classes="title")
         repo = gr.Textbox(label=t_client("publish.pull_repo"), info=t_client("publish.pull_info"), max_lines=1,
                           placeholder="user/name", elem_id="pull-repo")  # fmt: skip
@@ -128,11 +131,11 @@ def build(services: Services, shared: Shared) -> None:
         state = gr.HTML(padding=False, elem_id="pull-state")
         combined = export_merge.build_combine(services, shared)
 
-    picked = [shared.key, shelf]
-    gr.on([fold.expand, shared.conversation.change], handlers.refresh_list, picked, [shelf, buttons], **EVENT)
-    shared.arrived.then(handlers.refresh_list, picked, [shelf, buttons], **EVENT)
-    combined.then(handlers.refresh_list, picked, [shelf, buttons], **EVENT)
-    pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, shelf, buttons], **EVENT}
+    picked = [shared.key, kept]
+    gr.on([fold.expand, shared.conversation.change], handlers.refresh_list, picked, [kept, buttons], **EVENT)
+    shared.arrived.then(handlers.refresh_list, picked, [kept, buttons], **EVENT)
+    combined.then(handlers.refresh_list, picked, [kept, buttons], **EVENT)
+    pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, kept, buttons], **EVENT}
     gr.on([pull.click, repo.submit], handlers.pull, **pulling)
     talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **EVENT)
-    delete.click(handlers.delete, picked, [shelf, buttons], **EVENT)
+    delete.click(handlers.delete, picked, [kept, buttons], **EVENT)

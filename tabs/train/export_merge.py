@@ -58,7 +58,7 @@ class ExportMergeHandlers:
                 yield gr.skip(), in_words(error, language), gr.Button(visible=False)
 
     @handler
-    def shelf(self, visitor: Visitor, which: list[str] | None) -> tuple[gr.Dropdown, gr.Column, gr.Markdown]:
+    def list_kept(self, visitor: Visitor, which: list[str] | None) -> tuple[gr.Dropdown, gr.Column, gr.Markdown]:
         """(picker of adapters, the form, the hint while there are too few)."""
         names = [adapter.name for adapter in self.services.adapters.list_all(visitor.owner)]
         enough = len(names) > 1
@@ -69,7 +69,7 @@ class ExportMergeHandlers:
     def combine(
         self, visitor: Visitor, which: list[str] | None, weights: str, method: Method, density: float, name: str
     ) -> Iterator[str]:
-        """Make a new adapter of the shelf: how it goes."""
+        """Make a new stored adapter: how it goes."""
         parts = [self.services.adapters.get(visitor.owner, one) for one in which or ()]
         for part in parts:
             self.services.models.check_visitor_may_use(part.base)
@@ -134,7 +134,7 @@ def build_export(services: Services, shared: Shared, chosen: gr.State) -> None:
 
 
 def build_combine(services: Services, shared: Shared) -> Dependency:
-    """The folded part of the shelf; returns the event of a combination that was tried."""
+    """The folded part; returns the event of a combination that was tried."""
     handlers = ExportMergeHandlers(services)
     with gr.Accordion(t_client("after.combine"), open=False, elem_id="combine") as fold:
         empty = gr.Markdown(t_client("after.combine_empty"), elem_classes="muted")
@@ -150,7 +150,7 @@ def build_combine(services: Services, shared: Shared) -> Dependency:
             name = gr.Textbox(label=t_client("after.combine_name"), max_lines=1, max_length=64, elem_id="combine-name")
             go = gr.Button(t_client("after.combine_go"), size="sm", elem_id="combine-go")
         state = gr.HTML(padding=False, elem_id="combine-state")
-    fold.expand(handlers.shelf, [shared.key, which], [which, form, empty], **EVENT)
+    fold.expand(handlers.list_kept, [shared.key, which], [which, form, empty], **EVENT)
     method.change(lambda kind: gr.Slider(visible=kind != "linear"), method, density, queue=False, **EVENT)
     asked = [shared.key, which, weights, method, density, name]
     return go.click(handlers.combine, asked, state, **EVENT)

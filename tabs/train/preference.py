@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.train.preference.config import PreferenceConfig, settings_after
 from core.train.queue.progress import Progress
 from tabs.train.curve import ticks
-from tabs.ui.adapters import kept, on_shelf
+from tabs.ui.adapters import kept, kept_names
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
@@ -30,7 +30,7 @@ class PreferenceHandlers:
     def look(self, visitor: Visitor, chosen: str) -> tuple[str, float]:
         """What there is to learn from: (sentence on corrections, advised learning rate)."""
         job = self.services.jobs.get(visitor.owner, chosen)
-        names = on_shelf(self.services, visitor.owner, job)
+        names = kept_names(self.services, visitor.owner, job)
         count = sum(len(self.services.preferences.list_all(visitor.owner, adapter=name)) for name in names)
         sentence = escape(t(visitor.language, "after.corrections", n=count))
         return f'<p class="muted">{sentence}</p>', settings_after(job.spec.config).learning_rate

@@ -74,7 +74,7 @@ class RunHandlers:
 
     @handler
     def delete(self, visitor: Visitor, chosen: str) -> str:
-        """Remove the training for good; what was kept on the shelf stays."""
+        """Remove the training for good; what was kept stays."""
         self.services.jobs.delete(visitor.owner, chosen)
         return ""
 

@@ -1,4 +1,4 @@
-"""Adapters on their owner's shelf: the result of a training, kept once, and a talk with one."""
+"""Adapters in their owner's store: the result of a training, kept once, and a talk with one."""
 
 import threading
 from pathlib import Path
@@ -18,7 +18,7 @@ _keeping = threading.Lock()  # two clicks at once make one copy
 
 
 def kept(services: Services, owner: str, job_id: str) -> Adapter:
-    """What the training `job_id` left, on the shelf: the copy that is there, or a new one under the adapter's name.
+    """What the training `job_id` left, stored: the copy that is there, or a new one under the adapter's name.
 
     One copy a result: a training that went on after it was stopped is kept again under the next free
     name. Raises InputError while there is no adapter, NotAllowedError for somebody else's training.
@@ -35,8 +35,8 @@ def kept(services: Services, owner: str, job_id: str) -> Adapter:
         return services.adapters.keep(owner, job.name, job.adapter)
 
 
-def on_shelf(services: Services, owner: str, job: Job) -> list[str]:
-    """The names under which the result of `job`, as it is now, stands on its owner's shelf."""
+def kept_names(services: Services, owner: str, job: Job) -> list[str]:
+    """The names under which the result of `job`, as it is now, stands in its owner's store."""
     if job.adapter is None:
         return []
     training = read_json(job.adapter / TRAINING_FILE)

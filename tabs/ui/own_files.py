@@ -61,7 +61,7 @@ class OwnFilesHandlers:
     def _table(self, used: list[DiskUse], damaged: list[DamagedError], language: str) -> str:
         if not used:
             return f'<div class="muted">{escape(t(language, "files.nothing"))}</div>'
-        lines = [(t(language, f"files.{use.shelf}"), _amount(use, language), "") for use in used]
+        lines = [(t(language, f"files.{use.kind}"), _amount(use, language), "") for use in used]
         total = format_bytes(sum(use.bytes for use in used))
         notes = [t(language, "files.broken" if damaged else "files.whole")]
         if days := self.services.workspace.limits.expire_days:

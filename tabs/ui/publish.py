@@ -157,7 +157,7 @@ class PublishHandlers:
         return adapter_card(repo=repo, training=facts, prompt_config=config, takes_system=system, license=licence)
 
     def _takes_system(self, adapter: Adapter, config: PromptConfig) -> bool:
-        """Whether the base's layout has a place for the description; the card shows how to ask it."""
+        """Whether the base's template has a place for the description; the card shows how to ask it."""
         from core.models.tokenizers.check import load_tokenizer
 
         loaded = self.services.models.current() if self.services.models.status.state == "ready" else None

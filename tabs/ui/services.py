@@ -79,7 +79,7 @@ class Services:
         return Visitor(owner, language_of(request), key or "", token, address_of(request))
 
     def take_upload(self, visitor: Visitor, cached: str) -> Path:
-        """An uploaded file, moved to its owner's shelf out of the cache that others could read.
+        """An uploaded file, moved to its owner's store out of the cache that others could read.
 
         Raises InputError when it was not uploaded here, comes too soon after others, or takes too much room.
         """

@@ -1,4 +1,4 @@
-"""The shelf of adapters: kept whole, listed without the broken ones, zipped."""
+"""Stored adapters: kept whole, listed without the broken ones, zipped."""
 
 import errno
 import json
@@ -96,7 +96,7 @@ def test_a_folder_without_an_adapter_is_told(adapters: Adapters, source: Path, n
 
 
 @pytest.mark.parametrize("name", ["../../etc", "", "..", "/etc", ".hidden", "CON"])
-def test_names_stay_on_the_shelf(adapters: Adapters, source: Path, tmp_path: Path, name: str) -> None:
+def test_names_stay_in_the_store(adapters: Adapters, source: Path, tmp_path: Path, name: str) -> None:
     for act in (adapters.get, adapters.delete, lambda owner, name: adapters.keep(owner, name, source),
                 lambda owner, name: adapters.zip_file(owner, name, tmp_path)):  # fmt: skip
         with pytest.raises(InputError):
@@ -115,6 +115,6 @@ def test_a_full_disk_leaves_nothing_half(adapters: Adapters, source: Path, monke
     monkeypatch.setattr(shutil, "copy2", full)
     with pytest.raises(InputError, match="disk is full"):
         adapters.keep(ME, "x", source)
-    assert [path.name for path in adapters.workspace.shelf(ME, "adapters").iterdir()] == ["x"]
+    assert [path.name for path in adapters.workspace.folder(ME, "adapters").iterdir()] == ["x"]
     assert json.loads((kept.folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     assert Adapter.read(kept.folder) == kept

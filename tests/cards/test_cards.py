@@ -188,7 +188,7 @@ def weights(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
 
 
 EXAMPLES = (Turn("user", ("hi", "you there?")), Turn("assistant", ("yes", "what is it?")))
-LAYOUTS = {"model": True, "dialogue": True, "chatml": False}  # template → takes_system
+TEMPLATES = {"model": True, "dialogue": True, "chatml": False}  # template → takes_system
 SHOW = """
 print("SEEN", json.dumps([prompt["input_ids"][0].tolist(), reply.shape[1] - prompt["input_ids"].shape[1]]))
 """
@@ -208,7 +208,7 @@ def test_the_python_in_the_card_asks_as_the_app_does(base: Path, weights: dict[s
     code = ""
     with FakeHub() as hub:
         hub.add_repo("org/tiny", {p.name: p.read_bytes() for p in base.iterdir()})
-        for template, takes_system in LAYOUTS.items():
+        for template, takes_system in TEMPLATES.items():
             prompt_config, repo = contract_for(template), f"alice/{template}"
             facts = TrainingFacts(base="org/tiny", stops=("\n\n", "\n客:") if template == "dialogue" else ())
             card = adapter_card(repo=repo, training=facts, prompt_config=prompt_config, takes_system=takes_system)
@@ -224,9 +224,9 @@ def test_the_python_in_the_card_asks_as_the_app_does(base: Path, weights: dict[s
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     seen = [json.loads(line.removeprefix("SEEN ")) for line in done.stdout.splitlines() if line.startswith("SEEN ")]
-    assert len(seen) == len(LAYOUTS) and all(1 <= new <= 3 for _, new in seen)
+    assert len(seen) == len(TEMPLATES) and all(1 <= new <= 3 for _, new in seen)
     tokenizer = AutoTokenizer.from_pretrained(base)
-    for (template, takes_system), (ids, _) in zip(LAYOUTS.items(), seen, strict=True):
+    for (template, takes_system), (ids, _) in zip(TEMPLATES.items(), seen, strict=True):
         if takes_system:
             asked = render(contract_for(template), [Turn("user", ("こんにちは",))], tokenizer)
             assert ids == list(asked.ids), template

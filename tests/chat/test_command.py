@@ -12,10 +12,10 @@ import pytest
 
 from core.adapters.store import Adapter
 from core.chat import __main__ as command
+from core.chat.context import resolve_prompt_config
 from core.chat.conversation import Conversation
 from core.chat.engine import Reply
 from core.chat.limits import RateLimiter
-from core.chat.service import resolve_prompt_config
 from core.files import write_json
 from core.personas import Persona
 from core.prompt import Prompt, PromptConfig, Segment

@@ -152,7 +152,7 @@ def test_nothing_of_the_memory_is_told_where_the_contract_carries_none(talk: Cha
 
 
 def test_remembered_words_give_no_orders(talk: ChatService, clock: Clock) -> None:
-    """Marks of the layout stay text, on one line, in quotation marks; there are as many of them as before."""
+    """Marks of the template stay text, on one line, in quotation marks; there are as many of them as before."""
     persona = talk.personas.save(ME, PERSONA)
     conversation = talk.open_conversation(ME, "ja", persona=persona.id)
     setting = talk.context(ME, conversation, "ja")

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from core.adapters.store import Adapters
+from core.chat.context import turn_context
 from core.chat.conversation import AuthorsNote, Conversation
 from core.chat.engine import Engine
 from core.chat.guards import DEFLECTIONS
 from core.chat.loops import find_loop
-from core.chat.service import ChatService, turn_context
+from core.chat.service import ChatService
 from core.chat.store import Conversations
 from core.errors import InputError, ModelError
 from core.files import write_json

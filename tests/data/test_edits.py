@@ -16,7 +16,7 @@ from core.data.edits import (
     unplaced,
 )
 from core.data.ledger import Outcome
-from core.data.open_log import LogChoices
+from core.data.log_choices import LogChoices
 from core.data.prepare import Prepared, prepare
 from core.data.recipe import Recipe
 from core.errors import InputError

@@ -1,4 +1,4 @@
-"""Exports: the seed formats to the letter, and every layout in every file type as `datasets` reads it."""
+"""Exports: the seed formats to the letter, and every format in every file type as `datasets` reads it."""
 
 import json
 from dataclasses import replace
@@ -127,16 +127,16 @@ def test_groups_name_the_others():
     assert text(make(*talk("ABP")).train[0]) == "### 指示:<NL>A: A0<NL>B: B1<NL><NL>### 回答:<NL>P2"
 
 
-@pytest.mark.parametrize("layout", EXPORT_FORMATS)
+@pytest.mark.parametrize("export_format", EXPORT_FORMATS)
 @pytest.mark.parametrize("file_type", FILE_TYPES)
 @pytest.mark.parametrize("shape", ["conversation", "window"])
-def test_datasets_reads_it(tmp_path, layout, file_type, shape):
+def test_datasets_reads_it(tmp_path, export_format, file_type, shape):
     import datasets
 
     days = [m for day in range(6) for m in (*talk("ABPAP", minute=day * 1440), say("A", '"\n\\ 😀', day * 1440))]
     rows = make(*talk("PA"), *days, shape=shape).train
     path = tmp_path / f"rows.{file_type}"
-    export = Export(layout, preamble="Pさん。")
+    export = Export(export_format, preamble="Pさん。")
     assert write_samples(path, rows, export, file_type) == len(rows)
     loader = "parquet" if file_type == "parquet" else "json"
     loaded = datasets.load_dataset(loader, data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))

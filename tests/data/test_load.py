@@ -40,13 +40,13 @@ def fake(monkeypatch) -> Iterator[FakeHub]:
 
 
 @pytest.fixture
-def shelf(tmp_path) -> DataSets:
+def store(tmp_path) -> DataSets:
     return DataSets(Workspace(tmp_path / "home"))
 
 
 @pytest.fixture
-def saved(shelf) -> SavedDataSet:
-    return shelf.save(OWNER, "aoi", make(shape="window"), description="葵。", model="tiny")
+def saved(store) -> SavedDataSet:
+    return store.save(OWNER, "aoi", make(shape="window"), description="葵。", model="tiny")
 
 
 def content(rows) -> list[dict]:
@@ -57,25 +57,25 @@ def words(rows) -> list[list[tuple[str, str]]]:
     return [[(turn.role, "\n".join(turn.messages)) for turn in row.turns] for row in rows]
 
 
-def test_a_zip_of_a_saved_set_is_the_same_set(shelf, saved, tmp_path):
+def test_a_zip_of_a_saved_set_is_the_same_set(store, saved, tmp_path):
     path = tmp_path / "mine.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for file in saved.folder.iterdir():
             archive.write(file, f"aoi/{file.name}")
     loaded = load_set(path)
-    again = shelf.import_rows(OWNER, loaded.info, loaded.rows)
+    again = store.import_rows(OWNER, loaded.info, loaded.rows)
     assert again.info.name == "mine" and again.info.persona == "P" and again.info.recipe == saved.info.recipe
     for split in ("train", "validation", "test"):
-        assert content(shelf.read_rows(OWNER, "mine", split)) == content(shelf.read_rows(OWNER, "aoi", split))
+        assert content(store.read_rows(OWNER, "mine", split)) == content(store.read_rows(OWNER, "aoi", split))
     assert (again.info.train_rows, again.info.test_rows) == (saved.info.train_rows, saved.info.test_rows)
 
 
-@pytest.mark.parametrize("layout", EXPORT_FORMATS)
+@pytest.mark.parametrize("export_format", EXPORT_FORMATS)
 @pytest.mark.parametrize("file_type", FILE_TYPES)
-def test_what_was_exported_is_read_back(tmp_path, layout, file_type):
+def test_what_was_exported_is_read_back(tmp_path, export_format, file_type):
     rows = make().train
     path = tmp_path / f"rows.{file_type}"
-    write_samples(path, rows, Export(layout), file_type)
+    write_samples(path, rows, Export(export_format), file_type)
     loaded = load_set(path, persona="葵")
     assert loaded.skipped == 0 and loaded.info.persona == "葵" and loaded.info.name == "rows"
     assert words([*loaded.rows["train"], *loaded.rows["validation"]]) == words(rows)
@@ -89,15 +89,15 @@ def test_words_that_are_only_context_stay_so(tmp_path):
     assert [row.trained_messages for row in loaded.rows["train"]] == [1] * len(loaded.rows["train"])
 
 
-def test_what_was_pushed_is_pulled(shelf, saved, fake):
+def test_what_was_pushed_is_pulled(store, saved, fake):
     push_folder(folder=saved.folder, repo="aoi-data", kind="dataset", token=WRITER, message="m", endpoint=fake.url)
     told: list[str] = []
     loaded = pull_set("alice/aoi-data", token=WRITER, persona="葵", endpoint=fake.url, on_progress=told.append)
     assert told == ["train.jsonl", "validation.jsonl", "test.jsonl"] and loaded.info.persona == "葵"
-    again = shelf.import_rows(OWNER, loaded.info, loaded.rows)
+    again = store.import_rows(OWNER, loaded.info, loaded.rows)
     assert again.info.name == "aoi-data" and again.info.source == "alice/aoi-data"
     for split in ("train", "validation", "test"):
-        assert content(shelf.read_rows(OWNER, "aoi-data", split)) == content(shelf.read_rows(OWNER, "aoi", split))
+        assert content(store.read_rows(OWNER, "aoi-data", split)) == content(store.read_rows(OWNER, "aoi", split))
 
 
 def test_another_data_set_of_the_hub(fake):
@@ -135,7 +135,7 @@ def test_bytes_that_are_no_text_and_a_zip_without_rows_are_told(tmp_path):
             load_set(tmp_path / name)
 
 
-def test_a_zip_cannot_leave_its_folder(tmp_path, shelf):
+def test_a_zip_cannot_leave_its_folder(tmp_path, store):
     line = json.dumps(Row.to_json(make().train[0]), ensure_ascii=False)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("../../train.jsonl", line)

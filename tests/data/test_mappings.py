@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from core.data.io.columns import ColumnMapping, SpeakerRole
 from core.data.io.load import UnknownShapeError, load_set
 from core.data.io.mappings import Mappings, message_columns, message_keys, preview, speakers_of, suggested
-from core.data.io.records import ColumnMapping, SpeakerRole
 from core.data.io.waiting import WaitingSets
 from core.errors import InputError
 from core.workspace import Workspace

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from core.data.io.columns import ColumnMapping
 from core.data.io.load import UnknownShapeError, load_set
 from core.data.io.mappings import suggested
 from core.data.io.message_records import conversations
 from core.data.io.record_files import Unreadable
-from core.data.io.records import ColumnMapping
 
 MAPPING = ColumnMapping(
     who="Who", said="Text", group="Conv", order="At", roles=(("ann", "user"), ("ben", "assistant"))

@@ -9,8 +9,9 @@ import pytest
 from core.catalogue.bundled import FOLDER
 from core.data.__main__ import main
 from core.data.io.store import read_rows
+from core.data.log_choices import LogChoices
 from core.data.log_rows import LARGEST_BUDGET, default_description, log_language
-from core.data.open_log import LogChoices, MakingVariants, OpenLog, OpenStep, ReadingFile, compare_variants, open_log
+from core.data.open_log import MakingVariants, OpenLog, OpenStep, ReadingFile, compare_variants, open_log
 from core.data.recipe import Recipe
 from core.logs.detect import read_log
 from core.models.loading import LoadedModel

@@ -183,22 +183,22 @@ def test_a_recipe_survives_json():
 def test_a_set_keeps_its_test_rows_its_recipe_and_what_is_only_context(tmp_path):
     messages = [m for day in range(20) for m in talk("APAP", minute=day * 1440)]
     prepared = make(*messages, validation_share=0.1, test_share=0.2, shape="window", private=True, names=("花子",))
-    shelf = DataSets(Workspace(tmp_path))
-    saved = shelf.save("key-test", "set", prepared, description="", model="tiny")
-    again = shelf.get("key-test", "set")
+    store = DataSets(Workspace(tmp_path))
+    saved = store.save("key-test", "set", prepared, description="", model="tiny")
+    again = store.get("key-test", "set")
     assert again == saved and again.info.test_rows == len(prepared.test) == 8
     assert Recipe.from_json(again.info.recipe) == replace(prepared.recipe, names=())
     assert "花子" not in (saved.folder / "dataset.json").read_text(encoding="utf-8")
     for split in get_args(Split):
         rows = getattr(prepared, split)
-        assert [text(row) for row in shelf.read_rows("key-test", "set", split)] == [text(row) for row in rows]
+        assert [text(row) for row in store.read_rows("key-test", "set", split)] == [text(row) for row in rows]
 
 
 def test_a_set_of_an_earlier_version_is_read(tmp_path):
-    shelf = DataSets(Workspace(tmp_path))
-    saved = shelf.save("key-test", "set", make(*talk("AP")), description="", model="tiny")
+    store = DataSets(Workspace(tmp_path))
+    saved = store.save("key-test", "set", make(*talk("AP")), description="", model="tiny")
     info = json.loads((saved.folder / "dataset.json").read_text(encoding="utf-8"))
     del info["test_rows"], info["recipe"]
     (saved.folder / "dataset.json").write_text(json.dumps(info | {"of a later one": 1}), encoding="utf-8")
-    assert shelf.get("key-test", "set").info.test_rows == 0
-    assert shelf.read_rows("key-test", "set", "test") == () and len(shelf.read_rows("key-test", "set", "train")) == 1
+    assert store.get("key-test", "set").info.test_rows == 0
+    assert store.read_rows("key-test", "set", "test") == () and len(store.read_rows("key-test", "set", "train")) == 1

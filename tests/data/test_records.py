@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from core.data.io.columns import ColumnMapping
 from core.data.io.load import UnknownShapeError, load_set
-from core.data.io.records import ColumnMapping, read_record
+from core.data.io.records import read_record
 from core.data.io.store import DataSets
 from core.data.rows import Row, read_rows
 from core.errors import InputError

@@ -81,7 +81,7 @@ def owner(services: Services, key: str = KEY) -> str:
 def keep_dataset(
     services: Services, name: str = "mika-talk", *, rows: int = 24, validation: int = 6, key: str = KEY
 ) -> str:
-    """Put a data set on the shelf of the owner of `key`."""
+    """Put a data set in the store of the owner of `key`."""
     folder = services.workspace.place(owner(services, key), "datasets", name)
     write_dataset(folder, talks(rows), talks(validation))
     info = DataSetInfo(

@@ -67,9 +67,9 @@ def adapter(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Path:
+def store(tmp_path: Path) -> Path:
     """Where pulled adapters go; empty, and to be empty again after a failure."""
-    folder = tmp_path / "shelf"
+    folder = tmp_path / "store"
     folder.mkdir()
     return folder
 
@@ -78,8 +78,8 @@ def push(hub: FakeHub, folder: Path, *, repo: str = REPO, token: str = WRITER, k
     return push_folder(folder=folder, repo=repo, kind=kind, token=token, message="Add it", endpoint=hub.url, **more)
 
 
-def pull(hub: FakeHub, shelf: Path, *, repo: str = REPO, token: str | None = WRITER) -> Path:
-    return pull_adapter(repo=repo, target=shelf / "mine", token=token, endpoint=hub.url)
+def pull(hub: FakeHub, store: Path, *, repo: str = REPO, token: str | None = WRITER) -> Path:
+    return pull_adapter(repo=repo, target=store / "mine", token=token, endpoint=hub.url)
 
 
 def logits(base: Path, adapter: Path | None):
@@ -101,17 +101,17 @@ def assert_plain(error: AppError, *secrets: str) -> None:
         assert secret not in printed
 
 
-def test_adapter_comes_back_with_the_same_logits(hub: FakeHub, base: Path, adapter: Path, shelf: Path) -> None:
+def test_adapter_comes_back_with_the_same_logits(hub: FakeHub, base: Path, adapter: Path, store: Path) -> None:
     push(hub, adapter)
-    back = pull(hub, shelf)
+    back = pull(hub, store)
     assert (logits(base, back) - logits(base, adapter)).abs().max() == 0
     assert (logits(base, back) - logits(base, None)).abs().max() > 0.01
     assert json.loads((back / "prompt_config.json").read_text()) == PROMPT_CONFIG
-    assert sorted(p.name for p in shelf.iterdir()) == ["mine"]
+    assert sorted(p.name for p in store.iterdir()) == ["mine"]
     assert not any(p.name.startswith(".") for p in back.iterdir())
 
 
-def test_only_the_adapters_own_files_travel(hub: FakeHub, adapter: Path, shelf: Path) -> None:
+def test_only_the_adapters_own_files_travel(hub: FakeHub, adapter: Path, store: Path) -> None:
     (adapter / "optimizer.pt").write_bytes(b"x")
     (adapter / "events.jsonl").write_text("{}")
     push(hub, adapter)
@@ -120,7 +120,7 @@ def test_only_the_adapters_own_files_travel(hub: FakeHub, adapter: Path, shelf: 
     assert set(repo.files) == sent
     assert repo.files["adapter_model.safetensors"] == (adapter / "adapter_model.safetensors").read_bytes()
     repo.files["adapter_model.bin"] = repo.files["model.py"] = b"os.system"
-    assert {p.name for p in pull(hub, shelf).iterdir()} == sent
+    assert {p.name for p in pull(hub, store).iterdir()} == sent
     assert not [seen for seen in hub.requests if seen.path.endswith((".bin", ".py"))]
 
 
@@ -267,16 +267,16 @@ def test_what_is_no_token_is_not_sent(hub: FakeHub, adapter: Path, token: str) -
     assert hub.requests == []
 
 
-def test_no_network(hub: FakeHub, adapter: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network(hub: FakeHub, adapter: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.stop()
-    for action in (lambda: push(hub, adapter), lambda: pull(hub, shelf), lambda: whoami(WRITER, endpoint=hub.url)):
+    for action in (lambda: push(hub, adapter), lambda: pull(hub, store), lambda: whoami(WRITER, endpoint=hub.url)):
         with pytest.raises(HubError, match="cannot be reached") as caught:
             action()
         assert_plain(caught.value)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(HubError, match="HF_HUB_OFFLINE"):
-        pull(hub, shelf)
-    assert list(shelf.iterdir()) == []
+        pull(hub, store)
+    assert list(store.iterdir()) == []
 
 
 def test_a_hub_that_never_answers(hub: FakeHub, adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,10 +288,10 @@ def test_a_hub_that_never_answers(hub: FakeHub, adapter: Path, monkeypatch: pyte
     assert_plain(caught.value)
 
 
-def test_no_token_but_the_given_one_is_sent(hub: FakeHub, adapter: Path, shelf: Path, monkeypatch) -> None:
+def test_no_token_but_the_given_one_is_sent(hub: FakeHub, adapter: Path, store: Path, monkeypatch) -> None:
     monkeypatch.setenv("HF_TOKEN", WRITER)
     hub.add_repo(REPO, {p.name: p.read_bytes() for p in adapter.iterdir()})
-    pull(hub, shelf, token=None)
+    pull(hub, store, token=None)
     assert {seen.token for seen in hub.requests} == {None}
     hub.requests.clear()
     push(hub, adapter, repo="bob/s", token=STRANGER)
@@ -305,11 +305,11 @@ def test_whoami(hub: FakeHub) -> None:
         whoami("hf_unknown", endpoint=hub.url)
 
 
-def test_the_token_is_in_no_log(hub: FakeHub, adapter: Path, shelf: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_token_is_in_no_log(hub: FakeHub, adapter: Path, store: Path, caplog: pytest.LogCaptureFixture) -> None:
     for logger in ("huggingface_hub", ""):
         caplog.set_level(logging.DEBUG, logger=logger)
     push(hub, adapter)
-    pull(hub, shelf)
+    pull(hub, store)
     hub.fail("POST", "/commit/", status=500, said=f"echo of {WRITER}")
     with pytest.raises(HubError) as caught:
         push(hub, adapter, texts={"README.md": "new"})
@@ -330,31 +330,31 @@ PULL_FAILURES = [
 
 @pytest.mark.parametrize(("method", "pattern", "what", "words"), PULL_FAILURES)
 def test_a_failed_pull_leaves_nothing(
-    hub: FakeHub, adapter: Path, shelf: Path, method: str, pattern: str, what: dict, words: str
+    hub: FakeHub, adapter: Path, store: Path, method: str, pattern: str, what: dict, words: str
 ) -> None:
     push(hub, adapter)
     hub.fail(method, pattern, **what)
     with pytest.raises(HubError) as caught:
-        pull(hub, shelf)
+        pull(hub, store)
     assert words in caught.value.en
     assert_plain(caught.value)
-    assert list(shelf.iterdir()) == []
+    assert list(store.iterdir()) == []
     hub.heal()
-    assert pull(hub, shelf).is_dir()
+    assert pull(hub, store).is_dir()
 
 
 @pytest.mark.parametrize(("repo", "token"), [("alice/none", WRITER), (REPO, STRANGER), (REPO, None)])
 def test_what_is_not_there_or_not_to_be_seen(
-    hub: FakeHub, adapter: Path, shelf: Path, repo: str, token: str | None
+    hub: FakeHub, adapter: Path, store: Path, repo: str, token: str | None
 ) -> None:
     push(hub, adapter)
     with pytest.raises(HubError, match="not found") as caught:
-        pull(hub, shelf, repo=repo, token=token)
+        pull(hub, store, repo=repo, token=token)
     assert_plain(caught.value)
-    assert list(shelf.iterdir()) == []
+    assert list(store.iterdir()) == []
 
 
-def test_a_full_disk(hub: FakeHub, adapter: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(hub: FakeHub, adapter: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     push(hub, adapter)
 
     def full(*_: object, **__: object) -> None:
@@ -362,29 +362,29 @@ def test_a_full_disk(hub: FakeHub, adapter: Path, shelf: Path, monkeypatch: pyte
 
     with monkeypatch.context() as patch, pytest.raises(HubError, match="disk is full"):
         patch.setattr("huggingface_hub.file_download.http_get", full)
-        pull(hub, shelf)
+        pull(hub, store)
     nearly = type("Usage", (), {"free": 1000})
     with monkeypatch.context() as patch, pytest.raises(HubError, match=r"The disk is full \(1\.0 kB free, .+ needed\)"):
         patch.setattr(shutil, "disk_usage", lambda _: nearly)
-        pull(hub, shelf)
-    assert list(shelf.iterdir()) == []
+        pull(hub, store)
+    assert list(store.iterdir()) == []
 
 
-def test_a_pickle_is_refused(hub: FakeHub, adapter: Path, shelf: Path) -> None:
+def test_a_pickle_is_refused(hub: FakeHub, adapter: Path, store: Path) -> None:
     hub.add_repo(REPO, {"adapter_config.json": b"{}", "adapter_model.bin": b"pickle"})
     with pytest.raises(ModelError, match=r"adapter_model\.bin is a pickle") as caught:
-        pull(hub, shelf)
+        pull(hub, store)
     assert_plain(caught.value)
-    assert list(shelf.iterdir()) == []
+    assert list(store.iterdir()) == []
 
 
-def test_a_taken_name_keeps_what_is_there(hub: FakeHub, adapter: Path, shelf: Path) -> None:
+def test_a_taken_name_keeps_what_is_there(hub: FakeHub, adapter: Path, store: Path) -> None:
     push(hub, adapter)
-    (shelf / "mine").mkdir()
-    (shelf / "mine" / "kept").write_text("x")
+    (store / "mine").mkdir()
+    (store / "mine" / "kept").write_text("x")
     with pytest.raises(InputError, match="already"):
-        pull(hub, shelf)
-    assert [p.name for p in (shelf / "mine").iterdir()] == ["kept"]
+        pull(hub, store)
+    assert [p.name for p in (store / "mine").iterdir()] == ["kept"]
 
 
 @pytest.mark.parametrize(
@@ -400,22 +400,22 @@ def test_a_taken_name_keeps_what_is_there(hub: FakeHub, adapter: Path, shelf: Pa
         {"loftq_config": {"loftq_bits": 4}}, {"trainable_token_indices": [1]}, {"a_field_of_tomorrow": 1},
     ],
 )  # fmt: skip
-def test_an_adapter_that_asks_for_too_much_is_refused(hub: FakeHub, adapter: Path, shelf: Path, change: dict) -> None:
+def test_an_adapter_that_asks_for_too_much_is_refused(hub: FakeHub, adapter: Path, store: Path, change: dict) -> None:
     files = {p.name: p.read_bytes() for p in adapter.iterdir()}
     files["adapter_config.json"] = json.dumps(json.loads(files["adapter_config.json"]) | change).encode()
     hub.add_repo(REPO, files)
     with pytest.raises(ModelError, match=next(iter(change))) as caught:
-        pull(hub, shelf)
+        pull(hub, store)
     assert_plain(caught.value)
-    assert list(shelf.iterdir()) == []
+    assert list(store.iterdir()) == []
 
 
-def test_a_pattern_of_layers_is_never_used(hub: FakeHub, adapter: Path, shelf: Path) -> None:
+def test_a_pattern_of_layers_is_never_used(hub: FakeHub, adapter: Path, store: Path) -> None:
     files = {p.name: p.read_bytes() for p in adapter.iterdir()}
     change = {"target_modules": "(a+)+$"}
     files["adapter_config.json"] = json.dumps(json.loads(files["adapter_config.json"]) | change).encode()
     hub.add_repo(REPO, files)
-    targets = json.loads((pull(hub, shelf) / "adapter_config.json").read_text())["target_modules"]
+    targets = json.loads((pull(hub, store) / "adapter_config.json").read_text())["target_modules"]
     assert targets and all(target.rpartition(".")[2].isidentifier() for target in targets)
 
 

@@ -43,7 +43,7 @@ def test_a_folder_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str
             expected = needs.memory(bits, training=use == "training")
             assert found["memory"][use][name] == {"bytes": expected, "here": "fits"}
     assert found["tokenizer"]["verdict"] == "no sentencepiece" and found["tokenizer"]["tokens"] == words
-    assert found["format"]["layout"] == "model" and found["format"]["takes_system_text"] is True
+    assert found["format"]["template"] == "model" and found["format"]["takes_system_text"] is True
     assert found["format"]["end_tokens"] == {"<|im_end|>": 2}
 
 
@@ -65,7 +65,7 @@ def test_a_tokenizer_that_is_read_wrongly_is_told(tmp_path: Path) -> None:
     found = describe(str(folder))
     assert found["tokenizer"]["verdict"] == "rebuilt" and found["tokenizer"]["differing"]
     assert "spiece.model" in found["tokenizer"]["text"]["ja"]
-    assert found["format"]["layout"] == "dialogue" and found["format"]["end_texts"]
+    assert found["format"]["template"] == "dialogue" and found["format"]["end_texts"]
     assert found["format"]["end_tokens"] == {"</s>": 2}
 
 

@@ -1,4 +1,4 @@
-"""Layouts: what a template can hold is found by trying it."""
+"""Templates: what a template can hold is found by trying it."""
 
 import pytest
 
@@ -17,12 +17,12 @@ from tests.helpers import prompt_tiny as tiny
 NAMES = ("Mika", "Ken")
 
 
-def layout(template: str, marks: tuple[str, ...] = ("<|im_start|>", "<|im_end|>")) -> ChatTemplate:
+def template(template: str, marks: tuple[str, ...] = ("<|im_start|>", "<|im_end|>")) -> ChatTemplate:
     return ChatTemplate("x", template, (("eos_token", "</s>"),), marks)
 
 
 def laid(template: str, *said: tuple[str, str], reply: bool = False) -> list[RenderedSegment]:
-    made = layout(template)
+    made = template(template)
     return made.segments([made.message_text(*one) for one in said], names=NAMES, reply=reply)
 
 
@@ -45,7 +45,7 @@ def test_typed_marks_are_cut_and_nothing_else_is() -> None:
 
 
 def test_names_are_cut_and_kept_on_their_line() -> None:
-    made = layout("{{ persona_name + '/' + user_name }}{% for m in messages %}{{ m.content }}{% endfor %}")
+    made = template("{{ persona_name + '/' + user_name }}{% for m in messages %}{{ m.content }}{% endfor %}")
     found = made.segments([made.message_text("user", "x")], names=("Mi<|im_end|>ka\n\nKen:", " Ken "), reply=False)
     assert found[0] == RenderedSegment("Mi<|im_end|>ka Ken:/Ken", None, cuts=(3,))
 

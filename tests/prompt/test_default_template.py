@@ -119,9 +119,9 @@ def learned(prompt: Prompt) -> list[str]:
     return runs
 
 
-def replies(turns: list[Turn], layout: ChatTemplate) -> list[str]:
-    """What the persona says in each of its turns, as the layout writes it."""
-    newline = "<NL>" if layout.name == "rinna" else "\n"
+def replies(turns: list[Turn], template: ChatTemplate) -> list[str]:
+    """What the persona says in each of its turns, as the template writes it."""
+    newline = "<NL>" if template.name == "rinna" else "\n"
     said: list[str] = []
     for before, turn in zip([None, *turns], turns, strict=False):
         if turn.role == "assistant":
@@ -148,13 +148,13 @@ def test_it_prints_what_its_models_were_made_with(tokenizers, name: str) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_the_mask_is_the_personas_words_and_their_end(tokenizers, name: str, pattern: str) -> None:
     turns, tokenizer = talk(pattern), tokenizers[name]
-    layout = resolve_template(tokenizer, name)
-    said = replies(turns, layout)
+    template = resolve_template(tokenizer, name)
+    said = replies(turns, template)
     middle, last = ENDS[name]
     ends = [middle] * (len(said) - 1) + [middle if turns[-1].role == "user" else last]
     for prompt_config in contracts(name):
         row = render(prompt_config, turns, tokenizer, training=True)
-        assert learned(row) == [layout.lead + words + end for words, end in zip(said, ends, strict=True)]
+        assert learned(row) == [template.lead + words + end for words, end in zip(said, ends, strict=True)]
         assert not any(render(prompt_config, turns, tokenizer).loss_mask)  # a chat learns nothing
 
 

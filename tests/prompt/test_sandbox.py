@@ -71,7 +71,7 @@ def test_a_refusal_tells_its_reason(template: str, reason: str) -> None:
         render(template)
 
 
-def test_a_model_with_such_a_template_gets_another_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_with_such_a_template_gets_another_template(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "RENDER_SECONDS", 0.5)
     forever = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     assert resolve_template(tiny.byte_bpe(template=forever)).name == "chatml"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.adapters.gguf_lora import GgufShape, write_gguf_lora
-from core.chat.service import ChatContext
+from core.chat.context import ChatContext
 from core.export.gguf import write_gguf
 from core.models.gguf.model import GgufModel
 from core.models.sampling import Sampling

@@ -11,10 +11,11 @@ from typing import Any, cast
 import pytest
 
 from core.adapters.store import Adapters
+from core.chat.context import ChatContext
 from core.chat.conversation import Conversation
 from core.chat.engine import Engine, Reply
 from core.chat.loops import find_loop, says_again
-from core.chat.service import ChatContext, ChatService
+from core.chat.service import ChatService
 from core.chat.store import Conversations
 from core.memory.diary import Diary
 from core.memory.memory import Memory

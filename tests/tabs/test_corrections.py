@@ -23,10 +23,10 @@ def services(tmp_path: Path) -> Services:
 
 def corrected(services: Services, persona: str = "yui") -> str:
     """A talk of KEY's owner with one rewritten reply, whose prompt was kept."""
-    shelf, me = services.conversations, owner(services)
-    talk = shelf.new(persona).said("user", "<b>hi").said("assistant", "too stiff", made=ReplyMetadata("mini"))
-    shelf.keep_prompt(me, talk, Prompt((1, 2), (False,) * 2, (Segment("new", "PROMPT <i>", 0, 2),), 64).to_json())
-    return shelf.save(me, talk.edited(1, "やっほー")).id
+    store, me = services.conversations, owner(services)
+    talk = store.new(persona).said("user", "<b>hi").said("assistant", "too stiff", made=ReplyMetadata("mini"))
+    store.keep_prompt(me, talk, Prompt((1, 2), (False,) * 2, (Segment("new", "PROMPT <i>", 0, 2),), 64).to_json())
+    return store.save(me, talk.edited(1, "やっほー")).id
 
 
 def test_corrections_are_listed_with_their_prompts(services: Services) -> None:

@@ -136,8 +136,8 @@ class Tab:
         values = replace(ReadingForm(format), **answers).values()
         return self.draw(self.opening.reread(self.key, self.log, *values, self.request))
 
-    def shelf(self) -> list[str]:
-        return sorted(p.name for p in self.services.workspace.shelf(self.owner, "uploads").iterdir())
+    def files(self) -> list[str]:
+        return sorted(p.name for p in self.services.workspace.folder(self.owner, "uploads").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_only_the_newest_upload_stays_on_disk(tab: Tab) -> None:
     tab.upload(CHAT)
     first = tab.log
     tab.upload(CHAT, "again.txt")
-    assert tab.log != first and tab.shelf() == sorted([tab.log, "open.json"])
+    assert tab.log != first and tab.files() == sorted([tab.log, "open.json"])
 
 
 def test_a_path_that_was_not_uploaded_is_refused(tab: Tab, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_path_that_was_not_uploaded_is_refused(tab: Tab, tmp_path: Path) -> No
     secret.write_text(CHAT, encoding="utf-8")
     with pytest.raises(gr.Error):
         list(tab.opening.upload(KEY, [str(secret)], tab.request))
-    assert secret.exists() and tab.shelf() == []
+    assert secret.exists() and tab.files() == []
 
 
 @pytest.mark.parametrize("bad", [b"", b"\x00\x01\x02binary\x80\x81", b"no chat at all\n", ALONE.encode()])
@@ -219,7 +219,7 @@ def test_a_bad_file_leaves_the_log_that_was_open(tab: Tab, bad: bytes) -> None:
     log, before = tab.log, tab.opened
     with pytest.raises(gr.Error):
         tab.upload(bad, "bad.txt")
-    assert tab.log == log and tab.opened is before and tab.shelf() == sorted([log, "open.json"])
+    assert tab.log == log and tab.opened is before and tab.files() == sorted([log, "open.json"])
     assert tab.shown["problem"] and tab.shown["progress"] == ""
     assert not tab.cached.exists()
 
@@ -267,7 +267,7 @@ def test_stopping_leaves_nothing_behind(tab: Tab) -> None:
     going = tab.opening.upload(KEY, [str(path)], tab.request)
     next(going)
     untyped(going).close()
-    assert tab.shelf() == sorted([log, "open.json"])
+    assert tab.files() == sorted([log, "open.json"])
     assert tab.arrive().log == log
 
 
@@ -281,7 +281,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_open(tab: Tab, monkeypatch: pyt
     monkeypatch.setattr("core.files.os.fsync", full)
     with pytest.raises(gr.Error, match="ディスクがいっぱい"):
         tab.sample()
-    assert tab.log == log and tab.opened is before and tab.shelf() == sorted([log, "open.json"])
+    assert tab.log == log and tab.opened is before and tab.files() == sorted([log, "open.json"])
     assert "ディスクがいっぱい" in tab.shown["problem"]
 
 
@@ -333,7 +333,7 @@ def test_putting_away_removes_the_upload_and_keeps_data_sets(tab: Tab) -> None:
     tab.upload(CHAT)
     tab.rows.save(KEY, tab.log, "kept", tab.request)
     tab.draw(iter([tab.opening.put_away(KEY, tab.request)]))
-    assert tab.shelf() == [] and tab.shown["start"].visible and tab.arrive().log == ""
+    assert tab.files() == [] and tab.shown["start"].visible and tab.arrive().log == ""
     assert [s.folder.name for s in tab.services.datasets.list_all(tab.owner)] == ["kept"]
 
 
@@ -342,7 +342,7 @@ def test_memory_holds_the_logs_that_were_used_last(tab: Tab, monkeypatch: pytest
     monkeypatch.setattr(open_logs, "MAX_MESSAGES", 20)
     tab.context.logs.remember("key-" + "0" * 32, tab.opened)
     assert tab.context.logs.get(tab.owner) is None
-    assert "/ " in tab.rows.row(KEY, tab.log, "train", 1, tab.request)[1]  # read again from the shelf
+    assert "/ " in tab.rows.row(KEY, tab.log, "train", 1, tab.request)[1]  # read again from the store
 
 
 # Choosing
@@ -528,7 +528,7 @@ def test_making_the_rows_can_be_stopped_and_begun_again(services: Services) -> N
         if view.persona is not UNCHANGED.persona:
             break
     tab.draw(View(*given[1:]) for given in tab.opening.stop(tab.key, tab.request))
-    assert "途中でやめました" in tab.shown["row"] and tab.shown["make"].visible and len(tab.shelf()) == 2
+    assert "途中でやめました" in tab.shown["row"] and tab.shown["make"].visible and len(tab.files()) == 2
     assert [name for _, name in tab.shown["persona"].choices] == ["葵", "湊"]
     tab.arrive()
     assert "途中でやめました" in tab.shown["row"]

@@ -13,7 +13,7 @@ import pytest
 
 from core.data.io.export import EXPORT_FORMATS
 from core.data.ledger import Outcome
-from core.data.open_log import LogChoices
+from core.data.log_choices import LogChoices
 from core.data.recipe import Recipe
 from tabs.data import load_sets
 from tabs.data.exports import ExportHandlers
@@ -298,28 +298,28 @@ def test_a_newer_export_adds_only_what_is_new(tab: Tab) -> None:
     assert tab.prepared.ledger.messages == before + 2
     assert "新しい 2 通" in tab.shown["about"] and f"{before} 通は同じ" in tab.shown["about"]
     assert "まだ起きてる？" in tab.shown["about"] and "<i>" not in tab.shown["about"]
-    assert figures(tab.shown["ledger"])["数え漏れ"] == 0 and len(tab.shelf()) == 3
+    assert figures(tab.shown["ledger"])["数え漏れ"] == 0 and len(tab.files()) == 3
     again = Tab(tab.services).arrive()
     assert again.opened.log.messages == tab.opened.log.messages
     tab.draw(iter([tab.opening.put_away(KEY, tab.request)]))
-    assert tab.shelf() == []
+    assert tab.files() == []
 
 
 def test_a_newer_export_that_cannot_be_read_loses_nothing(tab: Tab) -> None:
     tab.upload(CHAT)
-    shelf, before = tab.shelf(), tab.opened
+    files, before = tab.files(), tab.opened
     with pytest.raises(gr.Error, match=r"newer\.txt"):
         tab.add(b"\x00\x01\x02binary\x80\x81")
-    assert tab.shelf() == shelf and tab.opened is before and tab.arrive().log == tab.log
+    assert tab.files() == files and tab.opened is before and tab.arrive().log == tab.log
 
 
 def test_several_files_at_once_stay_apart(tab: Tab) -> None:
     tab.upload_all({"Bob.txt": TWO_ROOMS[0], "Cid.txt": TWO_ROOMS[1]})
     assert {name for _, name in tab.shown["persona"].choices} == {"Ann", "Bob", "Cid"}
-    assert tab.prepared.sessions == 2 and len(tab.shelf()) == 3
+    assert tab.prepared.sessions == 2 and len(tab.files()) == 3
     assert figures(tab.shown["ledger"])["合計"] == 20
     tab.upload(CHAT)
-    assert len(tab.shelf()) == 2
+    assert len(tab.files()) == 2
 
 
 # Downloading
@@ -340,23 +340,25 @@ def test_the_download_holds_every_row_once(tab: Tab) -> None:
     assert [json.loads(line) for line in rows["validation.jsonl"]] == [row.to_json() for row in prepared.validation]
 
 
-@pytest.mark.parametrize("layout", ["rows", *EXPORT_FORMATS])
+@pytest.mark.parametrize("export_format", ["rows", *EXPORT_FORMATS])
 @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
-def test_every_form_and_file_type_is_written_and_shown(tab: Tab, layout: str, kind: str, tmp_path: Path) -> None:
+def test_every_form_and_file_type_is_written_and_shown(tab: Tab, export_format: str, kind: str, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     tab.upload(CHAT)
     handlers = ExportHandlers(tab.context)
-    given = handlers.download(KEY, tab.log, "x", layout, "address", True, kind, tab.request)
+    given = handlers.download(KEY, tab.log, "x", export_format, "address", True, kind, tab.request)
     data = read_zip(given)[f"train.{kind}"]
     if kind == "parquet":
         rows = pq.read_table(io.BytesIO(data)).to_pylist()
     else:
         rows = json.loads(data) if kind == "json" else [json.loads(line) for line in data.decode().splitlines()]
     assert len(rows) == len(tab.prepared.train)
-    line, breaks, sample = handlers.look(KEY, tab.log, layout, "address", True, kind, tab.request)
-    assert line.visible == (layout != "rows") and breaks.visible == layout.startswith("instruction")
-    assert ("葵さん。" in json.dumps(rows[0], ensure_ascii=False)) == (layout != "rows") == ("葵さん。" in sample)
+    line, breaks, sample = handlers.look(KEY, tab.log, export_format, "address", True, kind, tab.request)
+    assert line.visible == (export_format != "rows") and breaks.visible == export_format.startswith("instruction")
+    assert (
+        ("葵さん。" in json.dumps(rows[0], ensure_ascii=False)) == (export_format != "rows") == ("葵さん。" in sample)
+    )
     assert "<b>" not in sample
 
 
@@ -382,13 +384,13 @@ def test_what_was_downloaded_loads_back(tab: Tab) -> None:
     rows = tab.services.datasets.read_rows(tab.owner, "葵", "train")
     assert [row.to_json() for row in rows] == [row.to_json() for row in tab.prepared.train]
     assert tab.services.datasets.get(tab.owner, "葵").info.persona == "葵"
-    assert tab.shelf() == sorted([tab.log, "open.json"])  # the uploaded file is gone
+    assert tab.files() == sorted([tab.log, "open.json"])  # the uploaded file is gone
 
 
 def test_a_file_without_rows_is_told_and_leaves_nothing(tab: Tab) -> None:
     with pytest.raises(gr.Error, match="行のファイルとして読めません"):
         load(tab, "no rows", "bad.jsonl")
-    assert tab.services.datasets.list_all(tab.owner) == () and tab.shelf() == []
+    assert tab.services.datasets.list_all(tab.owner) == () and tab.files() == []
 
 
 def test_a_data_set_of_the_hub_is_pulled_with_the_visitors_own_token(
@@ -406,6 +408,6 @@ def test_a_data_set_of_the_hub_is_pulled_with_the_visitors_own_token(
     handlers = LoadHandlers(tab.services)
     last = list(handlers.pull(KEY, "ann/talks", " hf_typed ", "Ann", tab.request))[-1]
     assert asked == {"repo": "ann/talks", "token": "hf_typed"} and last[0] == "" and untyped(last[2]).value == "talks"
-    assert tab.services.datasets.get(tab.owner, "talks").info.persona == "Ann" and tab.shelf() == []
+    assert tab.services.datasets.get(tab.owner, "talks").info.persona == "Ann" and tab.files() == []
     list(LoadHandlers(replace(tab.services, public=True)).pull(KEY, "ann/talks", "", "", tab.request))
     assert asked["token"] is None  # the machine's token is not for strangers

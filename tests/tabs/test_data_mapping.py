@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from core.data.io.records import ELSE
+from core.data.io.columns import ELSE
 from tabs.data import load_sets, mapping
 from tabs.data.load_sets import LoadHandlers
 from tabs.data.mapping import Dialog, MappingForm, MappingHandlers, WaitingSet
@@ -50,8 +50,8 @@ def read(services: Services, waiting: object, form: MappingForm) -> tuple[str, A
 
 
 def waiting_files(services: Services) -> list[str]:
-    shelf = services.workspace.shelf(owner(services), "uploads")
-    return [path.name for path in shelf.rglob("*") if path.is_file()]
+    uploads = services.workspace.folder(owner(services), "uploads")
+    return [path.name for path in uploads.rglob("*") if path.is_file()]
 
 
 def test_unknown_columns_are_shown_guessed_and_read_as_chosen(services: Services) -> None:

@@ -56,7 +56,7 @@ def test_a_preference_run_stands_on_the_adapter_and_the_corrections(services: Se
     handlers, who = PreferenceHandlers(services), owner(services)
     sentence, rate = handlers.look(KEY, job, visit("en"))
     assert ": 0" in sentence and rate == CONFIG.learning_rate / SLOWER
-    handlers.begin(KEY, job, 40, 0.2, 1e-4, visit())  # the first one puts the adapter on the shelf
+    handlers.begin(KEY, job, 40, 0.2, 1e-4, visit())  # the first one stores the adapter
     services.preferences.add(who, Pair((Turn("user", ("hi",)),), ("yes",), ("no",), adapter="mika"))
     services.preferences.add(who, Pair((Turn("user", ("hi",)),), ("yes",), ("no",), adapter="other"))
     assert ": 1" in handlers.look(KEY, job, visit("en"))[0]
@@ -101,16 +101,16 @@ def test_the_export_is_a_zip_that_tells_how_it_goes(services: Services, job: str
     names = zipfile.ZipFile(file).namelist()
     assert "Merging" in "".join(states) and "good" in states[-1]
     assert {"mika/Modelfile", "mika/README.md", "mika/model/config.json"} <= set(names)
-    assert Path(file).is_file() and not list(services.workspace.shelf(owner(services), "downloads").iterdir())
+    assert Path(file).is_file() and not list(services.workspace.folder(owner(services), "downloads").iterdir())
 
 
-def test_adapters_of_the_shelf_are_combined_to_a_new_one(services: Services, base: tuple[Path, object]) -> None:
+def test_stored_adapters_are_combined_to_a_new_one(services: Services, base: tuple[Path, object]) -> None:
     handlers, who = ExportMergeHandlers(services), owner(services)
-    _, form, empty = handlers.shelf(KEY, None, visit())
+    _, form, empty = handlers.list_kept(KEY, None, visit())
     assert not form.visible and empty.visible
     for seed, name in enumerate(("one", "two")):
         tiny_adapter(services.workspace.place(who, "adapters", name), base[0], seed=seed)
-    picker, form, _ = handlers.shelf(KEY, ["one", "gone"], visit())
+    picker, form, _ = handlers.list_kept(KEY, ["one", "gone"], visit())
     assert form.visible and picker.value == ["one"]
     *_, said = handlers.combine(KEY, ["one", "two"], "0.7, 0.3", "linear", 0.5, "both", visit("en"))
     assert "both" in said and "good" in said

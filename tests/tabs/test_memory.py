@@ -155,7 +155,7 @@ def test_documents_come_and_go(services: Services, info: list) -> None:
     with pytest.raises(gr.Error):
         sources.add_documents(KEY, WHO, [str(cache / str(n) / name) for n, name in enumerate(names)], visit())
     assert info == ["「灯台.md」を読みました。"]
-    assert list(services.workspace.shelf(owner(services), "uploads").iterdir()) == []
+    assert list(services.workspace.folder(owner(services), "uploads").iterdir()) == []
     [(line, document)] = drawn(services)[7].choices
     assert line == "灯台.md　1 か所"
     assert Documents(services.memory.store(owner(services)), WHO).found("灯台はいつ")

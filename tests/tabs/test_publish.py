@@ -206,8 +206,8 @@ def test_on_a_space_only_the_signed_in_visitors_token_counts(
     assert handlers.token("hf_typed", signed_in) == "hf_of_the_visitor"
     with pytest.raises(Exception, match="Sign in"):
         handlers.token("hf_typed", None)
-    shelf = AdapterHandlers(space)
-    assert shelf.token("hf_typed", signed_in) == "hf_of_the_visitor" and shelf.token("hf_typed", None) is False
+    adapters = AdapterHandlers(space)
+    assert adapters.token("hf_typed", signed_in) == "hf_of_the_visitor" and adapters.token("hf_typed", None) is False
 
 
 @pytest.mark.parametrize("public", [True, False])
@@ -238,31 +238,31 @@ def test_every_suggestion_is_a_name_the_hub_takes(name: str) -> None:
     assert hub_module.check_repo(suggested(name, "adapter"))
 
 
-# The shelf
+# The store
 
 
 def test_an_adapter_comes_back_and_can_be_talked_to(hub: FakeHub, services: Services, job: str) -> None:
-    handlers, shelf = PublishHandlers(services, "adapter"), AdapterHandlers(services)
+    handlers, adapters = PublishHandlers(services, "adapter"), AdapterHandlers(services)
     parcel = shown(handlers, job)[1]
     sent(handlers, parcel)
-    steps = list(shelf.pull(KEY, "https://huggingface.co/alice/mika", WRITER, visit("en")))
+    steps = list(adapters.pull(KEY, "https://huggingface.co/alice/mika", WRITER, visit("en")))
     assert [token for _, token, *_ in steps] == [""] * len(steps)
     state, _, picker, buttons = steps[-1]
     assert "“mika” has been downloaded" in state and picker.value == "mika" and buttons.visible
     back = services.adapters.get(owner(services), "mika")
     assert back.prompt_config == replace(PROMPT_CONFIG, template="chatml")
-    talk, tabs = shelf.talk(KEY, "mika", visit())
+    talk, tabs = adapters.talk(KEY, "mika", visit())
     assert tabs.selected == "talk" and present(services.conversations.get(owner(services), talk)).adapter == "mika"
     assert models_of(services).started == []  # its base, by its last name, is the one that is loaded
-    assert shelf.refresh_list(OTHER, None, visit())[0].choices == []
+    assert adapters.refresh_list(OTHER, None, visit())[0].choices == []
     with pytest.raises(gr.Error, match="no adapter"):
-        shelf.delete(OTHER, "mika", visit("en"))
-    shelf.delete(KEY, "mika", visit())
+        adapters.delete(OTHER, "mika", visit("en"))
+    adapters.delete(KEY, "mika", visit())
     assert "mika" not in [a.name for a in services.adapters.list_all(owner(services))]
 
 
 @pytest.mark.parametrize("broken", [{"prompt_config.json": b"[1]"}, {"training.json": b"{"}])
-def test_an_adapter_with_broken_notes_does_not_block_the_shelf(
+def test_an_adapter_with_broken_notes_does_not_block_the_list(
     hub: FakeHub, services: Services, job: str, broken: dict[str, bytes]
 ) -> None:
     folder = services.jobs.get(owner(services), job).folder.adapter

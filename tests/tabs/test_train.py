@@ -343,7 +343,7 @@ def test_the_zip_holds_the_adapter(trained: tuple[Services, str]) -> None:
     with zipfile.ZipFile(path) as archive:
         assert {"mika-talk-01/adapter_model.safetensors", "mika-talk-01/prompt_config.json"} <= set(archive.namelist())
     assert path.is_relative_to(services.workspace.cache())  # which alone is served
-    assert not list(services.workspace.shelf(owner(services), "downloads").iterdir())
+    assert not list(services.workspace.folder(owner(services), "downloads").iterdir())
 
 
 # The picture

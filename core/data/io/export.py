@@ -34,7 +34,7 @@ PARQUET_ROWS = 4096  # rows written at a time
 
 @dataclass(frozen=True)
 class Export:
-    """How samples are written. Raises InputError for a layout that there is none of."""
+    """How samples are written. Raises InputError for a format that there is none of."""
 
     format: ExportFormat = "instruction"
     """instruction: one text, `### 指示:` and `### 回答:`; instruction_input: the preamble is the 指示, and the
@@ -89,13 +89,13 @@ def _is_japanese(text: str, language: str | None) -> bool:
 
 
 def samples(rows: Sequence[Row], export: Export) -> Iterator[TextSample]:
-    """Each row as one sample of the layout; all of them have the same fields."""
+    """Each row as one sample of the format; all of them have the same fields."""
     weighted = any(not turn.trained for row in rows for turn in row.turns)
     return (sample_of(row, export, weighted=weighted) for row in rows)
 
 
 def sample_of(row: Row, export: Export, *, weighted: bool = False) -> TextSample:
-    """One row as a sample; `weighted`: with the weights of the persona's messages, where the layout has them."""
+    """One row as a sample; `weighted`: with the weights of the persona's messages, where the format has them."""
     said = exchanges(row, export)
     if export.format in ("instruction", "instruction_input"):
         return {"text": marked_text(said, export)}
@@ -195,7 +195,7 @@ def _write_parquet(path: Path, first: TextSample, rest: Iterator[TextSample]) ->
 
 
 def _schema(sample: TextSample) -> "pa.Schema":
-    """The columns of a layout; the same for every sample, whatever the first one lacks."""
+    """The columns of a format; the same for every sample, whatever the first one lacks."""
     import pyarrow as pa
 
     messages = {"messages": ("role", "content"), "conversations": ("from", "value")}

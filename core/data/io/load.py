@@ -1,4 +1,4 @@
-"""Data sets from elsewhere: a file or a zip of one's own, or a repository of the Hub, as rows for the shelf.
+"""Data sets from elsewhere: a file or a zip of one's own, or a repository of the Hub, as rows to be stored.
 
 `core.data.io.records` says which shapes are read, `core.data.io.record_files` which files. `DataSets.import_rows`
 keeps what was loaded. Nothing is left out without being counted.
@@ -15,18 +15,11 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from core.data.io.columns import NO_MAPPING, ColumnMapping, LeftOut, left_out_text
 from core.data.io.message_records import conversations, within
 from core.data.io.message_trees import with_trees
 from core.data.io.record_files import KINDS, MAX_BYTES, REPEATED_HEADING, Unreadable, check_swelling, records
-from core.data.io.records import (
-    NO_MAPPING,
-    ColumnMapping,
-    LeftOut,
-    columns_of,
-    common_system,
-    left_out_text,
-    read_record,
-)
+from core.data.io.records import columns_of, common_system, read_record
 from core.data.io.store import DataSetInfo
 from core.data.preferences import Pair
 from core.data.rows import Row

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from core.data.io.columns import ROLES, SAID, WHO, ColumnMapping, RecordValues, SpeakerRole
 from core.data.io.message_records import conversations, within
-from core.data.io.records import ROLES, SAID, WHO, ColumnMapping, RecordValues, SpeakerRole, columns_of, read_record
+from core.data.io.records import columns_of, read_record
 from core.data.rows import Row
 from core.files import parse_json, read_json, write_json
 from core.stored import UNREADABLE, parse
 from core.workspace import Workspace
 
-REMEMBERED = ".mappings.json"  # hidden: what else stands on the shelf of data sets is a data set
+REMEMBERED = ".mappings.json"  # hidden: whatever else lies among the data sets is one
 MOST_REMEMBERED = 100
 # How tables name the column that tells conversations apart, and the one that orders them.
 GROUP = ("conversation_id", "conversationid", "conv_id", "conversation", "dialogue_id", "dialog_id", "dialogue",
@@ -189,7 +190,7 @@ class Mappings:
             return []
 
     def _file(self, owner: str) -> Path:
-        return self.workspace.shelf(owner, "datasets") / REMEMBERED
+        return self.workspace.folder(owner, "datasets") / REMEMBERED
 
 
 def _key(columns: Sequence[str]) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
+from core.data.io.columns import ColumnMapping
 from core.data.io.record_files import Unreadable
-from core.data.io.records import ColumnMapping
 from core.logs.parsing.clock import Clock
 from core.logs.parsing.stamps import clocks
 

@@ -1,4 +1,4 @@
-"""The log that each owner has open: its files and what was decided about it, on the owner's shelf.
+"""The log that each owner has open: its files and what was decided about it, in the owner's store.
 
 A restart of the server finds it again. Logs that were read stay in memory while there is room.
 """
@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from core.data.open_log import LogChoices, OpenLog
+from core.data.log_choices import LogChoices
+from core.data.open_log import OpenLog
 from core.errors import InputError
 from core.files import disk_errors, read_json, remove_folder, write_json
 from core.workspace import Workspace
@@ -46,7 +47,7 @@ class OpenLogs:
     def get(self, owner: str) -> OpenLog | None:
         """The open log, where it is still in memory."""
         with self._lock:
-            if owner in self._kept and not (self._shelf(owner) / OPEN).is_file():  # all of the owner's was deleted
+            if owner in self._kept and not (self._folder(owner) / OPEN).is_file():  # all of the owner's was deleted
                 del self._kept[owner]
             if owner in self._kept:
                 self._kept.move_to_end(owner)
@@ -55,19 +56,19 @@ class OpenLogs:
     def choices(self, owner: str) -> LogChoices | None:
         """What is open, from the disk; None for nothing."""
         try:
-            choices = LogChoices.from_json(read_json(self._shelf(owner) / OPEN))
+            choices = LogChoices.from_json(read_json(self._folder(owner) / OPEN))
         except (FileNotFoundError, ValueError, TypeError, KeyError, InputError):
             return None
         return choices if all(self.place(owner, file).is_file() for file in choices.files) else None
 
     def place(self, owner: str, file: str) -> Path:
         """Where a file of a log lies."""
-        return self._shelf(owner) / Path(file).name
+        return self._folder(owner) / Path(file).name
 
     def keep(self, owner: str, opened: OpenLog) -> None:
         """Make this the owner's open log; the file of the one before goes. Raises InputError when the disk is full."""
         before = self.choices(owner)
-        write_json(self._shelf(owner) / OPEN, asdict(opened.choices))
+        write_json(self._folder(owner) / OPEN, asdict(opened.choices))
         self._remove(owner, set(before.files if before else ()) - set(opened.choices.files))
         self._sweep(owner, opened.choices)
         self.remember(owner, opened)
@@ -85,7 +86,7 @@ class OpenLogs:
         before = self.choices(owner)
         with self._lock:
             self._kept.pop(owner, None)
-        (self._shelf(owner) / OPEN).unlink(missing_ok=True)
+        (self._folder(owner) / OPEN).unlink(missing_ok=True)
         self._remove(owner, before.files if before else ())
 
     def discard(self, owner: str, files: Iterable[str]) -> None:
@@ -95,7 +96,7 @@ class OpenLogs:
 
     def copy(self, owner: str, source: Path) -> Path:
         """A file of the app, such as the sample, as if it had been uploaded."""
-        target = self._shelf(owner) / f"{uuid.uuid4().hex}{source.suffix}"
+        target = self._folder(owner) / f"{uuid.uuid4().hex}{source.suffix}"
         with disk_errors():
             shutil.copyfile(source, target)
         return target
@@ -104,12 +105,12 @@ class OpenLogs:
         for file in files:
             self.place(owner, file).unlink(missing_ok=True)
 
-    def _shelf(self, owner: str) -> Path:
-        return self.workspace.shelf(owner, "uploads")
+    def _folder(self, owner: str) -> Path:
+        return self.workspace.folder(owner, "uploads")
 
     def _sweep(self, owner: str, choices: LogChoices) -> None:
         """Remove what a crash may have left behind."""
-        for path in self._shelf(owner).iterdir():
+        for path in self._folder(owner).iterdir():
             old = path.name not in (OPEN, *choices.files) and path.stat().st_mtime < time.time() - STALE
             if old and path.is_dir():  # a data set that waits to be read (core.data.io.waiting)
                 remove_folder(path)

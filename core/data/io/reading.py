@@ -12,8 +12,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from core.data.io.columns import NO_MAPPING, ColumnMapping
 from core.data.io.load import LoadedDataset, UnknownShapeError, load_set
-from core.data.io.records import NO_MAPPING, ColumnMapping
 from core.errors import InputError
 from core.isolated import EndedError, IsolatedProcess
 from core.limits import LOCAL, Limits

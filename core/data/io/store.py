@@ -75,7 +75,7 @@ class SavedDataSet:
 
 @dataclass(frozen=True)
 class DataSets:
-    """The shelf of data sets of every owner."""
+    """Every owner's data sets."""
 
     workspace: Workspace
 

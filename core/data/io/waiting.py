@@ -1,4 +1,4 @@
-"""A data set from elsewhere that waits to be read: its file or folder, on the owner's shelf until somebody has chosen.
+"""A data set from elsewhere that waits to be read: its file or folder, in the owner's store until somebody has chosen.
 
 There is one of an owner's at a time; what nobody comes back for goes with the next one, or after a day.
 """
@@ -34,7 +34,7 @@ class WaitingSets:
         return self._all(owner) / check_name(waiting)
 
     def keep(self, owner: str, file: Path) -> str:
-        """Let `file` wait, which is moved here from the shelf. Returns its id."""
+        """Let `file` wait, which is moved here from where it was uploaded. Returns its id."""
         waiting = self.new(owner)
         with disk_errors():
             shutil.move(file, self.folder(owner, waiting) / f"file{file.suffix}")
@@ -57,4 +57,4 @@ class WaitingSets:
         shutil.rmtree(self._all(owner), ignore_errors=True)
 
     def _all(self, owner: str) -> Path:
-        return self.workspace.shelf(owner, "uploads") / FOLDER
+        return self.workspace.folder(owner, "uploads") / FOLDER

@@ -1,6 +1,6 @@
 """The prompts that the memory asks the model with; their texts are in prompt_templates/memory/.
 
-The model is asked without an adapter, in the layout that the chat has, as somebody who keeps a record. What was said
+The model is asked without an adapter, in the template that the chat has, as somebody who keeps a record. What was said
 stands in quotation marks inside the question: it is the thing asked about, and never who asks.
 """
 
@@ -108,7 +108,7 @@ def _rendered(
     examples: Sequence[Turn],
     task: str,
 ) -> Prompt:
-    """In the chat's layout and window, but by nobody's name: the persona does not keep the record."""
+    """In the chat's template and window, but by nobody's name: the persona does not keep the record."""
     asking = PromptConfig(
         persona="Record",
         description=instructions,

@@ -44,5 +44,5 @@ def load_gguf_tokenizer(path: Path) -> "PreTrainedTokenizerBase":
 
 
 def _named(tokenizer: "PreTrainedTokenizerBase", path: Path) -> "PreTrainedTokenizerBase":
-    tokenizer.name_or_path = str(path)  # the layout goes by the model's name
+    tokenizer.name_or_path = str(path)  # the template goes by the model's name
     return tokenizer

@@ -79,7 +79,7 @@ def load_checked(base: str | Path, revision: str | None = None, *, code: bool = 
     """
     files = find_files(base, revision)
     checked = _load(files, code)
-    checked.tokenizer.name_or_path = str(base)  # the layout goes by the model's name
+    checked.tokenizer.name_or_path = str(base)  # the template goes by the model's name
     log.info("tokenizer of %s: %s", base, checked.check.text.en)
     return checked
 

@@ -137,7 +137,7 @@ def _example(pair: Pair, prompt_config: PromptConfig, tokenizer: "PreTrainedToke
 def _reply(prompt: Prompt) -> Example:
     labels = array("i", (i if learned else IGNORED for i, learned in zip(prompt.ids, prompt.loss_mask, strict=True)))
     learned = [i for i, label in enumerate(labels) if label != IGNORED]
-    # What follows the end mark is the layout's: it would differ in place, never in what is learned.
+    # What follows the end mark is the template's: it would differ in place, never in what is learned.
     end = learned[-1] + 1 if learned else len(labels)
     return Example(array("i", prompt.ids[:end]), labels[:end], words=0)
 

@@ -184,7 +184,7 @@ def _exchanges(turns: Sequence[Turn]) -> list[list[Turn]]:
 def _packed(exchanges: Sequence[list[Turn]], room: int, measure: TokenCounter) -> list[list[Turn]]:
     """Neighbouring exchanges put together while they fit in `room` tokens: at least two parts."""
     sizes = [sum(measure.turn(turn) for turn in exchange) for exchange in exchanges]
-    if sum(sizes) <= room:  # the opening that a layout may need is not in the counter
+    if sum(sizes) <= room:  # the opening that a template may need is not in the counter
         middle = len(exchanges) // 2
         return [[t for e in half for t in e] for half in (exchanges[:middle], exchanges[middle:])]
     parts, used = [list(exchanges[0])], sizes[0]

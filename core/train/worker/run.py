@@ -254,7 +254,7 @@ def _peak_memory() -> int:
 
 
 def _stops(work: TrainingSetup) -> list[str]:
-    """Texts that end the persona's turn, for programs that know nothing of this one's layouts."""
+    """Texts that end the persona's turn, for programs that know nothing of this one's templates."""
     tokenizer, ends = work.base.tokenizer, stop_criteria(work.prompt_config, work.base.tokenizer)
     marks = [i for i in ends.token_ids if i != tokenizer.eos_token_id]
     return [*tokenizer.convert_ids_to_tokens(marks), *ends.strings]
