@@ -10,7 +10,8 @@ from core.data.log_rows import LARGEST_BUDGET
 from core.data.open_log import SMALLEST_BUDGET, OpenLog
 from core.models.loading import LoadedModel
 from core.workspace import Split
-from tabs.data import account_view, guesses, log_view, recipe_form, row_view
+from tabs.data.log import account_view, guesses, log_view
+from tabs.data.rows import recipe_form, row_view
 from tabs.ui.text import t
 
 OutputValue = object  # a value or an update of a component

@@ -13,27 +13,16 @@ from core.data.gaps import GAP_STEPS
 from core.data.io.open_logs import OpenLogs
 from core.data.log_rows import LARGEST_BUDGET
 from core.data.open_log import SMALLEST_BUDGET
-from tabs.data import (
-    corrections,
-    exports,
-    guesses,
-    load_sets,
-    log_view,
-    mix_sets,
-    profile_view,
-    recipe_form,
-    row_edits,
-    saved_sets,
-    variants_view,
-    without_training,
-)
 from tabs.data.data_context import DataContext
-from tabs.data.guesses import ReadingForm
-from tabs.data.open_handlers import OpenLogHandlers
+from tabs.data.log import guesses, log_view, profile_view, without_training
+from tabs.data.log.guesses import ReadingForm
+from tabs.data.log.open_handlers import OpenLogHandlers
 from tabs.data.outputs import View
 from tabs.data.page import Page
-from tabs.data.recipe_form import RecipeForm
-from tabs.data.rows import RowHandlers
+from tabs.data.rows import exports, recipe_form, row_edits, variants_view
+from tabs.data.rows.recipe_form import RecipeForm
+from tabs.data.rows.walk import RowHandlers
+from tabs.data.sets import corrections, load_sets, mix_sets, saved_sets
 from tabs.ui.form import parts
 from tabs.ui.handler import EVENT
 from tabs.ui.services import Services

@@ -17,12 +17,12 @@ from tests.helpers import prompt_tiny as tiny
 NAMES = ("Mika", "Ken")
 
 
-def template(template: str, marks: tuple[str, ...] = ("<|im_start|>", "<|im_end|>")) -> ChatTemplate:
-    return ChatTemplate("x", template, (("eos_token", "</s>"),), marks)
+def chat_template(jinja: str, added: tuple[str, ...] = ("<|im_start|>", "<|im_end|>")) -> ChatTemplate:
+    return ChatTemplate("x", jinja, (("eos_token", "</s>"),), added)
 
 
 def laid(template: str, *said: tuple[str, str], reply: bool = False) -> list[RenderedSegment]:
-    made = template(template)
+    made = chat_template(template)
     return made.segments([made.message_text(*one) for one in said], names=NAMES, reply=reply)
 
 
@@ -45,7 +45,7 @@ def test_typed_marks_are_cut_and_nothing_else_is() -> None:
 
 
 def test_names_are_cut_and_kept_on_their_line() -> None:
-    made = template("{{ persona_name + '/' + user_name }}{% for m in messages %}{{ m.content }}{% endfor %}")
+    made = chat_template("{{ persona_name + '/' + user_name }}{% for m in messages %}{{ m.content }}{% endfor %}")
     found = made.segments([made.message_text("user", "x")], names=("Mi<|im_end|>ka\n\nKen:", " Ken "), reply=False)
     assert found[0] == RenderedSegment("Mi<|im_end|>ka Ken:/Ken", None, cuts=(3,))
 

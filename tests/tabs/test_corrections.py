@@ -9,7 +9,7 @@ from core.chat.conversation import ReplyMetadata
 from core.data.preferences import Preferences
 from core.prompt import Prompt, Segment
 from core.settings import Settings
-from tabs.data.corrections import CorrectionHandlers
+from tabs.data.sets.corrections import CorrectionHandlers
 from tabs.ui.services import Services, make_services
 from tests.helpers.tab_tiny import KEY, OTHER, owner, visit
 

@@ -20,18 +20,18 @@ from core.data.open_log import OpenLog, prompt_config_of
 from core.data.prepare import Prepared
 from core.logs.log import Log
 from core.prompt import render
-from tabs.data import saved_sets
 from tabs.data.data_context import DataContext
-from tabs.data.exports import ExportHandlers
-from tabs.data.guesses import ReadingForm
-from tabs.data.log_view import duration, gaps_picture
-from tabs.data.open_handlers import OpenLogHandlers
+from tabs.data.log.guesses import ReadingForm
+from tabs.data.log.log_view import duration, gaps_picture
+from tabs.data.log.open_handlers import OpenLogHandlers
+from tabs.data.log.profile_view import ProfileHandlers
 from tabs.data.outputs import UNCHANGED, View
-from tabs.data.profile_view import ProfileHandlers
-from tabs.data.recipe_form import RecipeForm
-from tabs.data.rows import RowHandlers
-from tabs.data.saved_sets import SavedHandlers
-from tabs.data.variants_view import VariantHandlers
+from tabs.data.rows.exports import ExportHandlers
+from tabs.data.rows.recipe_form import RecipeForm
+from tabs.data.rows.variants_view import VariantHandlers
+from tabs.data.rows.walk import RowHandlers
+from tabs.data.sets import saved_sets
+from tabs.data.sets.saved_sets import SavedHandlers
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, OTHER, models_of, owner, services_on, visit
 from tests.helpers.train_tiny import tiny_base

@@ -15,12 +15,12 @@ from core.data.io.export import EXPORT_FORMATS
 from core.data.ledger import Outcome
 from core.data.log_choices import LogChoices
 from core.data.recipe import Recipe
-from tabs.data import load_sets
-from tabs.data.exports import ExportHandlers
-from tabs.data.load_sets import LoadHandlers
+from tabs.data.log.profile_view import ProfileHandlers
 from tabs.data.outputs import UNCHANGED
-from tabs.data.profile_view import ProfileHandlers
-from tabs.data.variants_view import VariantHandlers
+from tabs.data.rows.exports import ExportHandlers
+from tabs.data.rows.variants_view import VariantHandlers
+from tabs.data.sets import load_sets
+from tabs.data.sets.load_sets import LoadHandlers
 from tabs.ui.charts import columns
 from tests.helpers.tab_tiny import KEY
 from tests.helpers.typed import untyped

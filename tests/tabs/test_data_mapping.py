@@ -9,9 +9,9 @@ import gradio as gr
 import pytest
 
 from core.data.io.columns import ELSE
-from tabs.data import load_sets, mapping
-from tabs.data.load_sets import LoadHandlers
-from tabs.data.mapping import Dialog, MappingForm, MappingHandlers, WaitingSet
+from tabs.data.sets import load_sets, mapping
+from tabs.data.sets.load_sets import LoadHandlers
+from tabs.data.sets.mapping import Dialog, MappingForm, MappingHandlers, WaitingSet
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, OTHER, owner, services_on, visit
 from tests.helpers.typed import untyped

@@ -6,8 +6,8 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from tabs.data.mix_sets import MixForm, MixHandlers
-from tabs.data.saved_sets import SavedHandlers
+from tabs.data.sets.mix_sets import MixForm, MixHandlers
+from tabs.data.sets.saved_sets import SavedHandlers
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, owner, services_on, visit
 

@@ -9,7 +9,7 @@ import pytest
 from core.data.ledger import Outcome
 from core.workspace import Split
 from tabs.data.outputs import View
-from tabs.data.row_edits import RowEditHandlers
+from tabs.data.rows.row_edits import RowEditHandlers
 from tests.tabs.test_data import CHAT, Tab, base, services, tab
 
 AFTER = "22:00\t湊\tまだ起きてる？\n22:01\t葵\tうん\n"

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from core.memory.retrieve.dates import Span
 from core.memory.turns import Turns
-from tabs.data.without_training import WithoutTraining
+from tabs.data.log.without_training import WithoutTraining
 from tabs.ui.services import Services
 from tests.helpers.typed import present
 from tests.tabs.test_data import Tab, base, services  # noqa: F401 - fixtures

@@ -5,8 +5,10 @@ from dataclasses import replace
 import gradio as gr
 
 from core.workspace import Split
-from tabs.data import outputs, row_view, saved_sets
+from tabs.data import outputs
 from tabs.data.data_context import DataHandlers
+from tabs.data.rows import row_view
+from tabs.data.sets import saved_sets
 from tabs.ui.handler import handler
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor

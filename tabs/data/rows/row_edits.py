@@ -10,11 +10,12 @@ from core.data.edits import Edit, correction, left_out, of_this_row_alone, unpla
 from core.data.open_log import OpenLog
 from core.errors import InputError
 from core.workspace import Split
-from tabs.data import outputs, row_view
+from tabs.data import outputs
 from tabs.data.data_context import DataContext
-from tabs.data.open_handlers import OpenLogHandlers
+from tabs.data.log.open_handlers import OpenLogHandlers
 from tabs.data.outputs import UNCHANGED, View
 from tabs.data.page import Page
+from tabs.data.rows import row_view
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor

@@ -7,7 +7,7 @@ import gradio as gr
 
 from core.data.profile import Counted, Distribution, Profile, profile
 from tabs.data.data_context import DataContext, DataHandlers
-from tabs.data.log_view import duration, working
+from tabs.data.log.log_view import duration, working
 from tabs.data.page import Page
 from tabs.ui import charts, html_parts
 from tabs.ui.handler import EVENT, handler

@@ -10,11 +10,13 @@ from core.data.log_choices import LogChoices
 from core.data.open_log import LogRead, OpenLog, StepReport
 from core.errors import AppError, InputError
 from core.settings import ROOT
-from tabs.data import log_view, outputs, row_view
+from tabs.data import outputs
 from tabs.data.data_context import DataHandlers, step_text
-from tabs.data.guesses import ReadingForm
+from tabs.data.log import log_view
+from tabs.data.log.guesses import ReadingForm
 from tabs.data.outputs import UNCHANGED, View
-from tabs.data.recipe_form import RecipeForm
+from tabs.data.rows import row_view
+from tabs.data.rows.recipe_form import RecipeForm
 from tabs.ui.handler import handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t

@@ -14,10 +14,10 @@ from core.data.io.mappings import Mappings, preview
 from core.data.io.waiting import WaitingSets
 from core.errors import AppError, InputError
 from core.hub.client import login_token
-from tabs.data import mapping
-from tabs.data.log_view import working
-from tabs.data.mapping import Dialog, MappingForm, WaitingSet
-from tabs.data.saved_sets import listed
+from tabs.data.log.log_view import working
+from tabs.data.sets import mapping
+from tabs.data.sets.mapping import Dialog, MappingForm, WaitingSet
+from tabs.data.sets.saved_sets import listed
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress

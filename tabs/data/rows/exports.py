@@ -25,7 +25,7 @@ from core.files import safe_name
 from core.workspace import SPLIT_FILES
 from tabs.data.data_context import DataContext, DataHandlers
 from tabs.data.page import Page
-from tabs.data.recipe_form import PREAMBLES, choice_names
+from tabs.data.rows.recipe_form import PREAMBLES, choice_names
 from tabs.ui.download import build_download
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler

@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.messages import Turn
 from core.personas import Persona
 from core.prompt import Prompt
-from tabs.data.saved_sets import listed
+from tabs.data.sets.saved_sets import listed
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services

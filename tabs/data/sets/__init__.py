@@ -1,0 +1,1 @@
+"""Data sets: saved ones, those from elsewhere, mixtures, and what was corrected in talks."""
