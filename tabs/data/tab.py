@@ -64,43 +64,43 @@ def build(services: Services, shared: Shared) -> None:
     load_sets.build(services, shared, saved, card)
     corrections.build(services, shared, saved, card)
 
-    here = [shared.key, page["log"]]
-    drawn = parts(page, View._fields)
-    arriving = {"fn": opening.arrive, "inputs": shared.key, "outputs": [formats, *drawn], **EVENT}
+    inputs = [shared.key, page["log"]]
+    outputs = parts(page, View._fields)
+    arriving = {"fn": opening.arrive, "inputs": shared.key, "outputs": [formats, *outputs], **EVENT}
     shared.arrived.then(**arriving)
     # The page sends the events of one trigger one after the other, in this order: the quick ones come first.
     marking = {"queue": False, "trigger_mode": "always_last", **EVENT}
-    page["gap"].input(opening.mark, [*here, page["gap"]], page["plot"], **marking)
+    page["gap"].input(opening.mark, [*inputs, page["gap"]], page["plot"], **marking)
     at_once = {"fn": None, "outputs": page["progress"], "js": f"() => {json.dumps(WORKING)}"}
     fields = [file, another, newer]
     for press in (*(field.upload for field in fields), sample.click):
         press(**at_once, api_visibility="private")
     answers, form = ReadingForm.inputs(page), RecipeForm.inputs(page)
     opened = [
-        file.upload(opening.upload, [shared.key, file], [*fields, *drawn], **EVENT),
-        another.upload(opening.upload, [shared.key, another], [*fields, *drawn], **EVENT),
-        newer.upload(opening.add, [*here, newer], [*fields, *drawn], **EVENT),
-        sample.click(opening.sample, shared.key, drawn, **EVENT),
-        gr.on([reread.click, read_chats.click, read_zone.click], opening.reread, [*here, *answers], drawn, **EVENT),
-        gr.on(_choosing(page), opening.choose, [*here, *form], drawn, trigger_mode="always_last", **EVENT),
-        take.click(opening.take_variant, [*here, variant], drawn, **EVENT),
-        page["make"].click(opening.make_rows, here, drawn, **EVENT),
-        shared.changed["rows"].click(opening.watch, here, drawn, **EVENT),
-        shared.tabs.select(opening.watch, here, drawn, **EVENT),
+        file.upload(opening.upload, [shared.key, file], [*fields, *outputs], **EVENT),
+        another.upload(opening.upload, [shared.key, another], [*fields, *outputs], **EVENT),
+        newer.upload(opening.add, [*inputs, newer], [*fields, *outputs], **EVENT),
+        sample.click(opening.sample, shared.key, outputs, **EVENT),
+        gr.on([reread.click, read_chats.click, read_zone.click], opening.reread, [*inputs, *answers], outputs, **EVENT),
+        gr.on(_choosing(page), opening.choose, [*inputs, *form], outputs, trigger_mode="always_last", **EVENT),
+        take.click(opening.take_variant, [*inputs, variant], outputs, **EVENT),
+        page["make"].click(opening.make_rows, inputs, outputs, **EVENT),
+        shared.changed["rows"].click(opening.watch, inputs, outputs, **EVENT),
+        shared.tabs.select(opening.watch, inputs, outputs, **EVENT),
     ]
     for event in opened[:5]:  # after a file was read: the browser's own zone, where none is chosen
         event.then(None, page["zone"], page["zone"], js=guesses.BROWSERS_ZONE, api_visibility="private")
-    stop.click(opening.stop, shared.key, [formats, *drawn], **EVENT, cancels=[*opened])
-    put_away.click(opening.put_away, shared.key, drawn, **EVENT)
+    stop.click(opening.stop, shared.key, [formats, *outputs], **EVENT, cancels=[*opened])
+    put_away.click(opening.put_away, shared.key, outputs, **EVENT)
 
     walked = [page["number"], page["row"]]
-    at = [*here, page["split"], page["number"]]
+    at = [*inputs, page["split"], page["number"]]
     page["number"].input(rows.row, at, walked, trigger_mode="always_last", **EVENT)
-    page["split"].input(rows.first, [*here, page["split"]], walked, **EVENT)
+    page["split"].input(rows.first, [*inputs, page["split"]], walked, **EVENT)
     previous.click(rows.previous, at, walked, trigger_mode="multiple", **EVENT)
     following.click(rows.next, at, walked, trigger_mode="multiple", **EVENT)
-    listen_to_edits(context, here, drawn)
-    named = [*here, page["name"]]
+    listen_to_edits(context, inputs, outputs)
+    named = [*inputs, page["name"]]
     save.click(rows.save, named, [page["name"], saved, card], **EVENT)
     learn.click(rows.learn, named, [page["name"], saved, card, shared.dataset, shared.tabs], **EVENT)
 

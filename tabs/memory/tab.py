@@ -179,37 +179,37 @@ def build(services: Services, shared: Shared) -> None:
                 rounds = gr.HTML(padding=False, elem_id="memory-rounds")
     chosen, shown = gr.State(NONE), gr.State(())
 
-    where = [shared.key, who]
-    drawn = [notes, empty, figures, meaning, rounds, days, days_more, files, shown]
-    refreshing = {"fn": handlers.refresh, "inputs": [*where, words, forgotten, chosen, shown], "outputs": drawn,
+    inputs = [shared.key, who]
+    outputs = [notes, empty, figures, meaning, rounds, days, days_more, files, shown]
+    refreshing = {"fn": handlers.refresh, "inputs": [*inputs, words, forgotten, chosen, shown], "outputs": outputs,
                   "queue": False, **EVENT}  # fmt: skip
     editor = [form, text, weight, save, pin, forget, restore, delete]
     chosen_ones = [remembers, taking, samples, at_once]
     shared.changed["memory"].click(**refreshing, trigger_mode="always_last")
     shared.arrived.then(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
     shared.conversation.change(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
-    who.change(sources.choices, where, chosen_ones, **EVENT).then(lambda: NONE, None, chosen, **EVENT)
+    who.change(sources.choices, inputs, chosen_ones, **EVENT).then(lambda: NONE, None, chosen, **EVENT)
     who.change(**refreshing)
     gr.on([words.change, forgotten.change], **refreshing)
     notes.input(lambda value: value or NONE, notes, chosen, **EVENT)
     forgotten.change(lambda: NONE, None, chosen, **EVENT)
-    chosen.change(noting.pick, [*where, chosen], editor, **EVENT)
-    gr.on([add.click, fresh.submit], noting.add, [*where, fresh], [fresh, words], **EVENT).then(**refreshing)
-    note = [*where, chosen]
+    chosen.change(noting.pick, [*inputs, chosen], editor, **EVENT)
+    gr.on([add.click, fresh.submit], noting.add, [*inputs, fresh], [fresh, words], **EVENT).then(**refreshing)
+    note = [*inputs, chosen]
     save.click(noting.save, [*note, text, weight], None, **EVENT).then(**refreshing)
     pin.click(noting.pin, note, None, **EVENT).then(noting.pick, note, editor, **EVENT).then(**refreshing)
     for button, done in ((forget, noting.forget), (restore, noting.restore), (delete, noting.delete)):
         button.click(done, note, chosen, **EVENT).then(**refreshing)
     for choice in (remembers.input, taking.input, samples.release, at_once.input):
-        choice(sources.choose, [*where, *chosen_ones], meaning, **EVENT).then(
-            sources.choices, where, chosen_ones, **EVENT
+        choice(sources.choose, [*inputs, *chosen_ones], meaning, **EVENT).then(
+            sources.choices, inputs, chosen_ones, **EVENT
         )
-    drop.upload(sources.add_documents, [*where, drop], None, **EVENT).then(lambda: None, None, drop, **EVENT).then(
+    drop.upload(sources.add_documents, [*inputs, drop], None, **EVENT).then(lambda: None, None, drop, **EVENT).then(
         **refreshing
     )
     files.change(lambda value: gr.Button(visible=bool(value)), files, remove, queue=False, **EVENT)
-    remove.click(sources.delete_document, [*where, files], None, **EVENT).then(**refreshing)
-    day_delete.click(sources.delete_entry, [*where, days], None, **EVENT).then(**refreshing)
+    remove.click(sources.delete_document, [*inputs, files], None, **EVENT).then(**refreshing)
+    day_delete.click(sources.delete_entry, [*inputs, days], None, **EVENT).then(**refreshing)
     every.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)
     no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
-    yes.click(sources.forget_all, where, sure, **EVENT).then(lambda: NONE, None, chosen, **EVENT).then(**refreshing)
+    yes.click(sources.forget_all, inputs, sure, **EVENT).then(lambda: NONE, None, chosen, **EVENT).then(**refreshing)

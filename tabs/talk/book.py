@@ -205,14 +205,14 @@ def build() -> BookParts:
 def wire(services: Services, shared: Shared, parts: BookParts) -> list[Dependency]:
     """The events; returns those after which the persona is another."""
     handlers = BookHandlers(services)
-    where = [shared.key, shared.conversation]
-    shown = (handlers.show, [*where, parts.chosen], [parts.chosen, *parts.form])
+    inputs = [shared.key, shared.conversation]
+    shown = (handlers.show, [*inputs, parts.chosen], [parts.chosen, *parts.form])
     gr.on([shared.conversation.change, parts.chosen.input], *shown, **EVENT)
     for press, write in ((parts.world, handlers.save_world_info), (parts.lorebook, handlers.save_lorebook)):
-        parts.file.after(press.click(write, where, parts.file.file, **EVENT))
+        parts.file.after(press.click(write, inputs, parts.file.file, **EVENT))
     changes = [
-        parts.save.click(handlers.save, [*where, parts.chosen, *parts.form], shared.conversation, **EVENT),
-        parts.delete.click(handlers.delete, [*where, parts.chosen], shared.conversation, **EVENT),
-        parts.open.upload(handlers.open_book, [*where, parts.open], [parts.open, shared.conversation], **EVENT),
+        parts.save.click(handlers.save, [*inputs, parts.chosen, *parts.form], shared.conversation, **EVENT),
+        parts.delete.click(handlers.delete, [*inputs, parts.chosen], shared.conversation, **EVENT),
+        parts.open.upload(handlers.open_book, [*inputs, parts.open], [parts.open, shared.conversation], **EVENT),
     ]
     return [change.then(*shown, **EVENT) for change in changes]

@@ -60,6 +60,6 @@ def build() -> tuple[gr.Textbox, gr.Number]:
 def wire(handlers: AuthorsNoteHandlers, shared: Shared, parts: tuple[gr.Textbox, gr.Number], seen: gr.HTML) -> None:
     """The events: the note is kept when its field is left."""
     text, depth = parts
-    where = [shared.key, shared.conversation]
-    shared.conversation.change(handlers.show, where, [text, depth], **EVENT)
-    gr.on([text.blur, depth.blur, depth.submit], handlers.keep, [*where, text, depth], seen, **EVENT)
+    inputs = [shared.key, shared.conversation]
+    shared.conversation.change(handlers.show, inputs, [text, depth], **EVENT)
+    gr.on([text.blur, depth.blur, depth.submit], handlers.keep, [*inputs, text, depth], seen, **EVENT)

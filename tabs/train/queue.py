@@ -68,9 +68,9 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> None:
             down = gr.Button(t_client("train.queue_down"), size="sm", elem_id="queue-down")
     shown = gr.State(())
     unqueued = {"queue": False, **EVENT}
-    where = [shared.key, chosen]
-    drawn = [card, places, up, down, shown]
-    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, **unqueued}
+    inputs = [shared.key, chosen]
+    outputs = [card, places, up, down, shown]
+    refreshing = {"fn": handlers.refresh, "inputs": [*inputs, shown], "outputs": outputs, **unqueued}
     gr.on([shared.changed["queue"].click, chosen.change], **refreshing, trigger_mode="always_last")
-    up.click(handlers.up, where, None, **unqueued).then(**refreshing)
-    down.click(handlers.down, where, None, **unqueued).then(**refreshing)
+    up.click(handlers.up, inputs, None, **unqueued).then(**refreshing)
+    down.click(handlers.down, inputs, None, **unqueued).then(**refreshing)

@@ -144,18 +144,18 @@ def build(services: Services, shared: Shared) -> None:
                 publish.build_publish(services, shared, what="adapter", chosen=chosen)
     shown = gr.State(())
 
-    where = [shared.key, chosen]
-    drawn = [chosen, runs, history, picture, stop, resume, delete, talk, result, made.model, shown]
-    refreshing = {"fn": handlers.refresh, "inputs": [*where, shown], "outputs": drawn, "queue": False, **EVENT}
+    inputs = [shared.key, chosen]
+    outputs = [chosen, runs, history, picture, stop, resume, delete, talk, result, made.model, shown]
+    refreshing = {"fn": handlers.refresh, "inputs": [*inputs, shown], "outputs": outputs, "queue": False, **EVENT}
     shared.changed["runs"].click(**refreshing, trigger_mode="always_last")
     shared.arrived.then(**refreshing)
     runs.input(lambda picked: picked, runs, chosen, queue=False, **EVENT).then(**refreshing)
     made.started.then(**refreshing)
-    stop.click(handlers.stop, where, None, queue=False, **EVENT).then(**refreshing)
-    resume.click(handlers.resume, where, None, queue=False, **EVENT).then(**refreshing)
+    stop.click(handlers.stop, inputs, None, queue=False, **EVENT).then(**refreshing)
+    resume.click(handlers.resume, inputs, None, queue=False, **EVENT).then(**refreshing)
     delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)
     chosen.change(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
     no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)
-    yes.click(handlers.delete, where, chosen, queue=False, **EVENT).then(**refreshing)
-    talk.click(handlers.talk, where, [shared.conversation, shared.tabs], **EVENT)
-    zipped.after(download.click(handlers.download_zip, where, [zipped.file, zip_state], **EVENT))
+    yes.click(handlers.delete, inputs, chosen, queue=False, **EVENT).then(**refreshing)
+    talk.click(handlers.talk, inputs, [shared.conversation, shared.tabs], **EVENT)
+    zipped.after(download.click(handlers.download_zip, inputs, [zipped.file, zip_state], **EVENT))

@@ -90,10 +90,10 @@ def build(services: Services, shared: Shared) -> None:
             with gr.Row(elem_classes="actions"):
                 yes = gr.Button(t_client("files.yes"), variant="stop", size="sm", elem_id="own-files-yes")
                 no = gr.Button(t_client("files.no"), size="sm")
-    drawn = [table, damaged, aside]
-    fold.expand(handlers.look, shared.key, drawn, **EVENT)
+    outputs = [table, damaged, aside]
+    fold.expand(handlers.look, shared.key, outputs, **EVENT)
     aside.click(handlers.set_aside, [shared.key, damaged], None, **EVENT).success(
-        handlers.look, shared.key, drawn, **EVENT
+        handlers.look, shared.key, outputs, **EVENT
     )
     delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)
     no.click(lambda: gr.Column(visible=False), None, sure, queue=False, **EVENT)

@@ -192,15 +192,15 @@ def build(page: Page) -> Callable[[DataContext, Sequence, Sequence], None]:
         changes = gr.HTML(padding=False, elem_id="data-edit-changes")
     seen = gr.State(())
 
-    def listen(context: DataContext, here: Sequence, drawn: Sequence) -> None:
+    def listen(context: DataContext, inputs: Sequence, view: Sequence) -> None:
         handlers = RowEditHandlers(context)
-        at = [*here, page["split"], page["number"]]
+        at = [*inputs, page["split"], page["number"]]
         showing = {"fn": handlers.show, "inputs": [*at, seen], "outputs": [card, message, text, undo, changes, seen]}
         gr.on([page["row"].change, page["made"].change], **showing, trigger_mode="always_last", **EVENT)
-        message.input(handlers.choose_message, [*here, message], text, trigger_mode="always_last", **EVENT)
-        correct.click(handlers.correct, [*at, message, text], drawn, **EVENT)
-        leave.click(handlers.leave_message, [*at, message], drawn, **EVENT)
-        leave_row.click(handlers.leave_row, at, drawn, **EVENT)
-        undo.click(handlers.undo, at, drawn, **EVENT)
+        message.input(handlers.choose_message, [*inputs, message], text, trigger_mode="always_last", **EVENT)
+        correct.click(handlers.correct, [*at, message, text], view, **EVENT)
+        leave.click(handlers.leave_message, [*at, message], view, **EVENT)
+        leave_row.click(handlers.leave_row, at, view, **EVENT)
+        undo.click(handlers.undo, at, view, **EVENT)
 
     return listen

@@ -144,8 +144,8 @@ def build(context: DataContext, page: Page, key: gr.BrowserState) -> tuple[gr.Dr
             variant = gr.Dropdown(choices=[], label=t_client("data.variant"), elem_id="data-variant")
             take = gr.Button(t_client("data.variant_take"), size="sm", elem_id="data-variant-take")
         made = gr.HTML(padding=False, elem_id="data-variants")
-    here = [key, page["log"]]
-    running = compare.click(handlers.compare, here, [going, made, variant, choosing], **EVENT)
-    page["made"].change(handlers.standing, here, [made, variant, choosing], **EVENT)
+    inputs = [key, page["log"]]
+    running = compare.click(handlers.compare, inputs, [going, made, variant, choosing], **EVENT)
+    page["made"].change(handlers.standing, inputs, [made, variant, choosing], **EVENT)
     page["log"].change(lambda: "", None, going, cancels=[running], **EVENT)
     return variant, take
