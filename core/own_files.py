@@ -12,6 +12,7 @@ from core.files import remove_folder
 from core.memory.memory import Memory
 from core.personas import Personas
 from core.stored import DamagedError, set_aside
+from core.tokens.trained import TrainedTokenizers
 from core.train.queue.jobs import Jobs
 from core.workspace import FOLDERS, Workspace
 
@@ -38,6 +39,7 @@ class OwnFiles:
     conversations: Conversations
     memory: Memory
     datasets: DataSets
+    tokenizers: TrainedTokenizers
     jobs: Jobs
 
     def used(self, owner: str) -> list[DiskUse]:
@@ -56,11 +58,12 @@ class OwnFiles:
         if not thorough:
             return [
                 *self.conversations.damaged(owner, most=LISTED), *self.personas.damaged(owner),
-                *self.datasets.damaged(owner, rows=False), *self.adapters.damaged(owner), *self.jobs.damaged(owner),
+                *self.datasets.damaged(owner, rows=False), *self.adapters.damaged(owner),
+                *self.tokenizers.damaged(owner), *self.jobs.damaged(owner),
             ]  # fmt: skip
         stores: tuple[Callable[[str], list[DamagedError]], ...] = (
             self.conversations.damaged, self.personas.damaged, self.datasets.damaged, self.adapters.damaged,
-            self.jobs.damaged, lambda one: self.memory.store(one).damaged(),
+            self.tokenizers.damaged, self.jobs.damaged, lambda one: self.memory.store(one).damaged(),
         )  # fmt: skip
         return [error for store in stores for error in store(owner)]
 

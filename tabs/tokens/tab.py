@@ -9,7 +9,10 @@ from core.data.io.store import prompt_config_for
 from core.data.rows import read_rows
 from core.errors import InputError
 from core.prompt.token_text import count_tokens, split
+from core.tokens.sources import TokenizerSources
 from core.train.worker.rows import encode
+from tabs.tokens import compare
+from tabs.tokens.tokens_context import LOG, TEXT, TokensContext, TokensPage
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
@@ -18,17 +21,36 @@ from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
 MANUSCRIPT = 400  # characters on a sheet of Japanese manuscript paper
+SHOWN_OF_LOG = 2_000  # characters
 
 
 @dataclass(frozen=True)
 class TokenHandlers:
     """Shows what the current model's tokenizer does; changes nothing."""
 
-    services: Services
+    context: TokensContext
+
+    @property
+    def services(self) -> Services:
+        return self.context.services
 
     @handler
-    def inspect(self, visitor: Visitor, text: str, ids: bool) -> tuple[str, str]:
-        """A pasted text: (coloured tokens, figures)."""
+    def choose(self, visitor: Visitor, source: str) -> gr.Textbox:
+        """The field for a text, where that is what is looked at."""
+        return gr.Textbox(visible=source != LOG)
+
+    @handler
+    def sample(self, visitor: Visitor) -> str:
+        """A text to begin with: several scripts, an emoji and a rare letter."""
+        return t(visitor.language, "tokens.sample_text")
+
+    @handler
+    def inspect(self, visitor: Visitor, source: str, text: str, ids: bool) -> tuple[str, str]:
+        """The text at hand, of a log its beginning: (coloured tokens, figures)."""
+        if source == LOG and not self.context.has_log(visitor):
+            return html_parts.empty(t(visitor.language, "tokens.no_log"), t(visitor.language, "tokens.no_log_hint")), ""
+        if source == LOG:
+            text = self.context.text(visitor, source, text, SHOWN_OF_LOG)
         if not text:
             return self._empty(visitor), ""
         loaded = self.services.models.current()
@@ -94,38 +116,46 @@ class TokenHandlers:
 
 
 def build(services: Services, shared: Shared) -> None:
-    """A text, the talk's prompt, or a training row: one picture of tokens, one column of figures."""
-    handlers = TokenHandlers(services)
+    """A text or the open log and its figures, and below it a fold for every further question."""
+    context = TokensContext(services, TokenizerSources(services.models, services.trained_tokenizers))
+    handlers = TokenHandlers(context)
     with gr.Row(elem_classes="columns"):
-        with gr.Column(scale=9, min_width=320):
-            with gr.Column(elem_classes="card"):
-                text = gr.Textbox(label=t_client("tokens.text"), placeholder=t_client("tokens.placeholder"),
-                                  lines=3, max_lines=12, elem_id="tokens-text")  # fmt: skip
-                with gr.Row():
-                    prompt = gr.Button(t_client("tokens.prompt"), size="sm", scale=0, min_width=230,
-                                       elem_id="tokens-prompt")  # fmt: skip
-                    ids = gr.Checkbox(True, label=t_client("tokens.ids"), container=False, elem_classes="bare")
-                shown = gr.HTML(padding=False, elem_id="tokens-shown")
-            with gr.Column(elem_classes="card"):
-                gr.Markdown(t_heading("tokens.row"), elem_classes="title")
-                dataset = gr.Dropdown(
-                    choices=[],
-                    label=t_client("train.dataset"),
-                    show_label=False,
-                    container=False,
-                    elem_id="tokens-dataset",
-                )
-                number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False)
-                row = gr.HTML(padding=False, elem_id="tokens-row")
+        with gr.Column(scale=9, min_width=320), gr.Column(elem_classes="card"):
+            source = gr.Radio([(t_client(f"tokens.source_{one}"), one) for one in (TEXT, LOG)], value=TEXT,
+                              label=t_client("tokens.source"), show_label=False, container=False,
+                              elem_id="tokens-source")  # fmt: skip
+            text = gr.Textbox(label=t_client("tokens.text"), placeholder=t_client("tokens.placeholder"),
+                              lines=3, max_lines=12, elem_id="tokens-text")  # fmt: skip
+            with gr.Row(elem_classes="actions"):
+                sample = gr.Button(t_client("tokens.sample"), size="sm", elem_id="tokens-sample")
+                prompt = gr.Button(t_client("tokens.prompt"), size="sm", elem_id="tokens-prompt")
+                ids = gr.Checkbox(True, label=t_client("tokens.ids"), container=False, elem_classes="bare")
+            shown = gr.HTML(padding=False, elem_id="tokens-shown")
         with gr.Column(scale=4, min_width=250), gr.Column(elem_classes="card"):
             gr.Markdown(t_heading("tokens.figures"), elem_classes="title")
             figures = gr.HTML(padding=False, elem_id="tokens-figures")
+    page = TokensPage(shared.key, source, text)
+    compare.build(context, page)
+    _build_row(handlers, shared, ids)
 
-    typed = ([shared.key, text, ids], [shown, figures])
-    row_shown = ([shared.key, dataset, number, ids], [row, number])
-    gr.on([text.change, ids.change], handlers.inspect, *typed, trigger_mode="always_last", **EVENT)
+    typed = ([shared.key, source, text, ids], [shown, figures])
+    looked = [text.change, ids.change, source.change]
+    gr.on(looked, handlers.inspect, *typed, trigger_mode="always_last", **EVENT)
+    source.change(handlers.choose, [shared.key, source], text, **EVENT)
+    sample.click(handlers.sample, shared.key, text, **EVENT)
     shared.arrived.then(handlers.inspect, *typed, **EVENT)
     prompt.click(handlers.prompt, [shared.key, shared.conversation, ids], [shown, figures], **EVENT)
+
+
+def _build_row(handlers: TokenHandlers, shared: Shared, ids: gr.Checkbox) -> None:
+    """A row of a data set, token by token."""
+    with gr.Column(elem_classes="card"):
+        gr.Markdown(t_heading("tokens.row"), elem_classes="title")
+        dataset = gr.Dropdown(choices=[], label=t_client("train.dataset"), show_label=False, container=False,
+                              elem_id="tokens-dataset")  # fmt: skip
+        number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False)
+        row = gr.HTML(padding=False, elem_id="tokens-row")
+    row_shown = ([shared.key, dataset, number, ids], [row, number])
     gr.on([dataset.change, number.release, ids.change], handlers.row, *row_shown, trigger_mode="always_last", **EVENT)
     shared.arrived.then(handlers.datasets, shared.key, dataset, **EVENT)
     shared.dataset.change(handlers.datasets, shared.key, dataset, **EVENT)

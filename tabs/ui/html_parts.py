@@ -20,6 +20,12 @@ def empty(title: str, hint: str) -> str:
     return f'<div class="empty"><b>{escape(title)}</b>{escape(hint)}</div>'
 
 
+def working(sentence: str) -> str:
+    """Something is under way: a moving bar and a sentence."""
+    bar = f'<div class="bar moving" role="progressbar" aria-label="{escape(sentence)}"><i></i></div>'
+    return f'{bar}<p class="num" role="status">{escape(sentence)}</p>'
+
+
 def tokens(
     items: Sequence[Token], *, learned: Sequence[float] | None = None, ids: bool = True, most: int = 4000
 ) -> str:

@@ -12,6 +12,7 @@ from core.chat.engine import Engine
 from core.chat.limits import RateLimiter, replies_counter
 from core.chat.service import ChatService
 from core.chat.store import Conversations
+from core.data.io.open_logs import OpenLogs
 from core.data.io.reading import Reading
 from core.data.io.store import DataSets
 from core.data.preferences import Preferences
@@ -25,6 +26,7 @@ from core.own_files import OwnFiles
 from core.owners import Owners
 from core.personas import Personas
 from core.settings import Settings
+from core.tokens.trained import TrainedTokenizers
 from core.train.queue.jobs import Jobs
 from core.train.queue.monitors import usable
 from core.workspace import Workspace
@@ -47,6 +49,7 @@ class Services:
     conversations: Conversations
     chat: ChatService
     memory: Memory
+    open_logs: OpenLogs
     datasets: DataSets
     preferences: Preferences
     jobs: Jobs
@@ -65,11 +68,17 @@ class Services:
         return Reading(self.workspace.limits)
 
     @property
+    def trained_tokenizers(self) -> TrainedTokenizers:
+        """The tokenizers that owners have trained."""
+        return TrainedTokenizers(self.workspace)
+
+    @property
     def own_files(self) -> OwnFiles:
         """What each owner has, over all stores."""
         return OwnFiles(
-            self.workspace, self.personas, self.adapters, self.conversations, self.memory, self.datasets, self.jobs
-        )
+            self.workspace, self.personas, self.adapters, self.conversations, self.memory, self.datasets,
+            self.trained_tokenizers, self.jobs,
+        )  # fmt: skip
 
     def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
         """Who calls a handler: the only way a handler learns whose things it may touch."""
@@ -121,6 +130,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
             RemoteModels(settings.remote_servers, public),
         ),
         memory=memory,
+        open_logs=OpenLogs(workspace),
         datasets=DataSets(workspace),
         preferences=Preferences(workspace),
         jobs=Jobs(workspace, start=True, monitors=usable(settings.monitors)),

@@ -18,9 +18,11 @@ from core.data.rows import read_rows
 from core.logs.detect import read_log
 from core.messages import Turn
 from core.prompt import token_counter
+from core.tokens.sources import TokenizerSources
 from core.train.config.run_file import run_request
 from core.train.worker.rows import IGNORED, encode
 from tabs.tokens.tab import TokenHandlers
+from tabs.tokens.tokens_context import TokensContext
 from tabs.ui.services import Services
 from tests.helpers.tab_tiny import KEY, owner, services_on, visit
 
@@ -46,6 +48,11 @@ def tokenizer() -> PreTrainedTokenizerBase:
 @pytest.fixture
 def services(tmp_path: Path, tokenizer: PreTrainedTokenizerBase) -> Services:
     return services_on(tmp_path, FOLDER, tokenizer)
+
+
+def handlers_on(services: Services) -> TokenHandlers:
+    sources = TokenizerSources(services.models, services.trained_tokenizers)
+    return TokenHandlers(TokensContext(services, sources))
 
 
 def drawn(handlers: TokenHandlers, name: str, number: int) -> list[tuple[int, bool]]:
@@ -78,7 +85,7 @@ def test_every_row_is_drawn_as_it_is_trained(
     config = prompt_config_for(None, context_window=BUDGET, persona=persona, description="")
     prepared = prepare(log, persona, counter=token_counter(config, tokenizer), budget=BUDGET, recipe=recipe)
     saved = services.datasets.save(owner(services), "rows", prepared, description="", model="mini")
-    handlers, window = TokenHandlers(services), services.models.current().context
+    handlers, window = handlers_on(services), services.models.current().context
     rows = trained(saved, tokenizer, window)
     assert len(rows) == len(prepared.train) > 20
     for number, row in enumerate(rows, start=1):
@@ -91,5 +98,5 @@ def test_a_correction_is_drawn_as_it_is_trained(services: Services, tokenizer: P
     fixed = Correction("c", 3, context, ("うん、元気",), ("はい",), True, "")
     saved = add_rows(services.datasets, owner(services), [fixed], to="", persona="葵", description="")
     (row,) = trained(saved, tokenizer, services.models.current().context)
-    assert drawn(TokenHandlers(services), saved.folder.name, 1) == row
+    assert drawn(handlers_on(services), saved.folder.name, 1) == row
     assert 0 < sum(loss for _, loss in row) <= len(tokenizer("うん、元気").input_ids) + 2  # the corrected reply alone
