@@ -1,4 +1,4 @@
-"""Small pictures as inline SVG and HTML: columns with few ticks, and ranks. No script; each tells itself in words."""
+"""Small pictures as inline SVG and HTML: columns, a line, ranks. No script; each tells itself in words."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -24,6 +24,22 @@ def columns(counts: Sequence[float], ticks: Mapping[int, str], words: str, *, ki
     return (
         f'<svg class="columns-picture" viewBox="0 0 {WIDTH} {HEIGHT + UNDER}" role="img" aria-label="{escape(words)}">'
         f'{bars}<line class="floor" x1="0" x2="{WIDTH}" y1="{HEIGHT}" y2="{HEIGHT}"/>{marks}</svg>'
+    )
+
+
+def line(values: Sequence[float], ticks: Mapping[int, str], words: str) -> str:
+    """A line over `values` with room for nought at the foot, `ticks` under some of them by place, `words` as above."""
+    most, step = max((*values, 0)) or 1, WIDTH / max(len(values) - 1, 1)
+    tall = [HEIGHT - (HEIGHT - 8) * value / most for value in values]
+    path = " ".join(f"{k * step:.1f},{y:.1f}" for k, y in enumerate(tall))
+    marks = "".join(
+        f'<text x="{k * step:.1f}" y="{HEIGHT + 15}" class="{"first" if k == 0 else "last"}">{escape(text)}</text>'
+        for k, text in ticks.items()
+    )
+    return (
+        f'<svg class="columns-picture" viewBox="0 0 {WIDTH} {HEIGHT + UNDER}" role="img" aria-label="{escape(words)}">'
+        f'<polygon class="under" points="0,{HEIGHT} {path} {(len(values) - 1) * step:.1f},{HEIGHT}"/>'
+        f'<polyline points="{path}"/><line class="floor" x1="0" x2="{WIDTH}" y1="{HEIGHT}" y2="{HEIGHT}"/>{marks}</svg>'
     )
 
 
