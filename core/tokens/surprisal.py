@@ -22,7 +22,7 @@ WINDOW = 1_024  # tokens that are read together, the model's own context where t
 STEP = 64  # tokens whose logits are held at once: 67 MB with a vocabulary of 262,144
 BLOCK, BLOCKS = 1_200, 12  # characters of talk that are read together, and how many such places of a log
 LEAST, LISTED = 2, 12  # times that a word occurs, and words in a list
-WORD = re.compile(r"[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ'’-]*|[㐀-鿿々〆ヶ]+[ぁ-ん]{0,2}|[ァ-ヺー]+|[ぁ-んー]+")
+WORD = re.compile(r"[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ'’-]*|[㐀-鿿々〆ヶ]+[ぁ-ん]{0,2}|[ァ-ヺ][ァ-ヺー]+|[ぁ-ん][ぁ-んー]+")
 
 
 @dataclass(frozen=True)

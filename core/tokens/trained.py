@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 ABOUT = "about.json"
-SHELF = "tokenizers"
+FOLDER = "tokenizers"
 WHAT = Text("tokenizers", "トークナイザー")
 SPECIAL: Mapping[str, str] = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
 
@@ -49,26 +49,26 @@ class TrainedTokenizers:
 
     def save(self, owner: str, info: TrainedTokenizerInfo, tokenizer: "Tokenizer") -> TrainedTokenizerInfo:
         """Keep it under `info.name` or the next free name. Raises InputError for a name that cannot be, and no room."""
-        check_count(len(self.workspace.names(owner, SHELF)), self.workspace.limits.datasets, WHAT)
+        check_count(len(self.workspace.names(owner, FOLDER)), self.workspace.limits.datasets, WHAT)
         self.workspace.check_room(owner)
-        name = self.workspace.free_name(owner, SHELF, info.name)
+        name = self.workspace.free_name(owner, FOLDER, info.name)
         kept = replace(info, name=name)
-        with disk_errors(), new_folder(self.workspace.place(owner, SHELF, name)) as folder:
+        with disk_errors(), new_folder(self.workspace.place(owner, FOLDER, name)) as folder:
             as_pretrained(tokenizer).save_pretrained(folder)
             write_json(folder / ABOUT, asdict(kept))
         return kept
 
     def list_all(self, owner: str) -> tuple[TrainedTokenizerInfo, ...]:
         """All that can be read, newest first."""
-        return tuple(readable(self.workspace.names(owner, SHELF), lambda name: self.info(owner, name))[0])
+        return tuple(readable(self.workspace.names(owner, FOLDER), lambda name: self.info(owner, name))[0])
 
     def damaged(self, owner: str) -> list[DamagedError]:
         """What `list_all` leaves out."""
-        return readable(self.workspace.names(owner, SHELF), lambda name: self.info(owner, name))[1]
+        return readable(self.workspace.names(owner, FOLDER), lambda name: self.info(owner, name))[1]
 
     def info(self, owner: str, name: str) -> TrainedTokenizerInfo:
         """What is known of the tokenizer. Raises DamagedError, also of a folder without its description."""
-        folder = self.workspace.place(owner, SHELF, name)
+        folder = self.workspace.place(owner, FOLDER, name)
         with reading(folder):
             try:
                 return parse(TrainedTokenizerInfo, read_json(folder / ABOUT))
@@ -79,7 +79,7 @@ class TrainedTokenizers:
         """The tokenizer called `name`. Raises InputError when there is none, or none that can be read."""
         from transformers import PreTrainedTokenizerFast
 
-        folder = self.workspace.place(owner, SHELF, name)
+        folder = self.workspace.place(owner, FOLDER, name)
         if not folder.is_dir():
             raise gone(name)
         try:
@@ -89,7 +89,7 @@ class TrainedTokenizers:
 
     def delete(self, owner: str, name: str) -> None:
         """Remove it. Raises InputError when there is none."""
-        folder = self.workspace.place(owner, SHELF, name)
+        folder = self.workspace.place(owner, FOLDER, name)
         if not folder.is_dir():
             raise gone(name)
         remove_folder(folder)
