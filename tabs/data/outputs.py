@@ -12,6 +12,7 @@ from core.models.loading import LoadedModel
 from core.workspace import Split
 from tabs.data.log import account_view, guesses, log_view
 from tabs.data.rows import recipe_form, row_view
+from tabs.ui import html_parts
 from tabs.ui.text import t
 
 OutputValue = object  # a value or an update of a component
@@ -73,7 +74,7 @@ UNCHANGED = View(*(gr.skip() for _ in View._fields))
 
 def busy(sentence: str) -> View:
     """Work is under way: only the sentence changes."""
-    return UNCHANGED._replace(progress=log_view.working(sentence))
+    return UNCHANGED._replace(progress=html_parts.working(sentence))
 
 
 def idle(problem: str = "") -> View:

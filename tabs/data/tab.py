@@ -10,11 +10,10 @@ from typing import cast
 import gradio as gr
 
 from core.data.gaps import GAP_STEPS
-from core.data.io.open_logs import OpenLogs
 from core.data.log_rows import LARGEST_BUDGET
 from core.data.open_log import SMALLEST_BUDGET
 from tabs.data.data_context import DataContext
-from tabs.data.log import guesses, log_view, profile_view, without_training
+from tabs.data.log import guesses, profile_view, without_training
 from tabs.data.log.guesses import ReadingForm
 from tabs.data.log.open_handlers import OpenLogHandlers
 from tabs.data.outputs import View
@@ -23,6 +22,7 @@ from tabs.data.rows import exports, recipe_form, row_edits, variants_view
 from tabs.data.rows.recipe_form import RecipeForm
 from tabs.data.rows.walk import RowHandlers
 from tabs.data.sets import corrections, load_sets, mix_sets, saved_sets
+from tabs.ui import html_parts
 from tabs.ui.form import parts
 from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
@@ -30,12 +30,12 @@ from tabs.ui.shared import Shared
 from tabs.ui.text import t_client, t_heading
 from tabs.ui.upload_button import build_upload
 
-WORKING = log_view.working("…")
+WORKING = html_parts.working("…")
 
 
 def build(services: Services, shared: Shared) -> None:
     """An invitation while nothing is open; then the log, its rows and the account side by side."""
-    context = DataContext(services, OpenLogs(services.workspace))
+    context = DataContext(services, services.open_logs)
     opening, rows = OpenLogHandlers(context), RowHandlers(context)
     page = cast(Page, {"log": gr.State(""), "made": gr.State("")})  # the rest is added below, piece by piece
     with gr.Row(elem_id="data-working"):

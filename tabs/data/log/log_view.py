@@ -22,12 +22,6 @@ def formats(language: str) -> str:
     return t(language, "data.formats", names=("・" if language == "ja" else ", ").join(names))
 
 
-def working(sentence: str) -> str:
-    """Something is under way: a moving bar and a sentence."""
-    bar = f'<div class="bar moving" role="progressbar" aria-label="{escape(sentence)}"><i></i></div>'
-    return f'{bar}<p class="num" role="status">{escape(sentence)}</p>'
-
-
 def about(opened: OpenLog, language: str) -> str:
     """The file: name, format, messages, time span; what was guessed and noted; lines not understood."""
     log = opened.log

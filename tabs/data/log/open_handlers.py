@@ -17,6 +17,7 @@ from tabs.data.log.guesses import ReadingForm
 from tabs.data.outputs import UNCHANGED, View
 from tabs.data.rows import row_view
 from tabs.data.rows.recipe_form import RecipeForm
+from tabs.ui import html_parts
 from tabs.ui.handler import handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t
@@ -201,7 +202,7 @@ class OpenLogHandlers(DataHandlers):
                 elif isinstance(step, LogRead):
                     read = True
                     logs.keep(visitor.owner, step.opened)
-                    making = log_view.working(step_text(step, visitor.language))
+                    making = html_parts.working(step_text(step, visitor.language))
                     yield self.context.view(visitor, step.opened)._replace(progress=making, made=UNCHANGED.made)
                 else:
                     yield outputs.busy(step_text(step, visitor.language))

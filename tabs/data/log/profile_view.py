@@ -7,7 +7,7 @@ import gradio as gr
 
 from core.data.profile import Counted, Distribution, Profile, profile
 from tabs.data.data_context import DataContext, DataHandlers
-from tabs.data.log.log_view import duration, working
+from tabs.data.log.log_view import duration
 from tabs.data.page import Page
 from tabs.ui import charts, html_parts
 from tabs.ui.handler import EVENT, handler
@@ -31,7 +31,7 @@ class ProfileHandlers(DataHandlers):
     @handler
     def follow(self, visitor: Visitor, log: str, persona: str | None, unfolded: bool) -> str:
         """Another log, or another persona: the pictures anew while somebody looks."""
-        return self._drawn(visitor, log, persona) if unfolded and log else working("…")
+        return self._drawn(visitor, log, persona) if unfolded and log else html_parts.working("…")
 
     def _drawn(self, visitor: Visitor, log: str, persona: str | None) -> str:
         opened = self.context.opened(visitor, log)
@@ -124,7 +124,7 @@ def build(context: DataContext, page: Page, key: gr.BrowserState) -> None:
         gr.Column(elem_classes=["card", "fold"], elem_id="data-profile-card"),
         gr.Accordion(t_client("data.profile_fold"), open=False, elem_id="data-profile-fold") as fold,
     ):
-        drawn = gr.HTML(working("…"), padding=False, elem_id="data-profile")
+        drawn = gr.HTML(html_parts.working("…"), padding=False, elem_id="data-profile")
     at = [key, page["log"], page["persona"]]
     fold.expand(handlers.unfold, at, [unfolded, drawn], **EVENT)
     fold.collapse(lambda: False, None, unfolded, **EVENT)

@@ -10,10 +10,10 @@ from core.data.open_log import Compared, MakingVariants, OpenLog, StepReport, co
 from core.data.variants import VariantGrid
 from core.errors import AppError
 from tabs.data.data_context import DataContext, DataHandlers, step_text
-from tabs.data.log.log_view import working
 from tabs.data.page import Page
 from tabs.ui import charts
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.html_parts import working
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor

@@ -14,12 +14,12 @@ from core.data.io.mappings import Mappings, preview
 from core.data.io.waiting import WaitingSets
 from core.errors import AppError, InputError
 from core.hub.client import login_token
-from tabs.data.log.log_view import working
 from tabs.data.sets import mapping
 from tabs.data.sets.mapping import Dialog, MappingForm, WaitingSet
 from tabs.data.sets.saved_sets import listed
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.html_parts import working
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared

@@ -10,11 +10,11 @@ from core.data.io.store import SavedDataSet
 from core.data.mix import MixedPart, mix_saved, planned
 from core.errors import AppError, InputError
 from core.files import safe_name
-from tabs.data.log.log_view import working
 from tabs.data.sets.saved_sets import listed
 from tabs.ui import html_parts
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.html_parts import working
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
