@@ -3,7 +3,7 @@
 import copy
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -51,7 +51,7 @@ def bare_tokenizer(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer | None":
     """The Rust tokenizer, which neither cuts nor pads; None where Python code does the work."""
     if not tokenizer.is_fast:
         return None
-    bare: Tokenizer = tokenizer.backend_tokenizer  # pyright: ignore[reportAttributeAccessIssue]  # of fast ones
+    bare = cast("Tokenizer", tokenizer.backend_tokenizer)
     if bare.truncation or bare.padding:
         bare = copy.deepcopy(bare)
         bare.no_truncation()

@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.prompt.token_text import count_tokens, split
 from core.tokens.sources import TokenizerSources
 from core.train.worker.rows import encode
-from tabs.tokens import bits, compare, density
+from tabs.tokens import bits, compare, dataset, density, special, training
 from tabs.tokens.tokens_context import LOG, TEXT, TokensContext, TokensPage
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.handler import EVENT, handler
@@ -135,9 +135,11 @@ def build(services: Services, shared: Shared) -> None:
             gr.Markdown(t_heading("tokens.figures"), elem_classes="title")
             figures = gr.HTML(padding=False, elem_id="tokens-figures")
     page = TokensPage(shared.key, source, text)
-    compare.build(context, page)
+    wanted = compare.build(context, page)
     density.build(context, page)
     bits.build(context, page)
+    training.build(context, page, wanted)
+    special.build(context, page)
     _build_row(handlers, shared, ids)
 
     typed = ([shared.key, source, text, ids], [shown, figures])
@@ -153,11 +155,12 @@ def _build_row(handlers: TokenHandlers, shared: Shared, ids: gr.Checkbox) -> Non
     """A row of a data set, token by token."""
     with gr.Column(elem_classes="card"):
         gr.Markdown(t_heading("tokens.row"), elem_classes="title")
-        dataset = gr.Dropdown(choices=[], label=t_client("train.dataset"), show_label=False, container=False,
+        chosen = gr.Dropdown(choices=[], label=t_client("train.dataset"), show_label=False, container=False,
                               elem_id="tokens-dataset")  # fmt: skip
         number = gr.Slider(1, 2, 1, step=1, label=t_client("tokens.number"), visible=False)
         row = gr.HTML(padding=False, elem_id="tokens-row")
-    row_shown = ([shared.key, dataset, number, ids], [row, number])
-    gr.on([dataset.change, number.release, ids.change], handlers.row, *row_shown, trigger_mode="always_last", **EVENT)
-    shared.arrived.then(handlers.datasets, shared.key, dataset, **EVENT)
-    shared.dataset.change(handlers.datasets, shared.key, dataset, **EVENT)
+        dataset.build(handlers.context, shared.key, chosen)
+    row_shown = ([shared.key, chosen, number, ids], [row, number])
+    gr.on([chosen.change, number.release, ids.change], handlers.row, *row_shown, trigger_mode="always_last", **EVENT)
+    shared.arrived.then(handlers.datasets, shared.key, chosen, **EVENT)
+    shared.dataset.change(handlers.datasets, shared.key, chosen, **EVENT)

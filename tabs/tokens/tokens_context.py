@@ -107,16 +107,17 @@ class TokensPage:
 
 def told(
     work: Callable[[Callable[[S], None]], T], sentence: Callable[[S], str], draw: Callable[[T], str], *, first: str,
-    language: str,
+    language: str, under: Callable[[S], str] = lambda step: "",
 ) -> Iterator[str]:  # fmt: skip
     """Run `work(report)` and yield HTML: the sentence of each step under a moving bar, at last what `draw` makes.
 
-    `first` is said before the first step. Raises what `work` raises, and leaves its sentence on the page.
+    `first` is said before the first step, and what `under` makes of a step stands below its sentence.
+    Raises what `work` raises, and leaves its sentence on the page.
     """
     yield working(first)
     try:
         for step in with_progress(work):
-            yield draw(step.value) if isinstance(step, Result) else working(sentence(step))
+            yield draw(step.value) if isinstance(step, Result) else working(sentence(step)) + under(step)
     except AppError as error:
         yield in_words(error, language)
         raise
