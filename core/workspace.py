@@ -1,7 +1,8 @@
 """Where each owner's things live on disk. Every name that becomes part of a path is checked here.
 
 home/
-  owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ memory/ usage/ tokenizers/
+  owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ evaluations/ memory/
+                 usage/ tokenizers/
                  downloads/    while they are being made; then cache/ has them
                  damaged/      what could not be read and was set aside
   jobs/<job>/            training runs of all owners; meta.json names the owner
@@ -37,8 +38,8 @@ SPLIT_FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validati
 DATASET_INFO = "dataset.json"
 
 FOLDERS = (
-    "personas", "chats", "uploads", "datasets", "adapters", "preferences", "memory", "usage", "tokenizers",
-    "downloads", "damaged",
+    "personas", "chats", "uploads", "datasets", "adapters", "preferences", "evaluations", "memory", "usage",
+    "tokenizers", "downloads", "damaged",
 )  # fmt: skip
 STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
 

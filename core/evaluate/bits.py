@@ -7,7 +7,7 @@ control: what rises for both is skill, and what rises for the persona's alone is
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.data.rows import Row
 from core.errors import InputError
@@ -22,6 +22,10 @@ TOKENS_AT_ONCE = 2048
 SWAPPED: dict[Role, Role] = {"user": "assistant", "assistant": "user"}
 
 
+class NothingFitsError(InputError):
+    """No reply fits the window of the model."""
+
+
 @dataclass(frozen=True)
 class ConversationBits:
     """What the words of one speaker cost a model: a number for each conversation, in order of their ids."""
@@ -34,6 +38,15 @@ class ConversationBits:
     @property
     def bits_per_byte(self) -> float:
         return sum(self.bits) / sum(self.sizes)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ConversationBits":
+        """The inverse of `dataclasses.asdict`. Raises ValueError, KeyError or TypeError."""
+        found = cls(tuple(map(int, value["conversations"])), tuple(map(float, value["bits"])),
+                    tuple(map(int, value["sizes"])))  # fmt: skip
+        if not found.sizes or not len(found.conversations) == len(found.bits) == len(found.sizes):
+            raise ValueError("the numbers do not belong together")
+        return found
 
 
 def conversations_of(rows: Iterable[Row]) -> dict[int, list[Row]]:
@@ -73,7 +86,7 @@ def measure_bits(
     """What the persona's words in `rows` cost `model`, asked as `prompt_config` says. Runs in the model's thread.
 
     `between` gets how many conversations are done; what it raises stops the measuring. A conversation of which no
-    word fits the window is left out. Raises InputError where nothing is left.
+    word fits the window is left out. Raises NothingFitsError where nothing is left.
     """
     from core.prompt.stop import eos_token_id, pad_token_id
     from core.train.worker.batches import Collate
@@ -92,7 +105,7 @@ def measure_bits(
         cost = measure(model, examples, collate, tokens=TOKENS_AT_ONCE, device=device)
         found.append((session, cost.bpb * size, size))
     if not found:
-        raise InputError(
+        raise NothingFitsError(
             f"No held-out reply fits the window of {prompt_config.context_window:,} tokens. Choose a model with more.",
             f"検証用の返事が {prompt_config.context_window:,} トークンに収まりません。窓の広いモデルを選んでください。",
         )
