@@ -192,7 +192,7 @@ def _holds_all(said: str, matches: Sequence[PiiMatch]) -> bool:
 def goes_on_verbatim(said: str, rest: str, stretch: int = VERBATIM) -> bool:
     """Whether `said` begins as `rest` does, for `stretch` characters or all that there are.
 
-    >>> goes_on_verbatim("の番号は 4711 だよ", "の番号は4711だよ！"), goes_on_verbatim("いいよ", "いいよ、わかった、またね")
+    >>> goes_on_verbatim("の番号は 4711 だよ", "の番号は4711だよ！"), goes_on_verbatim("いい", "いいよ、またね、元気で")
     (True, False)
     """
     one, other = _plain(said), _plain(rest)
