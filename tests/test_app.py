@@ -92,7 +92,9 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "app.py", *(ROOT / "tabs").rglob("*.py")])
     used = set(re.findall(r'(?:label|say)\((?:[\w.]+, )?"([\w.]+)"', code))
     assert used <= set(texts()), used - set(texts())
-    used |= {f"{tab}.tab" for tab in ("talk", "memory", "tokens", "data", "train")}  # app.build_app names them so
+    used |= {
+        f"{tab}.tab" for tab in ("talk", "memory", "tokens", "data", "train", "compare")
+    }  # app.build_app names them so
     prefixes = set(re.findall(r'f"(\w+\.\w*)\{', code))
     unused = {key for key in set(texts()) - used if f'"{key}"' not in code}
     unused = {key for key in unused if not any(key.startswith(prefix) for prefix in prefixes)}

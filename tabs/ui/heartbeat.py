@@ -39,11 +39,13 @@ TOPICS = {
     "runs": "#train-picture",
     "queue": "#train-picture",
     "samples": "#train-picture",
+    "compare": "#compare-card",
     "memory": "#memory-figures",
     "rows": "#data-content",
     "talks": "#chat",
 }
 """What changes while nobody presses anything, and the part of the page that must be in sight for it to be drawn."""
+COMPARED = ("datasets", "adapters")
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def changes(services: Services, owner: str) -> Changes:
         "runs": (marks, status.state, status.name),
         "queue": [(job.id, job.name) if job else None for job in services.jobs.queue(owner)],
         "samples": [(job.id, len(progress.samples)) for job, progress in jobs],
+        "compare": (marks, status.state, status.name, *(services.workspace.names(owner, one) for one in COMPARED)),
         "memory": (max(written, default=0), status.parameters),
         "rows": (status.in_use, f"{status.error}"),
         "talks": services.conversations.changes(owner),

@@ -19,6 +19,7 @@ TABS = {
     "talk": "話す|Chat",
     "data": "データ|Data",
     "train": "学習|Train",
+    "compare": "比べる|Compare",
     "memory": "記憶|Memory",
     "tokens": "トークン|Tokens",
 }

@@ -1,0 +1,5 @@
+"""Compare: which one is them?"""
+
+from tabs.compare.tab import build
+
+__all__ = ["build"]
