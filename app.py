@@ -168,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pin_environment(settings.home, settings.trusted_proxies)
 
     from core.housekeeping import Housekeeping
+    from tabs.compare import blind_page
     from tabs.train import run
     from tabs.ui import heartbeat, status_bar
     from tabs.ui.page_scripts import start_script
@@ -203,6 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names.add_address(page.share_url)
     page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
     heartbeat.add_route(page.app, services, [run.live, status_bar.live])
+    blind_page.add_route(page.app, services)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     Housekeeping(services.own_files).start()
     services.models.start()  # torch is first imported here, behind a page that is already served

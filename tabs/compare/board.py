@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
-from gradio.events import Dependency
 
 from core.errors import AppError, InputError
 from core.evaluate.leaderboard import Leaderboard, leaderboard, to_csv
@@ -45,7 +44,7 @@ class BoardHandlers:
         if value is None:
             return _todo("no_validation" if sets else "no_dataset", [], None, language)
         try:
-            choices, data = self._choices(visitor, value)
+            choices, data = self.choices(visitor, value)
         except AppError as error:
             sentence = f'<p class="muted">{escape(error.text.in_language(language))}</p>'
             return _state(gr.Dropdown(choices=names, value=value, visible=True), sentence)
@@ -64,7 +63,7 @@ class BoardHandlers:
         """Measure what is not known yet: (how it goes, leaderboard, stop button, what can be done with it)."""
         if not dataset:
             raise InputError("Choose a data set first.", "先にデータセットを選んでください。")
-        choices, data = self._choices(visitor, dataset)
+        choices, data = self.choices(visitor, dataset)
         wanted, language = picked(choices, chosen or ()), visitor.language
         yield board_view.measuring(None, 0, len(wanted), language), gr.skip(), gr.Button(visible=True), gr.skip()
 
@@ -90,14 +89,9 @@ class BoardHandlers:
     @handler
     def save(self, visitor: Visitor, dataset: str | None, chosen: list[str] | None) -> str:
         """The leaderboard as a table for a spreadsheet: the path of a file. Nothing is measured anew."""
-        choices, data = self._choices(visitor, dataset or "")
+        choices, data = self.choices(visitor, dataset or "")
         wanted = picked(choices, chosen or ())
-
-        def untold(step: MeasureStep) -> None:
-            raise InputError("Compare first: something that is chosen has not been measured yet.",
-                             "先に「比べる」を押してください。まだ測っていないものがあります。")  # fmt: skip
-
-        measured = [self._measured(visitor, one, data, untold) for one in wanted]
+        measured = [self.known(visitor, one, data) for one in wanted]
         board = leaderboard(data, measured, self._leaks(visitor.owner, wanted, measured))
         base = next((one.label for one in wanted if one.value == BASE_VALUE), "")
         with self.services.workspace.download_folder(visitor.owner) as folder:
@@ -105,9 +99,19 @@ class BoardHandlers:
             write_text(file, "\ufeff" + to_csv(board, base))  # else Excel takes Japanese for something else
             return str(self.services.workspace.hand_out(visitor.owner, file))
 
-    def _choices(self, visitor: Visitor, dataset: str) -> tuple[list[CandidateChoice], EvaluationSet]:
+    def choices(self, visitor: Visitor, dataset: str) -> tuple[list[CandidateChoice], EvaluationSet]:
+        """What can be compared on a data set. Raises AppError."""
         data = EvaluationSet.of(self.services.datasets.get(visitor.owner, dataset))
         return choices_of(self.services, visitor, data), data
+
+    def known(self, visitor: Visitor, choice: CandidateChoice, data: EvaluationSet) -> Measured:
+        """What was measured of a candidate. Raises InputError where that is not all yet."""
+
+        def untold(step: MeasureStep) -> None:
+            raise InputError("Compare first: something that is chosen has not been measured yet.",
+                             "先に「比べる」を押してください。まだ測っていないものがあります。")  # fmt: skip
+
+        return self._measured(visitor, choice, data, untold)
 
     def _measured(
         self, visitor: Visitor, choice: CandidateChoice, data: EvaluationSet, report: Callable[[MeasureStep], None]
@@ -120,7 +124,7 @@ class BoardHandlers:
 
     def _leaks(self, owner: str, wanted: list[CandidateChoice], measured: list[Measured]) -> dict[str, int]:
         """What leak checks found, by the candidate's digest; nothing of who was not checked."""
-        reports = LeakReports(self.services.workspace.shelf(owner, "evaluations"))
+        reports = LeakReports(self.services.workspace.folder(owner, "evaluations"))
         found = ((one.digest, choice.adapter and reports.get(choice.adapter))
                  for choice, one in zip(wanted, measured, strict=True))  # fmt: skip
         return {digest: report.leaks for digest, report in found if report}
@@ -138,19 +142,17 @@ def _state(
     group: gr.CheckboxGroup | None = None, about: str = "",
 ) -> tuple:  # fmt: skip
     """The outputs of `fill`."""
-    empty = gr.CheckboxGroup(choices=[], value=[])
-    return (
-        picker, group or empty, first, gr.Button(visible=data), gr.Button(visible=train), gr.Column(visible=form), about,
-    )  # fmt: skip
+    ways = gr.Button(visible=data), gr.Button(visible=train)
+    return picker, group or gr.CheckboxGroup(choices=[], value=[]), first, *ways, gr.Column(visible=form), about
 
 
 @dataclass(frozen=True)
 class BoardForm:
     """What the other cards need of this one."""
 
+    handlers: BoardHandlers
     dataset: gr.Dropdown
     candidates: gr.CheckboxGroup
-    compared: Dependency
 
 
 def build(services: Services, shared: Shared) -> BoardForm:
@@ -191,4 +193,4 @@ def build(services: Services, shared: Shared) -> BoardForm:
     file.after(save.click(handlers.save, inputs, file.file, **EVENT))
     to_data.click(lambda: gr.Tabs(selected="data"), None, shared.tabs, queue=False, **EVENT)
     to_train.click(lambda: gr.Tabs(selected="train"), None, shared.tabs, queue=False, **EVENT)
-    return BoardForm(dataset, candidates, running)
+    return BoardForm(handlers, dataset, candidates)

@@ -169,9 +169,10 @@ def habits(found: Leaderboard, base: str, language: str) -> str:
     lines = "".join(_ring([1 - gap.distance for gap in line.gaps], f"c{n}") for n, line in enumerate(drawn))
     labels = "".join(_habit_label(n, name) for n, name in enumerate(names))
     said = "; ".join(
-        f"{label(line, base)}: " + ", ".join(f"{name} {gap.distance:.2f}" for name, gap in zip(names, line.gaps, strict=True))
+        f"{label(line, base)}: "
+        + ", ".join(f"{name} {gap.distance:.2f}" for name, gap in zip(names, line.gaps, strict=True))
         for line in drawn
-    )  # fmt: skip
+    )
     keys = "".join(
         f'<span><i class="key c{n}"></i>{escape(label(line, base))}</span>' for n, line in enumerate(drawn)
     )  # fmt: skip

@@ -33,7 +33,7 @@ class CandidateChoice:
 
 def measurements(services: Services, owner: str) -> Measurements:
     """What was measured for an owner."""
-    return Measurements(services.workspace.shelf(owner, "evaluations"))
+    return Measurements(services.workspace.folder(owner, "evaluations"))
 
 
 def base_label(services: Services, language: str) -> str:

@@ -2,12 +2,15 @@
 
 import gradio as gr
 
-from tabs.compare import board
+from tabs.compare import blind, board
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 
 
 def build(services: Services, shared: Shared) -> None:
-    """The leaderboard."""
-    with gr.Row(elem_classes="columns"), gr.Column(scale=13, min_width=320, elem_classes="middle"):
-        board.build(services, shared)
+    """In the middle the leaderboard, at the right the blind test."""
+    with gr.Row(elem_classes="columns"):
+        with gr.Column(scale=13, min_width=320, elem_classes="middle"):
+            form = board.build(services, shared)
+        with gr.Column(scale=6, min_width=280):
+            blind.build(services, shared, form)
