@@ -176,7 +176,7 @@ def build(services: Services, shared: Shared) -> None:
     handlers = SideHandlers(services)
     numbers = range(1, MOST_COLUMNS + 1)
     templates = [(t_client("compare.template_own"), ""), *((name, name) for name in template_names())]
-    moods = [(t_client("compare.mood_own"), ""), *((t_client(f"persona.preset_{name}"), name) for name in PRESETS)]
+    moods = [(t_client("compare.mood_own"), ""), *((t_client(f"persona.{name}"), name) for name in PRESETS)]
     with gr.Column(elem_classes="card", elem_id="side-card"):
         gr.Markdown(t_heading("compare.side"), elem_classes="title")
         with gr.Row(elem_id="side-say"):
