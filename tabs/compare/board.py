@@ -182,11 +182,12 @@ def build(services: Services, shared: Shared) -> BoardForm:
             file = build_download("compare-file")
     inputs = [shared.key, dataset, candidates]
     outputs = [dataset, candidates, first, to_data, to_train, form, about]
-    filling = {"fn": handlers.fill, "inputs": inputs, "outputs": outputs, **EVENT}
+    # Unchecked: Gradio would hold a value against the choices of another event that is still on its way.
+    filling = {"fn": handlers.fill, "inputs": inputs, "outputs": outputs, "preprocess": False, **EVENT}
     shared.arrived.then(**filling)
     shared.changed["compare"].click(**filling, trigger_mode="always_last")
     dataset.input(**filling)
-    running = go.click(handlers.compare, inputs, [going, shown, stop, after], **EVENT)
+    running = go.click(handlers.compare, inputs, [going, shown, stop, after], preprocess=False, **EVENT)
     stop.click(lambda: ("", gr.Button(visible=False)), None, [going, stop], cancels=[running], **EVENT)
     dataset.input(lambda: ("", gr.Column(visible=False)), None, [shown, after], cancels=[running], **EVENT)
     copy.click(None, None, None, js=COPY, **EVENT)

@@ -111,7 +111,7 @@ def _line(found: Leaderboard, line: BoardLine, base: str, axis: tuple[float, flo
     best = "—" if ranked is None or line.barred else f"{ranked.best:.0%}"
     loops = f'<span class="{"warn" if line.barred == "loops" else ""}">{_share(wrong.loops)}</span>'
     out = f'<br><span class="warn">{escape(t(language, f"compare.barred_{line.barred}"))}</span>' if line.barred else ""
-    specific = "—" if math.isnan(line.specificity) else f"{line.specificity:+.2f}"
+    specific = _specific(found, line)
     cells = (
         _interval(line, axis, language) + out, best, specific, _share(line.style.likeness),
         "—" if math.isnan(line.style.detection) else f"{line.style.detection:.2f}", loops, _share(wrong.copied),
@@ -121,6 +121,13 @@ def _line(found: Leaderboard, line: BoardLine, base: str, axis: tuple[float, flo
     return (
         f'<tr{" class=now" if advised else ""}><th scope="row">{escape(label(line, base))} {hint}{mark}</th>{data}</tr>'
     )
+
+
+def _specific(found: Leaderboard, line: BoardLine) -> str:
+    """How much more of this voice it learned than its base knew; of the base itself, nothing."""
+    bases = (one.specificity for one in found.lines if one.measured.is_base and one.measured.base == line.measured.base)
+    more = line.specificity - next(bases, math.nan)
+    return "—" if math.isnan(more) or line.measured.is_base else f"{more:+.2f}"
 
 
 def _interval(line: BoardLine, axis: tuple[float, float], language: str) -> str:

@@ -107,9 +107,11 @@ class SideHandlers:
             speaker = kept(self.services, visitor.owner, name).name
         elif kind == "adapter":
             speaker = name
-        elif speaker != REMOTE:
+        elif speaker == BASE_VALUE:
             speaker = ""
-        return SideColumn(speaker, persona, template, mood)
+        elif speaker != REMOTE:
+            raise InputError(f"Choose who answers in column {number}.", f"{number} 列めの相手を選んでください。")
+        return SideColumn(speaker, persona, template if template in template_names() else "", mood)
 
     @handler
     def ask(self, visitor: Visitor, asked: str, form: SideForm) -> Iterator[tuple]:
@@ -209,14 +211,15 @@ def build(services: Services, shared: Shared) -> None:
     held = gr.State(None)
     form = SideForm.inputs(controls)
     lists = [controls[f"{kind}_{n}"] for kind in ("speaker", "persona") for n in numbers]
-    filling = {"fn": handlers.fill, "inputs": [shared.key, *form], "outputs": lists, **EVENT}
+    # Unchecked: Gradio would hold a value against the choices of another event that is still on its way.
+    filling = {"fn": handlers.fill, "inputs": [shared.key, *form], "outputs": lists, "preprocess": False, **EVENT}
     shared.arrived.then(**filling)
     shared.changed["compare"].click(**filling, trigger_mode="always_last")
     controls["count"].change(
         lambda count: [gr.Column(visible=n <= count) for n in numbers], controls["count"], columns, queue=False, **EVENT
     )
     out = [*replies, held, state, stop, choosing]
-    running = gr.on([go.click, asked.submit], handlers.ask, [shared.key, asked, *form], out, **EVENT)
+    running = gr.on([go.click, asked.submit], handlers.ask, [shared.key, asked, *form], out, preprocess=False, **EVENT)
     stop.click(lambda: gr.Button(visible=False), None, stop, cancels=[running], **EVENT)
     held.change(
         lambda now: [gr.Button(visible=now is not None and n < len(now.columns)) for n in range(MOST_COLUMNS)],
