@@ -101,9 +101,10 @@ def _page(body: str, language: str, status: int = 200) -> HTMLResponse:
 
 
 def _welcome(test: BlindTest, language: str) -> str:
+    which = t(language, "blind.which", persona=test.persona)
     lines = t(language, "blind.welcome", persona=test.persona, n=len(test.questions))
     return (
-        f"<h1>{escape(t(language, 'blind.which', persona=test.persona))}</h1><p>{escape(lines)}</p>"
+        f"<h1>{escape(which)}</h1><p>{escape(lines)}</p>"
         f'<form method="post"><label>{escape(t(language, "blind.name"))}'
         f'<input name="name" maxlength="{LONGEST_NAME}" autocomplete="nickname"></label>'
         f'<button class="go">{escape(t(language, "blind.start"))}</button></form>'
@@ -122,17 +123,19 @@ def _question(test: BlindTest, sitting: Sitting, language: str) -> str:
         f'<button name="choice" value="{n}">{escape(chr(10).join(option.messages))}</button>'
         for n, option in enumerate(test.order(sitting.voter, sitting.question))
     )
+    which = t(language, "blind.which", persona=test.persona)
     place = t(language, "blind.place", n=sitting.question + 1, of=of)
     return (
         f'<div class="bar"><i style="width:{100 * sitting.question / of:.0f}%"></i></div>'
         f'<p class="soft">{escape(place)}</p><div class="talk">{talk}</div>'
-        f"<h1>{escape(t(language, 'blind.which', persona=test.persona))}</h1>"
+        f"<h1>{escape(which)}</h1>"
         f'<form method="post">{hidden}{options}</form>'
     )
 
 
 def _end(test: BlindTest, right: int, of: int, language: str) -> str:
+    thanks = t(language, "blind.thanks")
     return (
-        f"<h1>{escape(t(language, 'blind.thanks'))}</h1>"
+        f"<h1>{escape(thanks)}</h1>"
         f'<p class="big">{right} / {of}</p><p>{escape(t(language, "blind.right", persona=test.persona))}</p>'
     )
