@@ -112,6 +112,7 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
     from core.limits import uploads_counter
     from tabs.ui import heartbeat
     from tabs.ui.page_scripts import first_script
+    from tabs.ui.web.api_keys import KeyDoor
     from tabs.ui.web.chosen_language import ChosenLanguage
     from tabs.ui.web.found_nodes import FoundNodes
     from tabs.ui.web.headers import PageHeaders
@@ -127,6 +128,7 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
             PageHeaders, scripts=[heartbeat.script()], first=first_script(), on_space=settings.on_space,
             listed=not shared,
         ),
+        Middleware(KeyDoor, find=services.api_keys.find),
         Middleware(HostGuard, names=names),
         Middleware(UsedRoutes),
         Middleware(UploadGuard, workspace=services.workspace, counter=uploads),
@@ -169,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from core.housekeeping import Housekeeping
     from tabs.compare import blind_page
+    from tabs.connect import api_routes
     from tabs.train import run
     from tabs.ui import heartbeat, status_bar
     from tabs.ui.page_scripts import start_script
@@ -205,6 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
     heartbeat.add_route(page.app, services, [run.live, status_bar.live])
     blind_page.add_route(page.app, services)
+    api_routes.add_routes(page.app, services.persona_api, services.api_keys)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     Housekeeping(services.own_files).start()
     services.models.start()  # torch is first imported here, behind a page that is already served

@@ -66,6 +66,14 @@ PUBLIC = Limits(
 )  # fmt: skip
 
 
+class TooOftenError(InputError):
+    """Something was done too often; `seconds` until it may be done again."""
+
+    def __init__(self, en: str, ja: str, seconds: float) -> None:
+        super().__init__(en, ja)
+        self.seconds = seconds
+
+
 @dataclass
 class Counter:
     """How often something may be done in `seconds`: by one visitor or from one address, and by all together."""
@@ -79,7 +87,7 @@ class Counter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def acquire(self, owner: str, address: str = "") -> None:
-        """Count one. Raises InputError, with the seconds to wait, when it is one too many; then nothing is counted.
+        """Count one. Raises TooOftenError when it is one too many; then nothing is counted.
 
         `address` is "" where nobody can vouch for it, as behind a tunnel: then the sum has to do.
         """
@@ -97,10 +105,11 @@ class Counter:
                 if most:
                     self._done.setdefault(name, deque(maxlen=most)).append(now)
 
-    def _too_many(self, most: int, wait: float) -> InputError:
-        return InputError(
+    def _too_many(self, most: int, wait: float) -> TooOftenError:
+        return TooOftenError(
             f"{most} {self.what.en} are allowed here. Go on in {wait:.0f} seconds.",
             f"ここでは{self.what.ja}は {most} 回までです。あと {wait:.0f} 秒待ってください。",
+            wait,
         )
 
 

@@ -10,7 +10,9 @@ from core.data.io.store import DataSets
 from core.errors import InputError
 from core.files import remove_folder
 from core.memory.memory import Memory
+from core.owners import end_users_of
 from core.personas import Personas
+from core.serve.keys import ApiKeys
 from core.stored import DamagedError, set_aside
 from core.tokens.trained import TrainedTokenizers
 from core.train.queue.jobs import Jobs
@@ -24,7 +26,7 @@ class DiskUse:
     """What one kind of things takes."""
 
     kind: str
-    """One of `core.workspace.FOLDERS`, or "jobs"."""
+    """One of `core.workspace.FOLDERS`, "jobs", or "end_users"."""
     files: int
     bytes: int
 
@@ -40,6 +42,7 @@ class OwnFiles:
     memory: Memory
     datasets: DataSets
     tokenizers: TrainedTokenizers
+    api_keys: ApiKeys
     jobs: Jobs
 
     def used(self, owner: str) -> list[DiskUse]:
@@ -48,7 +51,8 @@ class OwnFiles:
         found = [_use(kind, [folder / kind]) for kind in FOLDERS]
         runs = [job.folder.path for job in self.jobs.list_all(owner)]
         runs += [error.path for error in self.jobs.damaged(owner)]
-        return [use for use in (*found, _use("jobs", runs)) if use.files]
+        others = [self.workspace.owner_folder(one) for one in self._end_users(owner)]
+        return [use for use in (*found, _use("jobs", runs), _use("end_users", others)) if use.files]
 
     def damaged(self, owner: str, *, thorough: bool = True) -> list[DamagedError]:
         """What is left out everywhere else because it cannot be read.
@@ -59,11 +63,12 @@ class OwnFiles:
             return [
                 *self.conversations.damaged(owner, most=LISTED), *self.personas.damaged(owner),
                 *self.datasets.damaged(owner, rows=False), *self.adapters.damaged(owner),
-                *self.tokenizers.damaged(owner), *self.jobs.damaged(owner),
+                *self.tokenizers.damaged(owner), *self.api_keys.damaged(owner), *self.jobs.damaged(owner),
             ]  # fmt: skip
         stores: tuple[Callable[[str], list[DamagedError]], ...] = (
             self.conversations.damaged, self.personas.damaged, self.datasets.damaged, self.adapters.damaged,
-            self.tokenizers.damaged, self.jobs.damaged, lambda one: self.memory.store(one).damaged(),
+            self.tokenizers.damaged, self.api_keys.damaged, self.jobs.damaged,
+            lambda one: self.memory.store(one).damaged(),
         )  # fmt: skip
         return [error for store in stores for error in store(owner)]
 
@@ -79,11 +84,17 @@ class OwnFiles:
 
     def delete_all(self, owner: str) -> None:
         """Stop what runs for an owner and remove all of it for good, with the downloads that are still served."""
+        for other in self._end_users(owner):
+            self.delete_all(other)
         self.memory.tasks.drop(f"{owner}/")
         self.jobs.delete_all(owner)
         for folder in (self.workspace.handed_out(owner), self.workspace.owner_folder(owner)):
             if folder.is_dir():
                 remove_folder(folder)
+
+    def _end_users(self, owner: str) -> list[str]:
+        """Who talks through the owner's API keys and bots."""
+        return [one for one in self.workspace.owners() if one.startswith(end_users_of(owner))]
 
 
 def _use(kind: str, folders: list[Path]) -> DiskUse:

@@ -17,6 +17,19 @@ def new_key() -> str:
     return secrets.token_urlsafe(24)
 
 
+def end_user(owner: str, channel: str, name: str) -> str:
+    """The id under which is kept what belongs to somebody who talks through an owner's API key or bot.
+
+    `channel` is the key or bot, `name` what the person is called there. Only the owner's deletion reaches it.
+    """
+    return f"{end_users_of(owner)}{_digest(f'{channel} {name}')}"
+
+
+def end_users_of(owner: str) -> str:
+    """How the ids of all of an owner's end users begin."""
+    return f"user-{_digest(owner)[:16]}."
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -2,7 +2,7 @@
 
 home/
   owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ evaluations/ memory/
-                 usage/ tokenizers/
+                 usage/ tokenizers/ api_keys/
                  downloads/    while they are being made; then cache/ has them
                  damaged/      what could not be read and was set aside
   jobs/<job>/            training runs of all owners; meta.json names the owner
@@ -39,7 +39,7 @@ DATASET_INFO = "dataset.json"
 
 FOLDERS = (
     "personas", "chats", "uploads", "datasets", "adapters", "preferences", "evaluations", "memory", "usage",
-    "tokenizers", "downloads", "damaged",
+    "tokenizers", "api_keys", "downloads", "damaged",
 )  # fmt: skip
 STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
 

@@ -35,6 +35,10 @@ class ChatContext:
     """The persona's texts with a place of their own, and the conversation's note."""
     typing_speed: TypingSpeed = field(default_factory=TypingSpeed)
     """How its messages follow each other."""
+    guest: str = ""
+    """The owner of what is remembered, where somebody else than `owner` talks (`core.owners.end_user`)."""
+    remembers: bool = True
+    """False: nothing is looked up in the memory for this talk."""
 
 
 def resolve_prompt_config(persona: Persona, adapter: Adapter | None, context: int) -> tuple[PromptConfig, bool]:
@@ -67,4 +71,4 @@ def turn_context(setting: ChatContext, conversation: Conversation) -> TurnContex
     # The memory knows two sides: what others of a group said is remembered with their names.
     turns = (replace(turn, messages=tuple(f"{turn.name}: {text}" for text in turn.messages)) if turn.name else turn
              for turn in conversation.turns)  # fmt: skip
-    return TurnContext(setting.owner, who, conversation.id, tuple(turns))
+    return TurnContext(setting.guest or setting.owner, who, conversation.id, tuple(turns))

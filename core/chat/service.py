@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -86,12 +86,17 @@ class ChatService:
             prompt_config.persona, prompt_config.description, user=prompt_config.user, examples=prompt_config.examples
         )
 
-    def context(self, owner: str, conversation: Conversation, language: str) -> ChatContext:
-        """Raises ModelError while no model is loaded, InputError when persona or adapter are gone."""
+    def context(
+        self, owner: str, conversation: Conversation, language: str, *, guest: str = "", remembers: bool = True
+    ) -> ChatContext:
+        """What the talk is held with; `guest` talks in the owner's place, with a profile and memories of their own.
+
+        Raises ModelError while no model is loaded, InputError when persona or adapter are gone.
+        """
         loaded, remote = self.models.current(), self.remotes.of(owner)
         adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
         chosen = self.persona(owner, conversation.persona, conversation.adapter, language)
-        persona = chosen.talking_with(self.profiles.get(owner)).with_macros_expanded(
+        persona = chosen.talking_with(self.profiles.get(guest or owner)).with_macros_expanded(
             conversation.id, timedelta(seconds=conversation.silence)
         )
         rhythm = TypingSpeed.of(persona.typing)
@@ -100,13 +105,14 @@ class ChatService:
             plain = persona.prompt_config(remote.context, template=REMOTE_TEMPLATE)
             return ChatContext(
                 owner, loaded, plain, persona.sampling, None, False, remote, lorebook=persona.book, placed=placed,
-                typing_speed=rhythm,
+                typing_speed=rhythm, guest=guest, remembers=remembers,
             )  # fmt: skip
         prompt_config, differs = resolve_prompt_config(persona, adapter, loaded.context)
         who = remembered_as(conversation)
-        at_once = self.memory.options(owner, who).single_pass
+        at_once = remembers and self.memory.options(guest or owner, who).single_pass
         if at_once:
-            prompt_config = with_format(prompt_config, self.memory.listed(owner, who, prompt_config.context_window))
+            listed = self.memory.listed(guest or owner, who, prompt_config.context_window)
+            prompt_config = with_format(prompt_config, listed)
         return ChatContext(
             owner,
             loaded,
@@ -118,6 +124,8 @@ class ChatService:
             lorebook=persona.book,
             placed=placed,
             typing_speed=rhythm,
+            guest=guest,
+            remembers=remembers,
         )
 
     def prompt(self, setting: ChatContext, conversation: Conversation, draft: str = "") -> Prompt:
@@ -131,7 +139,7 @@ class ChatService:
                 setting.prompt_config, talk.turns, setting.loaded.tokenizer, background=retrieved, placed=known.placed
             )
 
-        if not setting.prompt_config.parts:
+        if not (setting.remembers and setting.prompt_config.parts):
             return made(RetrievedContext())
         return self.memory.retrieved_context(turn_context(setting, talk), setting.prompt_config.context_window, made)
 
@@ -148,7 +156,7 @@ class ChatService:
         *,
         prompt: Prompt | None = None,
         go_on: bool = False,
-    ) -> Iterator[Reply]:
+    ) -> Generator[Reply, None, None]:
         """Stream the persona's next turn. The conversation is not changed; who shows it stores it.
 
         `prompt` is what `prompt` returned, where that is known already. With `go_on` the persona's last turn

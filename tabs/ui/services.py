@@ -25,6 +25,8 @@ from core.models.remote import RemoteModels
 from core.own_files import OwnFiles
 from core.owners import Owners
 from core.personas import Personas
+from core.serve.completion import PersonaApi
+from core.serve.keys import ApiKeys
 from core.settings import Settings
 from core.tokens.trained import TrainedTokenizers
 from core.train.queue.jobs import Jobs
@@ -53,6 +55,8 @@ class Services:
     datasets: DataSets
     preferences: Preferences
     jobs: Jobs
+    api_keys: ApiKeys
+    persona_api: PersonaApi
     on_close: list[Callable[[], None]] = field(default_factory=list)
     """What tabs want done before the server ends."""
 
@@ -77,7 +81,7 @@ class Services:
         """What each owner has, over all stores."""
         return OwnFiles(
             self.workspace, self.personas, self.adapters, self.conversations, self.memory, self.datasets,
-            self.trained_tokenizers, self.jobs,
+            self.trained_tokenizers, self.api_keys, self.jobs,
         )  # fmt: skip
 
     def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
@@ -107,6 +111,16 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
     )
     personas, adapters, conversations = Personas(workspace), Adapters(workspace), Conversations(workspace)
     memory = Memory(workspace, partial(write_texts, models))
+    chat = ChatService(
+        models,
+        Engine(models),
+        personas,
+        adapters,
+        conversations,
+        memory,
+        RateLimiter(settings.max_message, replies_counter(limits.replies_per_minute, limits.replies_per_minute_total)),
+        RemoteModels(settings.remote_servers, public),
+    )
     return Services(
         settings=settings,
         public=public,
@@ -117,21 +131,12 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         personas=personas,
         adapters=adapters,
         conversations=conversations,
-        chat=ChatService(
-            models,
-            Engine(models),
-            personas,
-            adapters,
-            conversations,
-            memory,
-            RateLimiter(
-                settings.max_message, replies_counter(limits.replies_per_minute, limits.replies_per_minute_total)
-            ),
-            RemoteModels(settings.remote_servers, public),
-        ),
+        chat=chat,
         memory=memory,
         open_logs=OpenLogs(workspace),
         datasets=DataSets(workspace),
         preferences=Preferences(workspace),
         jobs=Jobs(workspace, start=True, monitors=usable(settings.monitors)),
+        api_keys=ApiKeys(workspace),
+        persona_api=PersonaApi(chat),
     )

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import NotAllowedError
 from tabs.ui.visitor import language_wanted
+from tabs.ui.web.api_keys import key_of
 
 log = logging.getLogger(__name__)
 ANY = "*"
@@ -59,13 +60,13 @@ class HostNames:
 
 @dataclass
 class HostGuard:
-    """ASGI middleware: what does not fit is answered with a sentence, and goes no further."""
+    """ASGI middleware: what does not fit, and brings no API key, is answered with a sentence and goes no further."""
 
     app: ASGIApp
     names: HostNames
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] not in ("http", "websocket") or key_of(scope):
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
         error = self._offence(scope.get("method", "GET"), headers)

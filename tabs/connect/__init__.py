@@ -1,0 +1,1 @@
+"""Connect: how do others reach the persona?"""
