@@ -25,6 +25,7 @@ from core.hub.redact import without_local_traces
 from core.prompt import PromptConfig
 from core.prompt.chat_template import resolve_template
 from core.workspace import ADAPTER_CONFIG, TRAINING_FILE
+from tabs.ui import leak_check
 from tabs.ui.adapters import kept
 from tabs.ui.form import Control
 from tabs.ui.handler import EVENT, handler
@@ -95,6 +96,8 @@ class PublishHandlers:
         if _files(parcel.folder, self._names(parcel.folder)) != parcel.files:
             raise InputError("What was shown has changed since. Look at it again before it is sent.",
                              "見てから内容が変わりました。もう一度「送る内容を見る」を押してください。")  # fmt: skip
+        if self.what == "adapter":
+            leak_check.check_seen(self.services, visitor.owner, Adapter.read(parcel.folder))
         yield _muted(t(language, "publish.asking")), "", gr.Button(interactive=False)
         try:
             for step in with_progress(lambda report: self._push(parcel, secret, report)):
@@ -295,7 +298,9 @@ def build_publish(services: Services, shared: Shared, *, what: What, chosen: Con
             listing = gr.HTML(padding=False, elem_id=f"publish-{what}-files")
             with gr.Accordion(t_client("publish.card"), open=True):
                 card = gr.Markdown(elem_classes="model-card", elem_id=f"publish-{what}-card", max_height=420)
-            send = gr.Button(t_client("publish.send"), variant="primary", elem_id=f"publish-{what}-send")
+            leaks = leak_check.build(services, shared, chosen) if what == "adapter" else None
+            send = gr.Button(t_client("publish.send"), variant="primary", interactive=leaks is None,
+                             elem_id=f"publish-{what}-send")  # fmt: skip
         state = gr.HTML(padding=False, elem_id=f"publish-{what}-state")
     parcel = gr.State(None)
 
@@ -303,5 +308,7 @@ def build_publish(services: Services, shared: Shared, *, what: What, chosen: Con
     chosen.change(handlers.suggest, [shared.key, chosen], [repo, *emptied], **EVENT)
     gr.on([repo.input, private.input], nothing_shown, None, emptied, **EVENT)
     showing = [shared.key, chosen, repo, private, typed]
-    show.click(handlers.show, showing, [repo, parcel, listing, card, panel], **EVENT)
+    looked = show.click(handlers.show, showing, [repo, parcel, listing, card, panel], **EVENT)
+    if leaks:
+        looked.success(**leaks.connect(send))
     send.click(handlers.send, [shared.key, parcel, typed], [state, typed, send], **EVENT)

@@ -85,5 +85,10 @@ def push_adapter(page: Page) -> None:
     page.locator("#publish-adapter-token input").fill(WRITER)
     page.locator("#publish-adapter-show").click()
     expect(page.locator("#publish-adapter-card")).to_contain_text("omokage-mini")
+    expect(page.locator("#publish-adapter-send")).to_be_disabled()  # until what it lets out was seen
+    page.locator("#leaks-go").click()
+    expect(page.locator("#leaks-report")).to_contain_text("書き出しを")
+    page.locator("#leaks-seen").click()
+    expect(page.locator("#publish-adapter-send")).to_be_enabled()
     page.locator("#publish-adapter-send").click()
     expect(page.locator("#publish-adapter-state a")).to_be_visible()

@@ -10,12 +10,15 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+from core.adapters.store import Adapter
+from core.evaluate.leaks import LeakExample, LeakReport
 from core.files import write_json
 from core.hub import client as hub_module
 from core.settings import Settings
 from core.train.spec import JobSpec
 from tabs.train.adapters import AdapterHandlers
 from tabs.ui import publish
+from tabs.ui.leak_check import LeakHandlers, report_html, reports_of
 from tabs.ui.publish import PublishHandlers, PushPreview, What, suggested
 from tabs.ui.services import Services, make_services
 from tests.helpers.fake_hub import READER, WRITER, FakeHub
@@ -86,7 +89,16 @@ def shown(handlers: PublishHandlers, chosen: str, *, repo: str = "alice/mika", p
           typed: str = "") -> tuple[str, PushPreview, str, str]:  # fmt: skip
     name, parcel, listing, card, panel = handlers.show(KEY, chosen, repo, private, typed, visit("en"))
     assert panel.visible
+    if handlers.what == "adapter":
+        saw_no_leak(handlers.services, Adapter.read(parcel.folder))
     return name, parcel, listing, card
+
+
+def saw_no_leak(services: Services, adapter: Adapter) -> None:
+    """As if a person had checked the adapter and looked at the report."""
+    reports = reports_of(services, owner(services))
+    reports.put(adapter, LeakReport(3))
+    reports.mark_seen(adapter)
 
 
 def sent(handlers: PublishHandlers, parcel: PushPreview | None, typed: str = WRITER, key: str = KEY) -> list[tuple]:
@@ -109,6 +121,30 @@ def test_what_arrives_is_what_was_shown(hub: FakeHub, services: Services, job: s
     for file, content in repo.files.items():
         assert file in listing
         assert b"Hanako" not in content and str(models_of(services).folder.parent).encode() not in content
+
+
+def test_nothing_is_sent_until_the_leak_report_was_seen(hub: FakeHub, services: Services, job: str) -> None:
+    handlers = PublishHandlers(services, "adapter")
+    parcel = shown(handlers, job)[1]
+    adapter, leaks = Adapter.read(parcel.folder), LeakHandlers(services)
+    reports_of(services, owner(services)).put(adapter, LeakReport(3))  # checked anew: nobody has seen that yet
+    with pytest.raises(gr.Error, match="leaks first"):
+        sent(handlers, parcel)
+    assert hub.repos == {}
+    report, _, seen, send = leaks.standing(KEY, job, visit("en"))
+    assert "3 beginnings" in report and seen.visible and not send.interactive
+    *_, seen, send = leaks.see(KEY, job, visit("en"))
+    assert send.interactive and not seen.visible
+    sent(handlers, parcel)
+    assert "alice/mika" in {name for _, name in hub.repos}
+
+
+def test_a_leak_is_shown_with_what_was_let_out(services: Services, job: str) -> None:
+    found = LeakExample("メールは？", "えっとね、", "a@example.com <b>だよ</b>", ("a@example.com",), ("email",))
+    html = report_html(LeakReport(9, personal=(found,), with_personal=2), False, "ja")
+    assert "<mark>a@example.com</mark>" in html and "&lt;b&gt;" in html and "メールアドレス 1" in html
+    with pytest.raises(gr.Error, match=r"no such training|学習"):
+        LeakHandlers(services).standing(OTHER, job, visit("ja"))
 
 
 def test_the_token_is_cleared_from_the_page_at_the_first_step(hub: FakeHub, services: Services, job: str) -> None:
