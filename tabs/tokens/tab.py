@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.prompt.token_text import count_tokens, split
 from core.tokens.sources import TokenizerSources
 from core.train.worker.rows import encode
-from tabs.tokens import bits, compare, dataset, density, special, training
+from tabs.tokens import bits, compare, dataset, density, special, study, training
 from tabs.tokens.tokens_context import LOG, TEXT, TokensContext, TokensPage
 from tabs.ui import html_parts, prompt_html
 from tabs.ui.handler import EVENT, handler
@@ -140,6 +140,7 @@ def build(services: Services, shared: Shared) -> None:
     bits.build(context, page)
     training.build(context, page, wanted)
     special.build(context, page)
+    study.build(context, page)
     _build_row(handlers, shared, ids)
 
     typed = ([shared.key, source, text, ids], [shown, figures])
