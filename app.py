@@ -172,6 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from core.housekeeping import Housekeeping
     from tabs.compare import blind_page
     from tabs.connect import api_routes
+    from tabs.data.create import plan_view
     from tabs.train import run
     from tabs.ui import heartbeat, status_bar
     from tabs.ui.page_scripts import start_script
@@ -206,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     names.add_address(page.share_url)
     page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
-    heartbeat.add_route(page.app, services, [run.live, status_bar.live])
+    heartbeat.add_route(page.app, services, [run.live, plan_view.live, status_bar.live])
     blind_page.add_route(page.app, services)
     api_routes.add_routes(page.app, services.persona_api, services.api_keys)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)

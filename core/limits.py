@@ -34,6 +34,8 @@ class Limits:
     training_minutes: int = 0
     """A day, of one visitor; a run that reaches it stops and keeps its adapter."""
     training_minutes_total: int = 0
+    dialogues: int = 0
+    """That models make with each other, of one plan."""
     replies_per_minute: int = 30
     replies_per_minute_total: int = 0
     expire_days: int = 0
@@ -62,7 +64,8 @@ LOCAL = Limits()
 PUBLIC = Limits(
     disk_mb=2_000, disk_mb_total=20_000, uploads_per_hour=60, uploads_per_hour_total=1_000, datasets=50,
     messages=200_000, reading_seconds=60, reading_mb=1_500, trainings=3,
-    trainings_total=20, training_minutes=120, training_minutes_total=720, replies_per_minute_total=120, expire_days=30,
+    trainings_total=20, training_minutes=120, training_minutes_total=720, dialogues=20, replies_per_minute_total=120,
+    expire_days=30,
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from core.owners import end_users_of
 from core.personas import Personas
 from core.serve.keys import ApiKeys
 from core.stored import DamagedError, set_aside
+from core.synth.store import PlanStore
 from core.tokens.trained import TrainedTokenizers
 from core.train.queue.jobs import Jobs
 from core.workspace import FOLDERS, Workspace
@@ -43,6 +44,7 @@ class OwnFiles:
     datasets: DataSets
     tokenizers: TrainedTokenizers
     api_keys: ApiKeys
+    dialogues: PlanStore
     jobs: Jobs
 
     def used(self, owner: str) -> list[DiskUse]:
@@ -63,11 +65,13 @@ class OwnFiles:
             return [
                 *self.conversations.damaged(owner, most=LISTED), *self.personas.damaged(owner),
                 *self.datasets.damaged(owner, rows=False), *self.adapters.damaged(owner),
-                *self.tokenizers.damaged(owner), *self.api_keys.damaged(owner), *self.jobs.damaged(owner),
+                *self.tokenizers.damaged(owner), *self.api_keys.damaged(owner),
+                *self.dialogues.damaged(owner), *self.jobs.damaged(owner),
             ]  # fmt: skip
         stores: tuple[Callable[[str], list[DamagedError]], ...] = (
             self.conversations.damaged, self.personas.damaged, self.datasets.damaged, self.adapters.damaged,
-            self.tokenizers.damaged, self.api_keys.damaged, self.jobs.damaged,
+            self.tokenizers.damaged, self.api_keys.damaged, self.dialogues.damaged,
+            self.jobs.damaged,
             lambda one: self.memory.store(one).damaged(),
         )  # fmt: skip
         return [error for store in stores for error in store(owner)]
@@ -88,6 +92,7 @@ class OwnFiles:
             self.delete_all(other)
         self.memory.tasks.drop(f"{owner}/")
         self.jobs.delete_all(owner)
+        self.dialogues.stop_all(owner)
         for folder in (self.workspace.handed_out(owner), self.workspace.owner_folder(owner)):
             if folder.is_dir():
                 remove_folder(folder)

@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core.cards.loss_curve import lines_of
+from core.cards.made_rows import made_figures, made_line
+from core.data.made import made_share
 from core.data.mix import parts_of
 from core.hub.redact import HUB_NAME, is_hub_id, public_name
 from core.prompt import PromptConfig
@@ -160,6 +162,8 @@ def dataset_card(
         persona=dataset.persona,
         data=_data_lines(dataset),
         outcomes=_outcomes(dataset),
+        figures=made_figures(dataset.recipe),
+        made=made_share(dataset.recipe),
         repo=json.dumps(repo),
         license=license,
     )
@@ -184,6 +188,7 @@ def _data_lines(dataset: DatasetFacts | None) -> list[tuple[str, str]]:
         "A new conversation begins after (minutes)": dataset.gap_minutes,
         "Made": dataset.created,
         "Mixed from": _mixed(dataset),
+        "Made by models": made_line(dataset.recipe),
     }
     return [(name, _shown(value)) for name, value in lines.items() if value not in (None, "")]
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 
 from core.data.io.store import DataSetInfo, DataSets, SavedDataSet
+from core.data.made import mixed_share
 from core.data.rows import Row
 from core.errors import InputError
 from core.text import Text, is_japanese
@@ -100,7 +101,8 @@ def mix(name: str, main: Ingredient, others: Sequence[Ingredient], *, seed: int 
     }
     usable = [[row for row in one.rows["train"] if measured.isdisjoint(_exchanges(row))] for one in others]
     kept = list(main.rows["train"])
-    counts = planned(len(kept), [(len(rows), one.share) for rows, one in zip(usable, others, strict=True)])
+    main_rows = len(kept)
+    counts = planned(main_rows, [(len(rows), one.share) for rows, one in zip(usable, others, strict=True)])
     plain = MixedPart(main.info.name, main.info.persona, main.info.description, 0.0, len(kept), len(kept))
     parts = [*(parts_of(main.info.recipe) or (plain,))]
     session = max((row.session for rows in main.rows.values() for row in rows), default=0) + 1
@@ -116,6 +118,7 @@ def mix(name: str, main: Ingredient, others: Sequence[Ingredient], *, seed: int 
     split_rows: dict[Split, Sequence[Row]] = {split: main.rows.get(split, ()) for split in SPLIT_FILES}
     split_rows["train"] = tuple(kept)
     recipe = {**main.info.recipe, MIXED_FROM: [part.to_json() for part in parts], "mix_seed": seed}
+    recipe |= mixed_share([(one.info.recipe, n) for one, n in zip((main, *others), (main_rows, *counts), strict=True)])
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Mix(replace(main.info, name=name, recipe=recipe, created=now), split_rows, tuple(parts))
 

@@ -5,7 +5,7 @@ measure on the same validation talks decide; the figures only tell how large and
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 
 from core.data.edits import EditedWords
@@ -51,6 +51,11 @@ class Statistics:
     """Of the other side's words, in all samples."""
     persona_tokens: int
     """Of the persona's words, in all samples."""
+
+    def named(self) -> dict[str, float]:
+        """All figures, those that are worked out from others too."""
+        means = {"mean": self.mean, "user_mean": self.user_mean, "persona_mean": self.persona_mean}
+        return {**asdict(self), **means}
 
     @property
     def mean(self) -> float:

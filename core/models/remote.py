@@ -7,7 +7,7 @@ transcript and the memory. Keys stay in memory and are gone with the process; no
 import json
 import re
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -166,6 +166,8 @@ class _Request:
     """Words of the reply that are there already, to be gone on with."""
     opening: str = OPENING
     streamed: bool = True
+    schema: Mapping[str, object] | None = None
+    """JSON that the answer is to be, where the server can hold it to one."""
 
     def arguments(self, model: RemoteModel, dialect: Dialect) -> dict[str, Any]:
         """Keyword arguments of the client's `chat.completions.create`."""
@@ -179,6 +181,9 @@ class _Request:
         extra |= {name: plain.pop(name) for name in list(plain) if name not in OWN_ARGUMENTS}
         if dialect.limit:
             plain[dialect.limit] = self.sampling.max_new_tokens
+        if self.schema and "response_format" not in dialect.refused:
+            held = {"name": "answer", "strict": True, "schema": self.schema}
+            plain["response_format"] = {"type": "json_schema", "json_schema": held}
         if self.streamed:
             plain["stream"] = True
             if "stream_options" not in dialect.refused:
@@ -196,13 +201,15 @@ def stream(
     seed: int | None = None,
     prefill: str = "",
     opening: str = OPENING,
+    schema: Mapping[str, object] | None = None,
 ) -> Generator[RemoteText, None, None]:
     """Yield what is there as the server writes. Setting `stop` hangs up.
 
     `prefill` are words of the reply to be gone on with; they are not among what comes. `opening` stands for a user who
-    has said nothing. Raises ModelError with what the server said, and InputError where it cannot go on.
+    has said nothing. `schema` is a JSON Schema for the answer; a server that knows none is asked without. Raises
+    ModelError with what the server said, and InputError where it cannot go on.
     """
-    request = _Request(messages, sampling, stops, seed, prefill.rstrip(), opening)
+    request = _Request(messages, sampling, stops, seed, prefill.rstrip(), opening, schema=schema)
     if prefill and not model.dialect.prefill:
         raise cannot_go_on(model)
     with server_errors(model.server, model.name):

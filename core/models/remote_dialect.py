@@ -14,7 +14,8 @@ PlainMessage = Mapping[str, str]
 SETTINGS = ("temperature", "top_p", "stop", "seed", "top_k", "min_p", "repetition_penalty")
 # What is left out, a group at a time, where an error names nothing: the rarest first.
 UNNAMED: tuple[tuple[str, ...], ...] = (
-    ("top_k", "min_p", "repetition_penalty"), ("stream_options",), ("seed",), ("stop",), ("temperature", "top_p"),
+    ("response_format",), ("top_k", "min_p", "repetition_penalty"), ("stream_options",), ("seed",), ("stop",),
+    ("temperature", "top_p"),
 )  # fmt: skip
 TOO_MUCH = re.compile(
     r"context (length|window|size)|too (large|long|many)|exceed|could not finish|at most \d", re.IGNORECASE

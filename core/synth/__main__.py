@@ -16,6 +16,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -32,15 +33,17 @@ from core.prompt import token_counter
 from core.prompt.encoder import encoder_for
 from core.synth.diversity import diversity
 from core.synth.estimate import estimate
-from core.synth.judge import judge, read_rubric, read_verdicts
+from core.synth.judge import judge
 from core.synth.judge_answers import answers_of
 from core.synth.plan import Plan, read_plan
 from core.synth.prompts import Side
 from core.synth.records import DialogueRecord, SynthFolder, check_out, paces
+from core.synth.review import judges_itself, kept_records, reviewed
 from core.synth.rows import PREAMBLES, DialogueVariant, dialogue_variants
-from core.synth.run import DialogueRun
+from core.synth.run import LOOK, DialogueRun
 from core.synth.voices import DialogueVoice, RunInterrupted, bundled_tokenizer, voice_of
 from core.text import speak_utf8
+from core.train import events
 from core.workspace import Split
 
 COLUMNS = ("dialogues", "samples", "tokens", "mean", "shortest", "longest", "user_mean", "persona_mean")
@@ -55,8 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.first:
             plan = first_of(plan, options.first)
         folder = check_out(options.out or options.plan.with_suffix(""))
+    except AppError as error:
+        print(error.en, file=sys.stderr)
+        return 2
+    works = options.command in ("run", "judge")
+    try:
+        if works:  # before a model is loaded, which takes a while
+            folder.stop.unlink(missing_ok=True)
         return COMMANDS[options.command](plan, folder, options)
     except AppError as error:
+        if works:
+            events.append(folder.events, events.Failed(error.en, error.ja))
         print(error.en, file=sys.stderr)
         return 2
 
@@ -156,30 +168,41 @@ def print_diversity(plan: Plan, folder: SynthFolder, options: argparse.Namespace
 
 def judged(plan: Plan, folder: SynthFolder, options: argparse.Namespace) -> int:
     """Have every dialogue judged that was not, and print how the scores are spread."""
-    if plan.judge_backend.identity in (plan.persona_backend.identity, plan.user_backend.identity):
+    if judges_itself(plan):
         print("The judge is a model that also speaks in the dialogues: it will like its own words.", file=sys.stderr)
     stop, records = threading.Event(), _records(plan, folder)
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=_watch, args=(folder, stop), daemon=True).start()
+    events.append(folder.events, events.Launched(0))
     try:
         verdicts = judge(plan, folder, records, answers_of(plan.judge_backend, {}, stop), stop)
     except RunInterrupted:
+        verdicts = []
+    if stop.is_set():
+        events.append(folder.events, events.Stopped(len(verdicts)))
         return 3
+    events.append(folder.events, events.Done({"verdicts": len(verdicts)}))
     scores = {name: dict(sorted(Counter(str(getattr(one, name)) for one in verdicts).items()))
               for name in ("tone", "coherence", "parse_method")}  # fmt: skip
     print(json.dumps({"dialogues": len(records), "judged": len(verdicts)} | scores))
-    return 0 if len(verdicts) == len(records) else 3
+    return 0
+
+
+def _watch(folder: SynthFolder, stop: threading.Event) -> None:
+    """Set `stop` once the folder's stop file appears."""
+    while not folder.stop.exists():
+        time.sleep(LOOK)
+    stop.set()
 
 
 def _records(plan: Plan, folder: SynthFolder, keep: int = 0) -> list[DialogueRecord]:
-    """The dialogues of the plan that are there, in its order; with `keep`, those that the plan's judge gave as much."""
+    """The dialogues of the plan that are there, in its order; with `keep`, those that were kept at that threshold."""
     ended = folder.read_dialogues()
-    made = [ended[cell.id] for cell in plan.cells if cell.id in ended]
     if not keep:
-        return made
-    rubric = read_rubric(plan.rubric, plan.language).digest
-    mine = [one for one in read_verdicts(folder) if (one.judge, one.rubric) == (plan.judge_backend.name, rubric)]
-    kept = {one.cell for one in mine if one.keeps(keep, keep)}
-    return [record for record in made if record.cell in kept]
+        return [ended[cell.id] for cell in plan.cells if cell.id in ended]
+    judged_ones = [one for one in reviewed(plan, folder) if one.verdict or one.person.keep is not None]
+    return kept_records(judged_ones, keep, keep)
 
 
 COMMANDS: dict[str, Callable[[Plan, SynthFolder, argparse.Namespace], int]] = {

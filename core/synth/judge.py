@@ -6,8 +6,9 @@ All verdicts are kept, with the rubric and the model that gave them.
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
@@ -32,7 +33,6 @@ SCHEMA: dict = {
     },
     "required": ["comment", "tone", "coherence"],
     "additionalProperties": False,
-    "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "},
 }
 
 
@@ -63,6 +63,9 @@ class JudgeVerdict:
     tone: int | None = None
     coherence: int | None = None
     comment: str = ""
+    expected_tone: float | None = None
+    """Mean of the scores by what the judge thought likely of each; None where that cannot be seen."""
+    expected_coherence: float | None = None
 
     def keeps(self, tone: int, coherence: int) -> bool:
         """Whether both scores reach the threshold; without scores a person has to look."""
@@ -71,8 +74,19 @@ class JudgeVerdict:
         )
 
 
-JudgeAnswer = Callable[[str, str, float], tuple[str, bool]]
-"""(system text, question, temperature) to (answer, whether a grammar held it)."""
+@dataclass(frozen=True)
+class JudgeReply:
+    """What a judge answered."""
+
+    text: str
+    by_grammar: bool = False
+    """Whether a grammar held it to JSON."""
+    expected: Mapping[str, float] = field(default_factory=dict)
+    """Expected score by name, where the likelihood of each score can be seen."""
+
+
+JudgeAnswer = Callable[[str, str, float], JudgeReply]
+"""(system text, question, temperature) to an answer."""
 
 
 def read_rubric(path: str, language: str) -> Rubric:
@@ -90,21 +104,29 @@ def read_rubric(path: str, language: str) -> Rubric:
 
 
 def judge(
-    plan: Plan, folder: SynthFolder, records: Iterable[DialogueRecord], answer: JudgeAnswer, stop: threading.Event
+    plan: Plan, folder: SynthFolder, records: Sequence[DialogueRecord], answer: JudgeAnswer, stop: threading.Event
 ) -> list[JudgeVerdict]:
-    """The verdicts on `records` by the plan's rubric and judge; those that are there are not asked for again."""
+    """The verdicts on `records` by the plan's rubric and judge; those that are there are not asked for again.
+
+    A server is asked for several at once. Where it is stopped, what was judged by then.
+    """
     rubric, name = read_rubric(plan.rubric, plan.language), plan.judge_backend.name
     known = {one.cell: one for one in read_verdicts(folder) if (one.judge, one.rubric) == (name, rubric.digest)}
-    found: list[JudgeVerdict] = []
-    for record in records:
+    writing = threading.Lock()
+
+    def verdict_on(record: DialogueRecord) -> JudgeVerdict | None:
+        if record.cell in known:
+            return known[record.cell]
         if stop.is_set():
-            break
-        verdict = known.get(record.cell)
-        if verdict is None:
-            verdict = _judged(record, rubric, plan.persona.description, name, answer)
+            return None
+        verdict = _judged(record, rubric, plan.persona.description, name, answer)
+        with writing:
             append_record(folder.verdicts, verdict)
-        found.append(verdict)
-    return found
+        return verdict
+
+    at_once = plan.judge_backend.at_once if plan.judge_backend.kind == "remote" else 1
+    with ThreadPoolExecutor(at_once) as pool:
+        return [verdict for verdict in pool.map(verdict_on, records) if verdict]
 
 
 def read_verdicts(folder: SynthFolder) -> list[JudgeVerdict]:
@@ -125,11 +147,13 @@ def parse_verdict(text: str) -> tuple[int, int, str, ParseMethod] | None:
 def _judged(record: DialogueRecord, rubric: Rubric, description: str, name: str, answer: JudgeAnswer) -> JudgeVerdict:
     system, question = rubric.question(record, description)
     for tries in range(TRIES):
-        text, by_grammar = answer(system, question, HOTTER * tries)
-        if read := parse_verdict(text):
+        reply = answer(system, question, HOTTER * tries)
+        if read := parse_verdict(reply.text):
             tone, coherence, comment, method = read
-            method = "grammar" if by_grammar and method == "json" else method
-            return JudgeVerdict(record.cell, name, rubric.digest, method, tries + 1, tone, coherence, comment)
+            return JudgeVerdict(
+                record.cell, name, rubric.digest, "grammar" if reply.by_grammar and method == "json" else method,
+                tries + 1, tone, coherence, comment, reply.expected.get("tone"), reply.expected.get("coherence"),
+            )  # fmt: skip
     return JudgeVerdict(record.cell, name, rubric.digest, "none", TRIES)
 
 

@@ -178,8 +178,8 @@ def read_plan(path: Path) -> Plan:
     return plan_from(value, path.resolve().parent)
 
 
-def plan_from(value: Mapping[str, Any], here: Path) -> Plan:
-    """The plan that plain values describe; relative paths begin at `here`."""
+def plan_from(value: Mapping[str, Any], here: Path, persona: Persona | None = None) -> Plan:
+    """The plan that plain values describe; relative paths begin at `here`. `persona` stands for the one they name."""
     known_keys = {field.name for field in fields(Plan)} - {"only_first"}
     unknown = value.keys() - known_keys
     if unknown:
@@ -194,7 +194,7 @@ def plan_from(value: Mapping[str, Any], here: Path) -> Plan:
     if language not in BUILT_IN_LANGUAGES:
         raise _wrong("language", language, ", ".join(BUILT_IN_LANGUAGES))
     given["language"] = language
-    persona = find_persona(_beside(here, wanted), language)
+    persona = persona or find_persona(_beside(here, wanted), language)
     users, openings = (_people_file(given.pop(name, None), name, language, here) for name in ("users", "openings"))
     for name in ("persona_backend", "user_backend", "judge_backend"):
         given[name] = _backend(given.get(name) or {}, name, here)

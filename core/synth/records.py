@@ -84,6 +84,7 @@ class SynthFolder:
     verdicts.jsonl   what judges say               reviews.jsonl    what a person says
     events.jsonl     what happened (`core.train.events`)
     stop             present when asked to stop    run.lock         held by the process that writes
+    plan.yaml, run.json, worker.log: of plans made on the page (`core.synth.store`)
     """
 
     path: Path
@@ -111,6 +112,18 @@ class SynthFolder:
     @property
     def stop(self) -> Path:
         return self.path / "stop"
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.yaml"
+
+    @property
+    def started(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "worker.log"
 
     @property
     def lock(self) -> Path:

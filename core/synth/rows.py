@@ -10,6 +10,7 @@ from typing import Literal
 
 from core.data.io.export import Export, preamble_text
 from core.data.io.store import DataSetInfo, info_of
+from core.data.made import MADE
 from core.data.prepare import Prepared, prepare
 from core.data.recipe import Recipe, RowShape
 from core.data.rows import Row, RowCounter
@@ -44,6 +45,8 @@ class DialogueVariant:
     statistics: Statistics
     cells: tuple[str, ...] = field(repr=False)
     """The dialogues that it holds."""
+    models: frozenset[str] = frozenset()
+    """Who spoke in them."""
 
     @property
     def name(self) -> str:
@@ -53,7 +56,9 @@ class DialogueVariant:
     def info(self, name: str, description: str, model: str) -> DataSetInfo:
         """What there is to say of it as a data set. Only "system" is asked with the persona's description."""
         system = description if self.preamble_kind == "system" else ""
-        return info_of(name, self.prepared, description=system, model=model)
+        info = info_of(name, self.prepared, description=system, model=model)
+        figures = {name: round(value, 2) for name, value in self.statistics.named().items()}
+        return replace(info, recipe={**info.recipe, MADE: {"share": 1.0, "by": sorted(self.models), **figures}})
 
 
 def dialogue_log(
@@ -95,6 +100,7 @@ def dialogue_variants(
             "行にする対話がありません。計画を実行するか、残す点を下げてください。",
         )
     persona, cells = records[0].persona, tuple(record.cell for record in records)
+    models = frozenset(name for record in records for name in record.models.values())
     for windows, utterances in shapes:
         prepared = _prepared(records, windows, utterances, counter, budget, name)
         for kind in preambles:
@@ -102,7 +108,7 @@ def dialogue_variants(
             rows: tuple[Row, ...] = (*prepared.train, *prepared.validation, *prepared.test)
             figures = statistics(rows, Export("instruction", text), count)
             own = prepared if kind == "system" else with_preamble(prepared, text, counter)
-            yield DialogueVariant(windows, utterances, kind, text, own, figures, cells)
+            yield DialogueVariant(windows, utterances, kind, text, own, figures, cells, models)
 
 
 def _prepared(

@@ -106,7 +106,6 @@ class DialogueRun:
             ) from None
 
     def _run(self) -> RunResult:
-        self.folder.stop.unlink(missing_ok=True)
         ended = self.folder.read_dialogues()
         self._known = self.folder.read_turns()
         self._pending = deque(cell for cell in self.plan.cells if cell.id not in ended)

@@ -33,8 +33,11 @@ from tabs.ui.upload_button import build_upload
 WORKING = html_parts.working("…")
 
 
-def build(services: Services, shared: Shared) -> None:
-    """An invitation while nothing is open; then the log, its rows and the account side by side."""
+def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
+    """An invitation while nothing is open; then the log, its rows and the account side by side.
+
+    Returns the list of saved data sets and its card.
+    """
     context = DataContext(services, services.open_logs)
     opening, rows = OpenLogHandlers(context), RowHandlers(context)
     page = cast(Page, {"log": gr.State(""), "made": gr.State("")})  # the rest is added below, piece by piece
@@ -103,6 +106,7 @@ def build(services: Services, shared: Shared) -> None:
     named = [*inputs, page["name"]]
     save.click(rows.save, named, [page["name"], saved, card], **EVENT)
     learn.click(rows.learn, named, [page["name"], saved, card, shared.dataset, shared.tabs], **EVENT)
+    return saved, card
 
 
 def _choosing(page: Page) -> list:

@@ -22,6 +22,7 @@ from fastapi.responses import JSONResponse
 from gradio.routes import App
 
 from core.errors import AppError
+from core.synth.progress import newest_plan
 from core.train.queue.progress import Progress
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -43,6 +44,7 @@ TOPICS = {
     "memory": "#memory-figures",
     "rows": "#data-content",
     "talks": "#chat",
+    "dialogues": "#create-page",
 }
 """What changes while nobody presses anything, and the part of the page that must be in sight for it to be drawn."""
 COMPARED = ("datasets", "adapters")
@@ -87,6 +89,8 @@ def changes(services: Services, owner: str) -> Changes:
     written = [path.stat().st_mtime_ns for path in store.parent.glob(f"{store.name}*")]
     marks = [(job.id, job.name, job.adapter is not None, stage_mark(progress)) for job, progress in jobs]
     under_way = [progress.state for _, progress in jobs if progress.state in ("running", "stopping", "queued")]
+    dialogues = newest_plan(services.dialogues, owner)
+    plan, made = dialogues or (None, None)
     parts = {
         "status": (f"{status}", under_way),
         "model": f"{status}",
@@ -97,10 +101,11 @@ def changes(services: Services, owner: str) -> Changes:
         "memory": (max(written, default=0), status.parameters),
         "rows": (status.in_use, f"{status.error}"),
         "talks": services.conversations.changes(owner),
+        "dialogues": (plan and plan.name, made and (made.state, made.command, made.dialogues, made.verdicts)),
     }
     return Changes(
         {topic: _number(parts[topic]) for topic in TOPICS},
-        soon=bool(under_way) or status.state in ("downloading", "loading"),
+        soon=bool(under_way) or bool(made and made.at_work) or status.state in ("downloading", "loading"),
     )
 
 

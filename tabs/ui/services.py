@@ -28,6 +28,7 @@ from core.personas import Personas
 from core.serve.completion import PersonaApi
 from core.serve.keys import ApiKeys
 from core.settings import Settings
+from core.synth.store import PlanStore
 from core.tokens.trained import TrainedTokenizers
 from core.train.queue.jobs import Jobs
 from core.train.queue.monitors import usable
@@ -54,6 +55,7 @@ class Services:
     open_logs: OpenLogs
     datasets: DataSets
     preferences: Preferences
+    dialogues: PlanStore
     jobs: Jobs
     api_keys: ApiKeys
     persona_api: PersonaApi
@@ -81,7 +83,7 @@ class Services:
         """What each owner has, over all stores."""
         return OwnFiles(
             self.workspace, self.personas, self.adapters, self.conversations, self.memory, self.datasets,
-            self.trained_tokenizers, self.api_keys, self.jobs,
+            self.trained_tokenizers, self.api_keys, self.dialogues, self.jobs,
         )  # fmt: skip
 
     def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
@@ -136,6 +138,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         open_logs=OpenLogs(workspace),
         datasets=DataSets(workspace),
         preferences=Preferences(workspace),
+        dialogues=PlanStore(workspace),
         jobs=Jobs(workspace, start=True, monitors=usable(settings.monitors)),
         api_keys=ApiKeys(workspace),
         persona_api=PersonaApi(chat),

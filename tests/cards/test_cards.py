@@ -274,3 +274,16 @@ def test_the_curves_are_a_picture_where_there_are_curves() -> None:
     ):
         assert curves_png(nothing) is None
     assert "curves.png" not in card_of()
+
+
+def test_card_of_made_dialogues_says_so_and_gives_their_figures() -> None:
+    made = {"share": 1.0, "by": ["omokage-mini", "/home/me/big"], "samples": 2662, "mean": 265.63}
+    card = dataset_card(repo="alice/s", dataset=DatasetFacts.from_json({**DATASET, "recipe": {"made": made}}))
+    assert "- Made by models: 100% of the rows, by omokage-mini" in card and "/home/me" not in card
+    assert "| samples | 2,662 |" in card and "| tokens of a sample, mean | 265.63 |" in card
+    assert "No person said any of this" in card and "what people once wrote" not in card
+    part = dataset_card(
+        repo="alice/s", dataset=DatasetFacts.from_json({**DATASET, "recipe": {"made": {"share": 0.25}}})
+    )
+    assert "25 % of the rows were made by models" in part and "what people once wrote" in part
+    assert "models" not in dataset_card(repo="alice/s", dataset=DatasetFacts.from_json(DATASET))

@@ -121,3 +121,10 @@ def test_the_command_mixes_folders(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(call) == 2 and "--overwrite" in capsys.readouterr().err
     assert main([*call[:4], "much", "--overwrite", "--out", str(tmp_path / "out")]) == 2
     assert "such as 0.2" in capsys.readouterr().err
+
+
+def test_mix_says_which_share_models_made() -> None:
+    recipe = {"made": {"share": 1.0, "by": ["big"]}}
+    made = Ingredient(replace(GENERAL.info, recipe=recipe), GENERAL.rows, 0.2)
+    assert mix("both", AKI, [made]).info.recipe["made"] == {"share": 0.2, "by": ["big"]}
+    assert "made" not in mix("both", AKI, [GENERAL]).info.recipe

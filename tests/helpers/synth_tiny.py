@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,10 @@ from core.personas import Persona
 from core.prompt import Prompt, PromptConfig
 from core.synth.people import OpeningQuestion, SimulatedUser
 from core.synth.plan import Plan
+from core.synth.progress import SynthProgress, progress_of
+from core.synth.store import StoredPlan
 from core.synth.voices import PreparedTurn, SpokenReply, TurnRequest
+from core.train.queue.process import Process
 
 USERS = tuple(SimulatedUser(f"u{n}", f"人{n}", f"{n}番目の人です。") for n in range(6))
 OPENINGS = tuple(OpeningQuestion(f"o{n}", f"問い{n}とは何だろう？") for n in range(4))
@@ -40,4 +44,25 @@ class FakeVoice:
         said = self.says(request)
         if said is not None:
             return said
-        return "".join(random.Random(request.seed).sample("いろはにほへとちりぬるをわかよたれそつねならむ", 16)) + "。"
+        return words_by(request.seed)
+
+
+def words_by(seed: int) -> str:
+    """Words of no meaning, other ones for each seed."""
+    return "".join(random.Random(seed).sample("いろはにほへとちりぬるをわかよたれそつねならむ", 16)) + "。"
+
+
+def until(stored: StoredPlan, wanted: Callable[[SynthProgress], bool], seconds: float = 120) -> SynthProgress:
+    """How a plan stands once it stands as `wanted`."""
+    end = time.monotonic() + seconds
+    while not wanted(progress := progress_of(stored)):
+        assert time.monotonic() < end, f"{progress}\n{stored.folder.log.read_text(errors='replace')[-2000:]}"
+        time.sleep(0.05)
+    return progress
+
+
+def process_of(stored: StoredPlan) -> Process:
+    """What works at a plan."""
+    started = stored.started
+    assert started, f"{stored.name} was never started"
+    return Process(started.pid, started.pid_created)

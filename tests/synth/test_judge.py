@@ -11,8 +11,8 @@ from core.errors import InputError
 from core.synth.__main__ import main
 from core.synth.agreement import agreement, weighted_kappa
 from core.synth.backends import Backend
-from core.synth.judge import judge, parse_verdict, read_rubric, read_verdicts
-from core.synth.judge_answers import answers_of
+from core.synth.judge import JudgeReply, judge, parse_verdict, read_rubric, read_verdicts
+from core.synth.judge_answers import answers_of, expected_score
 from core.synth.plan import read_plan
 from core.synth.prompts import SpokenTurn
 from core.synth.records import DialogueRecord, SynthFolder, append_record
@@ -40,13 +40,15 @@ def test_verdict_is_read_by_the_ladder(text: str, read: tuple | None) -> None:
 def test_judge_sees_persona_and_dialogue_and_is_asked_once(tmp_path: Path) -> None:
     asked: list[tuple[str, str, float]] = []
 
-    def answer(system: str, question: str, temperature: float) -> tuple[str, bool]:
+    def answer(system: str, question: str, temperature: float) -> JudgeReply:
         asked.append((system, question, temperature))
-        return ("hm" if len(asked) == 1 else '{"comment": "a", "tone": 3, "coherence": 2}'), True
+        scores = '{"comment": "a", "tone": 3, "coherence": 2}'
+        return JudgeReply("hm" if len(asked) == 1 else scores, True, {"tone": 2.75})
 
     folder = SynthFolder(tmp_path)
     verdict = judge(PLAN, folder, [RECORD], answer, threading.Event())[0]
     assert (verdict.tone, verdict.coherence, verdict.tries, verdict.parse_method) == (3, 2, 2, "grammar")
+    assert (verdict.expected_tone, verdict.expected_coherence) == (2.75, None)
     assert "ソクラテス: なぜだろう？" in asked[0][1] and PLAN.persona.description in asked[0][1]
     assert asked[1][2] > asked[0][2]
     assert judge(PLAN, folder, [RECORD], answer, threading.Event()) == [verdict] == read_verdicts(folder)
@@ -55,7 +57,7 @@ def test_judge_sees_persona_and_dialogue_and_is_asked_once(tmp_path: Path) -> No
 
 
 def test_answer_that_cannot_be_read_leaves_no_score(tmp_path: Path) -> None:
-    verdict = judge(PLAN, SynthFolder(tmp_path), [RECORD], lambda *_: ("?", False), threading.Event())[0]
+    verdict = judge(PLAN, SynthFolder(tmp_path), [RECORD], lambda *_: JudgeReply("?"), threading.Event())[0]
     assert (verdict.tone, verdict.parse_method, verdict.tries) == (None, "none", 3)
     assert not verdict.keeps(0, 0)
 
@@ -82,12 +84,18 @@ def test_server_judges_and_its_thoughts_are_left_out() -> None:
     try:
         answer = answers_of(Backend("remote", "big", url=api.url), {}, threading.Event())
         api.words = ["<think>hm</think>", '{"comment": "a", "tone": 3, "coherence": 2}']
-        text, by_grammar = answer("You mark.", "This one?", 0.0)
+        reply = answer("You mark.", "This one?", 0.0)
+        api.refused = ("response_format",)
+        plain = answer("You mark.", "This one?", 0.0)
     finally:
         api.shutdown()
         api.server_close()
-    assert parse_verdict(text) == (3, 2, "a", "json") and not by_grammar
-    assert [message["content"] for message in api.asked[-1]["messages"]] == ["You mark.", "This one?"]
+    assert parse_verdict(reply.text) == (3, 2, "a", "json") and reply.by_grammar
+    assert plain == replace(reply, by_grammar=False)
+    first, last = api.asked[-3], api.asked[-1]
+    assert first["response_format"]["json_schema"]["schema"]["required"] == ["comment", "tone", "coherence"]
+    assert "response_format" not in last
+    assert [message["content"] for message in last["messages"]] == ["You mark.", "This one?"]
 
 
 def test_only_what_reaches_the_score_becomes_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,6 +107,20 @@ def test_only_what_reaches_the_score_becomes_rows(tmp_path: Path, capsys: pytest
     for record in records:
         append_record(folder.dialogues, record)
     scores = iter((4, 3, 2, 3))
-    judge(plan, folder, records, lambda *_: (f'{{"tone": {next(scores)}, "coherence": 4}}', False), threading.Event())
+    judge(
+        plan, folder, records, lambda *_: JudgeReply(f'{{"tone": {next(scores)}, "coherence": 4}}'), threading.Event()
+    )
     assert main([str(path), "diversity", "--keep", "3"]) == 0
     assert json.loads(capsys.readouterr().out)["dialogues"] == 3
+
+
+def test_expected_score_is_weighed_by_likelihood() -> None:
+    assert expected_score([0, 0, 0, 1, 0]) == 3
+    assert expected_score([0.1, 0, 0, 0, 0.3]) == pytest.approx(3)
+
+
+def test_bundled_model_tells_expected_scores() -> None:
+    answer = answers_of(Backend(), {}, threading.Event())
+    reply = answer("採点者です。", "この対話は？", 0.0)
+    assert set(reply.expected) <= {"tone", "coherence"} and all(0 <= one <= 4 for one in reply.expected.values())
+    assert parse_verdict(reply.text) is None or reply.expected

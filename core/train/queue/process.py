@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,23 +61,24 @@ def launch(folder: RunFolder, device: str) -> Process:
     """Start a training process on one device; it outlives this server and knows none of its secrets."""
     # Trainer would spread over all GPUs that it sees.
     environment = worker_environment() | ({"CUDA_VISIBLE_DEVICES": device} if device != CPU else {})
-    return _start([*COMMAND, str(folder.path)], folder.log, environment)
+    return start_process([*COMMAND, str(folder.path)], folder.log, environment)
 
 
 def launch_together(folder: RunFolder, accelerate: Path, count: int) -> Process:
     """Start `count` training processes that train together, as a config file of accelerate says."""
     how = ["-m", "accelerate.commands.launch", "--config_file", str(accelerate)]
     worker = ["-m", "core.train.worker", str(folder.path), "--processes", str(count)]
-    return _start([sys.executable, *how, *worker], folder.log, worker_environment())
+    return start_process([sys.executable, *how, *worker], folder.log, worker_environment())
 
 
 def launch_monitor(folder: RunFolder, name: str, training: Process) -> Process:
     """Start the process that feeds a monitor (`core.train.queue.monitors`) as long as `training` runs."""
     follow = ["--to", name, "--process", str(training.pid), str(training.created)]
-    return _start([*MONITOR, str(folder.path), *follow], folder.path / f"{name}.log", monitor_environment())
+    return start_process([*MONITOR, str(folder.path), *follow], folder.path / f"{name}.log", monitor_environment())
 
 
-def _start(command: list[str], log: Path, environment: dict[str, str]) -> Process:
+def start_process(command: list[str], log: Path, environment: dict[str, str], *, typed: str = "") -> Process:
+    """Start a process that outlives this server; `typed` is all that it can read, what it says is added to `log`."""
     import psutil
 
     alone = 0
@@ -84,8 +86,11 @@ def _start(command: list[str], log: Path, environment: dict[str, str]) -> Proces
         alone = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     with log.open("ab") as output:
         child = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
             start_new_session=sys.platform != "win32", creationflags=alone,
         )  # fmt: skip
     _children[child.pid] = child
+    if child.stdin:
+        with child.stdin as given, suppress(BrokenPipeError):  # it may have ended already
+            given.write(typed.encode())
     return Process(child.pid, psutil.Process(child.pid).create_time())
