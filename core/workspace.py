@@ -40,7 +40,7 @@ DATASET_INFO = "dataset.json"
 
 FOLDERS = (
     "personas", "chats", "uploads", "datasets", "adapters", "preferences", "evaluations", "memory", "usage",
-    "tokenizers", "api_keys", "dialogues", "downloads", "damaged",
+    "tokenizers", "templates", "api_keys", "dialogues", "downloads", "damaged",
 )  # fmt: skip
 STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
 

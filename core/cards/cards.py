@@ -18,7 +18,8 @@ from core.data.made import made_share
 from core.data.mix import parts_of
 from core.hub.redact import HUB_NAME, is_hub_id, public_name
 from core.prompt import PromptConfig
-from core.prompt.chat_template import TEMPLATES
+from core.prompt.sandbox import TEMPLATES
+from core.prompt.template_names import label, source
 from core.workspace import SPLIT_FILES
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def _origin(training: TrainingFacts) -> list[str]:
 def _shape(prompt_config: PromptConfig) -> list[tuple[str, str]]:
     """The prompt config in a table."""
     values = {
-        "chat template": prompt_config.template,
+        "chat template": label(prompt_config.template),
         "between the messages of one turn": json.dumps(prompt_config.separator),
         "persona": prompt_config.persona,
         "other side": prompt_config.user,
@@ -277,15 +278,14 @@ def _size_category(rows: int) -> str:
 
 def _adapter_snippet(repo: str, training: TrainingFacts, prompt_config: PromptConfig, takes_system: bool) -> str:
     """Python that asks the adapter in its prompt config's shape. Tested against `core.prompt.render`."""
-    on_hub, own = training.base_on_hub, prompt_config.template not in ("auto", "model")
+    on_hub, text = training.base_on_hub, source(prompt_config.template)
     base = training.base if on_hub else f"path/to/{public_name(training.base) or 'base'}"
-    text = (TEMPLATES / f"{prompt_config.template}.jinja").read_text(encoding="utf-8") if own else ""
     snippet = _environment().get_template("snippet.py.jinja")
     return snippet.render(
         repo=json.dumps(repo),
         base=json.dumps(base, ensure_ascii=False),
         revision=json.dumps(training.base_revision) if on_hub and training.base_revision else None,
-        template=_literal(text) if own else None,
+        template=_literal(text) if text else None,
         takes_system=takes_system,
         stops=json.dumps(list(training.stops), ensure_ascii=False) if training.stops else None,
     )

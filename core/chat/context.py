@@ -12,6 +12,7 @@ from core.models.remote import RemoteModel
 from core.personas import Persona, Sampling
 from core.personas.lorebook import NO_LOREBOOK, Lorebook
 from core.prompt import PlacedText, PromptConfig
+from core.prompt.template_names import AUTO
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,15 @@ class ChatContext:
     """False: nothing is looked up in the memory for this talk."""
 
 
-def resolve_prompt_config(persona: Persona, adapter: Adapter | None, context: int) -> tuple[PromptConfig, bool]:
+def resolve_prompt_config(
+    persona: Persona, adapter: Adapter | None, context: int, *, template: str = AUTO
+) -> tuple[PromptConfig, bool]:
     """The prompt config of a talk with this persona on a model with that window, and whether the adapter's differs.
 
-    An adapter is asked as it was trained; with another persona than its own, at least in the same shape.
+    `template` is the one that was chosen for the model. An adapter is asked as it was trained; with another persona
+    than its own, at least in the same shape.
     """
-    prompt_config = persona.prompt_config(context)
+    prompt_config = persona.prompt_config(context, template=template)
     if adapter is None or adapter.prompt_config is None:
         return prompt_config, False
     trained = adapter.prompt_config

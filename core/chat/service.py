@@ -38,6 +38,7 @@ from core.personas.user_profile import UserProfiles
 from core.prompt import PlacedText, Prompt, continuation_ids, render, stop_criteria
 from core.prompt.context import RetrievedContext
 from core.prompt.encoder import encoder_for
+from core.prompt.own_templates import OwnTemplates
 from core.thoughts import begun_by
 
 REMOTE_TEMPLATE = "chatml"  # only to count and to show: a server lays its messages out itself
@@ -62,6 +63,11 @@ class ChatService:
     def costs(self) -> RemoteCosts:
         """What talks with other servers take."""
         return RemoteCosts(self.adapters.workspace)
+
+    @cached_property
+    def templates(self) -> OwnTemplates:
+        """In which chat template each owner has a model asked."""
+        return OwnTemplates(self.adapters.workspace)
 
     @cached_property
     def profiles(self) -> UserProfiles:
@@ -107,7 +113,9 @@ class ChatService:
                 owner, loaded, plain, persona.sampling, None, False, remote, lorebook=persona.book, placed=placed,
                 typing_speed=rhythm, guest=guest, remembers=remembers,
             )  # fmt: skip
-        prompt_config, differs = resolve_prompt_config(persona, adapter, loaded.context)
+        prompt_config, differs = resolve_prompt_config(
+            persona, adapter, loaded.context, template=self.templates.chosen(owner, loaded.name)
+        )
         who = remembered_as(conversation)
         at_once = remembers and self.memory.options(guest or owner, who).single_pass
         if at_once:

@@ -8,6 +8,7 @@ from core.data.edits import Edit
 from core.data.io.export import PreambleKind
 from core.data.prepare import DEFAULT_RECIPE
 from core.data.recipe import Recipe
+from core.prompt.template_names import AUTO
 from core.stored import parse
 
 
@@ -37,6 +38,8 @@ class LogChoices:
     preamble_kind: PreambleKind = "none"
     """What is said to the persona before the other side's first words of a row."""
     budget: int = 0
+    template: str = AUTO
+    """In which chat template rows are measured and shown; that of the model's talks."""
     edits: tuple[Edit, ...] = ()
     """By hand, in their order."""
 

@@ -220,7 +220,8 @@ def _naming(name: str) -> Iterator[None]:
 def prompt_config_of(opened: OpenLog, loaded: LoadedModel) -> PromptConfig:
     """What the rows are rendered with, here as in training."""
     return prompt_config_for(
-        None, context_window=loaded.context, persona=opened.persona, description=opened.description
+        None, context_window=loaded.context, persona=opened.persona, description=opened.description,
+        template=opened.choices.template,
     )  # fmt: skip
 
 

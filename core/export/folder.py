@@ -26,8 +26,9 @@ from core.export.gguf import write_gguf
 from core.export.ollama import modelfile, stops
 from core.files import check_free, write_json
 from core.prompt import stop_criteria
-from core.prompt.chat_template import TEMPLATES, resolve_template
+from core.prompt.chat_template import resolve_template
 from core.prompt.config import PromptConfig
+from core.prompt.sandbox import TEMPLATES
 from core.workspace import ADAPTER_CONFIG, ADAPTER_FILES, PROMPT_CONFIG_FILE, TRAINING_FILE
 
 if TYPE_CHECKING:

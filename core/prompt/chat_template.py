@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from core.errors import ModelError
 from core.prompt.default_template import default_template
 from core.prompt.encoder import added_tokens
-from core.prompt.sandbox import TEMPLATES, TemplateRefusedError, render_template
+from core.prompt.sandbox import TemplateRefusedError, render_template
+from core.prompt.template_names import AUTO, is_jinja, label, source, template_names
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -216,37 +217,38 @@ def _unusable(name: str, reason: str) -> ModelError:
     )
 
 
-def template_names() -> list[str]:
-    """The templates in `prompt_templates/` that a prompt config may name."""
-    return sorted(path.stem for path in TEMPLATES.glob("*.jinja"))
-
-
-def resolve_template(tokenizer: "PreTrainedTokenizerBase", wanted: str = "auto") -> ChatTemplate:
+def resolve_template(tokenizer: "PreTrainedTokenizerBase", wanted: str = AUTO) -> ChatTemplate:
     """The template to ask a model with.
 
-    `wanted` is a name from `template_names`, "model" for the tokenizer's own template, or "auto": the
-    tokenizer's own if what it prints before a reply is the same in a chat and in a training row; else
-    the format that `core.prompt.default_template` knows for the model, which is a plain dialogue for base models.
+    `wanted` is a name from `template_names`, Jinja text of one's own, "model" for the tokenizer's own template, or
+    "auto": the tokenizer's own if what it prints before a reply is the same in a chat and in a training row; else the
+    format that `core.prompt.default_template` knows for the model, which is a plain dialogue for base models.
     """
     tokens = tuple(sorted((k, v) for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)))
     added = tuple(sorted(set(added_tokens(tokenizer).values())))
     own = tokenizer.chat_template
     own = own.get("default") if isinstance(own, dict) else own
-    if wanted == "model" or (wanted == "auto" and own):
+    if wanted == "model" or (wanted == AUTO and own):
         template = _fitted("model", own, tokens, added) if own else None
         if template and (wanted == "model" or _stable(template)):
             return template
-    if wanted in ("auto", "model"):
+    if wanted in (AUTO, "model"):
         wanted = default_template(tokenizer.name_or_path, added, own)
-    if wanted not in template_names():
+    jinja = source(wanted)
+    if jinja is None:
         raise ModelError(
             f"There is no chat template “{wanted}”. There are: {', '.join(template_names())}.",
             f"テンプレート「{wanted}」はありません。使えるのは {'、'.join(template_names())} です。",
         )
-    template = _fitted(wanted, (TEMPLATES / f"{wanted}.jinja").read_text(encoding="utf-8"), tokens, added)
+    template = _fitted(label(wanted), jinja, tokens, added)
     if template is None:
-        raise _unusable(wanted, "it prints no plain exchange with this tokenizer")
+        raise _unusable(label(wanted), "it prints no plain exchange with this tokenizer")
     return template
+
+
+def definite_template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:
+    """What a prompt config is to name so that it means the same everywhere: "auto" depends on the model."""
+    return wanted if is_jinja(wanted) else resolve_template(tokenizer, wanted).name
 
 
 PROBE_NAMES = ("P", "U")

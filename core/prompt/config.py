@@ -7,6 +7,7 @@ from typing import get_args
 from core.errors import InputError
 from core.messages import Role, Turn
 from core.prompt.context import CONTEXT_PARTS
+from core.prompt.template_names import AUTO, LONGEST_JINJA
 from core.text import Text, language_of
 
 YOU = Text("You", "あなた")
@@ -33,8 +34,9 @@ class PromptConfig:
     """Exchanges that show how the persona talks; the first to go when the window is full."""
     parts: tuple[str, ...] = ()
     """Which parts of a `RetrievedContext` a prompt may carry; a trained adapter names those its rows had."""
-    template: str = "auto"
-    """Which chat template; see `core.prompt.chat_template.resolve_template`. A trained adapter names a definite one."""
+    template: str = AUTO
+    """Which chat template, by name or as Jinja text of one's own; see `core.prompt.chat_template.resolve_template`. A
+    trained adapter names a definite one."""
     separator: str = "\n"
     """Between the messages of one turn."""
     opening: str = "…"
@@ -81,7 +83,8 @@ def _is_turns(value: tuple[Turn, ...]) -> bool:
 
 # What each field may be: a prompt config can come from the Hub, or from somebody's editor.
 FITS: dict[str, Callable[..., bool]] = {
-    **dict.fromkeys(("persona", "description", "reply_format", "user", "template", "opening"), _is_text),
+    **dict.fromkeys(("persona", "description", "reply_format", "user", "opening"), _is_text),
+    "template": lambda value: _is_text(value) and len(value) <= LONGEST_JINJA + 200,  # with the line that names it
     "separator": lambda value: _is_text(value) and value != "",
     "examples": _is_turns,
     "parts": lambda value: all(part in CONTEXT_PARTS for part in value),

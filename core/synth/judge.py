@@ -14,7 +14,7 @@ from string import Template
 
 from core.errors import InputError
 from core.memory.write.operations import ParseMethod, json_objects
-from core.prompt.chat_template import TEMPLATES
+from core.prompt.sandbox import TEMPLATES
 from core.synth.plan import Plan
 from core.synth.records import DialogueRecord, SynthFolder, append_record, read_records
 

@@ -16,8 +16,8 @@ from core.messages import Turn
 from core.personas import Persona, Sampling
 from core.personas.placing import known_entries, known_texts
 from core.prompt import Prompt, PromptConfig, RetrievedContext, render
-from core.prompt.chat_template import TEMPLATES
 from core.prompt.encoder import encoder_for
+from core.prompt.sandbox import TEMPLATES
 from core.synth.people import TRAITS, SimulatedUser, TraitValue
 from core.synth.plan import USER_SAMPLING, Cell, Plan
 

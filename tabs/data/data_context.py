@@ -1,6 +1,6 @@
 """What the handlers of the Data tab have in common: the model that counts, and the log that is open."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from core.data.io.open_logs import OpenLogs
@@ -54,6 +54,7 @@ class DataContext:
         """
         before, place = self.logs.get(visitor.owner), partial(self.logs.place, visitor.owner)
         loaded, reading = self.model(), self.services.reading
+        choices = replace(choices, template=self.services.template(visitor.owner))
         try:
             opened = open_log(choices, place, before=before, loaded=loaded, report=report, reading=reading)
             if loaded is None and (loaded := self.model()):  # it came meanwhile, and nobody will tell the page again

@@ -1,6 +1,7 @@
 """The model card: which model and adapter one talks with. Another one is chosen in model_choice.py."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -9,7 +10,7 @@ from core.catalogue.bundled import NAME as EMBEDDED
 from core.errors import AppError
 from core.models.loading import ModelStatus
 from core.text import format_parameters
-from tabs.talk import model_choice
+from tabs.talk import model_choice, template
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
@@ -18,6 +19,9 @@ from tabs.ui.status_bar import duration, model_text
 from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
+
+if TYPE_CHECKING:
+    from gradio.events import Dependency
 
 
 def describe(status: ModelStatus, language: str) -> str:
@@ -102,8 +106,9 @@ class ModelHandlers:
         return "", gr.Button(visible=False)
 
 
-def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
-    """The card; returns the picker of adapters, and the picture of the model's state, which changes with it."""
+def build(services: Services, shared: Shared) -> "tuple[gr.Dropdown, gr.HTML, list[Dependency]]":
+    """The card; returns the picker of adapters, the picture of the model's state, which changes with it, and the
+    events after which the model is asked in another template."""
     handlers = ModelHandlers(services)
     with gr.Column(elem_classes="card"):
         gr.Markdown(t_heading("model.title"), elem_classes="title")
@@ -111,6 +116,7 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
         adapter = gr.Dropdown(choices=[("—", "")], value="", label=t_client("model.adapter"), elem_id="adapter")
         unsure = gr.HTML(padding=False, elem_id="adapter-unsure")
         accept = gr.Button(t_client("model.accept"), size="sm", visible=False, elem_id="adapter-accept")
+        asked = template.build(services, shared)
         load, cancel = model_choice.build(services, shared)
     shown = gr.State("")
     shared.changed["model"].click(
@@ -120,4 +126,4 @@ def build(services: Services, shared: Shared) -> tuple[gr.Dropdown, gr.HTML]:
     adapter.change(handlers.fit, [shared.key, adapter], [unsure, accept], **EVENT)
     state.change(handlers.fit, [shared.key, adapter], [unsure, accept], **EVENT)
     accept.click(handlers.accept, [shared.key, adapter], [unsure, accept], **EVENT)
-    return adapter, state
+    return adapter, state, asked

@@ -54,7 +54,7 @@ def build(services: Services, shared: Shared) -> None:
                 note_parts = note.build()
         with gr.Column(scale=6, min_width=250):
             page["seen"] = prompt_card.build(services, shared, page["box"], page["chosen"])
-            adapter, model_state = model.build(services, shared)
+            adapter, model_state, asked = model.build(services, shared)
             with gr.Column(elem_classes=["card", "fold"]):
                 afar = remote.build(services, shared)
 
@@ -62,26 +62,27 @@ def build(services: Services, shared: Shared) -> None:
     services.on_close.append(replies.end_all)
     handlers = TalkHandlers(services, replies)
     _wire_chat(page, talks, handlers, ActHandlers(services, replies, handlers), shared)
-    where, box, seen = [shared.key, shared.conversation], page["box"], page["seen"]
+    inputs, box, seen = [shared.key, shared.conversation], page["box"], page["seen"]
     note.wire(note.AuthorsNoteHandlers(services, replies), shared, note_parts, seen)
-    shared.conversation.change(handlers.open_talk, where, [talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT)
-    for changed in (model_state, *([afar] if afar else ())):
-        changed.change(handlers.preview, [*where, box], seen, **EVENT)
-        changed.change(handlers.show_head, where, page["head"], **EVENT)
+    shared.conversation.change(handlers.open_talk, inputs, [talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT)
+    changes = [model_state.change, *([afar.change] if afar else ()), *(event.then for event in asked)]
+    for changed in changes:
+        changed(handlers.preview, [*inputs, box], seen, **EVENT)
+        changed(handlers.show_head, inputs, page["head"], **EVENT)
     you.wire(services, shared, you_parts, seen)
     faces = gallery.GalleryHandlers(services)
     made = gallery.wire(faces, shared, people, adapter)
     opens = [page["edit_persona"].click, made.then]
     for saved in persona.wire(services, shared, editor, people.open_card, opens):
-        redrawn = saved.then(handlers.redraw, where, [page[name] for name in OUTPUTS], **EVENT)
-        redrawn.then(handlers.preview, [*where, box], seen, **EVENT)
-        saved.then(faces.show, where, people.people, **EVENT)
+        redrawn = saved.then(handlers.redraw, inputs, [page[name] for name in OUTPUTS], **EVENT)
+        redrawn.then(handlers.preview, [*inputs, box], seen, **EVENT)
+        saved.then(faces.show, inputs, people.people, **EVENT)
     talks.input(lambda chosen: chosen, talks, shared.conversation, **EVENT)
-    new.click(handlers.begin, [*where, adapter], shared.conversation, **EVENT)
-    adapter.input(handlers.change_adapter, [*where, adapter], seen, **EVENT).then(
-        handlers.show_head, where, page["head"], **EVENT
+    new.click(handlers.begin, [*inputs, adapter], shared.conversation, **EVENT)
+    adapter.input(handlers.change_adapter, [*inputs, adapter], seen, **EVENT).then(
+        handlers.show_head, inputs, page["head"], **EVENT
     )
-    delete.click(handlers.delete, where, shared.conversation, **EVENT)
+    delete.click(handlers.delete, inputs, shared.conversation, **EVENT)
 
 
 class ChatPage(TypedDict):
@@ -138,22 +139,22 @@ def _chat(public: bool) -> ChatPage:
 
 
 def _wire_chat(page: ChatPage, talks: gr.Radio, handlers: TalkHandlers, acts: ActHandlers, shared: Shared) -> None:
-    where, outputs = [shared.key, shared.conversation], [page[name] for name in OUTPUTS]
+    inputs, outputs = [shared.key, shared.conversation], [page[name] for name in OUTPUTS]
     chat, box, human = page["chat"], page["box"], page["human"]
     # Several at once: what comes later gives the earlier ones up, see Replies.
     streaming = {"trigger_mode": "multiple", "concurrency_limit": None, **EVENT}
     leaving = {"fn": None, "inputs": box, "outputs": [page["leaving"], box], "js": LEAVE}
     sent = gr.on([box.submit, page["send"].click], trigger_mode="multiple", **leaving, **EVENT).then(
-        handlers.send, [*where, page["leaving"], human], outputs, **streaming
+        handlers.send, [*inputs, page["leaving"], human], outputs, **streaming
     )
     sent.then(None, [page["notice"], page["leaving"], box], box, js=COME_BACK, **EVENT)
-    sent.then(handlers.refresh_list, where, talks, **EVENT)
-    chat.select(acts.act, [*where, human], [*outputs, shared.conversation], **streaming)
-    page["earlier"].click(handlers.show_earlier, where, outputs, **EVENT)
-    page["stop"].click(handlers.stop, where, None, queue=False, **EVENT)
+    sent.then(handlers.refresh_list, inputs, talks, **EVENT)
+    chat.select(acts.act, [*inputs, human], [*outputs, shared.conversation], **streaming)
+    page["earlier"].click(handlers.show_earlier, inputs, outputs, **EVENT)
+    page["stop"].click(handlers.stop, inputs, None, queue=False, **EVENT)
     # The page knows of a key at once, the server only when a busy page gets round to it: so the page finds the pause.
-    page["paused"].click(handlers.pause, where, None, queue=False, trigger_mode="multiple", **EVENT)
-    box.change(handlers.preview, [*where, box], page["seen"], trigger_mode="always_last", **EVENT)
+    page["paused"].click(handlers.pause, inputs, None, queue=False, trigger_mode="multiple", **EVENT)
+    box.change(handlers.preview, [*inputs, box], page["seen"], trigger_mode="always_last", **EVENT)
     shared.changed["talks"].click(
-        handlers.refresh, [*where, page["mark"]], [talks, *outputs], trigger_mode="always_last", **EVENT
+        handlers.refresh, [*inputs, page["mark"]], [talks, *outputs], trigger_mode="always_last", **EVENT
     )

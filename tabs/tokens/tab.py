@@ -79,7 +79,9 @@ class TokenHandlers:
         count = saved.info.train_rows
         at = max(1, min(int(number or 1), count))
         row = next(islice(read_rows(saved.file("train")), at - 1, None))
-        prompt_config = prompt_config_for(saved.info, context_window=loaded.context)
+        prompt_config = prompt_config_for(
+            saved.info, context_window=loaded.context, template=self.services.template(visitor.owner)
+        )
         found = encode([row], prompt_config, loaded.tokenizer, max_length=loaded.context)
         shown = "".join(prompt_html.example(row, loaded.tokenizer, visitor.language, ids=ids) for row in found.examples)
         slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)

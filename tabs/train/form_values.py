@@ -15,6 +15,7 @@ from core.models.options import NO_REMOTE_CODE, Trust
 from core.models.sizing.dims import LARGEST_WINDOW
 from core.personas import check_description
 from core.prompt import PromptConfig
+from core.prompt.template_names import AUTO
 from core.train.config.run_file import RunRequest, going_on
 from core.train.spec import JobSpec
 from tabs.train.settings import SettingsForm
@@ -101,7 +102,8 @@ def request_of(services: Services, visitor: Visitor, form: FormValues, settings:
     adapter = services.adapters.get(visitor.owner, form.start_from) if form.start_from else None
     if adapter:
         config = going_on(config, adapter.folder, found.source)
-    prompt_config = prompt_config_of(form, saved, found, adapter)
+    template = services.chat.templates.chosen(visitor.owner, found.name)
+    prompt_config = prompt_config_of(form, saved, found, adapter, template=template)
     named = (form.name or "").strip()
     name = check_name(named) if named else free_name(services, visitor.owner, saved.folder.name)
     spec = JobSpec(found.source, saved.folder, prompt_config, config, name, found.revision, trust=found.trust)
@@ -116,13 +118,13 @@ def chosen_dataset(services: Services, visitor: Visitor, form: FormValues) -> Sa
 
 
 def prompt_config_of(
-    form: FormValues, saved: SavedDataSet, base: BaseModel, adapter: Adapter | None = None
+    form: FormValues, saved: SavedDataSet, base: BaseModel, adapter: Adapter | None = None, *, template: str = AUTO
 ) -> PromptConfig:
     """The prompt config of the form, on that of the adapter that is gone on from."""
     return prompt_config_for(
         saved.info, context_window=base.window, persona=(form.persona or "").strip(),
         description=check_description(form.description or ""), user=(form.user or "").strip(),
-        like=adapter.prompt_config if adapter else None,
+        like=adapter.prompt_config if adapter else None, template=template,
     )  # fmt: skip
 
 

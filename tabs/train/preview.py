@@ -1,7 +1,7 @@
 """A row as it will be learned with the settings of the form, before anything is started."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from itertools import islice
 
@@ -38,10 +38,10 @@ class PreviewHandlers:
         count = saved.info.train_rows
         at = max(1, min(int(number or 1), count))
         row = next(islice(read_rows(saved.file("train")), at - 1, None))
-        prompt_config = prompt_config_of(form, saved, base)
+        prompt_config = prompt_config_of(form, saved, base, template=self.services.template(visitor.owner))
         tokenizer = self.services.models.current().tokenizer
         found = encode(
-            [row], replace(prompt_config, template="auto"), tokenizer, max_length=min(config.max_length, base.window),
+            [row], prompt_config, tokenizer, max_length=min(config.max_length, base.window),
             loss_on=config.loss_on, context_weight=config.prompt_loss_weight,
         )  # fmt: skip
         slider = gr.Slider(minimum=1, maximum=max(count, 2), value=at, visible=count > 1)

@@ -68,6 +68,10 @@ class Services:
         for call in self.on_close:
             call()
 
+    def template(self, owner: str) -> str:
+        """In which chat template the owner has the loaded model asked, as a prompt config names it."""
+        return self.chat.templates.chosen(owner, self.models.status.in_use or self.models.status.name)
+
     @property
     def reading(self) -> Reading:
         """How logs and data sets are read here."""

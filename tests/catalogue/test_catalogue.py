@@ -9,7 +9,7 @@ import pytest
 from core.catalogue import catalogue as module
 from core.catalogue.catalogue import catalogue, entry_of, model_name
 from core.models.loading import HUB_ID
-from core.prompt.chat_template import template_names
+from core.prompt.template_names import template_names
 from core.settings import ROOT
 from tests.helpers.architectures_tiny import STAND_INS
 

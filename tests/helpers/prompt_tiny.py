@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 from core.messages import Role, Turn
-from core.prompt.chat_template import TEMPLATES
+from core.prompt.sandbox import TEMPLATES
 from core.settings import ROOT
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")

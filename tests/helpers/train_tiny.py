@@ -6,7 +6,7 @@ from pathlib import Path
 from core.files import write_json
 from core.messages import Turn, to_chat_messages
 from core.prompt import PromptConfig
-from core.prompt.chat_template import TEMPLATES
+from core.prompt.sandbox import TEMPLATES
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec, RunFolder
 

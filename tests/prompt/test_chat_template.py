@@ -10,8 +10,8 @@ from core.prompt.chat_template import (
     ChatTemplate,
     RenderedSegment,
     resolve_template,
-    template_names,
 )
+from core.prompt.template_names import template_names
 from tests.helpers import prompt_tiny as tiny
 
 NAMES = ("Mika", "Ken")
@@ -116,7 +116,7 @@ def test_a_template_that_cannot_ask_is_not_used() -> None:
 
 def test_a_template_of_ours_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     (tmp_path / "mine.jinja").write_text("{{ raise_exception('never') }}", encoding="utf-8")
-    monkeypatch.setattr("core.prompt.chat_template.TEMPLATES", tmp_path)
+    monkeypatch.setattr("core.prompt.template_names.TEMPLATES", tmp_path)
     with pytest.raises(ModelError, match="template “mine” cannot lay out"):
         resolve_template(tiny.byte_bpe(), "mine")
 

@@ -6,9 +6,10 @@ import pytest
 
 from core.messages import Turn
 from core.prompt import Prompt, PromptConfig, render, stop_criteria, token_counter
-from core.prompt.chat_template import ChatTemplate, resolve_template, template_names
+from core.prompt.chat_template import ChatTemplate, resolve_template
 from core.prompt.default_template import default_template
 from core.prompt.encoder import added_tokens
+from core.prompt.template_names import template_names
 from tests.helpers import prompt_tiny as tiny
 
 GEMMA = ("<bos>", "<start_of_turn>", "<end_of_turn>", "<eos>")

@@ -17,6 +17,7 @@ from core.files import disk_errors, new_folder, read_json, remove_folder, write_
 from core.limits import check_count
 from core.prompt import PromptConfig
 from core.prompt.config import user_name
+from core.prompt.template_names import AUTO
 from core.stored import DamagedError, parse, readable, reading
 from core.text import Text
 from core.workspace import DATASET_INFO, SPLIT_FILES, Split, Workspace
@@ -171,15 +172,15 @@ def read_info(folder: Path) -> DataSetInfo | None:
 
 def prompt_config_for(
     info: DataSetInfo | None, *, context_window: int, persona: str = "", description: str | None = None, user: str = "",
-    like: PromptConfig | None = None,
+    like: PromptConfig | None = None, template: str = AUTO,
 ) -> PromptConfig:  # fmt: skip
     """The prompt config that the rows of a data set are rendered with: in training, and wherever the page shows them.
 
     What is given counts more than what `info` says (`dataset.json`; None without one), and the rest is that of
-    `like`, the prompt config of an adapter that is trained further. Without a name for the other side it is the word
-    of the language of persona and description.
+    `like`, the prompt config of an adapter that is trained further; without one it is asked in `template`. Without a
+    name for the other side it is the word of the language of persona and description.
     """
-    plain = like or PromptConfig("")
+    plain = like or PromptConfig("", template=template)
     persona = persona or (info.persona if info else "") or "Persona"
     if description is None:
         description = info.description if info else ""

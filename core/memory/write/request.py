@@ -17,8 +17,8 @@ from core.memory.retrieve.dates import day_words
 from core.memory.retrieve.recall import Participants, quoted
 from core.messages import Turn
 from core.prompt import Prompt, render
-from core.prompt.chat_template import TEMPLATES
 from core.prompt.config import PromptConfig
+from core.prompt.sandbox import TEMPLATES
 from core.text import is_japanese, language_of
 
 if TYPE_CHECKING:

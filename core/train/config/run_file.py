@@ -23,11 +23,24 @@ from core.catalogue.bundled import NAME as EMBEDDED
 from core.data.io.store import prompt_config_for, read_info
 from core.errors import InputError
 from core.files import read_json
+from core.prompt.template_names import AUTO
 from core.train.config.train_config import TrainConfig
 from core.train.spec import JobSpec
 from core.workspace import ADAPTER_CONFIG, SPLIT_FILES
 
-KEYS = ("base", "revision", "dataset", "output", "start_from", "persona", "description", "user", "window", "settings")
+KEYS = (
+    "base",
+    "revision",
+    "dataset",
+    "output",
+    "start_from",
+    "persona",
+    "description",
+    "user",
+    "template",
+    "window",
+    "settings",
+)
 LONGEST_FILE = 100_000  # characters
 
 
@@ -61,7 +74,7 @@ def run_request(value: Mapping[str, object], here: Path) -> RunRequest:
     prompt_config = prompt_config_for(
         read_info(dataset), context_window=window, persona=str(value.get("persona") or ""),
         description=None if value.get("description") is None else str(value["description"]),
-        user=str(value.get("user") or ""),
+        user=str(value.get("user") or ""), template=str(value.get("template") or AUTO),
     )  # fmt: skip
     if start is not None:
         config = going_on(config, start, base)
@@ -183,6 +196,7 @@ def _written(order: RunRequest) -> dict[str, object]:
         "persona": spec.prompt_config.persona,
         "description": spec.prompt_config.description,
         "user": spec.prompt_config.user,
+        "template": None if spec.prompt_config.template == AUTO else spec.prompt_config.template,
         "window": spec.prompt_config.context_window,
     }
     return {key: said for key, said in value.items() if said is not None}

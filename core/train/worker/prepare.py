@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.data.rows import read_rows
 from core.errors import InputError
 from core.prompt import PromptConfig
-from core.prompt.chat_template import resolve_template
+from core.prompt.chat_template import definite_template
 from core.prompt.stop import eos_token_id, pad_token_id
 from core.train.config.train_config import Scheduler
 from core.train.events import Encoding, Notice, append
@@ -83,9 +83,7 @@ def load(folder: RunFolder, should_stop: Callable[[], bool] = lambda: False) -> 
 
     spec = folder.read_spec()
     base = load_base(spec)
-    prompt_config = replace(
-        spec.prompt_config, template=resolve_template(base.tokenizer, spec.prompt_config.template).name
-    )
+    prompt_config = replace(spec.prompt_config, template=definite_template(base.tokenizer, spec.prompt_config.template))
     window = min(spec.config.max_length, base.window)
     if window < spec.config.max_length:
         append(folder.events, Notice(

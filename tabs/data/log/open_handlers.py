@@ -137,10 +137,13 @@ class OpenLogHandlers(DataHandlers):
             opened = replace(opened, problem=failed)
             self.context.logs.remember(visitor.owner, opened)
             yield UNCHANGED._replace(row=row_view.row(opened, "train", 1, None, visitor.language))
-        elif loaded is None or loaded.name == opened.model:
+        elif loaded is None or (loaded.name == opened.model and self._same_template(visitor, opened)):
             yield UNCHANGED
         else:
             yield from self._open(visitor, opened.choices)
+
+    def _same_template(self, visitor: Visitor, opened: OpenLog) -> bool:
+        return opened.choices.template == self.services.template(visitor.owner)
 
     @handler
     def put_away(self, visitor: Visitor) -> View:
