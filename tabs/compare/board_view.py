@@ -8,6 +8,7 @@ from core.evaluate.habits import HABITS
 from core.evaluate.leaderboard import BoardLine, Leaderboard, differences
 from core.evaluate.measure import EvaluationSet, MeasureStep
 from core.evaluate.ranking import FEWEST
+from core.evaluate.sweep import learning_curve, would_more_help
 from tabs.ui.text import t
 
 MOST_ON_RADAR = 3
@@ -40,7 +41,7 @@ def board(found: Leaderboard, base: str, language: str) -> str:
     return (
         f'<div class="verdict-box" role="status">{verdict(found, base, language)}</div>'
         f"{table(found, base, language)}{legend(found, language)}"
-        f"{habits(found, base, language)}{settings(found, base, language)}"
+        f"{curve(found, language)}{habits(found, base, language)}{settings(found, base, language)}"
     )
 
 
@@ -205,6 +206,36 @@ def _habit_label(n: int, name: str) -> str:
     x, y = _point(n, 1.16)
     anchor = "middle" if abs(x - MIDDLE) < 8 else "start" if x > MIDDLE else "end"
     return f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{escape(name)}</text>'
+
+
+def curve(found: Leaderboard, language: str) -> str:
+    """Bits per byte over the number of rows, and whether more rows would help; "" without a sweep over shares."""
+    points = learning_curve(found)
+    if not points:
+        return ""
+    low, high = min(one.low for one in points), max(one.high for one in points)
+    most, high = math.log(points[-1].rows / points[0].rows), max(high, low + 1e-6)
+
+    def at(rows: int, value: float) -> tuple[float, float]:
+        return 20 + 260 * math.log(rows / points[0].rows) / most, 8 + 84 * (high - value) / (high - low)
+
+    bars, dots, marks = "", "", ""
+    for one in points:
+        (x, y), top, end = at(one.rows, one.value), at(one.rows, one.high)[1], at(one.rows, one.low)[1]
+        bars += f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{end:.1f}"/>'
+        dots += f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+        marks += f'<text x="{x:.1f}" y="112" text-anchor="middle">{one.rows:,}</text>'
+    line = " ".join("{:.1f},{:.1f}".format(*at(one.rows, one.value)) for one in points)
+    said = ", ".join(f"{one.rows:,}: {one.value:.2f}" for one in points)
+    more = {True: "compare.curve_more", False: "compare.curve_enough", None: "compare.curve_unsure"}[
+        would_more_help(points)
+    ]
+    title, words = t(language, "compare.curve"), t(language, more)
+    return (
+        f'<section class="radar share-curve"><h3>{escape(title)}</h3><svg viewBox="0 0 300 118" role="img" '
+        f'aria-label="{escape(title)}: {escape(said)}"><polyline points="{line}"/>{bars}{dots}{marks}</svg>'
+        f"<p>{escape(words)}</p></section>"
+    )
 
 
 def settings(found: Leaderboard, base: str, language: str) -> str:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.train.queue.jobs import Job
 from core.train.queue.progress import Progress
-from tabs.train import adapters, export_merge, form, preference, preview, queue, run, samples
+from tabs.train import adapters, export_merge, form, preference, preview, queue, run, samples, sweep
 from tabs.ui import publish
 from tabs.ui.adapters import begin_talk, kept
 from tabs.ui.download import build_download
@@ -108,6 +108,7 @@ def build(services: Services, shared: Shared) -> None:
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=5, min_width=260):
             made = form.build(services, shared, chosen)
+            sweep.build(services, shared, made, chosen)
             with gr.Column(elem_classes="card", visible=False) as history:
                 gr.Markdown(t_heading("train.runs"), elem_classes="title")
                 runs = gr.Radio(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 
 import gradio as gr
@@ -56,11 +57,11 @@ class LeakHandlers:
             gr.Button(interactive=False),
         )
         try:
-            for step in with_progress(lambda report: self._report(visitor.owner, chosen, adapter, report)):
+            for step in with_progress(partial(self._report, visitor.owner, chosen, adapter)):
                 if isinstance(step, Result):
                     yield self._shown(step.value, False, language)
                 else:
-                    yield _going(step[0], step[1], language), gr.skip(), gr.skip(), gr.skip()
+                    yield _going(*step, language), gr.skip(), gr.skip(), gr.skip()
         except AppError as error:
             yield in_words(error, language), gr.Button(interactive=True), gr.skip(), gr.skip()
 
