@@ -119,7 +119,7 @@ def learning_rates(rates: str, recommended: float) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class CurvePoint:
+class SharePoint:
     """Trainings on as many rows, seeds together."""
 
     rows: int
@@ -130,7 +130,7 @@ class CurvePoint:
     """The ends of its 95 % interval; the widest of its seeds'."""
 
 
-def learning_curve(board: Leaderboard) -> list[CurvePoint]:
+def learning_curve(board: Leaderboard) -> list[SharePoint]:
     """The curve of those candidates that differ in rows and seed alone: the most, the fewest rows first.
 
     Empty where fewer than three numbers of rows were trained.
@@ -145,13 +145,13 @@ def learning_curve(board: Leaderboard) -> list[CurvePoint]:
     if len(best) < FEWEST_POINTS:
         return []
     return [
-        CurvePoint(rows, sum(one.value for one in held) / len(held), min(one.low for one in held),
+        SharePoint(rows, sum(one.value for one in held) / len(held), min(one.low for one in held),
                    max(one.high for one in held))
         for rows, held in sorted(best.items())
     ]  # fmt: skip
 
 
-def would_more_help(curve: Sequence[CurvePoint]) -> bool | None:
+def would_more_help(curve: Sequence[SharePoint]) -> bool | None:
     """Whether more rows would help: True while the curve still falls, None where the steps are within the intervals."""
     if len(curve) < FEWEST_POINTS:
         return None

@@ -9,7 +9,7 @@ from core.data.rows import read_rows
 from core.errors import InputError
 from core.evaluate.sweep import (
     MOST_RUNS,
-    CurvePoint,
+    SharePoint,
     SweepGrid,
     SweepPoint,
     learning_rates,
@@ -62,8 +62,8 @@ def test_rates_are_read_as_people_write_them() -> None:
         learning_rates("fast", 1e-4)
 
 
-def curve(*values: float, half: float = 0.02) -> list[CurvePoint]:
-    return [CurvePoint(10 * 2**n, value, value - half, value + half) for n, value in enumerate(values)]
+def curve(*values: float, half: float = 0.02) -> list[SharePoint]:
+    return [SharePoint(10 * 2**n, value, value - half, value + half) for n, value in enumerate(values)]
 
 
 def test_whether_more_data_would_help() -> None:
