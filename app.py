@@ -25,7 +25,7 @@ def build_app(services: "Services") -> "gr.Blocks":
     """The whole page."""
     import gradio as gr
 
-    from tabs import compare, data, memory, talk, train
+    from tabs import compare, connect, data, memory, talk, train
     from tabs.tokens import tab
     from tabs.ui import heartbeat, status_bar
     from tabs.ui.handler import EVENT
@@ -48,7 +48,10 @@ def build_app(services: "Services") -> "gr.Blocks":
         chips, changed = status_bar.build(services), heartbeat.build()
         with gr.Tabs(selected="talk") as tabs:
             shared = Shared(key, conversation, dataset, tabs, arrived, changed)
-            pages = {"talk": talk, "data": data, "train": train, "compare": compare, "memory": memory, "tokens": tab}
+            pages = {
+                "talk": talk, "data": data, "train": train, "compare": compare, "memory": memory, "tokens": tab,
+                "connect": connect,
+            }  # fmt: skip
             for name, module in pages.items():
                 with gr.Tab(t_client(f"{name}.tab"), id=name):
                     module.build(services, shared)
@@ -206,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         },
     )  # fmt: skip
     names.add_address(page.share_url)
+    services.reached.share_address = page.share_url or ""
     page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
     heartbeat.add_route(page.app, services, [run.live, plan_view.live, status_bar.live])
     blind_page.add_route(page.app, services)

@@ -25,6 +25,7 @@ KEY_TEXT = re.compile(r"omk-([0-9a-f]{16})-([A-Za-z0-9_\-]{43})")
 MOST_KEYS = 50  # of one owner
 LONGEST_KEY_NAME = 60  # characters
 MOST_PER_MINUTE = 600
+CLOCK = 0.001  # seconds: as exactly as file systems keep times
 USED_EVERY = 60.0  # seconds: so exact is the time of a key's last use
 
 
@@ -86,7 +87,9 @@ class ApiKeys:
         text = f"omk-{key_id}-{secrets.token_urlsafe(32)}"
         ends = now + days * 86400.0 if days else 0.0
         key = ApiKey(key_id, owner, name, _digest(text), now, model, memory, per_minute, ends)
-        write_json(self._path(owner, key_id), asdict(key))
+        path = self._path(owner, key_id)
+        write_json(path, asdict(key))
+        os.utime(path, (now, now))  # when the file was written later, the key was used
         return key, text
 
     def list_all(self, owner: str) -> "list[ApiKey]":
@@ -135,7 +138,7 @@ def _read(path: Path) -> ApiKey:
         if (key.id, key.owner) != (path.stem, path.parents[1].name) or len(key.digest) != 64:
             raise ValueError("it is not the key that its place says")
     written = path.stat().st_mtime
-    return replace(key, last_used=written if written > key.created + 1 else 0.0)
+    return replace(key, last_used=written if written > key.created + CLOCK else 0.0)
 
 
 def _digest(text: str) -> str:

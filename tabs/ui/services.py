@@ -36,6 +36,13 @@ from core.workspace import Workspace
 from tabs.ui.visitor import Visitor, address_of, language_of
 
 
+@dataclass
+class Reached:
+    """What is known of the server's own address only once it runs."""
+
+    share_address: str = ""
+
+
 @dataclass(frozen=True)
 class Services:
     """What handlers work with. Holds no visitor's state."""
@@ -59,6 +66,7 @@ class Services:
     jobs: Jobs
     api_keys: ApiKeys
     persona_api: PersonaApi
+    reached: Reached
     on_close: list[Callable[[], None]] = field(default_factory=list)
     """What tabs want done before the server ends."""
 
@@ -146,4 +154,5 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         jobs=Jobs(workspace, start=True, monitors=usable(settings.monitors)),
         api_keys=ApiKeys(workspace),
         persona_api=PersonaApi(chat),
+        reached=Reached(),
     )

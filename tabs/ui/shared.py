@@ -17,7 +17,7 @@ class Shared:
     dataset: gr.State
     """Name of the data set to train on. Who sets it selects it in the Train tab."""
     tabs: gr.Tabs
-    """To go elsewhere: return gr.Tabs(selected="talk" | "data" | "train" | "compare" | "memory" | "tokens")."""
+    """To go elsewhere: return gr.Tabs(selected=…) with a tab's name: "talk", "data", "train", "connect", …"""
     arrived: Dependency
     """The event of a page that has loaded and knows its key; tabs fill themselves `.then`."""
     changed: dict[str, gr.Button]

@@ -22,6 +22,7 @@ TABS = {
     "compare": "比べる|Compare",
     "memory": "記憶|Memory",
     "tokens": "トークン|Tokens",
+    "connect": "つなぐ|Connect",
 }
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 WIDTHS, HEIGHT = (1280, 390), 860

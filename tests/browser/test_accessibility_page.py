@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.helpers.served import Server, Visit, open_tab
 
-TABS = ("Chat", "Data", "Train", "Memory", "Tokens")
+TABS = ("Chat", "Data", "Train", "Compare", "Memory", "Tokens", "Connect")
 SERIOUS = ("serious", "critical")
 GRADIOS_OWN = {"aria-prohibited-attr": ("#train-command", "#train-yaml")}
 """What Gradio's components bring, by rule: parts of the selectors. In 6.31: an empty gr.Code, a div with a name."""

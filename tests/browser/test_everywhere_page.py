@@ -48,7 +48,7 @@ def test_the_keyboard_reaches_tabs_lists_and_the_list_of_keys(server: Server, vi
     expect(page.get_by_role("tab", name="Data")).to_be_focused()
     expect(page.locator("#data-start")).to_be_visible()
     page.keyboard.press("End")
-    expect(page.get_by_role("tab", name="Tokens")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("tab", name="Connect")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     expect(page.locator("#keys")).to_contain_text("Shift + Enter")

@@ -23,7 +23,7 @@ def test_the_first_persona_speaks_first_and_answers(server: Server, visit: Visit
 def test_the_page_speaks_the_browsers_language(server: Server, visit: Visit) -> None:
     page = visit(server, language="en")
     tabs = [tab.strip() for tab in page.get_by_role("tab").all_inner_texts()]
-    assert tabs == ["Chat", "Data", "Train", "Memory", "Tokens"]
+    assert tabs == ["Chat", "Data", "Train", "Compare", "Memory", "Tokens", "Connect"]
     expect(page.locator("#talk-send")).to_have_text("Send")
     expect(page.locator("#seen")).to_contain_text("Persona")
 

@@ -53,6 +53,8 @@ def test_a_key_ends_by_itself(keys: ApiKeys, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_last_use_is_known_and_counts_as_a_visit(keys: ApiKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     made, _ = keys.create(ME, "a")
     assert made.last_used == 0 and keys.list_all(ME)[0].last_used == 0
+    keys.used(made)
+    assert keys.list_all(ME)[0].last_used >= made.created, "at once, too"
     later = made.created + 86400
     monkeypatch.setattr(keys_module.time, "time", lambda: later)
     keys.used(made)
