@@ -13,7 +13,7 @@ from core.models.loading import LoadedModel, ModelStore
 from core.models.remote import stream
 from core.models.remote_reply import RemoteText
 from core.models.sampling import Sampling
-from core.prompt import PromptConfig, render, stop_criteria
+from core.prompt import Prompt, PromptConfig, render, stop_criteria
 from core.synth.backends import Backend
 from core.synth.judge import HIGHEST, MOST_TOKENS, SCHEMA, JudgeAnswer, JudgeReply
 from core.synth.voices import RunInterrupted, bundled_tokenizer, loaded_store, remote_model
@@ -43,21 +43,33 @@ def _of_this_machine(backend: Backend, stores: dict[str, ModelStore], stop: thre
     loaded = store.current()
 
     def answer(system: str, question: str, temperature: float) -> JudgeReply:
-        config = _config(system, loaded.context)
-        prompt = render(config, (Turn("user", (question,)),), loaded.tokenizer)
-        order = GenerationRequest(
-            loaded, prompt.ids, stop_criteria(config, loaded.tokenizer), stop, temperature=temperature,
-            most_tokens=MOST_TOKENS, schema=SCHEMA | {"x-guidance": GUIDANCE},
-        )  # fmt: skip
-        try:
-            result = write_texts(store, order)
-        except Interrupted as error:
-            raise RunInterrupted from error
-        text = result.texts[0]
+        prompt, text, by_grammar = structured(store, system, question, SCHEMA, stop, temperature=temperature)
         expected = {} if loaded.gguf else store.run(_expected, loaded, prompt.ids, text, whose="synth").result()
-        return JudgeReply(text, result.by_grammar, expected)
+        return JudgeReply(text, by_grammar, expected)
 
     return answer
+
+
+def structured(
+    store: ModelStore, system: str, question: str, schema: Mapping[str, object], stop: threading.Event, *,
+    temperature: float = 0.0,
+) -> tuple[Prompt, str, bool]:  # fmt: skip
+    """(prompt, answer, whether a grammar held it) of the model in memory.
+
+    Raises RunInterrupted once `stop` is set, and ModelError where it cannot write.
+    """
+    loaded = store.current()
+    config = _config(system, loaded.context)
+    prompt = render(config, (Turn("user", (question,)),), loaded.tokenizer)
+    order = GenerationRequest(
+        loaded, prompt.ids, stop_criteria(config, loaded.tokenizer), stop, temperature=temperature,
+        most_tokens=MOST_TOKENS, schema={**schema, "x-guidance": GUIDANCE},
+    )  # fmt: skip
+    try:
+        result = write_texts(store, order)
+    except Interrupted as error:
+        raise RunInterrupted from error
+    return prompt, result.texts[0], result.by_grammar
 
 
 def _expected(loaded: LoadedModel, prompt: Sequence[int], text: str) -> Mapping[str, float]:

@@ -3,6 +3,7 @@
 import gradio as gr
 
 from tabs.data import create, tab
+from tabs.data.create import novel
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
@@ -15,3 +16,5 @@ def build(services: Services, shared: Shared) -> None:
             saved, card = tab.build(services, shared)
         with gr.Tab(t_client("create.from_dialogues"), id="from-dialogues"):
             create.build(services, shared, saved, card)
+        with gr.Tab(t_client("create.from_novel"), id="from-novel"):
+            novel.build(services, shared, saved, card)

@@ -108,3 +108,47 @@ def test_own_questions_are_previewed_and_wrong_ones_named(server: Server, visit:
     upload("text\nWhat is courage?\nWhat is a friend?\n")
     expect(page.locator("#create-openings-preview")).to_contain_text("2 questions from mine.csv: “What is courage?”")
     expect(page.locator("#create-estimate")).to_contain_text("Each question 3×")
+
+
+@pytest.mark.timeout(600)
+def test_more_dialogues_of_the_person_of_a_log(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    open_create(page)
+    page.locator("#create-more").click()
+    expect(page.get_by_text("先に「記録から」で開いてください").first).to_be_visible()
+    page.get_by_role("tab", name="記録から").click()
+    page.locator("#data-sample").click()
+    expect(page.locator("#data-ledger")).to_contain_text("数え漏れ")
+    open_create(page)
+    page.locator("#create-more").click()
+    expect(page.locator("#create-persona input")).to_have_value("葵")
+
+
+PROSE = """「船が来るよ。」と灯台守は言った。
+凪子は窓に寄った。
+「どこに？ 何も見えない。」
+「霧の向こうだ。」
+「聞こえるだけでしょう。」
+「それでも来る。」
+"""
+
+
+@pytest.mark.timeout(600)
+def test_prose_is_reviewed_and_becomes_a_data_set(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    open_tab(page, "データ|Data")
+    page.get_by_role("tab", name="小説から").click()
+    page.locator("#novel-text textarea").fill(PROSE)
+    page.locator("#novel-people").locator("textarea, input").first.fill("灯台守、凪子")
+    page.locator("#novel-propose").click()
+    text = page.locator("#novel-script textarea")
+    expect(text).to_have_value(
+        re.compile("灯台守「船が来るよ。」\n凪子「どこに？ 何も見えない。」\n？灯台守「霧の向こうだ。」")
+    )
+    text.fill(text.input_value().replace("？灯台守", "灯台守").replace("？凪子", "凪子"))
+    page.locator("#novel-who input").click()
+    page.get_by_role("option", name="凪子").click()
+    page.locator("#novel-make").click()
+    expect(page.locator("#novel-made")).to_contain_text("凪子-prose")
+    page.locator("#novel-learn").click()
+    expect(page.locator("#train-dataset input")).to_have_value(re.compile("凪子-prose"))

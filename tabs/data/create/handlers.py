@@ -20,6 +20,8 @@ from tabs.data.create import plan_view
 from tabs.data.create.plan_form import PlanForm, side_choices
 from tabs.data.create.review import ReviewHandlers
 from tabs.data.create.review_view import Threshold
+from tabs.data.data_context import DataContext
+from tabs.data.log.without_training import persona_of_log
 from tabs.data.outputs import OutputValue
 from tabs.ui.handler import handler
 from tabs.ui.services import Services
@@ -76,6 +78,19 @@ class CreateHandlers:
         return tuple(
             gr.Dropdown(choices=choices, value=one if one in known else known[0]) for one in (persona, user, judge)
         )
+
+    @handler
+    def more_like_this(self, visitor: Visitor) -> gr.Dropdown:
+        """A persona of the open log, chosen in the list."""
+        context = DataContext(self.services, self.services.open_logs)
+        if context.logs.choices(visitor.owner) is None:
+            raise InputError(
+                "No log is open. Open one under “From a log” first.",
+                "記録が開かれていません。先に「記録から」で開いてください。",
+            )
+        persona = persona_of_log(context, visitor, "")
+        choices = [(one.name, one.id) for one in self.services.personas.entries(visitor.owner, visitor.language)]
+        return gr.Dropdown(choices=choices, value=persona.id)
 
     @handler
     def estimated(self, visitor: Visitor, form: PlanForm) -> str:

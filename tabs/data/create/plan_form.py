@@ -122,6 +122,7 @@ def build() -> dict[str, PagePart]:
     page: dict[str, PagePart] = {}
     gr.Markdown(t_heading("create.plan"), elem_classes="title")
     page["persona"] = gr.Dropdown(choices=[], label=t_client("create.persona"), elem_id="create-persona")
+    page["more"] = gr.Button(t_client("create.more_like_this"), size="sm", elem_id="create-more")
     page["who"] = gr.Textbox(label=t_client("create.who"), info=t_client("create.who_info"), max_lines=1,
                              elem_id="create-who")  # fmt: skip
     page["spread"] = gr.Radio(

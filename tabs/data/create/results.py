@@ -84,8 +84,7 @@ class ResultHandlers:
                 if isinstance(step, Result):
                     yield step
                 else:
-                    said = t(visitor.language, words, n=step, of=all_of_them)
-                    yield f'<p class="muted num" role="status">{escape(said)}</p><div class="bar moving"><i></i></div>'
+                    yield html_parts.working(t(visitor.language, words, n=step, of=all_of_them))
         except AppError as error:
             yield in_words(error, visitor.language)
             raise

@@ -11,6 +11,7 @@ from core.data.profile import profile
 from core.logs.log import Log
 from core.memory.turns import Dated, Turns
 from core.messages import Kind
+from core.personas import Persona
 from core.personas.from_log import persona_of
 from core.prompt.encoder import encoder_for
 from tabs.data.data_context import DataContext, DataHandlers
@@ -29,22 +30,28 @@ class WithoutTraining(DataHandlers):
     @handler
     def talk(self, visitor: Visitor, log: str) -> tuple[str, gr.Tabs]:
         """(id of a new conversation with the log's persona, the way there)."""
-        (opened, prepared), services = self.context.with_rows(visitor, log), self.services
-        loaded = services.models.current()
-        codec = encoder_for(loaded.tokenizer)
-        rows = [row.turns for row in prepared.train]
-        you = t(visitor.language, "persona.you")
-        made = persona_of(
-            profile(opened.log, opened.persona, gap_minutes=prepared.gap_minutes), rows,
-            other=you if prepared.recipe.private else _other(opened) or you,
-            language=visitor.language, room=int(EXAMPLES_SHARE * loaded.context), size=codec.size,
-        )  # fmt: skip
-        persona = services.personas.save(visitor.owner, made)
-        remembered = Turns(services.memory.store(visitor.owner))
-        remembered.keep_log(persona.id, f"log {opened.log.file_name}", dated_turns(opened.log, prepared))
+        services, persona = self.services, persona_of_log(self.context, visitor, log)
         inform(visitor.language, "data.talk_made", name=persona.name)
         conversation = services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id)
         return conversation.id, gr.Tabs(selected="talk")
+
+
+def persona_of_log(context: DataContext, visitor: Visitor, log: str) -> Persona:
+    """A persona of the open log, kept with what was said. Raises the reason where there are no rows."""
+    (opened, prepared), services = context.with_rows(visitor, log), context.services
+    loaded = services.models.current()
+    codec = encoder_for(loaded.tokenizer)
+    rows = [row.turns for row in prepared.train]
+    you = t(visitor.language, "persona.you")
+    made = persona_of(
+        profile(opened.log, opened.persona, gap_minutes=prepared.gap_minutes), rows,
+        other=you if prepared.recipe.private else _other(opened) or you,
+        language=visitor.language, room=int(EXAMPLES_SHARE * loaded.context), size=codec.size,
+    )  # fmt: skip
+    persona = services.personas.save(visitor.owner, made)
+    remembered = Turns(services.memory.store(visitor.owner))
+    remembered.keep_log(persona.id, f"log {opened.log.file_name}", dated_turns(opened.log, prepared))
+    return persona
 
 
 def dated_turns(log: Log, prepared: Prepared) -> Iterator[Dated]:
