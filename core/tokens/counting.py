@@ -2,15 +2,16 @@
 
 import copy
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-BATCH = 2_000  # texts
-BATCH_CHARACTERS = 500_000  # an encoding takes about 100 bytes a token while it is held
+BATCH = 20_000  # texts; of 2,000 the threads spend a third more on waiting for each other (2 cores)
+BATCH_CHARACTERS = 1_000_000  # an encoding takes about 100 bytes a token while it is held
 
 
 def count_texts(
@@ -35,10 +36,19 @@ def count_texts(
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
     """Neighbouring texts, at most BATCH of them and about BATCH_CHARACTERS; a longer text is alone."""
+    rest = iter(texts)
+    while taken := list(islice(rest, BATCH)):
+        if sum(map(len, taken)) <= BATCH_CHARACTERS:
+            yield taken
+        else:
+            yield from _by_characters(taken)
+
+
+def _by_characters(texts: Sequence[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     size = 0
     for text in texts:
-        if batch and (len(batch) == BATCH or size + len(text) > BATCH_CHARACTERS):
+        if batch and size + len(text) > BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0
         batch.append(text)

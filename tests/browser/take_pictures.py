@@ -37,6 +37,7 @@ PASTED = {
 NOTE = {"ja": "妹の名前はハナ", "en": "My sister's name is Hana"}
 FINISHED = re.compile("完了|Done")
 EPOCHS = 1
+PICTURES = ROOT / "docs" / "pictures"
 
 
 def arrive(browser: Browser, server: Server, language: str) -> Page:
@@ -79,6 +80,16 @@ def fill(page: Page, language: str) -> None:
     expect(page.locator("#data-row .said.learned").first).to_be_visible()
 
 
+def measure_log(page: Page) -> None:
+    """How much a window holds of the open log, on the Tokens tab."""
+    open_tab(page, TABS["tokens"])
+    page.locator("#tokens-source label").nth(1).click()
+    page.locator("#tokens-density-fold > button").click()
+    page.locator("#tokens-density").click()
+    expect(page.locator("#tokens-measured .big")).to_be_visible()
+    expect(page.locator("#tokens-ruler .bar")).to_be_visible()
+
+
 def shoot(page: Page, folder: Path, suffix: str = "", *, whole: bool) -> None:
     for name, title in TABS.items():
         open_tab(page, title)
@@ -93,6 +104,7 @@ def shoot_all(context: BrowserContext, page: Page, language: str, folder: Path) 
         page.reload()
         wait_until_ready(page)
         fill(page, language)
+        measure_log(page)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             shoot(page, folder, f"-{language}-{scheme}-{width}", whole=True)
@@ -113,12 +125,14 @@ def main(folder: Path | None) -> None:
                     shoot_all(page.context, page, language, folder)
                 else:
                     fill(page, language)
-                    shoot(page, ROOT / "docs" / "pictures", whole=False)
+                    shoot(page, PICTURES, whole=False)
+                    measure_log(page)
+                    page.locator(".card.fold:has(#tokens-measured)").screenshot(path=PICTURES / "tokens-log.png")
         finally:
             server.close()
 
 
 if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    (target or ROOT / "docs" / "pictures").mkdir(parents=True, exist_ok=True)
+    (target or PICTURES).mkdir(parents=True, exist_ok=True)
     main(target)

@@ -46,7 +46,7 @@ def test_batches_are_bounded_by_texts_and_by_characters(monkeypatch: pytest.Monk
     monkeypatch.setattr(counting, "BATCH", 3)
     monkeypatch.setattr(counting, "BATCH_CHARACTERS", 10)
     found = list(batches(["a" * 4, "b" * 4, "c" * 4, "d" * 50, "e", "f", "g", "h"]))
-    assert [[len(text) for text in batch] for batch in found] == [[4, 4], [4], [50], [1, 1, 1], [1]]
+    assert [[len(text) for text in batch] for batch in found] == [[4, 4], [4], [50], [1, 1], [1, 1]]
 
 
 def test_who_wants_to_stop_ends_the_counting_within_a_batch(
