@@ -10,7 +10,7 @@ from core.logs.log import Log
 from core.tokens.figure_table import FigureTable
 from core.tokens.surprisal import PieceBits, Surprisal, WordBits, WordSurprise, surprisal, word_surprise
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import LOG, TokensContext, TokensHandlers, TokensPage, build_stop, told
+from tabs.tokens.tokens_context import LOG, TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
 from tabs.ui import charts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
@@ -118,6 +118,7 @@ def build(context: TokensContext, page: TokensPage) -> None:
         gr.Markdown(t_client("tokens.bits_what"), elem_classes="muted")
         with gr.Row(elem_classes="actions"):
             go = gr.Button(t_client("tokens.bits_go"), variant="primary", size="sm", elem_id="tokens-bits")
+            stop = build_stop("tokens-bits-stop")
         shown = table_view.build_shown("tokens-surprise")
         running = go.click(handlers.measure, page.inputs, shown, **EVENT)
-        build_stop("tokens-bits-stop", running, shown)
+        stops(stop, running, shown)

@@ -6,11 +6,10 @@ from html import escape
 
 import gradio as gr
 
-from core.catalogue.bundled import NAME as BUNDLED
 from core.tokens.compare import NotCompared, TokenizedText, TokenizerComparison, compare
 from core.tokens.pieces import TextPiece
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, told
+from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
@@ -26,8 +25,7 @@ class CompareHandlers(TokensHandlers):
     def unfold(self, visitor: Visitor, chosen: list[str] | None) -> gr.Dropdown:
         """What can be chosen; at first what is there without a download."""
         choices = self.context.sources.choices(visitor.owner)
-        here = [value for _, value in choices if value in ("", BUNDLED) or value.startswith("own:")]
-        return gr.Dropdown(choices=choices, value=chosen or here)
+        return gr.Dropdown(choices=choices, value=chosen or self.context.at_hand(visitor))
 
     @handler
     def compare(self, visitor: Visitor, source: str, text: str, wanted: list[str] | None) -> Iterator[str]:
@@ -126,9 +124,10 @@ def build(context: TokensContext, page: TokensPage) -> gr.Dropdown:
                              elem_id="tokens-wanted")  # fmt: skip
         with gr.Row(elem_classes="actions"):
             go = gr.Button(t_client("tokens.compare"), variant="primary", size="sm", elem_id="tokens-compare")
+            stop = build_stop("tokens-compare-stop")
         shown = table_view.build_shown("tokens-compared")
         inputs = [*page.inputs, wanted]
         running = go.click(handlers.compare, inputs, shown, **EVENT)
-        build_stop("tokens-compare-stop", running, shown)
+        stops(stop, running, shown)
     fold.expand(handlers.unfold, [page.key, wanted], wanted, **EVENT)
     return wanted

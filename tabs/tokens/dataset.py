@@ -11,7 +11,7 @@ from core.models.loading import LoadedModel
 from core.prompt.token_text import spell
 from core.tokens.batch import BatchRow, DatasetTokens, SeenBatch, dataset_tokens, see_batch
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import TokensContext, TokensHandlers, build_stop, told
+from tabs.tokens.tokens_context import TokensContext, TokensHandlers, build_stop, stops, told
 from tabs.ui import charts, html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
@@ -153,6 +153,7 @@ def build(context: TokensContext, key: gr.BrowserState, dataset: gr.Dropdown) ->
                                elem_id="tokens-batch-number")  # fmt: skip
         with gr.Row(elem_classes="actions"):
             go = gr.Button(t_client("tokens.batch_go"), variant="primary", size="sm", elem_id="tokens-batch")
+            stop = build_stop("tokens-batch-stop")
         shown = table_view.build_shown("tokens-batch-shown")
         running = go.click(handlers.look, [key, dataset, size, window, number], shown, **EVENT)
-        build_stop("tokens-batch-stop", running, shown)
+        stops(stop, running, shown)

@@ -16,7 +16,7 @@ from core.models.loading import LoadedModel
 from core.prompt import token_counter
 from core.tokens.density import CLASSES, PAGE, Density, WindowRange, WindowRoom, measure
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import LOG, TokensContext, TokensHandlers, TokensPage, build_stop, told
+from tabs.tokens.tokens_context import LOG, TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
 from tabs.ui import charts, html_parts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
@@ -241,10 +241,11 @@ def build(context: TokensContext, page: TokensPage) -> None:
         window = gr.Number(1024, precision=0, minimum=1, label=t_client("tokens.window"), elem_id="tokens-window")
         with gr.Row(elem_classes="actions"):
             go = gr.Button(t_client("tokens.measure"), variant="primary", size="sm", elem_id="tokens-density")
+            stop = build_stop("tokens-density-stop")
         shown = table_view.build_shown("tokens-measured")
         last = gr.Slider(1, 2, 2, step=1, label=t_client("tokens.ruler"), visible=False, elem_id="tokens-last")
         ruled = gr.HTML(padding=False, elem_id="tokens-ruler")
         running = go.click(handlers.measure, [*page.inputs, window], shown, **EVENT)
-        build_stop("tokens-density-stop", running, shown)
+        stops(stop, running, shown)
     running.success(handlers.ruler_at_end, [page.key, window], [ruled, last], **EVENT)
-    last.release(handlers.ruler, [page.key, window, last], [ruled, last], **EVENT)
+    last.change(handlers.ruler, [page.key, window, last], [ruled, last], trigger_mode="always_last", **EVENT)

@@ -16,7 +16,7 @@ from core.tokens.summaries import (
     study,
 )
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, told
+from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
@@ -146,7 +146,8 @@ def build(context: TokensContext, page: TokensPage) -> None:
                           label=t_client("tokens.study_writer"), elem_id="tokens-study-writer")  # fmt: skip
         with gr.Row(elem_classes="actions"):
             go = gr.Button(t_client("tokens.study_go"), variant="primary", size="sm", elem_id="tokens-study")
+            stop = build_stop("tokens-study-stop")
         shown = table_view.build_shown("tokens-studied")
         running = go.click(handlers.study, [*page.inputs, tokens, length, writer], shown, **EVENT)
-        build_stop("tokens-study-stop", running, shown)
+        stops(stop, running, shown)
     fold.expand(handlers.writers, page.key, writer, **EVENT)

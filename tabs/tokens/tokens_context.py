@@ -8,6 +8,7 @@ from typing import TypeVar
 import gradio as gr
 from gradio.events import Dependency
 
+from core.catalogue.bundled import NAME as BUNDLED
 from core.data.open_log import read_files
 from core.data.sessions import talking_order
 from core.errors import AppError, InputError
@@ -15,7 +16,7 @@ from core.logs.log import Log
 from core.messages import Kind, Message
 from core.models.loading import LoadedModel
 from core.tokens.pieces import check_text
-from core.tokens.sources import TokenizerSources
+from core.tokens.sources import OWN, TokenizerSources
 from tabs.ui.handler import EVENT
 from tabs.ui.html_parts import working
 from tabs.ui.progress import Result, in_words, with_progress
@@ -43,6 +44,11 @@ class TokensContext:
     def has_log(self, visitor: Visitor) -> bool:
         """Whether the visitor has a log open."""
         return self.services.open_logs.choices(visitor.owner) is not None
+
+    def at_hand(self, visitor: Visitor) -> list[str]:
+        """The tokenizers that can be compared without a download, as `TokenizerSources.open_named` takes them."""
+        choices = self.sources.choices(visitor.owner)
+        return [value for _, value in choices if value in ("", BUNDLED) or value.startswith(OWN)]
 
     def log(self, visitor: Visitor) -> Log:
         """The visitor's open log. Raises InputError where none is."""
@@ -123,7 +129,11 @@ def told(
         raise
 
 
-def build_stop(elem_id: str, running: Dependency, shown: gr.HTML) -> None:
-    """A button that is in sight only while the section works, and ends that."""
-    stop = gr.Button(t_client("tokens.stop"), size="sm", elem_id=elem_id, elem_classes="while-working")
+def build_stop(elem_id: str) -> gr.Button:
+    """A button that is in sight only while its section works, beside the one that began it."""
+    return gr.Button(t_client("tokens.stop"), size="sm", elem_id=elem_id, elem_classes="while-working")
+
+
+def stops(stop: gr.Button, running: Dependency, shown: gr.HTML) -> None:
+    """Let `stop` end the event `running`, which fills `shown`."""
     stop.click(lambda: "", None, shown, cancels=[running], **EVENT)

@@ -23,7 +23,7 @@ from core.tokens.training import (
     train_stages,
 )
 from tabs.tokens import kinds_view, table_view
-from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, told
+from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
 from tabs.ui import charts
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
@@ -110,7 +110,7 @@ class TokenizerTrainingHandlers(TokensHandlers):
         own = [info.name for info in self.services.trained_tokenizers.list_all(visitor.owner)]
         choices = sources.choices(visitor.owner)
         there = {f"{OWN}{name}" for name in own}
-        kept = [one for one in wanted or [] if not one.startswith(OWN) or one in there]
+        kept = [one for one in wanted or self.context.at_hand(visitor) if not one.startswith(OWN) or one in there]
         newest = f"{OWN}{own[0]}" if own else ""
         chosen = [*kept, newest] if newest and newest not in kept else kept
         mine = gr.Dropdown(choices=own, value=own[0] if own else None)
@@ -212,10 +212,11 @@ def build(context: TokensContext, page: TokensPage, wanted: gr.Dropdown) -> None
         fallback = gr.Checkbox(True, label=t_client("tokens.train_bytes"), container=False)
         with gr.Row(elem_classes="actions"):
             go = gr.Button(t_client("tokens.train_go"), variant="primary", size="sm", elem_id="tokens-train")
+            stop = build_stop("tokens-train-stop")
         shown = table_view.build_shown("tokens-trained")
         form = TokenizerForm.inputs({"kind": kind, "size": size, "byte_fallback": fallback, "name": name})
         running = go.click(handlers.train, [*page.inputs, *form], shown, **EVENT)
-        build_stop("tokens-train-stop", running, shown)
+        stops(stop, running, shown)
         with gr.Row(visible=False, elem_classes="actions") as removing:
             own = gr.Dropdown(choices=[], label=t_client("tokens.train_own"), elem_id="tokens-own")
             remove = gr.Button(t_client("tokens.train_remove"), variant="stop", size="sm", elem_id="tokens-own-remove")
