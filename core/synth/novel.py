@@ -161,9 +161,7 @@ def _is_said(prose: str, start: int, end: int) -> bool:
         return False
     if SENTENCE.search(words):
         return True
-    return (alone and not re.match(r"(?:という|と(?:か|は)|の|が|を|に|は)", after)) or (
-        bool(SAYS.match(after)) and alone
-    )
+    return alone and not re.match(r"という|と[かは]|[のがをには]", after)
 
 
 def _named(line: QuotedLine, names: Sequence[str]) -> str:
