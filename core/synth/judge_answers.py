@@ -24,9 +24,16 @@ GUIDANCE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator
 SCORE = re.compile(r'"(tone|coherence)"\s*:\s*(?=\d)')
 
 
-def answers_of(backend: Backend, stores: dict[str, ModelStore], stop: threading.Event) -> JudgeAnswer:
-    """What asks a backend; it raises RunInterrupted once `stop` is set. Raises AppError where there is no model."""
-    return _of_server(backend, stop) if backend.kind == "remote" else _of_this_machine(backend, stores, stop)
+def answers_of(
+    backend: Backend, stores: dict[str, ModelStore], stop: threading.Event, schema: Mapping[str, object] = SCHEMA
+) -> JudgeAnswer:
+    """What asks a backend for answers of a JSON schema; it raises RunInterrupted once `stop` is set.
+
+    Raises AppError where there is no model.
+    """
+    if backend.kind == "remote":
+        return _of_server(backend, stop, schema)
+    return _of_this_machine(backend, stores, stop, schema)
 
 
 def expected_score(likely: Sequence[float]) -> float:
@@ -38,12 +45,14 @@ def expected_score(likely: Sequence[float]) -> float:
     return sum(score * weight for score, weight in enumerate(likely)) / sum(likely)
 
 
-def _of_this_machine(backend: Backend, stores: dict[str, ModelStore], stop: threading.Event) -> JudgeAnswer:
+def _of_this_machine(
+    backend: Backend, stores: dict[str, ModelStore], stop: threading.Event, schema: Mapping[str, object]
+) -> JudgeAnswer:
     store = loaded_store(backend, stores)
     loaded = store.current()
 
     def answer(system: str, question: str, temperature: float) -> JudgeReply:
-        prompt, text, by_grammar = structured(store, system, question, SCHEMA, stop, temperature=temperature)
+        prompt, text, by_grammar = structured(store, system, question, schema, stop, temperature=temperature)
         expected = {} if loaded.gguf else store.run(_expected, loaded, prompt.ids, text, whose="synth").result()
         return JudgeReply(text, by_grammar, expected)
 
@@ -93,7 +102,7 @@ def _expected(loaded: LoadedModel, prompt: Sequence[int], text: str) -> Mapping[
     return found
 
 
-def _of_server(backend: Backend, stop: threading.Event) -> JudgeAnswer:
+def _of_server(backend: Backend, stop: threading.Event, schema: Mapping[str, object]) -> JudgeAnswer:
     model, tokenizer = remote_model(backend), bundled_tokenizer()
 
     def answer(system: str, question: str, temperature: float) -> JudgeReply:
@@ -101,7 +110,7 @@ def _of_server(backend: Backend, stop: threading.Event) -> JudgeAnswer:
         messages = render(config, (Turn("user", (question,)),), tokenizer).messages
         sampling = Sampling(temperature=temperature, top_p=1, min_p=0, repetition_penalty=1,
                             max_new_tokens=MOST_TOKENS + ROOM_FOR_THOUGHTS)  # fmt: skip
-        with closing(stream(model, messages, sampling, (), stop=stop, schema=SCHEMA)) as parts:
+        with closing(stream(model, messages, sampling, (), stop=stop, schema=schema)) as parts:
             said = next(iter(deque(parts, maxlen=1)), RemoteText(""))
         if stop.is_set():
             raise RunInterrupted

@@ -19,7 +19,7 @@ def train_a_little(page: Page) -> None:
     page.locator("#data-learn").click()
     expect(page.locator("#train-start")).to_be_enabled()
     page.locator("#train-details > button").first.click()
-    for name, value in (("rank", "4"), ("epochs", "1"), ("samples", "0")):
+    for name, value in (("rank", "4"), ("epochs", "1")):
         field = page.locator(f"#set-{name} input")
         field.fill(value)
         field.press("Tab")
