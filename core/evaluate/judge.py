@@ -15,7 +15,7 @@ from core.evaluate.replies import Occasion, WrittenReply
 from core.memory.write.operations import json_objects
 from core.synth.judge import HOTTER, TRIES, JudgeAnswer
 
-Outcome = Literal["first", "second", "tie"]
+PairOutcome = Literal["first", "second", "tie"]
 REFERENCES = 3  # real replies that the judge is shown
 LONGEST_REPLY = 400  # characters
 LENGTH_RATIO = 2.0  # a reply of more than this many times the other's length is cut to that
@@ -39,7 +39,7 @@ class PairVerdict:
     """What the judge says of two replies on one occasion."""
 
     conversation: int
-    outcome: Outcome
+    outcome: PairOutcome
     agreed: bool
     """Whether both orders gave the same answer; else it is a tie."""
     read: bool = True
@@ -90,7 +90,7 @@ def _verdict(
     if forth is None or back is None:
         return PairVerdict(occasion.conversation, "tie", agreed=False, read=False)
     turned = {"A": "B", "B": "A", "tie": "tie"}[back]
-    outcome: Mapping[str, Outcome] = {"A": "first", "B": "second", "tie": "tie"}
+    outcome: Mapping[str, PairOutcome] = {"A": "first", "B": "second", "tie": "tie"}
     return PairVerdict(occasion.conversation, outcome[forth] if forth == turned else "tie", agreed=forth == turned)
 
 
