@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 def test_small_plan_is_made_and_judged(smollm2: Path, tmp_path: Path) -> None:
     side = asdict(Backend(model=str(smollm2), at_once=4))
-    settings = {"persona": "socrates", "language": "en", "dialogues": 3, "exchanges": 2, "first": "user"}
+    settings = {"persona": "socrates", "language": "en", "dialogues": 2, "exchanges": 1, "first": "user"}
     sides = dict.fromkeys(("persona_backend", "user_backend", "judge_backend"), side)
     plan, folder = plan_from(settings | sides, ROOT), SynthFolder(tmp_path)
     stores: dict[str, ModelStore] = {}
