@@ -32,7 +32,7 @@ def expect_in_view(page: Page, control: Locator) -> None:
 @pytest.mark.parametrize("width", [390, 320])
 def test_every_tab_is_reached_and_nothing_is_wider_than_the_screen(server: Server, visit: Visit, width: int) -> None:
     page = visit(server, viewport={"width": width, "height": 700})
-    for name in ("データ", "学習", "記憶", "トークン", "話す"):
+    for name in ("データ", "学習", "比べる", "記憶", "トークン", "つなぐ", "話す"):
         page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
         expect_in_view(page, page.get_by_role("tab", name=name, exact=True))
         open_tab(page, name)
