@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from core.housekeeping import Housekeeping
     from tabs.compare import blind_page
-    from tabs.connect import api_routes
+    from tabs.connect import api_routes, line_routes
     from tabs.data.create import plan_view
     from tabs.train import run
     from tabs.ui import heartbeat, status_bar
@@ -214,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     heartbeat.add_route(page.app, services, [run.live, plan_view.live, status_bar.live])
     blind_page.add_route(page.app, services)
     api_routes.add_routes(page.app, services.persona_api, services.api_keys)
+    line_routes.add_routes(page.app, services.bots, services.bot_talker)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     Housekeeping(services.own_files).start()
     services.models.start()  # torch is first imported here, behind a page that is already served

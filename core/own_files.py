@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.adapters.store import Adapters
+from core.bots.store import Bots
 from core.chat.store import Conversations
 from core.data.io.store import DataSets
 from core.errors import InputError
@@ -44,6 +45,7 @@ class OwnFiles:
     datasets: DataSets
     tokenizers: TrainedTokenizers
     api_keys: ApiKeys
+    bots: Bots
     dialogues: PlanStore
     jobs: Jobs
 
@@ -65,12 +67,12 @@ class OwnFiles:
             return [
                 *self.conversations.damaged(owner, most=LISTED), *self.personas.damaged(owner),
                 *self.datasets.damaged(owner, rows=False), *self.adapters.damaged(owner),
-                *self.tokenizers.damaged(owner), *self.api_keys.damaged(owner),
+                *self.tokenizers.damaged(owner), *self.api_keys.damaged(owner), *self.bots.damaged(owner),
                 *self.dialogues.damaged(owner), *self.jobs.damaged(owner),
             ]  # fmt: skip
         stores: tuple[Callable[[str], list[DamagedError]], ...] = (
             self.conversations.damaged, self.personas.damaged, self.datasets.damaged, self.adapters.damaged,
-            self.tokenizers.damaged, self.api_keys.damaged, self.dialogues.damaged,
+            self.tokenizers.damaged, self.api_keys.damaged, self.bots.damaged, self.dialogues.damaged,
             self.jobs.damaged,
             lambda one: self.memory.store(one).damaged(),
         )  # fmt: skip

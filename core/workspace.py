@@ -2,7 +2,7 @@
 
 home/
   owners/<owner>/personas/ chats/ uploads/ datasets/ adapters/ preferences/ evaluations/ memory/
-                 usage/ tokenizers/ api_keys/
+                 usage/ tokenizers/ api_keys/ bots/
                  dialogues/    plans of dialogues between models, and what was made of them
                  downloads/    while they are being made; then cache/ has them
                  damaged/      what could not be read and was set aside
@@ -40,7 +40,7 @@ DATASET_INFO = "dataset.json"
 
 FOLDERS = (
     "personas", "chats", "uploads", "datasets", "adapters", "preferences", "evaluations", "memory", "usage",
-    "tokenizers", "templates", "api_keys", "dialogues", "downloads", "damaged",
+    "tokenizers", "templates", "api_keys", "bots", "dialogues", "downloads", "damaged",
 )  # fmt: skip
 STALE = 24 * 3600.0  # seconds after which a download that was cut short is swept up
 

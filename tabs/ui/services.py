@@ -8,6 +8,9 @@ from pathlib import Path
 import gradio as gr
 
 from core.adapters.store import Adapters
+from core.bots.line import LineChannel
+from core.bots.store import Bots
+from core.bots.talker import BotTalker
 from core.chat.engine import Engine
 from core.chat.limits import RateLimiter, replies_counter
 from core.chat.service import ChatService
@@ -66,6 +69,8 @@ class Services:
     jobs: Jobs
     api_keys: ApiKeys
     persona_api: PersonaApi
+    bots: Bots
+    bot_talker: BotTalker
     reached: Reached
     on_close: list[Callable[[], None]] = field(default_factory=list)
     """What tabs want done before the server ends."""
@@ -95,7 +100,7 @@ class Services:
         """What each owner has, over all stores."""
         return OwnFiles(
             self.workspace, self.personas, self.adapters, self.conversations, self.memory, self.datasets,
-            self.trained_tokenizers, self.api_keys, self.dialogues, self.jobs,
+            self.trained_tokenizers, self.api_keys, self.bots, self.dialogues, self.jobs,
         )  # fmt: skip
 
     def visitor(self, key: str | None, request: gr.Request, token: gr.OAuthToken | None) -> Visitor:
@@ -154,5 +159,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         jobs=Jobs(workspace, start=True, monitors=usable(settings.monitors)),
         api_keys=ApiKeys(workspace),
         persona_api=PersonaApi(chat),
+        bots=Bots(workspace),
+        bot_talker=BotTalker(chat, LineChannel),
         reached=Reached(),
     )

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 import app
 from core.settings import Settings
-from tabs.connect import api_routes
+from tabs.connect import api_routes, line_routes
 from tabs.ui import heartbeat
 from tabs.ui.services import Services, make_services
 from tabs.ui.theme import theme
@@ -42,6 +42,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             untyped(served).auth = login_check(told.auth) if told.auth else None
             heartbeat.add_route(served, services)
             api_routes.add_routes(served, services.persona_api, services.api_keys)
+            line_routes.add_routes(served, services.bots, services.bot_talker)
             made[key] = served, services
         return TestClient(made[key][0], base_url=base_url)
 

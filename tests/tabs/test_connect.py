@@ -8,6 +8,7 @@ import pytest
 
 from core.serve.keys import KEY_TEXT
 from core.settings import Settings
+from tabs.connect.bots import BotHandlers, is_reached
 from tabs.connect.keys import ALL, KeyHandlers
 from tabs.connect.places import PlaceHandlers
 from tabs.ui.services import Services, make_services
@@ -78,3 +79,41 @@ def test_each_place_says_how_it_is(services: Services) -> None:
     kept = replace(open_, settings=replace(open_.settings, ephemeral=False, auth=()))
     share, space = PlaceHandlers(kept).look(KEY, visit("en"))
     assert "whoever knows the link" in share and "stays" in space
+
+
+def connect(services: Services, *, model: str = "socrates", secret: str = "0" * 32, origin: str = ORIGIN) -> tuple:
+    return BotHandlers(services).make(KEY, model, secret, "t" * 172, True, False, origin, visit("en"))
+
+
+def test_a_bot_is_connected_and_its_address_shown(services: Services) -> None:
+    handlers = BotHandlers(services)
+    choices, listed, below, end = handlers.fill(KEY, visit("en"))
+    assert "No bot is connected" in below and listed.choices == [] and not end.visible
+    assert choices.value in [value for _, value in choices.choices]
+    secret, token, listed, below, end = connect(services)
+    (bot,) = services.bots.list_all(owner(services))
+    assert (secret, token) == ("", "") and listed.value == bot.id and end.visible
+    assert f"{ORIGIN}/line/{bot.id}" in below and "cannot reach" not in below
+    assert bot.secret not in f"{listed.choices} {below}" and bot.token not in f"{listed.choices} {below}"
+    assert handlers.fill(OTHER, visit())[1].choices == []
+    handlers.end(OTHER, bot.id, visit())
+    assert services.bots.find(bot.id) == bot
+    below, _ = handlers.pick(KEY, bot.id, "http://127.0.0.1:7860", visit("en"))
+    assert "cannot reach" in below
+    services.reached.share_address = "https://0123.gradio.live"
+    below, _ = handlers.pick(KEY, bot.id, "http://127.0.0.1:7860", visit("en"))
+    assert f"https://0123.gradio.live/line/{bot.id}" in below and "cannot reach" not in below
+    listed, below, end = handlers.end(KEY, bot.id, visit("en"))
+    assert services.bots.find(bot.id) is None and "No bot is connected" in below and not end.visible
+
+
+@pytest.mark.parametrize("wrong", [{"model": "nobody"}, {"secret": "x"}])
+def test_what_is_no_bot_is_said(services: Services, wrong: dict) -> None:
+    with pytest.raises(gr.Error):
+        connect(services, **wrong)
+    assert services.bots.list_all(owner(services)) == []
+
+
+@pytest.mark.parametrize("origin", ["http://example.test", "https://127.0.0.1:7860", "https://attic.local", "", "x"])
+def test_where_line_does_not_reach(origin: str) -> None:
+    assert not is_reached(origin) and is_reached("https://me-omokage.hf.space")

@@ -1,0 +1,1 @@
+"""Personas in messengers: what all bots have in common, and LINE."""
