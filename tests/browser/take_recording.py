@@ -18,6 +18,7 @@ from tests.helpers.served import ROOT, Server, open_tab
 
 TARGET = ROOT / "docs" / "pictures" / "from-log-to-talk.webp"
 SHOWN = (880, 591)  # pixels; the page is 1280 × 860
+MOST_OF_TRAINING, TRAINING = 20, 350  # frames, and milliseconds of each
 SAID = "ひさしぶり！元気だった？"
 
 
@@ -37,6 +38,14 @@ class Recording:
             return
         self.frames.append(picture)
         self.shown_for.append(milliseconds)
+
+    def thin(self, first: int, most: int, milliseconds: int) -> None:
+        """Keep `most` frames, evenly, of those from number `first` on: a slow machine makes many."""
+        count = len(self.frames) - first
+        kept = [first + round(k * (count - 1) / (most - 1)) for k in range(most)] if count > most else []
+        kept = kept or list(range(first, len(self.frames)))
+        self.frames = [*self.frames[:first], *(self.frames[k] for k in kept)]
+        self.shown_for = [*self.shown_for[:first], *[milliseconds] * len(kept)]
 
     def save(self, path: Path) -> None:
         first, *others = self.frames
@@ -59,10 +68,11 @@ def record(page: Page) -> Recording:
     expect(page.locator("#train-start")).to_be_enabled()
     taken.frame(1800)
     page.locator("#train-start").click()
-    state = page.locator("#train-picture")
+    state, before = page.locator("#train-picture"), len(taken.frames)
     while not FINISHED.search(state.inner_text()):
         page.wait_for_timeout(2500)
-        taken.frame(350)
+        taken.frame(TRAINING)
+    taken.thin(before, MOST_OF_TRAINING, TRAINING)
     page.wait_for_timeout(1500)
     taken.frame(2600)
     page.locator("#train-talk").click()
