@@ -79,11 +79,14 @@ class SideHandlers:
         preset = [BASE_VALUE, *[value for value in known if value != BASE_VALUE]]
         personas = [(t(visitor.language, "compare.persona_own"), "")]
         personas += [(one.name, one.id) for one in self.services.personas.entries(visitor.owner, visitor.language)]
-        pickers, roles = [], []
+        pickers, roles, taken = [], [], set[str | None]()
         for number in range(1, MOST_COLUMNS + 1):
             speaker, persona, _, _ = form.column(number)
-            first = preset[number - 1] if number <= len(preset) else (preset[-1] if preset else None)
-            pickers.append(gr.Dropdown(choices=speakers, value=speaker if speaker in known else first))
+            # Another one for each column, as long as there are any: what was chosen before there was another gives way.
+            free = next((one for one in preset if one not in taken), preset[-1] if preset else None)
+            chosen = speaker if speaker in known and speaker not in taken else free
+            taken.add(chosen)
+            pickers.append(gr.Dropdown(choices=speakers, value=chosen))
             held = persona if persona in [value for _, value in personas] else ""
             roles.append(gr.Dropdown(choices=personas, value=held))
         return *pickers, *roles
@@ -130,7 +133,13 @@ class SideHandlers:
                         now = part.column + part.finished
                         yield *_columns(said, now, language), *[gr.skip()] * 4
         except AppError as error:
-            yield *[gr.skip()] * (MOST_COLUMNS + 1), in_words(error, language), gr.Button(visible=False), gr.skip()
+            yield (
+                *_columns(said, len(said) if any(said) else -1, language),
+                gr.skip(),
+                in_words(error, language),
+                gr.Button(visible=False),
+                gr.skip(),
+            )
             return
         finally:
             stop.set()
