@@ -1,7 +1,7 @@
 """The scripts of the page: where one is, names for a screen reader, the next step on a phone, keys, language, colours.
 
-Gradio has no component for these. Each file in `scripts/` is one function that takes its words; `first.js` and
-`stream.js` run before Gradio does, and `heartbeat.js` belongs to heartbeat.py.
+Gradio has no component for these. Each file in `scripts/` is one function that takes its words; `first.js`,
+`frames.js` and `stream.js` run before Gradio does, and `heartbeat.js` belongs to heartbeat.py.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from tabs.ui.text import LANGUAGES, texts
 
 SCRIPTS = Path(__file__).parent / "scripts"
-BEFORE_GRADIO = ("first", "stream")
+BEFORE_GRADIO = ("first", "frames", "stream")
 AT_START = ("tools", "names", "places", "next_step", "keys")
 
 

@@ -35,9 +35,12 @@ def chosen(api: FakeServer, **more: int) -> RemoteModel:
     return RemoteModels().choose(ME, Server(api.url), "big", **more)
 
 
-def answer(model: RemoteModel, messages: list[dict] = TALK, **more: str) -> RemoteText:
+def answer(model: RemoteModel, messages: list[dict] = TALK, opening: str = "", prefill: str = "") -> RemoteText:
     sampling = Sampling(temperature=0.3, top_k=20, max_new_tokens=7)
-    return list(stream(model, messages, sampling, [], stop=threading.Event(), seed=3, **more))[-1]
+    texts = stream(
+        model, messages, sampling, [], stop=threading.Event(), seed=3, opening=opening, prefill=prefill,
+    )  # fmt: skip
+    return list(texts)[-1]
 
 
 def refusing(*names: str, says: str = "Unsupported parameter: '{}' is not supported with this model.") -> Callable:

@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, fields, replace
 from html import unescape
 from pathlib import Path
@@ -51,7 +51,7 @@ class Scripted(ChatService):
     asked: list[str] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 
-    def reply(self, setting, conversation, stop, *, prompt=None, go_on=False) -> Iterator[Reply]:
+    def reply(self, setting, conversation, stop, *, prompt=None, go_on=False) -> Generator[Reply, None, None]:
         self.asked.append(present(prompt).text)
         text = self.script.pop(0)
         said, n = "\n".join(conversation.turns[-1].messages) if go_on else "", 0

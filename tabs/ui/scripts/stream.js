@@ -24,6 +24,7 @@
   }
 
   function note({ msg, event_id: id }) {
+    window.dispatchEvent(new Event("omokage-answer"));
     if (msg === "process_completed" && !owed.delete(id)) early.add(id);
   }
 
