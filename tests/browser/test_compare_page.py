@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from tests.helpers.served import Server, Visit, open_tab
 from tests.helpers.training_page import DONE, open_sample
 
-pytestmark = pytest.mark.timeout(900)  # a training, and two candidates measured
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # a training, and two candidates measured
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 

@@ -26,6 +26,7 @@ def make_plan(page: Page, dialogues: int, exchanges: int) -> None:
     expect(page.locator("#create-estimate svg")).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_plan_run_review_data_set_training(server: Server, visit: Visit) -> None:
     page = visit(server)
@@ -110,6 +111,7 @@ def test_own_questions_are_previewed_and_wrong_ones_named(server: Server, visit:
     expect(page.locator("#create-estimate")).to_contain_text("Each question 3×")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_more_dialogues_of_the_person_of_a_log(server: Server, visit: Visit) -> None:
     page = visit(server)
@@ -133,6 +135,7 @@ PROSE = """「船が来るよ。」と灯台守は言った。
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_prose_is_reviewed_and_becomes_a_data_set(server: Server, visit: Visit) -> None:
     page = visit(server)

@@ -84,6 +84,7 @@ def saved_table(page: Page, shown: Locator) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "language"), [(persona_chat, "ja"), (plato, "en")], ids=["persona chat", "plato"])
 def test_every_question_is_answered(
     server: Server, visit: Visit, shared: Path, tmp_path: Path, make: Callable[[Path, Path], Path], language: str
