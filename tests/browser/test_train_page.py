@@ -81,10 +81,13 @@ def test_changed_stopped_resumed_measured_and_pushed(chromium: Path, visit: Visi
 
 def push_adapter(page: Page) -> None:
     page.locator("#publish-adapter > button").first.click()
-    page.locator("#publish-adapter-repo input, #publish-adapter-repo textarea").first.fill("aoi-lora")
+    repo = page.locator("#publish-adapter-repo input, #publish-adapter-repo textarea").first
+    expect(repo).not_to_have_value("")  # the suggested name comes a moment after the fold, and would take the place
+    repo.fill("aoi-lora")
     page.locator("#publish-adapter-token input").fill(WRITER)
     page.locator("#publish-adapter-show").click()
     expect(page.locator("#publish-adapter-card")).to_contain_text("omokage-mini")
+    expect(repo).to_have_value("alice/aoi-lora")
     expect(page.locator("#publish-adapter-send")).to_be_disabled()  # until what it lets out was seen
     page.locator("#leaks-go").click()
     expect(page.locator("#leaks-report")).to_contain_text("書き出しを")
