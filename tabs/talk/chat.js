@@ -8,27 +8,14 @@ const tell = (act, from, more = {}) => {
   trigger("select", { act, message: row ? Number(row.dataset.message) : -1, words: "", ...more });
 };
 
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch { // a page that is not served over https
-    const field = document.createElement("textarea");
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  }
-}
-
 function done(button) {
   button.classList.add("done");
   setTimeout(() => button.classList.remove("done"), 1500);
 }
 
 const here = {
-  copy: (button) => copy(button.dataset.copy).then(() => done(button)),
-  "copy-code": (button) => copy(button.closest(".code").querySelector("code").textContent).then(() => done(button)),
+  copy: (button) => window.omokageCopy(button.dataset.copy).then(() => done(button)),
+  "copy-code": (button) => window.omokageCopy(button.closest(".code").querySelector("code").textContent).then(() => done(button)),
   tab: (button) => document.querySelector(`[role=tab][data-tab-id="${button.dataset.tab}"]`)?.click(),
   write: () => box()?.focus(),
   keep: (button) => tell("keep", button, { words: button.closest(".editing").querySelector("textarea").value }),

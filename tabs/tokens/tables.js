@@ -1,18 +1,5 @@
 // Gradio runs this once, when the part of the page is there: `element` is given.
 // A table's buttons carry it as text: data-copy for the clipboard, data-save for a file called data-name.
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch { // a page that is not served over https
-    const field = document.createElement("textarea");
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  }
-}
-
 function save(text, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
@@ -26,7 +13,7 @@ function save(text, name) {
 element.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy], [data-save]");
   if (!button) return;
-  if (button.dataset.copy !== undefined) await copy(button.dataset.copy);
+  if (button.dataset.copy !== undefined) await window.omokageCopy(button.dataset.copy);
   else save(button.dataset.save, button.dataset.name);
   button.classList.add("done");
   setTimeout(() => button.classList.remove("done"), 1500);

@@ -1,4 +1,4 @@
-// Before Gradio starts: the language and the colours that were chosen on the page, and its title.
+// Before Gradio starts: the language and the colours that were chosen on the page, its title, and how it copies.
 (() => {
   const [, language] = document.cookie.match(/(?:^|; )omokage-language=(ja|en)(?:;|$)/) ?? [];
   if (language) {
@@ -14,6 +14,19 @@
     window.matchMedia = (query) => query === "(prefers-color-scheme: dark)"
       ? { matches: theme === "dark", media: query, addEventListener() {}, removeEventListener() {} } : asked(query);
   }
+
+  window.omokageCopy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch { // a page that is not served over https
+      const field = document.createElement("textarea");
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+  };
 
   // "47 % · Train · 面影 Omokage": the heartbeat says what is under way, places.js where one is.
   const parts = { progress: "", place: "" };
