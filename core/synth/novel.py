@@ -27,7 +27,7 @@ SAYS = re.compile(
     r"^、?(?:と|って)|^,? ?\w+ (?:said|asked|replied|answered|cried)|^ ?(?:said|asked|replied|answered|cried)"
 )
 SENTENCE = re.compile(r"[。．！？!?…—.,]")
-SCRIPT_LINE = re.compile(rf"^({GUESS}|\?)?\s*([^「“\"]{{1,40}}?)\s*[「“\"](.*)[」”\"]\s*$")
+SCRIPT_LINE = re.compile(rf"^({GUESS}|\?)?([^「“\"]{{1,80}})[「“\"](.*)[」”\"]$")
 
 AskSpeaker = Callable[[str, str, Mapping[str, object]], str]
 """(system text, question, JSON schema) to a model's answer."""
@@ -115,7 +115,7 @@ def read_script(text: str) -> list[SpokenLine]:
             opens = bool(found)
             continue
         match = SCRIPT_LINE.match(line.strip())
-        if not match:
+        if not match or not match[2].strip():
             raise InputError(
                 f"Line {number} is “{line.strip()[:40]}”; write it as Name「words」.",
                 f"{number} 行目が「{line.strip()[:40]}」です。名前「言葉」の形にしてください。",

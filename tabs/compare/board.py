@@ -19,6 +19,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
@@ -188,8 +189,8 @@ def build(services: Services, shared: Shared) -> BoardForm:
     shared.changed["compare"].click(**filling, trigger_mode="always_last")
     dataset.input(**filling)
     running = go.click(handlers.compare, inputs, [going, shown, stop, after], preprocess=False, **EVENT)
-    stop.click(lambda: ("", gr.Button(visible=False)), None, [going, stop], cancels=[running], **EVENT)
-    dataset.input(lambda: ("", gr.Column(visible=False)), None, [shown, after], cancels=[running], **EVENT)
+    stop_running(stop.click, running, lambda: ("", gr.Button(visible=False)), [going, stop])
+    stop_running(dataset.input, running, lambda: ("", gr.Column(visible=False)), [shown, after])
     copy.click(None, None, None, js=COPY, **EVENT)
     file.after(save.click(handlers.save, inputs, file.file, **EVENT))
     to_data.click(lambda: gr.Tabs(selected="data"), None, shared.tabs, queue=False, **EVENT)

@@ -20,6 +20,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import in_words
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.visitor import Visitor
 
@@ -229,7 +230,7 @@ def build(services: Services, shared: Shared) -> None:
     )
     out = [*replies, held, state, stop, choosing]
     running = gr.on([go.click, asked.submit], handlers.ask, [shared.key, asked, *form], out, preprocess=False, **EVENT)
-    stop.click(lambda: gr.Button(visible=False), None, stop, cancels=[running], **EVENT)
+    stop_running(stop.click, running, lambda: gr.Button(visible=False), [stop])
     held.change(
         lambda now: [gr.Button(visible=now is not None and n < len(now.columns)) for n in range(MOST_COLUMNS)],
         held, better, queue=False, **EVENT,

@@ -10,9 +10,10 @@ from core.logs.log import Log
 from core.tokens.figure_table import FigureTable
 from core.tokens.surprisal import PieceBits, Surprisal, WordBits, WordSurprise, surprisal, word_surprise
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import LOG, TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
+from tabs.tokens.tokens_context import LOG, TokensContext, TokensHandlers, TokensPage, build_stop, told
 from tabs.ui import charts
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
@@ -121,4 +122,4 @@ def build(context: TokensContext, page: TokensPage) -> None:
             stop = build_stop("tokens-bits-stop")
         shown = table_view.build_shown("tokens-surprise")
         running = go.click(handlers.measure, page.inputs, shown, **EVENT)
-        stops(stop, running, shown)
+        stop_running(stop.click, running, lambda: "", [shown])

@@ -9,8 +9,9 @@ import gradio as gr
 from core.tokens.compare import NotCompared, TokenizedText, TokenizerComparison, compare
 from core.tokens.pieces import TextPiece
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
+from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, told
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
@@ -128,6 +129,6 @@ def build(context: TokensContext, page: TokensPage) -> gr.Dropdown:
         shown = table_view.build_shown("tokens-compared")
         inputs = [*page.inputs, wanted]
         running = go.click(handlers.compare, inputs, shown, **EVENT)
-        stops(stop, running, shown)
+        stop_running(stop.click, running, lambda: "", [shown])
     fold.expand(handlers.unfold, [page.key, wanted], wanted, **EVENT)
     return wanted

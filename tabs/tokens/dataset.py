@@ -11,9 +11,10 @@ from core.models.loading import LoadedModel
 from core.prompt.token_text import spell
 from core.tokens.batch import BatchRow, DatasetTokens, SeenBatch, dataset_tokens, see_batch
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import TokensContext, TokensHandlers, build_stop, stops, told
+from tabs.tokens.tokens_context import TokensContext, TokensHandlers, build_stop, told
 from tabs.ui import charts, html_parts
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
@@ -156,4 +157,4 @@ def build(context: TokensContext, key: gr.BrowserState, dataset: gr.Dropdown) ->
             stop = build_stop("tokens-batch-stop")
         shown = table_view.build_shown("tokens-batch-shown")
         running = go.click(handlers.look, [key, dataset, size, window, number], shown, **EVENT)
-        stops(stop, running, shown)
+        stop_running(stop.click, running, lambda: "", [shown])

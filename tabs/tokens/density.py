@@ -16,9 +16,10 @@ from core.models.loading import LoadedModel
 from core.prompt import token_counter
 from core.tokens.density import CLASSES, PAGE, Density, WindowRange, WindowRoom, measure
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import LOG, TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
+from tabs.tokens.tokens_context import LOG, TokensContext, TokensHandlers, TokensPage, build_stop, told
 from tabs.ui import charts, html_parts
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
@@ -246,6 +247,6 @@ def build(context: TokensContext, page: TokensPage) -> None:
         last = gr.Slider(1, 2, 2, step=1, label=t_client("tokens.ruler"), visible=False, elem_id="tokens-last")
         ruled = gr.HTML(padding=False, elem_id="tokens-ruler")
         running = go.click(handlers.measure, [*page.inputs, window], shown, **EVENT)
-        stops(stop, running, shown)
+        stop_running(stop.click, running, lambda: "", [shown])
     running.success(handlers.ruler_at_end, [page.key, window], [ruled, last], **EVENT)
     last.change(handlers.ruler, [page.key, window, last], [ruled, last], trigger_mode="always_last", **EVENT)

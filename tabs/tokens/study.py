@@ -16,8 +16,9 @@ from core.tokens.summaries import (
     study,
 )
 from tabs.tokens import table_view
-from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
+from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, told
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
@@ -149,5 +150,5 @@ def build(context: TokensContext, page: TokensPage) -> None:
             stop = build_stop("tokens-study-stop")
         shown = table_view.build_shown("tokens-studied")
         running = go.click(handlers.study, [*page.inputs, tokens, length, writer], shown, **EVENT)
-        stops(stop, running, shown)
+        stop_running(stop.click, running, lambda: "", [shown])
     fold.expand(handlers.writers, page.key, writer, **EVENT)

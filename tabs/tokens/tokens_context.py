@@ -6,7 +6,6 @@ from functools import partial
 from typing import TypeVar
 
 import gradio as gr
-from gradio.events import Dependency
 
 from core.catalogue.bundled import NAME as BUNDLED
 from core.data.open_log import read_files
@@ -17,7 +16,6 @@ from core.messages import Kind, Message
 from core.models.loading import LoadedModel
 from core.tokens.pieces import check_text
 from core.tokens.sources import OWN, TokenizerSources
-from tabs.ui.handler import EVENT
 from tabs.ui.html_parts import working
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
@@ -132,8 +130,3 @@ def told(
 def build_stop(elem_id: str) -> gr.Button:
     """A button that is in sight only while its section works, beside the one that began it."""
     return gr.Button(t_client("tokens.stop"), size="sm", elem_id=elem_id, elem_classes="while-working")
-
-
-def stops(stop: gr.Button, running: Dependency, shown: gr.HTML) -> None:
-    """Let `stop` end the event `running`, which fills `shown`."""
-    stop.click(lambda: "", None, shown, cancels=[running], **EVENT)

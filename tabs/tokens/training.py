@@ -23,10 +23,11 @@ from core.tokens.training import (
     train_stages,
 )
 from tabs.tokens import kinds_view, table_view
-from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, stops, told
+from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, told
 from tabs.ui import charts
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT, handler
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
@@ -216,7 +217,7 @@ def build(context: TokensContext, page: TokensPage, wanted: gr.Dropdown) -> None
         shown = table_view.build_shown("tokens-trained")
         form = TokenizerForm.inputs({"kind": kind, "size": size, "byte_fallback": fallback, "name": name})
         running = go.click(handlers.train, [*page.inputs, *form], shown, **EVENT)
-        stops(stop, running, shown)
+        stop_running(stop.click, running, lambda: "", [shown])
         with gr.Row(visible=False, elem_classes="actions") as removing:
             own = gr.Dropdown(choices=[], label=t_client("tokens.train_own"), elem_id="tokens-own")
             remove = gr.Button(t_client("tokens.train_remove"), variant="stop", size="sm", elem_id="tokens-own-remove")

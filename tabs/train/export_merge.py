@@ -20,6 +20,7 @@ from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
@@ -129,7 +130,7 @@ def build_export(services: Services, shared: Shared, chosen: gr.State) -> None:
         state = gr.HTML(padding=False, elem_id="export-state")
     going = go.click(handlers.export, [shared.key, chosen], [zipped.file, state, stop], **EVENT)
     zipped.after(going)
-    stop.click(lambda: ("", gr.Button(visible=False)), None, [state, stop], cancels=[going], **EVENT)
+    stop_running(stop.click, going, lambda: ("", gr.Button(visible=False)), [state, stop])
     chosen.change(lambda: "", None, state, queue=False, **EVENT)
 
 

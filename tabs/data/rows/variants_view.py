@@ -15,6 +15,7 @@ from tabs.ui import charts
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.html_parts import working
 from tabs.ui.progress import Result, in_words, with_progress
+from tabs.ui.stopping import stop_running
 from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
@@ -147,5 +148,5 @@ def build(context: DataContext, page: Page, key: gr.BrowserState) -> tuple[gr.Dr
     inputs = [key, page["log"]]
     running = compare.click(handlers.compare, inputs, [going, made, variant, choosing], **EVENT)
     page["made"].change(handlers.standing, inputs, [made, variant, choosing], **EVENT)
-    page["log"].change(lambda: "", None, going, cancels=[running], **EVENT)
+    stop_running(page["log"].change, running, lambda: "", [going])
     return variant, take
