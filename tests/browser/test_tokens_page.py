@@ -20,6 +20,7 @@ from core.models.tokenizers.check import load_tokenizer
 from core.tokens.counting import count_texts
 from tests.helpers.missing import missing
 from tests.helpers.served import Server, Visit, open_tab
+from tests.real.conftest import folder_of
 
 DATA, TOKENS = "データ|Data", "トークン|Tokens"
 DIALOGUES = 8
@@ -89,17 +90,35 @@ def saved_table(page: Page, shown: Locator) -> list[list[str]]:
 def test_every_question_is_answered(
     server: Server, visit: Visit, shared: Path, tmp_path: Path, make: Callable[[Path, Path], Path], language: str
 ) -> None:
-    file = make(shared, tmp_path)
+    walk(visit(server, language), make(shared, tmp_path), FOLDER)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("key", "make", "language"), [("gemma3", persona_chat, "ja"), ("smollm2", plato, "en")], ids=["gemma", "smollm2"]
+)
+def test_every_question_is_answered_with_a_real_model(
+    visit: Visit, shared: Path, tmp_path: Path, key: str, make: Callable[[Path, Path], Path], language: str
+) -> None:
+    folder = folder_of(key)
+    server = Server(tmp_path / "home", {"OMOKAGE_MODEL": str(folder)}).start()
+    try:
+        walk(visit(server, language), make(shared, tmp_path), folder)
+    finally:
+        server.close()
+
+
+def walk(page: Page, file: Path, model: Path) -> None:
+    """Every section of the tab on a log, with the model of that folder loaded."""
     log = read_log(file)
     said = [log.messages[at] for at in talking_order(log.messages)]
     texts = [message.text for message in said if message.kind is Kind.TEXT and message.text.strip()]
-    counts = count_texts(texts, load_tokenizer(FOLDER))
-    page = visit(server, language)
+    counts = count_texts(texts, load_tokenizer(model))
     open_log(page, file)
     density(page, texts, sum(counts))
     surprise(page)
     train(page)
-    compare(page)
+    compare(page, model.name)
     batch(page)
     study(page)
 
@@ -143,8 +162,8 @@ def train(page: Page) -> None:
     assert len(saved_table(page, shown)) >= 3  # heads, some sizes, the loaded model
 
 
-def compare(page: Page) -> None:
-    """The trained tokenizer stands beside the bundled one, and what cannot be had says so."""
+def compare(page: Page, model: str) -> None:
+    """The trained tokenizer stands beside the model's own and the bundled one, and what cannot be had says so."""
     unfold(page, "tokens-compare-fold")
     wanted = page.locator("#tokens-wanted")
     expect(wanted).to_contain_text("omokage-mini")
@@ -159,7 +178,7 @@ def compare(page: Page) -> None:
     expect(shown.locator(".refused")).to_contain_text("/no/such/folder")
     expect(shown.locator(".bar.moving")).to_have_count(0)
     rows = {line[0]: line for line in saved_table(page, shown)[1:]}
-    assert set(rows) == {"omokage-mini", "mine"} and all(int(line[2]) > 100 for line in rows.values())
+    assert set(rows) == {"omokage-mini", "mine", model} and all(int(line[2]) > 100 for line in rows.values())
 
 
 def batch(page: Page) -> None:

@@ -19,6 +19,7 @@ from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 Visit = Callable[..., Page]
+MODEL = re.compile(r"(omokage|SmolLM2|gemma)-\w+")
 
 
 @dataclass
@@ -86,11 +87,11 @@ def _free_port() -> int:
 
 def wait_until_ready(page: Page) -> None:
     """The model is loaded, and the page knows its conversation; the Chat tab, where that is open, shows both."""
-    expect(page.locator("#strip")).to_contain_text(re.compile(r"omokage-\w+"))
+    expect(page.locator("#strip")).to_contain_text(MODEL)
     expect(page.locator("#place i")).to_have_attribute("data-talk", re.compile("."))
     if "#" in page.url and "#talk" not in page.url:
         return
-    expect(page.locator("#model-state")).to_contain_text(re.compile(r"omokage-\w+"))
+    expect(page.locator("#model-state")).to_contain_text(MODEL)
     expect(page.locator("#model-state")).to_contain_text("cpu")
     expect(page.locator("#seen table")).to_be_visible()
 
