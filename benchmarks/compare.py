@@ -1,24 +1,28 @@
 """Which way of making rows is best? Variants of Plato's dialogues, trained, compared and ranked in one go.
 
     python -m benchmarks.compare FOLDER [--validation Meno] [--variants 9] [--rows 0] [--epochs 1]
+    python -m benchmarks.compare FOLDER --model .real-models/SmolLM2-135M-Instruct [--rows 48] [--asked 96]
 
 FOLDER holds Plato's dialogues as plain text (`SPEAKER: words`, Project Gutenberg). A variant is how many exchanges a
 row has and what the model is told of the persona; all are trained on the same dialogues with the model that comes with
-the app, and measured on the held-out one, of which every stretch of a few exchanges is a conversation.
-Writes results/compare.json, docs/compare.md and its picture.
+the app, and measured on the held-out one, of which every stretch of a few exchanges is a conversation. With --model,
+three settings of the training are compared on one variant instead. Writes results/compare.json, in which every model
+has its part, docs/compare.md and its pictures.
 """
 
 import argparse
 import json
 import math
-import platform
+import os
+import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from core.adapters.store import Adapter
 from core.chat.engine import Engine
@@ -38,11 +42,13 @@ from core.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "compare.json", ROOT / "docs" / "compare.md"
-PICTURE = ROOT / "docs" / "pictures" / "compare.svg"
+PICTURES = ROOT / "docs" / "pictures"
+BUNDLED = "omokage-mini"
 OWNER, PERSONA = "login-benchmark", "SOCRATES"
 EXCHANGES = (1, 2, 4)
 PREAMBLES: tuple[PreambleKind, ...] = ("none", "address", "statement")
 DESCRIPTION = "You are Socrates. You ask what things are, and follow the answers."
+LONGEST_ROW = 1024  # tokens
 PER_CONVERSATION = 4  # exchanges of the held-out dialogue that count as one conversation
 
 
@@ -64,9 +70,29 @@ class PlatoVariant:
         return PromptConfig(PERSONA, preamble_text(self.preamble, PERSONA, DESCRIPTION, language="en"), user="Friend")
 
 
-def plato_variants(most: int) -> list[PlatoVariant]:
-    """All nine, or the first `most`."""
-    return [PlatoVariant(*one) for one in product(EXCHANGES, PREAMBLES)][:most]
+@dataclass(frozen=True)
+class Trial:
+    """One adapter to train: a variant, and what is set otherwise than advised."""
+
+    name: str
+    variant: PlatoVariant
+    changes: Mapping[str, float] = field(default_factory=dict)
+
+
+def plato_trials(most: int) -> list[Trial]:
+    """All nine variants, or the first `most`, trained as advised."""
+    variants = [PlatoVariant(*one) for one in product(EXCHANGES, PREAMBLES)][:most]
+    return [Trial(variant.name, variant) for variant in variants]
+
+
+def setting_trials() -> list[Trial]:
+    """Three settings on the variant in the middle: as advised, a quarter of the rank, a quarter of the rate."""
+    variant = PlatoVariant(2, "statement")
+    return [
+        Trial("as advised", variant),
+        Trial("rank 4", variant, {"rank": 4, "alpha": 8}),
+        Trial("learning rate 5e-5", variant, {"learning_rate": 5e-5}),
+    ]
 
 
 def rows_of(files: Sequence[Path], variant: PlatoVariant, store: ModelStore) -> Iterator[Row]:
@@ -82,7 +108,7 @@ def rows_of(files: Sequence[Path], variant: PlatoVariant, store: ModelStore) -> 
 
 def info_of(variant: PlatoVariant) -> DataSetInfo:
     """What there is to say of a variant's data set."""
-    return DataSetInfo(variant.name, PERSONA, DESCRIPTION, "", "plain", {}, 0, 0, 0, 0, 0.0, 0, "omokage-mini", "",
+    return DataSetInfo(variant.name, PERSONA, DESCRIPTION, "", "plain", {}, 0, 0, 0, 0, 0.0, 0, BUNDLED, "",
                        user="Friend")  # fmt: skip
 
 
@@ -92,38 +118,39 @@ def held_out(file: Path, store: ModelStore) -> list[Row]:
     return [replace(row, session=at // (PER_CONVERSATION // 2)) for at, row in enumerate(whole)]
 
 
-def train(variant: PlatoVariant, saved: SavedDataSet, store: ModelStore, jobs: Jobs, epochs: int) -> Adapter:
-    """Train one variant with what is recommended."""
+def train(trial: Trial, saved: SavedDataSet, store: ModelStore, jobs: Jobs, epochs: int) -> Adapter:
+    """Train one trial with what is recommended, but for its changes."""
     loaded = store.current()
     config = replace(recommend(loaded.model.num_parameters(), saved.info.train_rows).config, samples=0, patience=0)
-    config = replace(config, epochs=epochs or config.epochs)
-    prompt_config = replace(variant.prompt_config, context_window=loaded.context)
-    job = jobs.submit(OWNER, JobSpec(str(loaded.folder), saved.folder, prompt_config, config, variant.name))
+    config = replace(config, epochs=epochs or config.epochs, **trial.changes)
+    prompt_config = replace(trial.variant.prompt_config, context_window=min(loaded.context, LONGEST_ROW))
+    job = jobs.submit(OWNER, JobSpec(str(loaded.folder), saved.folder, prompt_config, config, saved.info.name))
     while (progress := jobs.progress(OWNER, job.id)).state in ("queued", "running"):
         time.sleep(1)
     if job.adapter is None:
-        raise SystemExit(f"the training of {variant.name} ended as {progress.state}: {progress.error}")
+        raise SystemExit(f"the training of {trial.name} ended as {progress.state}: {progress.error}")
     return Adapter.read(job.adapter)
 
 
 def compare(
-    files: Sequence[Path], validation: Path, home: Path, *, most: int = 9, rows: int = 0, epochs: int = 0,
-    replies: int = 40, asked_rows: int = 0,
+    files: Sequence[Path], validation: Path, home: Path, trials: Sequence[Trial], *, model: str = "", rows: int = 0,
+    epochs: int = 0, replies: int = 40, asked_rows: int = 0,
 ) -> Leaderboard:  # fmt: skip
-    """Train `most` variants and rank them with the base, on `asked_rows` of the held-out rows (0: all)."""
-    workspace, store = Workspace(home), ModelStore()
+    """Train the trials and rank them with the base, on `asked_rows` of the held-out rows (0: all)."""
+    workspace, store = Workspace(home), ModelStore(model) if model else ModelStore()
     store.start()
     if error := store.wait().error:
         raise error
     jobs, asked, data = Jobs(workspace), held_out(validation, store)[: asked_rows or None], None
     candidates = [Candidate(BASE)]
     try:
-        for variant in plato_variants(most):
-            learned = list(rows_of(files, variant, store))[: rows or None]
-            saved = DataSets(workspace).import_rows(OWNER, info_of(variant), {"train": learned, "validation": asked})
+        for trial in trials:
+            learned = list(rows_of(files, trial.variant, store))[: rows or None]
+            info = replace(info_of(trial.variant), name=trial.name.replace(" ", "-"))
+            saved = DataSets(workspace).import_rows(OWNER, info, {"train": learned, "validation": asked})
             data = data or EvaluationSet.of(saved, most_replies=replies)
-            candidates.append(Candidate(variant.name, train(variant, saved, store, jobs, epochs)))
-            print(f"{variant.name}: {len(learned)} rows", flush=True)
+            candidates.append(Candidate(trial.name, train(trial, saved, store, jobs, epochs)))
+            print(f"{trial.name}: {len(learned)} rows", flush=True)
     finally:
         jobs.close()
     assert data
@@ -131,15 +158,29 @@ def compare(
     return leaderboard(data, [measuring.measure(one, data, lambda step: None) for one in candidates])
 
 
-def figures(board: Leaderboard) -> list[dict[str, object]]:
-    """The lines as plain values, the best first."""
+@dataclass(frozen=True)
+class RankedLine:
+    """One line of a leaderboard; `detection` is None where the texts are too few for it."""
+
+    name: str
+    bits_per_byte: float
+    low: float
+    high: float
+    best: float
+    specificity: float
+    detection: float | None
+    loops: float
+    copied: float
+
+
+def ranked_lines(board: Leaderboard) -> list[RankedLine]:
+    """The lines, the best first."""
     return [
-        {
-            "name": line.measured.name or "omokage-mini, not trained", "bits_per_byte": line.ranked.value,
-            "low": line.ranked.low, "high": line.ranked.high, "best": line.ranked.best,
-            "specificity": line.specificity, "detection": line.style.detection, "loops": line.degeneration.loops,
-            "copied": line.degeneration.copied,
-        }
+        RankedLine(
+            line.measured.name or "not trained", line.ranked.value, line.ranked.low, line.ranked.high,
+            line.ranked.best, line.specificity, None if math.isnan(line.style.detection) else line.style.detection,
+            line.degeneration.loops, line.degeneration.copied,
+        )
         for line in board.lines if line.ranked
     ]  # fmt: skip
 
@@ -155,41 +196,49 @@ def verdict(board: Leaderboard) -> str:
     return f"There is no clear winner; the simplest of those that are about equal is {names[ranking.recommended]}."
 
 
-def page(board: Leaderboard, about: str) -> str:
-    """docs/compare.md."""
-
-    def cell(value: object) -> str:
-        return "" if isinstance(value, float) and math.isnan(value) else f"{value:.2f}"
-
-    lines = [
-        f"| {one['name']} | {one['bits_per_byte']:.3f} [{one['low']:.3f}, {one['high']:.3f}] | {one['best']:.0%} | "
-        f"{one['specificity']:+.2f} | {cell(one['detection'])} | {one['loops']:.0%} | {one['copied']:.0%} |"
-        for one in figures(board)
-    ]
-    table = "\n".join(["| variant | bits per byte (95 %) | best | specificity | detection AUC | loops | copied |",
-                       "|---|---|---|---|---|---|---|", *lines])  # fmt: skip
-    return (
-        f"# Variants of Plato, compared\n\nMade by `python -m benchmarks.compare`. {about}\n\n"
-        f"**{verdict(board)}** The unit is a conversation, of which there are {board.ranking.conversations}. "
-        "A variant is named after the exchanges in a row and what the model is told of Socrates.\n\n"
-        f"![Bits per byte of each variant with its interval](pictures/{PICTURE.name})\n\n{table}\n"
+def page(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    """docs/compare.md: a part for every model in results/compare.json."""
+    return "# Variants and settings, compared on Plato\n\nMade by `python -m benchmarks.compare`.\n" + "".join(
+        _part(model, part) for model, part in parts.items()
     )
 
 
-def picture(board: Leaderboard) -> str:
-    """The intervals on one axis, as SVG for both colour schemes."""
-    shown = figures(board)
-    low, high = min(one["low"] for one in shown), max(one["high"] for one in shown)  # type: ignore[type-var]
+def _part(model: str, part: Mapping[str, Any]) -> str:
+    def cell(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
 
-    def x(value: object) -> float:
-        return 190 + 380 * (float(str(value)) - low) / (high - low)  # type: ignore[operator]
+    lines = [
+        f"| {one.name} | {one.bits_per_byte:.3f} [{one.low:.3f}, {one.high:.3f}] | {one.best:.0%} | "
+        f"{one.specificity:+.2f} | {cell(one.detection)} | {one.loops:.0%} | {one.copied:.0%} |"
+        for one in (RankedLine(**line) for line in part["lines"])
+    ]
+    table = "\n".join(["| | bits per byte (95 %) | best | specificity | detection AUC | loops | copied |",
+                       "|---|---|---|---|---|---|---|", *lines])  # fmt: skip
+    return (
+        f"\n## {model}\n\n{part['about']}\n\n**{part['verdict']}** The unit is a conversation, of which there are "
+        f"{part['conversations']}. A variant is named after the exchanges in a row and what the model is told of "
+        f"Socrates.\n\n![Bits per byte with their intervals](pictures/{picture_name(model)})\n\n{table}\n"
+    )
+
+
+def picture_name(model: str) -> str:
+    """The file of a model's picture."""
+    return f"compare-{model.lower()}.svg"
+
+
+def picture(lines: Sequence[RankedLine]) -> str:
+    """The intervals on one axis, as SVG for both colour schemes."""
+    low, high = min(one.low for one in lines), max(one.high for one in lines)
+
+    def x(value: float) -> float:
+        return 190 + 380 * (value - low) / (high - low)
 
     rows = "".join(
         f'<g transform="translate(0 {24 + 26 * n})">'
-        f'<text x="180" y="5" text-anchor="end">{escape(str(one["name"]))}</text>'
-        f'<line x1="{x(one["low"]):.1f}" x2="{x(one["high"]):.1f}"/><circle cx="{x(one["bits_per_byte"]):.1f}" r="5"/>'
-        f'<text x="585" y="5">{one["bits_per_byte"]:.2f}</text></g>'
-        for n, one in enumerate(shown)
+        f'<text x="180" y="5" text-anchor="end">{escape(one.name)}</text>'
+        f'<line x1="{x(one.low):.1f}" x2="{x(one.high):.1f}"/><circle cx="{x(one.bits_per_byte):.1f}" r="5"/>'
+        f'<text x="585" y="5">{one.bits_per_byte:.2f}</text></g>'
+        for n, one in enumerate(lines)
     )
     style = (
         "text{font:14px sans-serif;fill:#24221f}line{stroke:#8aa6c4;stroke-width:4;stroke-linecap:round}"
@@ -197,44 +246,58 @@ def picture(board: Leaderboard) -> str:
         "@media(prefers-color-scheme:dark){text{fill:#ece8e1}circle{fill:#6ea3d6}line{stroke:#54789c}}"
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {26 * len(shown) + 24}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {26 * len(lines) + 24}" role="img" '
         f'aria-label="Bits per byte with 95 % intervals"><style>{style}</style>{rows}</svg>\n'
     )
+
+
+def keep(model: str, board: Leaderboard, about: str) -> None:
+    """Write a model's part of the results, its picture, and the page anew."""
+    lines = ranked_lines(board)
+    parts = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    parts[model] = {
+        "about": about,
+        "conversations": board.ranking.conversations,
+        "verdict": verdict(board),
+        "lines": [asdict(line) for line in lines],
+    }
+    RESULTS.write_text(json.dumps(parts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (PICTURES / picture_name(model)).write_text(picture(lines), encoding="utf-8")
+    PAGE.write_text(page(parts), encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="", help="a folder or a Hub id; without it, the model that comes along")
     parser.add_argument("--validation", default="Meno")
     parser.add_argument("--variants", type=int, default=9)
-    parser.add_argument("--rows", type=int, default=0, help="training rows of each variant; 0 takes all")
+    parser.add_argument("--rows", type=int, default=0, help="training rows of each; 0 takes all")
     parser.add_argument("--asked", type=int, default=0, help="held-out rows; 0 takes all")
     parser.add_argument("--epochs", type=int, default=0, help="0 takes what is recommended")
     parser.add_argument("--replies", type=int, default=40)
     options = parser.parse_args()
     files = [file for file in sorted(options.folder.glob("*.txt")) if file.stem != options.validation]
-    begun = time.monotonic()
+    trials = setting_trials() if options.model else plato_trials(options.variants)
+    begun, own = time.monotonic(), _processor_seconds()
     with tempfile.TemporaryDirectory() as home:
         board = compare(
-            files, options.folder / f"{options.validation}.txt", Path(home), most=options.variants, rows=options.rows,
-            epochs=options.epochs, replies=options.replies, asked_rows=options.asked,
+            files, options.folder / f"{options.validation}.txt", Path(home), trials, model=options.model,
+            rows=options.rows, epochs=options.epochs, replies=options.replies, asked_rows=options.asked,
         )  # fmt: skip
-    minutes = (time.monotonic() - begun) / 60
+    minutes, own = (time.monotonic() - begun) / 60, (_processor_seconds() - own) / 60
     about = (
-        f"{options.variants} variants of {len(files)} dialogues ({options.rows or 'all'} rows each, "
-        f"{options.epochs or 'the recommended'} epochs), held out: {options.validation}; {minutes:.0f} minutes on "
-        f"{platform.machine()}."
+        f"{len(trials)} trials on {len(files)} dialogues ({options.rows or 'all'} rows each, "
+        f"{options.epochs or 'the recommended'} epochs), held out: {options.validation} ({options.asked or 'all'} rows); "
+        f"{minutes:.0f} minutes on {os.cpu_count()} cores that also did other work, {own:.0f} of processor time."
     )
-    result = {
-        "about": about,
-        "conversations": board.ranking.conversations,
-        "verdict": verdict(board),
-        "lines": figures(board),
-    }
-    RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    PICTURE.write_text(picture(board), encoding="utf-8")
-    PAGE.write_text(page(board, about), encoding="utf-8")
+    keep(Path(options.model).name or BUNDLED, board, about)
     print(verdict(board))
+
+
+def _processor_seconds() -> float:
+    """Of this process and the trainings that ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 if __name__ == "__main__":
