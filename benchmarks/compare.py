@@ -288,8 +288,8 @@ def main() -> None:
     minutes, own = (time.monotonic() - begun) / 60, (_processor_seconds() - own) / 60
     about = (
         f"{len(trials)} trials on {len(files)} dialogues ({options.rows or 'all'} rows each, "
-        f"{options.epochs or 'the recommended'} epochs), held out: {options.validation} ({options.asked or 'all'} rows); "
-        f"{minutes:.0f} minutes on {os.cpu_count()} cores that also did other work, {own:.0f} of processor time."
+        f"{options.epochs or 'the recommended'} epochs); held out: {options.validation} "
+        f"({options.asked or 'all'} rows); {minutes:.0f} min on {os.cpu_count()} cores that also did other work, {own:.0f} of processor time."
     )
     keep(Path(options.model).name or BUNDLED, board, about)
     print(verdict(board))

@@ -5,8 +5,8 @@ What goes to a person is a script, `Name「words」` a line, an empty line betwe
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from string import Template
 
@@ -15,34 +15,25 @@ from core.logs.log import Format, LineCount, Log
 from core.memory.write.operations import json_objects
 from core.messages import Message
 from core.prompt.sandbox import TEMPLATES
+from core.synth.prose import QuotedLine, clean_prose, quoted_lines
 from core.text import Text, is_japanese
 
 FORMAT = Format("prose", Text("Prose, its speakers reviewed", "小説（話し手は確認済み）"))
 GUESS = "？"
 AROUND = 160  # letters of the prose before and after a line that a model reads
 SCENE = 400  # letters of narration that part two scenes
-NEAR = 40  # letters of narration in which a name counts
-QUOTES = {"「": "」", "“": "”"}
-SAYS = re.compile(
-    r"^、?(?:と|って)|^,? ?\w+ (?:said|asked|replied|answered|cried)|^ ?(?:said|asked|replied|answered|cried)"
+NEAR = 60  # letters of narration in which a name counts
+TURNS = 4  # lines back in which two people are the only ones who speak
+SAYS = re.compile(r"^、?(?:と|って)")
+VERBS = (
+    "said|says|asked|replied|answered|cried|remarked|exclaimed|added|repeated|whispered|shouted|continued|interrupted|"
+    "began|thought|observed|returned|inquired|murmured|muttered|grumbled|sighed|laughed|called|went on|spoke"
 )
-SENTENCE = re.compile(r"[。．！？!?…—.,]")
+PRONOUN_SAYS = re.compile(rf"^[,.]?\s*(?:he|she|they)\s+(?:\w+ly\s+)?(?:{VERBS})\b")
 SCRIPT_LINE = re.compile(rf"^({GUESS}|\?)?([^「“\"]{{1,80}})[「“\"](.*)[」”\"]$")
 
 AskSpeaker = Callable[[str, str, Mapping[str, object]], str]
 """(system text, question, JSON schema) to a model's answer."""
-
-
-@dataclass(frozen=True)
-class QuotedLine:
-    """Something that is said in prose."""
-
-    words: str
-    before: str
-    """The narration in front of it, back to the line before."""
-    after: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -55,31 +46,16 @@ class SpokenLine:
     opens_scene: bool = False
 
 
-def quoted_lines(prose: str) -> list[QuotedLine]:
-    """What is said in `prose`, in order; a quoted word inside a sentence is not.
-
-    >>> [one.words for one in quoted_lines("「来たか。」と彼は言った。「勇気」という言葉だ。")]
-    ['来たか。']
-    """
-    spans = [span for span in _spans(prose) if _is_said(prose, *span)]
-    found: list[QuotedLine] = []
-    for n, (start, end) in enumerate(spans):
-        last = spans[n - 1][1] + 1 if n else 0
-        following = spans[n + 1][0] if n + 1 < len(spans) else len(prose)
-        found.append(
-            QuotedLine(prose[start + 1 : end].strip(), prose[last:start], prose[end + 1 : following], start, end)
-        )
-    return found
-
-
 def propose(
     prose: str, people: Sequence[str], ask: AskSpeaker | None = None, report: Callable[[int, int], None] | None = None
 ) -> list[SpokenLine]:
     """Who says each line: the one name that the narration beside it has; else by turns; else what a model answers.
 
-    `people` are the names as the prose writes them, `report` is told (lines, of). Raises InputError for prose without
+    `people` are the names as the prose writes them, `report` is told (lines, of). A sentence that narration interrupts
+    is one line, and the comma before the narration ends it as a full stop. Raises InputError for prose without
     quoted lines, or without two names.
     """
+    prose = clean_prose(prose)
     lines, names = quoted_lines(prose), list(dict.fromkeys(name.strip() for name in people if name.strip()))
     if len(names) < 2 or not lines:
         raise InputError(
@@ -90,11 +66,15 @@ def propose(
     for n, line in enumerate(lines):
         if report:
             report(n, len(lines))
-        opens = n > 0 and ("\n\n" in line.before.strip(" ") or len(line.before) > SCENE)
-        named = _named(line, names)
+        named = _named(line, names) or _continued(found, line)
         guess = named or _by_turns(found, line) or (ask and _asked(prose, line, names, ask)) or names[0]
-        found.append(SpokenLine(guess, " ".join(line.words.split()), bool(named), opens))
-    return found
+        opens = n > 0 and (line.opens_scene or len(line.before) > SCENE)
+        words = " ".join(line.words.split())
+        if line.continues and found[-1].speaker == guess and found[-1].words.endswith(",") and words[:1].islower():
+            found[-1] = replace(found[-1], words=f"{found[-1].words} {words}")
+        else:
+            found.append(SpokenLine(guess, words, bool(named), opens))
+    return [replace(one, words=re.sub(",$", ".", one.words)) for one in found]
 
 
 def script(lines: Sequence[SpokenLine]) -> str:
@@ -136,45 +116,40 @@ def script_log(lines: Sequence[SpokenLine], name: str = "") -> Log:
     return Log(FORMAT, messages, LineCount(len(lines), len(lines)), file_name=name)
 
 
-def _spans(prose: str) -> Iterator[tuple[int, int]]:
-    """(opening, closing) of every outermost quotation; one that is never closed ends with its paragraph."""
-    start, depth, mark = -1, 0, ""
-    for place, letter in enumerate(prose):
-        if start < 0 and letter in QUOTES:
-            start, depth, mark = place, 1, letter
-        elif start >= 0 and letter == mark:
-            depth += 1
-        elif start >= 0 and letter == QUOTES[mark]:
-            depth -= 1
-            if not depth:
-                yield start, place
-                start = -1
-        elif start >= 0 and prose.startswith("\n\n", place):
-            start = -1
-
-
-def _is_said(prose: str, start: int, end: int) -> bool:
-    """A line of its own, or one that somebody says; not a word that is quoted."""
-    alone = not prose[:start].rstrip(" 　").rpartition("\n")[2].strip() or prose[:start].rstrip()[-1:] in "。」”."
-    words, after = prose[start + 1 : end], prose[end + 1 : end + 30]
-    if not words.strip():
-        return False
-    if SENTENCE.search(words):
-        return True
-    return alone and not re.match(r"という|と[かは]|[のがをには]", after)
-
-
 def _named(line: QuotedLine, names: Sequence[str]) -> str:
-    """The one name that says it: "…と NAME は言った" behind it, else NAME as the subject of the sentence before it."""
-    behind = re.split(r"[。\n]", line.after, maxsplit=1)[0][:NEAR]
+    """The one name that says it: behind it ("…と NAME は言った", "said NAME"), else the subject of what leads there."""
+    behind = re.split(r"[。\n]" if is_japanese(line.words) else r"[.:;“\"]|\n\n", line.after, maxsplit=1)[0][:NEAR]
     if SAYS.match(behind) and (name := _only(behind, names)):
         return name
+    if name := _speaking(behind, names):
+        return name
     ahead = re.split(r"[。\n]", line.before.rstrip("。 　\n"))[-1][-NEAR:]
-    subjects = [
-        name
-        for name in names
-        if re.search(rf"{re.escape(name)}(?:は|が|も|さんは|さんが| (?:said|asked|replied))", ahead)
-    ]
+    subjects = [name for name in names if re.search(rf"{re.escape(name)}(?:は|が|も|さんは|さんが)", ahead)]
+    if subjects:
+        return subjects[0] if len(subjects) == 1 else ""
+    return "" if is_japanese(line.words) else _led_to(line, names)
+
+
+def _speaking(behind: str, names: Sequence[str]) -> str:
+    """The name beside a verb of saying: "said the NAME", "NAME went on", "NAME hastily replied"."""
+    there = [
+        name for name in names
+        if re.match(
+            rf"[,.]?\s*(?:(?:{VERBS})\s+(?:the\s+)?{re.escape(name)}\b"
+            rf"|(?:the\s+)?{re.escape(name)}\s+(?:\w+ly\s+)?(?:{VERBS})\b)",
+            behind, re.IGNORECASE,
+        )
+    ]  # fmt: skip
+    return there[0] if len(there) == 1 else ""
+
+
+def _led_to(line: QuotedLine, names: Sequence[str]) -> str:
+    """The subject of the paragraph that leads to a line by a comma, a colon or a verb, or goes on "she said"."""
+    paragraph = line.before.rstrip().rpartition("\n\n")[2].strip()
+    leads = re.search(rf"(?:[,:]|\b(?:{VERBS}))$", paragraph)
+    if not paragraph or not (leads or PRONOUN_SAYS.match(line.after)):
+        return ""
+    subjects = [name for name in names if re.match(rf"(?:the\s+)?{re.escape(name)}\b", paragraph, re.IGNORECASE)]
     return subjects[0] if len(subjects) == 1 else ""
 
 
@@ -183,11 +158,19 @@ def _only(text: str, names: Sequence[str]) -> str:
     return there[0] if len(there) == 1 else ""
 
 
+def _continued(found: Sequence[SpokenLine], line: QuotedLine) -> str:
+    """Who spoke just before in the same paragraph, where that is sure: "…," said NAME; "…"."""
+    return found[-1].speaker if line.continues and found and found[-1].sure else ""
+
+
 def _by_turns(found: Sequence[SpokenLine], line: QuotedLine) -> str:
     """Whoever did not speak last, where two talk and nothing stands between their lines."""
-    if line.before.strip() or len(found) < 2 or found[-1].speaker == found[-2].speaker:
-        return ""
-    return found[-2].speaker
+    lately: list[str] = []
+    for one in found[: -1 - TURNS : -1]:
+        lately += [one.speaker] * (one.speaker not in lately)
+        if one.opens_scene:
+            break
+    return lately[1] if len(lately) == 2 and not line.before.strip() else ""
 
 
 def _asked(prose: str, line: QuotedLine, names: Sequence[str], ask: AskSpeaker) -> str:

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 import gradio as gr
 
@@ -13,9 +12,12 @@ from core.data.prepare import prepare
 from core.data.recipe import Recipe
 from core.errors import AppError, InputError
 from core.files import safe_name
+from core.logs.parsing.decode import decode
 from core.prompt import token_counter
+from core.settings import ROOT
 from core.synth.judge_answers import structured
 from core.synth.novel import propose, read_script, script, script_log
+from core.synth.prose import clean_prose
 from tabs.data.sets.saved_sets import listed
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
@@ -27,6 +29,7 @@ from tabs.ui.upload_button import build_upload
 from tabs.ui.visitor import Visitor
 
 LONGEST = 200_000  # letters of prose
+SAMPLE, SAMPLE_PEOPLE = ROOT / "datasets" / "sample_novel_tea_party.txt", "Alice, March Hare, Hatter, Dormouse"
 SHARED_OUT = Recipe(shape="window", turns=4)
 
 
@@ -37,15 +40,25 @@ class NovelHandlers:
     services: Services
 
     @handler
-    def take(self, visitor: Visitor, cached: str | None) -> tuple[None, str | dict]:
-        """(the field, cleared; the text of the file)."""
+    def take(self, visitor: Visitor, cached: str | None) -> tuple[None, str | dict, str | dict]:
+        """(the field, cleared; the text of the file; what has to be said of it)."""
         if not cached:
-            return None, gr.skip()
+            return None, gr.skip(), gr.skip()
         path = self.services.take_upload(visitor, cached)
         try:
-            return None, _text_of(path)
+            read = decode(path.read_bytes())
         finally:
             path.unlink(missing_ok=True)
+        text = clean_prose(read.text)
+        said = [read.warning.in_language(visitor.language)] if read.warning else []
+        if len(text) > LONGEST:
+            said.append(t(visitor.language, "create.novel_cut", n=f"{LONGEST:,}", of=f"{len(text):,}"))
+        return None, text[:LONGEST], "".join(f'<p class="warn" role="status">{escape(one)}</p>' for one in said)
+
+    @handler
+    def sample(self, visitor: Visitor) -> tuple[str, str]:
+        """(prose, names) to try it with."""
+        return clean_prose(SAMPLE.read_text(encoding="utf-8")), SAMPLE_PEOPLE
 
     @handler
     def propose(self, visitor: Visitor, prose: str | None, people: str | None) -> Iterator[tuple]:
@@ -100,16 +113,6 @@ def _names(people: str) -> list[str]:
     return [name.strip() for name in people.replace("、", ",").replace("，", ",").split(",") if name.strip()]
 
 
-def _text_of(path: Path) -> str:
-    data = path.read_bytes()[: 4 * LONGEST]
-    for encoding in ("utf-8-sig", "cp932", "utf-16"):
-        try:
-            return data.decode(encoding)[:LONGEST]
-        except UnicodeDecodeError:
-            continue
-    return data.decode("utf-8", "replace")[:LONGEST]
-
-
 def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) -> None:
     """`saved` and `card` are the list of saved data sets and its card."""
     handlers = NovelHandlers(services)
@@ -118,7 +121,9 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
             gr.Markdown(t_heading("create.novel_title"), elem_classes="big")
             gr.Markdown(t_client("create.novel_what"), elem_classes="muted")
             prose = gr.Textbox(label=t_client("create.novel_text"), lines=12, max_lines=18, elem_id="novel-text")
-            file = build_upload("create.novel_file", "novel-file", types=[".txt", ".md"])
+            with gr.Row(elem_classes="actions"):
+                file = build_upload("create.novel_file", "novel-file", types=[".txt", ".md"])
+                sample = gr.Button(t_client("create.novel_sample"), size="sm", elem_id="novel-sample")
             people = gr.Textbox(label=t_client("create.novel_people"), info=t_client("create.novel_people_info"),
                                 max_lines=1, elem_id="novel-people")  # fmt: skip
             ask = gr.Button(t_client("create.novel_propose"), variant="primary", elem_id="novel-propose")
@@ -130,7 +135,8 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
             made = gr.HTML(padding=False, elem_id="novel-made")
             learn = gr.Button(t_client("create.learn"), visible=False, elem_id="novel-learn")
     name = gr.State("")
-    file.upload(handlers.take, [shared.key, file], [file, prose], **EVENT)
+    file.upload(handlers.take, [shared.key, file], [file, prose, state], **EVENT)
+    sample.click(handlers.sample, shared.key, [prose, people], **EVENT)
     ask.click(handlers.propose, [shared.key, prose, people], [state, text, who, below], **EVENT)
     make.click(handlers.make, [shared.key, text, who], [made, saved, card, name, learn], **EVENT)
     learn.click(lambda made: (made, gr.Tabs(selected="train")), name, [shared.dataset, shared.tabs], **EVENT)
