@@ -289,7 +289,8 @@ def main() -> None:
     about = (
         f"{len(trials)} trials on {len(files)} dialogues ({options.rows or 'all'} rows each, "
         f"{options.epochs or 'the recommended'} epochs); held out: {options.validation} "
-        f"({options.asked or 'all'} rows); {minutes:.0f} min on {os.cpu_count()} cores that also did other work, {own:.0f} of processor time."
+        f"({options.asked or 'all'} rows). It took {minutes:.0f} minutes on {os.cpu_count()} cores that also did other "
+        f"work, {own:.0f} of processor time."
     )
     keep(Path(options.model).name or BUNDLED, board, about)
     print(verdict(board))
