@@ -1,4 +1,4 @@
-"""What is done now and then without being asked: downloads go, and on public servers who has long been away."""
+"""What is done now and then without being asked: downloads and removed talks go, on public servers who is long away."""
 
 import logging
 import os
@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.errors import AppError
 from core.own_files import OwnFiles
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,17 @@ class Housekeeping:
         _remove_older(workspace.cache(), old)
         for owner in workspace.owners():
             _remove_older(workspace.owner_folder(owner) / "downloads", old)
+            self._purge(owner, old)
             self._expire(owner, now)
+
+    def _purge(self, owner: str, moment: float) -> None:
+        """Talks that were removed before `moment` and not put back go for good, and what is remembered of them."""
+        for talk in self.own_files.conversations.removed(owner, moment):
+            try:
+                self.own_files.memory.forget_conversation(owner, talk)
+                self.own_files.conversations.delete(owner, talk)
+            except AppError as error:  # a damaged memory: the next sweep tries again
+                log.warning("a removed talk stays: %s", error)
 
     def _expire(self, owner: str, now: float) -> None:
         """Remove who has been away too long, a day after that was first noticed: a clock may have jumped."""

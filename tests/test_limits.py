@@ -164,3 +164,16 @@ def test_who_stays_away_is_forgotten_a_day_after_that_was_noticed(home: Path) ->
     local.sweep(now + 1999 * DAY)
     assert workspace.owners() == [OTHER]
     services.jobs.close()
+
+
+def test_a_removed_talk_can_be_put_back_for_an_hour(home: Path) -> None:
+    services = services_on(home, home / "base", object())
+    talk = services.conversations.save(ME, services.conversations.new("p").said("user", "x"))
+    services.chat.remove(ME, talk.id)
+    sweeper = Housekeeping(services.own_files)
+    sweeper.sweep(time.time() + 3500)
+    assert services.chat.put_back(ME, talk.id) == talk
+    services.chat.remove(ME, talk.id)
+    sweeper.sweep(time.time() + 3700)
+    assert services.chat.put_back(ME, talk.id) is None
+    services.jobs.close()

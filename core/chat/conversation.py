@@ -17,6 +17,7 @@ from core.stored import parse
 Thumb = Literal["", "up", "down"]
 NOWHERE = -1
 LONGEST_NOTE = 4_000  # characters
+LONGEST_TITLE = 80  # characters
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Conversation:
     """Id of the conversation that this one was copied from."""
     branch_at: int = 0
     """How many messages were copied."""
+    own_title: str = ""
+    """What a person called it, or ""."""
 
     @cached_property
     def path(self) -> tuple[Node, ...]:
@@ -103,9 +106,19 @@ class Conversation:
 
     @property
     def title(self) -> str:
-        """The first words of the user, or of the persona, or ""."""
+        """What it was called, or the first words of the user, or of the persona, or ""."""
+        if self.own_title:
+            return self.own_title
         first = next((t for t in self.turns if t.role == "user"), self.turns[0] if self.turns else None)
         return first.messages[0].split("\n")[0][:24] if first else ""
+
+    def called(self, title: str) -> "Conversation":
+        """With a title of its own, on one line; with "" its first words are its title again."""
+        return replace(self, own_title=" ".join(title.split())[:LONGEST_TITLE])
+
+    def with_settings_of(self, other: "Conversation") -> "Conversation":
+        """With what was chosen for the talk rather than said in it, as it is in `other`."""
+        return replace(self, note=other.note, own_title=other.own_title)
 
     def path_to(self, node_id: int) -> tuple[Node, ...]:
         """The nodes from the beginning to this one."""
@@ -243,7 +256,9 @@ class Conversation:
         value: dict[str, object] = {"persona": self.persona, "adapter": self.adapter, "changed": self.changed,
                                     "leaf": self.leaf, "nodes": nodes}  # fmt: skip
         branch = {"branch_of": self.branch_of, "branch_at": self.branch_at} if self.branch_of else {}
-        return value | ({"note": asdict(self.note)} if self.note.text else {}) | branch
+        chosen = {"note": asdict(self.note)} if self.note.text else {}
+        chosen |= {"own_title": self.own_title} if self.own_title else {}
+        return value | chosen | branch
 
     @classmethod
     def from_json(cls, conversation_id: str, value: object) -> "Conversation":

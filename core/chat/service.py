@@ -276,6 +276,18 @@ class ChatService:
         """To be called once a reply is stored: what was said is remembered."""
         self.memory.after_turn(turn_context(setting, conversation), setting.loaded, setting.prompt_config)
 
+    def remove(self, owner: str, conversation: str) -> None:
+        """Take a conversation out of sight and its words out of what is recalled, until it is put back or purged."""
+        self.conversations.remove(owner, conversation)
+        self.memory.hide_conversation(owner, conversation)
+
+    def put_back(self, owner: str, conversation: str) -> Conversation | None:
+        """A removed conversation and what was remembered of it; None where it was purged meanwhile."""
+        found = self.conversations.put_back(owner, conversation)
+        if found:
+            self.memory.show_conversation(owner, conversation)
+        return found
+
     def delete(self, owner: str, conversation: str) -> None:
         """Remove a conversation for good, and its words from the memory."""
         self.conversations.delete(owner, conversation)

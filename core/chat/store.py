@@ -1,6 +1,7 @@
 """Conversations on disk: the true transcript, which the page only shows, and the prompts that made its replies."""
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.chat.conversation import Conversation
+from core.chat.search import WEIGHED, SearchText, TalkHit
 from core.errors import InputError
 from core.files import append_json, disk_errors, read_json, write_bytes
 from core.recent import FileState, Recent
@@ -21,6 +23,22 @@ from core.workspace import Workspace
 ID = re.compile(r"[0-9a-f]{6,12}-[0-9a-f]{12}\.json")
 MOST_NODES = 100_000  # of conversations kept in memory: about 50 MB of ordinary messages
 MOST_TITLES = 5_000
+MOST_HITS = 50
+REMOVED = ".removed-"
+"""Before the names of a talk's files while it can still be put back."""
+
+
+@dataclass(frozen=True)
+class TalkEntry:
+    """A talk in a list."""
+
+    id: str
+    title: str
+    """"" where nothing was said yet."""
+    persona: str
+    adapter: str
+    changed: float
+    branched: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,7 +47,10 @@ class Conversations:
 
     workspace: Workspace
     _read: Recent[Conversation] = field(default_factory=lambda: Recent(MOST_NODES, _nodes), repr=False, compare=False)
-    _titles: Recent[str] = field(default_factory=lambda: Recent(MOST_TITLES), repr=False, compare=False)
+    _entries: Recent[TalkEntry] = field(default_factory=lambda: Recent(MOST_TITLES), repr=False, compare=False)
+    _texts: Recent[SearchText] = field(
+        default_factory=lambda: Recent(WEIGHED, lambda text, _: len(text)), repr=False, compare=False
+    )
     _changes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
 
     def new(self, persona: str, adapter: str = "") -> Conversation:
@@ -50,11 +71,15 @@ class Conversations:
     def save(self, owner: str, conversation: Conversation) -> Conversation:
         """Store a conversation and return it with its time of change."""
         stored = replace(conversation, changed=time.time())
-        path = self._path(owner, stored.id)
-        write_bytes(path, json.dumps(stored.to_json(), ensure_ascii=False).encode())
+        path = self._write(owner, stored)
         self._keep(path, FileState.of(path), stored)
-        self._changes[owner] += 1
         return stored
+
+    def _write(self, owner: str, conversation: Conversation) -> Path:
+        path = self._path(owner, conversation.id)
+        write_bytes(path, json.dumps(conversation.to_json(), ensure_ascii=False).encode())
+        self._changes[owner] += 1
+        return path
 
     def changes(self, owner: str) -> int:
         """Another number whenever a conversation of the owner was changed or removed since this server began."""
@@ -83,20 +108,94 @@ class Conversations:
         """What `list_all` leaves out, of the newest `most` or of all."""
         return readable(self._ids(owner)[:most], lambda one: self.get(owner, one))[1]
 
-    def titles(self, owner: str, most: int = 30) -> list[tuple[str, str]]:
-        """(id, title) of the newest conversations; a long one is read again only when it has changed."""
-        found, _ = readable(self._ids(owner)[:most], lambda one: self._title(owner, one))
-        return [title for title in found if title]
+    def entries(self, owner: str, most: int = 30) -> list[TalkEntry]:
+        """The newest conversations as a list shows them; a long one is read again only when it has changed."""
+        found, _ = readable(self._ids(owner)[:most], lambda one: self.entry(owner, one))
+        return [entry for entry in found if entry]
 
-    def _title(self, owner: str, conversation_id: str) -> tuple[str, str] | None:
-        title = self._titles.get(self._path(owner, conversation_id))
-        talk = self.get(owner, conversation_id) if title is None else None
-        return (conversation_id, talk.title if talk else title or "") if talk or title is not None else None
+    def entry(self, owner: str, conversation_id: str) -> TalkEntry | None:
+        """One conversation as a list shows it, or None. Raises DamagedError when its file cannot be read."""
+        known = self._entries.get(self._path(owner, conversation_id))
+        if known is None and (talk := self.get(owner, conversation_id)):
+            return _entry_of(talk)
+        return known
+
+    def pinned(self, owner: str) -> list[TalkEntry]:
+        """The conversations that were pinned, the last talked in first."""
+        names = self.workspace.names(owner, "chats")
+        pins = {name.removesuffix(".pin") for name in names if name.endswith(".pin")}
+        ids = [one for name in names if ID.fullmatch(name) and (one := name.removesuffix(".json")) in pins]
+        found, _ = readable(ids, lambda one: self.entry(owner, one))
+        return [entry for entry in found if entry]
+
+    def pin(self, owner: str, conversation_id: str, pinned: bool) -> None:
+        """Keep a conversation at the top of the list, or not any more."""
+        path = self._path(owner, conversation_id).with_suffix(".pin")
+        with disk_errors():
+            path.touch() if pinned else path.unlink(missing_ok=True)
+        self._changes[owner] += 1
+
+    def rename(self, owner: str, conversation_id: str, title: str) -> None:
+        """Give a conversation a title; it keeps its date and its place in the list."""
+        talk, path = self.get(owner, conversation_id), self._path(owner, conversation_id)
+        if talk and (called := talk.called(title)) != talk:
+            before = path.stat()
+            self._write(owner, called)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            self._keep(path, FileState.of(path), called)
+
+    def search(self, owner: str, wanted: str, most: int = MOST_HITS) -> list[TalkHit]:
+        """The conversations that hold all the words of `wanted`, the last talked in first; see `core.chat.search`."""
+        hits: list[TalkHit] = []
+        for one in self._ids(owner):
+            found, _ = readable([one], lambda each: self._text(owner, each))
+            if found and found[0] and (hit := found[0].hit(wanted)):
+                hits.append(hit)
+                if len(hits) == most:
+                    break
+        return hits
+
+    def _text(self, owner: str, conversation_id: str) -> SearchText | None:
+        path = self._path(owner, conversation_id)
+        if (known := self._texts.get(path)) is not None:
+            return known
+        state, talk = FileState.of(path), self.get(owner, conversation_id)
+        if talk:
+            self._texts.put(path, state, text := SearchText.of(talk))
+            return text
+        return None
+
+    def remove(self, owner: str, conversation_id: str) -> None:
+        """Take a conversation out of sight; until it is purged it can be put back."""
+        for path in self._files(owner, conversation_id):
+            with suppress(FileNotFoundError):
+                path.replace(path.with_name(f"{REMOVED}{path.name}"))
+                os.utime(path.with_name(f"{REMOVED}{path.name}"))  # from now on it is counted until the purge
+        self._changes[owner] += 1
+
+    def put_back(self, owner: str, conversation_id: str) -> Conversation | None:
+        """A removed conversation is there again, as the last one that was talked in; None where it is gone."""
+        for path in self._files(owner, conversation_id):
+            with suppress(FileNotFoundError):
+                path.with_name(f"{REMOVED}{path.name}").replace(path)
+        self._changes[owner] += 1
+        return self.get(owner, conversation_id)
+
+    def removed(self, owner: str, before: float) -> list[str]:
+        """The ids of the conversations that were removed before that moment, in seconds since the epoch."""
+        found = []
+        for path in self.workspace.folder(owner, "chats").glob(f"{REMOVED}*.json"):
+            with suppress(FileNotFoundError):
+                name = path.name.removeprefix(REMOVED)
+                if ID.fullmatch(name) and path.stat().st_mtime < before:
+                    found.append(name.removesuffix(".json"))
+        return found
 
     def delete(self, owner: str, conversation_id: str) -> None:
         """Remove a conversation for good."""
-        self._path(owner, conversation_id).unlink(missing_ok=True)
-        self._prompts(owner, conversation_id).unlink(missing_ok=True)
+        for path in self._files(owner, conversation_id):
+            path.unlink(missing_ok=True)
+            path.with_name(f"{REMOVED}{path.name}").unlink(missing_ok=True)
         self._changes[owner] += 1
 
     def keep_prompt(self, owner: str, conversation: Conversation, prompt: dict) -> None:
@@ -118,7 +217,7 @@ class Conversations:
 
     def _keep(self, path: Path, state: FileState | None, conversation: Conversation) -> None:
         self._read.put(path, state, conversation)
-        self._titles.put(path, state, conversation.title)
+        self._entries.put(path, state, _entry_of(conversation))
 
     def _ids(self, owner: str) -> list[str]:
         return [name.removesuffix(".json") for name in self.workspace.names(owner, "chats") if ID.fullmatch(name)]
@@ -128,8 +227,16 @@ class Conversations:
             raise InputError("There is no such conversation.", "その会話はありません。")
         return self.workspace.place(owner, "chats", f"{conversation_id}.json")
 
+    def _files(self, owner: str, conversation_id: str) -> tuple[Path, ...]:
+        path = self._path(owner, conversation_id)
+        return path, path.with_suffix(".prompts"), path.with_suffix(".pin")
+
     def _prompts(self, owner: str, conversation_id: str) -> Path:
         return self._path(owner, conversation_id).with_suffix(".prompts")
+
+
+def _entry_of(talk: Conversation) -> TalkEntry:
+    return TalkEntry(talk.id, talk.title, talk.persona, talk.adapter, talk.changed, bool(talk.branch_of))
 
 
 def _nodes(conversation: Conversation, _: FileState) -> int:

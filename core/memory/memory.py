@@ -161,6 +161,19 @@ class Memory:
         if store.exists:
             Turns(store).forget_conversation(conversation)
 
+    def hide_conversation(self, owner: str, conversation: str) -> None:
+        """Recall a conversation's words no more, until `show_conversation`."""
+        self.tasks.drop(f"{owner}/{conversation}/")
+        store = self.store(owner)
+        if store.exists:
+            Turns(store).hide_conversation(conversation)
+
+    def show_conversation(self, owner: str, conversation: str) -> None:
+        """The inverse of `hide_conversation`."""
+        store = self.store(owner)
+        if store.exists:
+            Turns(store).show_conversation(conversation)
+
     def forget_persona(self, owner: str, persona: str) -> None:
         """Remove everything that is remembered with a persona for good: words, notes, diary, documents."""
         self.tasks.drop(f"{owner}/{persona}/")

@@ -13,6 +13,8 @@ from core.memory.retrieve.dates import Span
 from core.memory.store import MemoryStore, index, inserted, search, unindex
 from core.messages import Role, Turn
 
+HIDDEN = "removed:"
+"""Before the persona of a removed conversation's turns: they are nobody's to recall."""
 Dated = tuple[Role, str, datetime]
 
 
@@ -69,6 +71,22 @@ class Turns:
     def forget_conversation(self, conversation: str) -> None:
         """Remove the words of a conversation for good."""
         self._remove("conversation = ?", conversation)
+
+    def hide_conversation(self, conversation: str) -> None:
+        """Recall the words of a conversation no more, until `show_conversation`."""
+        with self.store.connect() as db:
+            db.execute(
+                "update turns set persona = ? || persona where conversation = ? and persona not like ?",
+                (HIDDEN, conversation, f"{HIDDEN}%"),
+            )
+
+    def show_conversation(self, conversation: str) -> None:
+        """The inverse of `hide_conversation`."""
+        with self.store.connect() as db:
+            db.execute(
+                "update turns set persona = substr(persona, ?) where conversation = ? and persona like ?",
+                (len(HIDDEN) + 1, conversation, f"{HIDDEN}%"),
+            )
 
     def forget_persona(self, persona: str) -> None:
         """Remove the words of all talks with a persona for good."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import gradio as gr
 
@@ -11,6 +12,7 @@ from core.chat.conversation import Conversation
 from core.errors import AppError, InputError
 from tabs.talk.painter import mark
 from tabs.talk.replies import Replies, Writing, seen_of
+from tabs.talk.talks_drawn import Removed, TalkList
 from tabs.talk.view import OUTPUTS, shown
 from tabs.ui import html_parts
 from tabs.ui.handler import handler
@@ -43,11 +45,17 @@ class TalkHandlers:
     services: Services
     replies: Replies
 
+    @cached_property
+    def talk_list(self) -> TalkList:
+        """Draws the list of talks for all handlers of the tab."""
+        return TalkList(self.services)
+
     @handler
-    def open_talk(self, visitor: Visitor, conversation: str) -> tuple:
-        """Draw a conversation: (list of talks, adapter choice, *OUTPUTS)."""
+    def open_talk(self, visitor: Visitor, conversation: str, query: str) -> tuple:
+        """Draw a conversation: (list of talks, adapter choice, *OUTPUTS); `query` is what is searched in the list."""
         talk = stored(self.services, visitor, conversation)
-        return self.titles(visitor, talk), self._adapters(visitor, talk), *self.whole(visitor, talk)
+        listed = self.talk_list.drawn(visitor, conversation, query)
+        return listed, self._adapters(visitor, talk), *self.whole(visitor, talk)
 
     @handler
     def send(self, visitor: Visitor, conversation: str, text: str, human: bool) -> Iterator[tuple]:
@@ -100,12 +108,12 @@ class TalkHandlers:
         return shown(**self.replies.painter.drawn(visitor, talk))
 
     @handler
-    def refresh(self, visitor: Visitor, conversation: str, drawn: str) -> tuple:
+    def refresh(self, visitor: Visitor, conversation: str, drawn: str, query: str) -> tuple:
         """(list of talks, *OUTPUTS) where the conversation was changed elsewhere: in another tab, on another device."""
         talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
         if talk is None or mark(talk) == drawn or self.replies.is_writing(visitor, conversation):
             return (gr.skip(),) * (1 + len(OUTPUTS))
-        return self.titles(visitor, talk), *self.whole(visitor, talk)
+        return self.talk_list.drawn(visitor, conversation, query), *self.whole(visitor, talk)
 
     @handler
     def redraw(self, visitor: Visitor, conversation: str) -> tuple:
@@ -156,25 +164,20 @@ class TalkHandlers:
             talk = self.services.conversations.save(visitor.owner, changed)
         return seen_of(self.services, visitor, talk)
 
-    @handler
-    def delete(self, visitor: Visitor, conversation: str) -> str:
-        """Remove this conversation for good and open the newest of the others, or a new one."""
+    def removed(self, visitor: Visitor, conversation: str) -> str:
+        """Take a conversation out of sight, which the list then offers to put back; the id of another one to open."""
         self.replies.give_up(visitor, conversation)
-        self.services.chat.delete(visitor.owner, conversation)
+        if talk := self.services.conversations.get(visitor.owner, conversation):
+            self.services.chat.remove(visitor.owner, conversation)
+            self.talk_list.offer(visitor, Removed(conversation, talk.title))
         others = self.services.conversations.list_all(visitor.owner, most=1)
         return (others[0] if others else self.services.chat.open_conversation(visitor.owner, visitor.language)).id
 
     @handler
-    def refresh_list(self, visitor: Visitor, conversation: str) -> gr.Radio:
-        """The list of talks, with the title that a talk has by now."""
-        return self.titles(visitor, stored(self.services, visitor, conversation))
-
-    def titles(self, visitor: Visitor, talk: Conversation) -> gr.Radio:
-        """The list of talks, standing on this one."""
-        found = self.services.conversations.titles(visitor.owner)
-        untitled = t(visitor.language, "talk.untitled")
-        choices = [(title.replace("*", "").replace("`", "").strip() or untitled, one) for one, title in found]
-        return gr.Radio(choices=choices, value=talk.id)
+    def refresh_list(self, visitor: Visitor, conversation: str, query: str) -> str:
+        """The list of talks, with the title that a talk has by now; what was removed is offered no longer."""
+        self.talk_list.offered.pop(visitor.owner, None)
+        return self.talk_list.drawn(visitor, conversation, query)
 
     def quiet(self, visitor: Visitor, conversation: str) -> Conversation:
         """The stored conversation, with no reply being written into it any more."""

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import gradio as gr
@@ -114,7 +114,7 @@ class Replies:
     def put_back(self, visitor: Visitor, talk: Conversation) -> Conversation | None:
         """What the conversation was, once."""
         undone = self.taken_back.pop(_place(visitor, talk.id), None)
-        return replace(undone.talk, note=talk.note) if undone else None
+        return undone.talk.with_settings_of(talk) if undone else None
 
     def stop(self, visitor: Visitor, conversation: str) -> None:
         """End the reply; what is to be seen of it stays."""
@@ -199,7 +199,7 @@ class Replies:
                 del self.writing[place]
                 if seen and setting and prompt:
                     now = conversations.get(visitor.owner, talk.id)  # its note may have been changed meanwhile
-                    talk = replace(talk, note=now.note) if now else talk
+                    talk = talk.with_settings_of(now) if now else talk
                     made = self.services.chat.reply_metadata(setting, frame.reply, writing.seconds)
                     talk = (
                         talk.with_continuation(seen, made)

@@ -5,10 +5,11 @@ from typing import TypedDict, cast
 
 import gradio as gr
 
-from tabs.talk import gallery, model, note, persona, prompt_card, remote, transfer, you
+from tabs.talk import gallery, model, note, persona, prompt_card, remote, talk_list, transfer, you
 from tabs.talk.acts import ActHandlers
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
+from tabs.talk.talk_list import TalkListParts
 from tabs.talk.view import NOTHING_CHOSEN, OUTPUTS
 from tabs.ui.handler import EVENT
 from tabs.ui.services import Services
@@ -39,13 +40,10 @@ def build(services: Services, shared: Shared) -> None:
                 people = gallery.build()
                 you_parts = you.build()
             with gr.Column(elem_classes="card"):
-                gr.Markdown(t_heading("talk.talks"), elem_classes="title")
-                talks = gr.Radio(
-                    choices=[], label=t_client("talk.talks"), show_label=False, container=False, elem_id="talks"
-                )
-                with gr.Row():
-                    new = gr.Button(t_client("talk.new"), size="sm", elem_id="talk-new")
-                    delete = gr.Button(t_client("talk.delete"), size="sm", variant="stop", elem_id="talk-delete")
+                with gr.Row(elem_id="talks-top"):
+                    gr.Markdown(t_heading("talk.talks"), elem_classes="title")
+                    new = gr.Button(t_client("talk.new"), size="sm", elem_id="talk-new", min_width=90)
+                listed = talk_list.build()
                 transfer.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"):
             editor = persona.build()
@@ -61,10 +59,13 @@ def build(services: Services, shared: Shared) -> None:
     replies = Replies(services)
     services.on_close.append(replies.end_all)
     handlers = TalkHandlers(services, replies)
-    _wire_chat(page, talks, handlers, ActHandlers(services, replies, handlers), shared)
+    _wire_chat(page, listed, handlers, ActHandlers(services, replies, handlers), shared)
+    talk_list.wire(talk_list.TalkListHandlers(services, handlers), shared, listed)
     inputs, box, seen = [shared.key, shared.conversation], page["box"], page["seen"]
     note.wire(note.AuthorsNoteHandlers(services, replies), shared, note_parts, seen)
-    shared.conversation.change(handlers.open_talk, inputs, [talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT)
+    shared.conversation.change(
+        handlers.open_talk, [*inputs, listed.query], [listed.talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT
+    )
     changes = [model_state.change, *([afar.change] if afar else ()), *(event.then for event in asked)]
     for changed in changes:
         changed(handlers.preview, [*inputs, box], seen, **EVENT)
@@ -77,12 +78,10 @@ def build(services: Services, shared: Shared) -> None:
         redrawn = saved.then(handlers.redraw, inputs, [page[name] for name in OUTPUTS], **EVENT)
         redrawn.then(handlers.preview, [*inputs, box], seen, **EVENT)
         saved.then(faces.show, inputs, people.people, **EVENT)
-    talks.input(lambda chosen: chosen, talks, shared.conversation, **EVENT)
     new.click(handlers.begin, [*inputs, adapter], shared.conversation, **EVENT)
     adapter.input(handlers.change_adapter, [*inputs, adapter], seen, **EVENT).then(
         handlers.show_head, inputs, page["head"], **EVENT
     )
-    delete.click(handlers.delete, inputs, shared.conversation, **EVENT)
 
 
 class ChatPage(TypedDict):
@@ -138,7 +137,9 @@ def _chat(public: bool) -> ChatPage:
     return page
 
 
-def _wire_chat(page: ChatPage, talks: gr.Radio, handlers: TalkHandlers, acts: ActHandlers, shared: Shared) -> None:
+def _wire_chat(
+    page: ChatPage, listed: TalkListParts, handlers: TalkHandlers, acts: ActHandlers, shared: Shared
+) -> None:
     inputs, outputs = [shared.key, shared.conversation], [page[name] for name in OUTPUTS]
     chat, box, human = page["chat"], page["box"], page["human"]
     # Several at once: what comes later gives the earlier ones up, see Replies.
@@ -148,7 +149,7 @@ def _wire_chat(page: ChatPage, talks: gr.Radio, handlers: TalkHandlers, acts: Ac
         handlers.send, [*inputs, page["leaving"], human], outputs, **streaming
     )
     sent.then(None, [page["notice"], page["leaving"], box], box, js=COME_BACK, **EVENT)
-    sent.then(handlers.refresh_list, inputs, talks, **EVENT)
+    sent.then(handlers.refresh_list, [*inputs, listed.query], listed.talks, **EVENT)
     chat.select(acts.act, [*inputs, human], [*outputs, shared.conversation], **streaming)
     page["earlier"].click(handlers.show_earlier, inputs, outputs, **EVENT)
     page["stop"].click(handlers.stop, inputs, None, queue=False, **EVENT)
@@ -156,5 +157,6 @@ def _wire_chat(page: ChatPage, talks: gr.Radio, handlers: TalkHandlers, acts: Ac
     page["paused"].click(handlers.pause, inputs, None, queue=False, trigger_mode="multiple", **EVENT)
     box.change(handlers.preview, [*inputs, box], page["seen"], trigger_mode="always_last", **EVENT)
     shared.changed["talks"].click(
-        handlers.refresh, [*inputs, page["mark"]], [talks, *outputs], trigger_mode="always_last", **EVENT
-    )
+        handlers.refresh, [*inputs, page["mark"], listed.query], [listed.talks, *outputs],
+        trigger_mode="always_last", **EVENT,
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read
+from core.chat.web_page import web_page
 from core.files import safe_name
 from tabs.talk.handlers import stored
 from tabs.ui.download import build_download
@@ -41,6 +42,16 @@ class TransferHandlers:
         return self._save(visitor, conversation, "json")
 
     @handler
+    def as_page(self, visitor: Visitor, conversation: str, hide_names: bool) -> str:
+        """The file of the conversation as a web page to be shared."""
+        talk = stored(self.services, visitor, conversation)
+        names = self._names(visitor, talk.persona, talk.adapter)
+        called = "chat" if hide_names else names["persona"]
+        return self._hand_out(
+            visitor, f"{safe_name(called, 'chat')}.html", web_page(talk, **names, hide_names=hide_names)
+        )
+
+    @handler
     def bring(self, visitor: Visitor, conversation: str, cached: str) -> str:
         """A chat of a file becomes a new conversation with the persona on the page; its id."""
         talk = stored(self.services, visitor, conversation)
@@ -57,11 +68,13 @@ class TransferHandlers:
     def _save(self, visitor: Visitor, conversation: str, form: TransferFormat) -> str:
         talk = stored(self.services, visitor, conversation)
         names = self._names(visitor, talk.persona, talk.adapter)
-        workspace = self.services.workspace
-        with workspace.download_folder(visitor.owner) as folder:
-            made = folder / f"{safe_name(names['persona'], 'chat')}.{form}"
-            made.write_text(export(talk, form, **names), encoding="utf-8")
-            return str(workspace.hand_out(visitor.owner, made))
+        return self._hand_out(visitor, f"{safe_name(names['persona'], 'chat')}.{form}", export(talk, form, **names))
+
+    def _hand_out(self, visitor: Visitor, name: str, text: str) -> str:
+        with self.services.workspace.download_folder(visitor.owner) as folder:
+            made = folder / name
+            made.write_text(text, encoding="utf-8")
+            return str(self.services.workspace.hand_out(visitor.owner, made))
 
     def _names(self, visitor: Visitor, persona: str, adapter: str) -> dict[str, str]:
         chosen = self.services.chat.persona(visitor.owner, persona, adapter, visitor.language)
@@ -70,7 +83,7 @@ class TransferHandlers:
 
 
 def build(services: Services, shared: Shared) -> None:
-    """A fold with three downloads and an upload."""
+    """A fold with the downloads and an upload."""
     handlers = TransferHandlers(services)
     where = [shared.key, shared.conversation]
     with gr.Accordion(t_client("talk.files"), open=False, elem_id="talk-files"):
@@ -81,5 +94,8 @@ def build(services: Services, shared: Shared) -> None:
             ):
                 button = gr.Button(t_client(f"talk.form_{form}"), size="sm", min_width=60, elem_id=f"talk-{form}")
                 file.after(button.click(write, where, file.file, **EVENT))
+            share = gr.Button(t_client("talk.form_html"), size="sm", min_width=60, elem_id="talk-html")
+        hide = gr.Checkbox(False, label=t_client("talk.hide_names"), container=False, elem_id="talk-hide-names")
+        file.after(share.click(handlers.as_page, [*where, hide], file.file, **EVENT))
         bring = build_upload("talk.bring", "talk-bring", types=FILES)
     bring.upload(handlers.bring, [*where, bring], shared.conversation, **EVENT)

@@ -89,8 +89,8 @@ def test_a_branch_leaves_the_old_talk_in_the_list(server: Server, visit: Visit) 
     page.locator("#talk-branch").click()
     expect(page.locator("#chat .message.user")).to_have_count(1)
     expect(page.locator("#chat .branch")).to_contain_text("ここから分かれた会話")
-    expect(page.locator("#talks label")).to_have_count(2)
-    page.locator("#talks label").last.click()
+    expect(page.locator("#talks .open")).to_have_count(2)
+    page.locator("#talks .open").last.click()
     expect(page.locator("#chat .message.user")).to_have_count(2)
 
 

@@ -1,5 +1,7 @@
 """Conversations: what was said, kept on disk, and taken back."""
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -200,9 +202,73 @@ def test_listing_while_others_are_deleted(conversations: Conversations) -> None:
 
 def test_the_list_of_talks_follows_what_is_on_disk(conversations: Conversations, tmp_path: Path) -> None:
     kept = conversations.save(ME, conversations.new("p").said(B, "first"))
-    assert conversations.titles(ME) == [(kept.id, "first")]
+    assert [(one.id, one.title) for one in conversations.entries(ME)] == [(kept.id, "first")]
     Conversations(Workspace(tmp_path)).save(ME, kept.truncated_at(0).edited(0, "second words"))  # another process
-    assert conversations.titles(ME) == [(kept.id, "second words")]
+    assert [(one.id, one.title) for one in conversations.entries(ME)] == [(kept.id, "second words")]
     assert present(conversations.get(ME, kept.id)).title == "second words"
     conversations.delete(ME, kept.id)
-    assert conversations.titles(ME) == [] and conversations.get(ME, kept.id) is None
+    assert conversations.entries(ME) == [] and conversations.get(ME, kept.id) is None
+
+
+def test_a_title_of_its_own_keeps_the_date_and_the_place(conversations: Conversations) -> None:
+    first, second = (conversations.save(ME, conversations.new("p").said(B, text)) for text in ("one", "two"))
+    for n, one in enumerate((first, second)):
+        os.utime(conversations._path(ME, one.id), (1000 + n, 1000 + n))
+    conversations.rename(ME, first.id, "  about\n the sea ")
+    assert [entry.title for entry in conversations.entries(ME)] == ["two", "about the sea"]
+    renamed = present(conversations.get(ME, first.id))
+    assert renamed.own_title == "about the sea" and renamed.changed == first.changed
+    assert present(Conversations(conversations.workspace).get(ME, first.id)) == renamed
+    conversations.rename(ME, first.id, "")
+    assert [entry.title for entry in conversations.entries(ME)] == ["two", "one"]
+
+
+def test_pinned_talks_are_found_behind_any_number_of_others(conversations: Conversations) -> None:
+    kept = conversations.save(ME, conversations.new("p").said(B, "kept"))
+    os.utime(conversations._path(ME, kept.id), (1000, 1000))
+    conversations.pin(ME, kept.id, True)
+    for n in range(3):
+        conversations.save(ME, conversations.new("p").said(B, str(n)))
+    assert kept.id not in [entry.id for entry in conversations.entries(ME, most=3)]
+    assert [entry.id for entry in conversations.pinned(ME)] == [kept.id] and conversations.pinned(OTHER) == []
+    conversations.pin(ME, kept.id, False)
+    assert conversations.pinned(ME) == []
+
+
+def test_a_removed_talk_is_put_back_until_it_is_purged(conversations: Conversations) -> None:
+    talk = conversations.save(ME, conversations.new("p").said(B, "x"))
+    conversations.keep_prompt(ME, talk, {"text": "asked"})
+    conversations.pin(ME, talk.id, True)
+    conversations.remove(ME, talk.id)
+    assert conversations.get(ME, talk.id) is None and conversations.entries(ME) == [] == conversations.pinned(ME)
+    assert conversations.search(ME, "x") == []
+    assert conversations.put_back(ME, talk.id) == talk and conversations.prompt_of(ME, talk.id, talk.leaf)
+    assert [entry.id for entry in conversations.pinned(ME)] == [talk.id]
+    conversations.remove(ME, talk.id)
+    assert conversations.removed(ME, time.time() - 60) == [] and conversations.removed(ME, time.time() + 60) == [
+        talk.id
+    ]
+    conversations.delete(ME, talk.id)
+    assert conversations.put_back(ME, talk.id) is None
+    assert list(conversations.workspace.folder(ME, "chats").iterdir()) == []
+
+
+def test_two_characters_are_enough_to_find_a_talk(conversations: Conversations) -> None:
+    sea = conversations.save(ME, conversations.new("p").said(B, "週末、海へ行こう").said(A, "いいね！ 電車で ﾈｺ も"))
+    conversations.save(ME, conversations.new("p").said(B, "山の話"))
+    for wanted, message in (("海へ", 0), ("電車", 1), ("ねこ", 1), ("週末 ネコ", 0)):
+        (hit,) = conversations.search(ME, wanted)
+        assert hit.id == sea.id and hit.message == message, wanted
+    assert "海へ" in conversations.search(ME, "海へ")[0].excerpt
+    assert (
+        conversations.search(ME, "海へ 山") == [] == conversations.search(ME, " ") == conversations.search(OTHER, "海")
+    )
+    conversations.rename(ME, sea.id, "江の島")
+    (hit,) = conversations.search(ME, "江の島")
+    assert (hit.message, hit.excerpt) == (-1, "")
+
+
+def test_what_was_said_in_another_version_is_not_found(conversations: Conversations) -> None:
+    talk = conversations.new("p").said(B, "x").said(A, "old words")
+    conversations.save(ME, talk.without_reply().said(A, "new words"))
+    assert conversations.search(ME, "old words") == [] and len(conversations.search(ME, "NEW  ｗｏｒｄｓ")) == 1

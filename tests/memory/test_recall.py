@@ -321,3 +321,13 @@ def pdf(*pages: str) -> bytes:
     out = BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+def test_a_hidden_talk_is_not_recalled_until_it_is_shown_again(store: MemoryStore) -> None:
+    said(store, "I planted blueberries in May", conversation="c1")
+    turns = Turns(store)
+    turns.hide_conversation("c1")
+    turns.hide_conversation("c1")
+    assert turns.count("mika") == 0 and turns.found("mika", "blueberries", span=None, not_in=("", 0)) == []
+    turns.show_conversation("c1")
+    assert turns.count("mika") == 1 and turns.found("mika", "blueberries", span=None, not_in=("", 0))

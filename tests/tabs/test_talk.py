@@ -307,7 +307,7 @@ def test_branch_remove_thumb_and_undo(page: Page) -> None:
     assert page.opened != page.conversation
     branch = Page(page.services, page.opened)
     assert [t.messages for t in branch.talk.turns] == [("hi",), ("one",)]
-    branch.call("open_talk")
+    branch.call("open_talk", "")
     page.act("up", 1)
     assert page.talk.path[1].thumb == "up"
     page.act("up", 1)
@@ -341,16 +341,16 @@ def test_a_branch_leads_back_to_where_it_came_from(page: Page) -> None:
 def test_two_tabs_of_one_person_agree(page: Page) -> None:
     page.chat.script[:] = ["one", "tw|o"]
     other = Page(page.services, page.conversation)
-    drawn = dict(zip(OUTPUTS, other.call("open_talk")[2:], strict=True))["mark"]
+    drawn = dict(zip(OUTPUTS, other.call("open_talk", "")[2:], strict=True))["mark"]
     before = page.services.conversations.changes(owner(page.services))
-    assert all(value == gr.skip() for value in page.call("refresh", drawn))
+    assert all(value == gr.skip() for value in page.call("refresh", drawn, ""))
     page.send("hi")
     assert page.services.conversations.changes(owner(page.services)) > before
-    values = dict(zip(OUTPUTS, other.call("refresh", drawn)[1:], strict=True))
+    values = dict(zip(OUTPUTS, other.call("refresh", drawn, "")[1:], strict=True))
     assert bubbles(values["chat"]) == ["hi", "one"] and values["mark"] != drawn
     thread = in_thread(page.send, "more")
     until(lambda: len(page.chat.asked) == 2)
-    assert all(value == gr.skip() for value in page.call("refresh", drawn))  # its reply is on its way there
+    assert all(value == gr.skip() for value in page.call("refresh", drawn, ""))  # its reply is on its way there
     page.chat.gate.set()
     thread.join(20)
 
@@ -489,7 +489,7 @@ def test_of_a_long_talk_the_end_is_drawn_and_the_rest_when_asked(page: Page) -> 
         messages = bubbles(shown["chat"])
         return len(messages), messages[0], shown["earlier"].visible
 
-    assert drawn(page.call("open_talk")[2:]) == (250, "m200", True)
+    assert drawn(page.call("open_talk", "")[2:]) == (250, "m200", True)
     page.act("choose", 202)
     assert page.last["chosen"] == 202 and 'chosen">m202' in page.last["chat"]
     page.chat.script[:] = ["ok"]
@@ -550,7 +550,7 @@ def test_a_reply_on_its_way_and_adapters_names_reach_nobody_else(
         time.sleep(0.01)
     me, other, seen = owner(services, KEY), owner(services, OTHER), []
     for _ in range(3):
-        seen += [theirs.call("open_talk"), theirs.talk, services.conversations.get(other, mine.conversation)]
+        seen += [theirs.call("open_talk", ""), theirs.talk, services.conversations.get(other, mine.conversation)]
         seen += [heartbeat.changes(services, other), services.adapters.list_all(other)]
         scripted(services).gate.set()
         sending.join(20)
