@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from core.errors import InputError
-from core.settings import Settings, people_in, pin_environment
+from core.settings import Settings, people_in, pin_environment, terminal_language
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -80,6 +80,10 @@ def parse(arguments: Sequence[str] | None = None, *, login: bool = False) -> arg
     parser.add_argument(
         "--trust-remote-code", action="store_true",
         help="offer, on your own machine, to run the program code that some models bring: it can do whatever you can",
+    )  # fmt: skip
+    parser.add_argument(
+        "--check", action="store_true",
+        help="say what this machine has and lacks, and end; exit status 1 where something stands in the way",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     if options.auth and not all(options.auth.partition(":")[::2]):
@@ -161,12 +165,24 @@ def check_home(home: Path) -> None:
         ) from error
 
 
+def check(settings: Settings, options: argparse.Namespace) -> int:
+    """Say what this machine has and lacks; the exit status."""
+    from core.diagnostics import report
+    from core.text import speak_utf8
+
+    speak_utf8(sys.stdout, sys.stderr)
+    host, port = options.host or settings.host, options.port or settings.port
+    return report(settings, host=host, port=port, language=terminal_language())
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page; the model is loaded behind it."""
     try:
         read = Settings.from_env()
         options = parse(arguments, login=bool(read.auth))
         settings = with_options(read, options)
+        if options.check:
+            sys.exit(check(settings, options))
         check_home(settings.home)
     except InputError as error:
         sys.exit(f"{error}\n{error.ja}")

@@ -182,6 +182,12 @@ def pin_environment(home: Path, trusted_proxies: tuple[str, ...] = ()) -> None:
     os.environ.update(PINNED, GRADIO_TEMP_DIR=str(home / "cache"), FORWARDED_ALLOW_IPS=proxies)
 
 
+def terminal_language(env: Mapping[str, str] = os.environ) -> str:
+    """ "ja" or "en": what the terminal speaks."""
+    spoken = env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
+    return "ja" if spoken.startswith("ja") else "en"
+
+
 # What a training process needs to run and to find the Hub's cache. No token and no OAUTH_* is here.
 WORKER = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV", "LD_LIBRARY_PATH",

@@ -24,8 +24,8 @@ Tree = dict[str, str]
 ORDER = (
     ("text", "thoughts"), ("errors",), ("limits",), ("settings", "messages", "files", "attempts"), ("isolated",),
     ("workspace", "owners", "stored", "recent", "handover"), ("hub",), ("catalogue",), ("prompt",), ("models",),
-    ("adapters",), ("logs",), ("data",), ("personas",), ("cards",), ("train", "memory"), ("export", "chat"),
-    ("synth", "tokens", "serve"), ("evaluate", "bots"), ("own_files",), ("housekeeping",),
+    ("adapters",), ("logs",), ("data",), ("personas",), ("cards",), ("train", "memory", "diagnostics"),
+    ("export", "chat"), ("synth", "tokens", "serve"), ("evaluate", "bots"), ("own_files",), ("housekeeping",),
 )  # fmt: skip
 RANK = {package: rank for rank, line in enumerate(ORDER) for package in line}
 SHADOWING = ("list", "open", "zip", "round", "format")
