@@ -13,7 +13,7 @@ FROM ?= .venv
 SHARED_OUT := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run extras test test-quick test-heavy real-models test-real test-all test-newest lint format constraints clean
+.PHONY: help run extras test test-quick test-heavy real-models test-real test-all test-newest lint format space constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ lint: $(DEV_READY) ## Check style and types
 format: $(DEV_READY) ## Put the code in the project's format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+
+space: $(APP_READY) ## Write the folder of a Hugging Face Space; ARGS="space --docker --model Qwen/Qwen3-0.6B"
+	@$(PY) .ci/space.py $(ARGS)
 
 constraints: ## Write the versions in .venv, or FROM=.venv-newest, into constraints.txt
 	@$(FROM)/bin/python .ci/constraints.py write $(ARGS)

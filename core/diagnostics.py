@@ -236,13 +236,13 @@ def model(settings: Settings) -> Finding:
 
 
 def _room(name: str, needs: "ModelRequirements") -> Finding:
-    from core.catalogue.catalogue import BITS
+    from core.catalogue.catalogue import Bits
     from core.models.sizing.machine import fits, this_machine
     from core.models.sizing.requirements import QUANTIZATIONS
 
     machine = this_machine()
-    best = needs.best(machine)
-    bits = next(bits for bits in BITS if QUANTIZATIONS[bits] == best)
+    held: dict[str, Bits] = {kind: bits for bits, kind in QUANTIZATIONS.items()}
+    bits = held[needs.best(machine)]
     need = needs.memory(bits)
     if need is None:
         return Finding(MODEL, "ok", f"{name}; how much memory it takes is not known", f"{name}（必要なメモリーは不明）")
