@@ -116,7 +116,7 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
     """What every request passes before Gradio sees it, outermost first; `shared`: through a share link."""
     from starlette.middleware import Middleware
 
-    from core.limits import uploads_counter
+    from core.limits import Limits, uploads_counter
     from tabs.ui import heartbeat
     from tabs.ui.page_scripts import first_script
     from tabs.ui.web.api_keys import KeyDoor
@@ -125,11 +125,17 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
     from tabs.ui.web.headers import PageHeaders
     from tabs.ui.web.hosts import HostGuard
     from tabs.ui.web.login import LoginGuard
+    from tabs.ui.web.share_door import ShareGuard
     from tabs.ui.web.uploads import UploadGuard
     from tabs.ui.web.used_routes import UsedRoutes
 
     settings, limits = services.settings, services.workspace.limits
     uploads = uploads_counter(limits.uploads_per_hour, limits.uploads_per_hour_total)
+
+    def limited(now: Limits) -> None:
+        uploads.each, uploads.total = now.uploads_per_hour, now.uploads_per_hour_total
+
+    services.on_limits.append(limited)
     return [
         Middleware(
             PageHeaders, scripts=[heartbeat.script()], first=first_script(), on_space=settings.on_space,
@@ -137,6 +143,7 @@ def protections(services: "Services", names: "HostNames", *, shared: bool = Fals
         ),
         Middleware(KeyDoor, find=services.api_keys.find),
         Middleware(HostGuard, names=names),
+        Middleware(ShareGuard, door=services.share.door),
         Middleware(UsedRoutes),
         Middleware(UploadGuard, workspace=services.workspace, counter=uploads),
         Middleware(LoginGuard),
@@ -225,7 +232,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         },
     )  # fmt: skip
     names.add_address(page.share_url)
-    services.reached.share_address = page.share_url or ""
+    services.share.address = page.share_url or ""
+    if not public and not settings.on_space:
+        services.share.offer(names, host, page.server_port)
     page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
     heartbeat.add_route(page.app, services, [run.live, plan_view.live, status_bar.live])
     blind_page.add_route(page.app, services)

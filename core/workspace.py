@@ -54,12 +54,13 @@ def size_of(folder: Path) -> int:
     return total
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Workspace:
     """The tree under `home`. Folders appear when they are first asked for."""
 
     home: Path
     limits: Limits = LOCAL
+    """Others while a share link is open."""
 
     def folder(self, owner: str, kind: str) -> Path:
         """The folder of one kind of an owner's things; `kind` is one of FOLDERS."""

@@ -98,7 +98,7 @@ class BotHandlers:
             if self.services.bots.list_all(visitor.owner):
                 return f'<p class="muted">{escape(t(language, "connect.bot_how"))}</p>'
             return html_parts.empty(t(language, "connect.bot_none"), t(language, "connect.bot_none_hint"))
-        base = self.services.reached.share_address or origin
+        base = self.services.share.address or origin
         address = f"{base.rstrip('/')}/line/{bot.id}"
         title = escape(t(language, "connect.bot_webhook"))
         warning = "" if is_reached(base) else f'<p class="warn">{escape(t(language, "connect.bot_local"))}</p>'

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from tabs.connect import bots, keys, places
+from tabs.connect import bots, keys, share, space
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t_client
@@ -16,4 +16,5 @@ def build(services: Services, shared: Shared) -> None:
             keys.build(services, shared)
         with gr.Column(scale=8, min_width=280):
             bots.build(services, shared)
-            places.build(services, shared)
+            share.build(services, shared)
+            space.build(services, shared)

@@ -127,8 +127,11 @@ def _chat(public: bool) -> ChatPage:
             t_client("talk.stop"), variant="stop", visible=False, scale=1, min_width=80, elem_id="talk-stop"
         )
         page["send"] = gr.Button(t_client("talk.send"), variant="primary", scale=1, min_width=80, elem_id="talk-send")
-    if public:
-        gr.Markdown(t_client("talk.is_ai"), elem_classes="muted", elem_id="talk-is-ai")
+    # Of who comes through a share link that was opened from the page, first.js knows by the address.
+    gr.Markdown(
+        t_client("talk.is_ai"), elem_classes=["muted"] if public else ["muted", "visitors-only"],
+        elem_id="talk-is-ai" if public else "talk-is-ai-afar",
+    )  # fmt: skip
     page["leaving"] = gr.Textbox(visible="hidden", show_label=False)
     page["mark"] = gr.State("")
     page["paused"] = gr.Button(visible="hidden", elem_id="talk-paused")

@@ -1,7 +1,7 @@
 """The things all tabs share, made once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from core.data.io.reading import Reading
 from core.data.io.store import DataSets
 from core.data.preferences import Preferences
 from core.hub.client import whoami
-from core.limits import Counter, uploads_counter
+from core.limits import Counter, Limits, uploads_counter
 from core.memory.memory import Memory
 from core.memory.write.generate import write_texts
 from core.models.loading import ModelStore
@@ -36,23 +36,19 @@ from core.tokens.trained import TrainedTokenizers
 from core.train.queue.jobs import Jobs
 from core.train.queue.monitors import usable
 from core.workspace import Workspace
+from tabs.ui.share_link import ShareLink
 from tabs.ui.visitor import Visitor, address_of, language_of
+from tabs.ui.web.share_door import is_at_machine
 
 
-@dataclass
-class Reached:
-    """What is known of the server's own address only once it runs."""
-
-    share_address: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Services:
-    """What handlers work with. Holds no visitor's state."""
+    """What handlers work with. Holds no visitor's state; only a share link that opens or ends changes it."""
 
     settings: Settings
     public: bool
-    """Others than the person at this machine may reach the server: its own files and tokens are not for them."""
+    """Others than the person at this machine may reach the server: its own files and tokens are not for them. While a
+    share link is open that was opened from the page, too."""
     workspace: Workspace
     uploads: Counter
     owners: Owners
@@ -71,12 +67,32 @@ class Services:
     persona_api: PersonaApi
     bots: Bots
     bot_talker: BotTalker
-    reached: Reached
+    share: ShareLink
+    on_limits: list[Callable[[Limits], None]] = field(default_factory=list)
+    """What is to know the limits when they change."""
     on_close: list[Callable[[], None]] = field(default_factory=list)
     """What tabs want done before the server ends."""
 
+    def set_public(self, public: bool) -> None:
+        """Be a server for strangers, or again one for the person at this machine: nothing in between is served."""
+        settings = self.settings
+        # Nothing is ever forgotten for a link that is open for some hours.
+        limits = replace(settings.limits_for(public), expire_days=self.workspace.limits.expire_days)
+        self.public = public
+        self.workspace.limits = limits
+        self.models.locked = public if settings.lock_model is None else settings.lock_model
+        self.models.local_folders = not public
+        self.models.remote_code = settings.remote_code and not public
+        self.chat.remotes.public = public
+        replies = self.chat.rate_limiter.replies
+        replies.each, replies.total = limits.replies_per_minute, limits.replies_per_minute_total
+        self.uploads.each = limits.uploads_per_hour
+        for tell in self.on_limits:
+            tell(limits)
+
     def close(self) -> None:
         """End well: replies are kept as far as they got, and no training is started any more; those that run go on."""
+        self.share.end()
         self.jobs.close()
         for call in self.on_close:
             call()
@@ -108,7 +124,9 @@ class Services:
         owner = self.owners.resolve_owner(
             login=getattr(request, "username", None), token=token.token if token else None, key=key
         )
-        return Visitor(owner, language_of(request), key or "", token, address_of(request))
+        client = getattr(getattr(request, "client", None), "host", "") or ""
+        here = is_at_machine(getattr(request, "headers", None) or {}, client)
+        return Visitor(owner, language_of(request), key or "", token, here, address_of(request))
 
     def take_upload(self, visitor: Visitor, cached: str) -> Path:
         """An uploaded file, moved to its owner's store out of the cache that others could read.
@@ -140,7 +158,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         RateLimiter(settings.max_message, replies_counter(limits.replies_per_minute, limits.replies_per_minute_total)),
         RemoteModels(settings.remote_servers, public),
     )
-    return Services(
+    services = Services(
         settings=settings,
         public=public,
         workspace=workspace,
@@ -161,5 +179,6 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         persona_api=PersonaApi(chat),
         bots=Bots(workspace),
         bot_talker=BotTalker(chat, LineChannel),
-        reached=Reached(),
+        share=ShareLink(lambda public: services.set_public(public)),
     )
+    return services

@@ -18,6 +18,8 @@ class Visitor:
     """The browser's capability."""
     signed_in: gr.OAuthToken | None = None
     """The token of who signed in with Hugging Face; it is never stored."""
+    at_machine: bool = False
+    """The person at this machine, not through a tunnel or a proxy."""
     address: str = ""
     """Where the request comes from, as the server or a trusted proxy says; "" behind a tunnel, which hides it."""
 

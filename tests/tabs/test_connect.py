@@ -10,7 +10,8 @@ from core.serve.keys import KEY_TEXT
 from core.settings import Settings
 from tabs.connect.bots import BotHandlers, is_reached
 from tabs.connect.keys import ALL, KeyHandlers
-from tabs.connect.places import PlaceHandlers
+from tabs.connect.share import ShareHandlers
+from tabs.connect.space import SpaceHandlers
 from tabs.ui.services import Services, make_services
 from tests.helpers.tab_tiny import KEY, OTHER, owner, visit
 
@@ -69,15 +70,18 @@ def test_a_page_s_address_cannot_bring_html(services: Services) -> None:
 
 
 def test_each_place_says_how_it_is(services: Services) -> None:
-    share, space = PlaceHandlers(services).look(KEY, visit("en"))
-    assert "Not open" in share and "--share --auth" in share and "Not on a Space" in space
-    services.reached.share_address = "https://0123.gradio.live"
+    share, *_ = ShareHandlers(services).look(KEY, visit("en"))
+    assert "Not open" in share and "--share --auth" in share
+    assert "Not on a Space" in SpaceHandlers(services).look(KEY, visit("en"))
+    services.share.address = "https://0123.gradio.live"
     open_ = replace(services, settings=replace(services.settings, auth=("a:b",), on_space=True, ephemeral=True))
-    share, space = PlaceHandlers(open_).look(KEY, visit("en"))
+    share, *_ = ShareHandlers(open_).look(KEY, visit("en"))
+    space = SpaceHandlers(open_).look(KEY, visit("en"))
     assert "https://0123.gradio.live/v1" in share and "1 with a name and a password" in share
     assert "gone when it restarts" in space
     kept = replace(open_, settings=replace(open_.settings, ephemeral=False, auth=()))
-    share, space = PlaceHandlers(kept).look(KEY, visit("en"))
+    share, *_ = ShareHandlers(kept).look(KEY, visit("en"))
+    space = SpaceHandlers(kept).look(KEY, visit("en"))
     assert "whoever knows the link" in share and "stays" in space
 
 
@@ -100,7 +104,7 @@ def test_a_bot_is_connected_and_its_address_shown(services: Services) -> None:
     assert services.bots.find(bot.id) == bot
     below, _ = handlers.pick(KEY, bot.id, "http://127.0.0.1:7860", visit("en"))
     assert "cannot reach" in below
-    services.reached.share_address = "https://0123.gradio.live"
+    services.share.address = "https://0123.gradio.live"
     below, _ = handlers.pick(KEY, bot.id, "http://127.0.0.1:7860", visit("en"))
     assert f"https://0123.gradio.live/line/{bot.id}" in below and "cannot reach" not in below
     listed, below, end = handlers.end(KEY, bot.id, visit("en"))

@@ -17,4 +17,4 @@ def test_the_page_says_whose_words_these_are(home: Path, public: bool) -> None:
     finally:
         services.jobs.close()
     assert {"data-whose-words", "publish-adapter-whose-words", "publish-dataset-whose-words", "own-files"} <= there
-    assert ("talk-is-ai" in there) == public
+    assert ("talk-is-ai" in there) == public  # else it is shown by the address: see tabs/ui/scripts/first.js

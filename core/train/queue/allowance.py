@@ -7,6 +7,7 @@ from core.errors import InputError
 from core.limits import Limits, check_count
 from core.text import Text
 from core.train.queue.runs import Runs
+from core.workspace import Workspace
 
 DAY = 24 * 3600.0
 WAITING = Text("trainings that wait or run", "待機中・実行中の学習")
@@ -17,7 +18,12 @@ class Allowance:
     """What `limits` leave. What is over is measured by the runs' event logs."""
 
     runs: Runs
-    limits: Limits
+    workspace: Workspace
+
+    @property
+    def limits(self) -> Limits:
+        """As they are now."""
+        return self.workspace.limits
 
     def check(self, owner: str) -> None:
         """Raises InputError where the owner may not have another run now."""

@@ -66,7 +66,7 @@ class Jobs:
     ) -> None:
         self._workspace = workspace
         self._runs = Runs(workspace.jobs())
-        self._allowance = Allowance(self._runs, workspace.limits)
+        self._allowance = Allowance(self._runs, workspace)
         self._dispatcher = Dispatcher(self._runs, devices, self._allowance, grace=grace, monitors=monitors, tick=tick)
         if start:
             self._dispatcher.start()

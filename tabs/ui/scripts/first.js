@@ -7,6 +7,9 @@
   }
   document.documentElement.lang = navigator.language.toLowerCase().startsWith("ja") ? "ja" : "en";
 
+  const here = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname);
+  document.documentElement.classList.toggle("visitor", !here);
+
   let theme = null;
   try { theme = localStorage.getItem("omokage-theme"); } catch { /* storage is blocked: as the system has it */ }
   if (theme) {

@@ -45,9 +45,13 @@ class HostNames:
         if name := urlsplit(address or "").hostname:
             self.named.add(_plain(name))
 
+    def remove_address(self, address: str) -> None:
+        """The name in an address that has ended is none of this server's any more."""
+        self.named.discard(_plain(urlsplit(address).hostname or ""))
+
     def includes(self, host: str) -> bool:
         """Whether a Host header may say `host`."""
-        name = _plain(_name(host))
+        name = _plain(host_name(host))
         return bool(name) and (ANY in self.named or name in self.named or name in self.own or _is_address(name))
 
     def are_one_site(self, origin: str, host: str) -> bool:
@@ -80,7 +84,7 @@ class HostGuard:
     def _offence(self, method: str, headers: Headers) -> NotAllowedError | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self.names.includes(host):
-            return _unknown_host(_name(host))
+            return _unknown_host(host_name(host))
         if origin is not None:
             return None if self.names.are_one_site(origin, host) else _other_site(origin)
         site = headers.get("sec-fetch-site", "same-origin")
@@ -123,7 +127,7 @@ def _plain(name: str) -> str:
     return name.strip().lower().rstrip(".")
 
 
-def _name(host: str) -> str:
+def host_name(host: str) -> str:
     """A Host header without its port; of an IPv6 address without its brackets."""
     return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
