@@ -42,10 +42,10 @@ class ShareHandlers:
         return self._shown(visitor)
 
     @handler
-    def open(self, visitor: Visitor, form: ShareForm) -> tuple:
+    def begin(self, visitor: Visitor, form: ShareForm) -> tuple:
         """The same, with the link open. Raises NotAllowedError for who is not at this machine."""
         self._check(visitor)
-        self.services.share.open(form.password.strip(), float(form.hours or 8), int(form.most or 0))
+        self.services.share.begin(form.password.strip(), float(form.hours or 8), int(form.most or 0))
         return self._shown(visitor)
 
     @handler
@@ -135,5 +135,5 @@ def build(services: Services, shared: Shared) -> None:
                               elem_id="connect-share-close")  # fmt: skip
     shown = [state, form, password, begin, close]
     shared.arrived.then(handlers.look, shared.key, shown, **EVENT)
-    begin.click(handlers.open, [shared.key, password, hours, most], shown, **PRIVATE)
+    begin.click(handlers.begin, [shared.key, password, hours, most], shown, **PRIVATE)
     close.click(handlers.close, shared.key, shown, **EVENT)

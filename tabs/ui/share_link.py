@@ -73,7 +73,7 @@ class ShareLink:
         """From now on a link can be opened; `names` learn its name."""
         self.names, self.host, self.port = names, host, port
 
-    def open(self, password: str, hours: float, most: int) -> str:
+    def begin(self, password: str, hours: float, most: int) -> str:
         """The address. Raises InputError for what cannot be, and HubError where there is no tunnel to be had."""
         _check(password, hours, most)
         with self._lock:
@@ -81,7 +81,7 @@ class ShareLink:
                 raise NotAllowedError("A share link is open already, or cannot be opened here. Reload the page.",
                                       "共有リンクはすでに開いているか、ここでは開けません。"
                                       "ページを読み込み直してください。")  # fmt: skip
-            self.door.open(password, hours * 3600.0, most)
+            self.door.begin(password, hours * 3600.0, most)
             self.go_public(True)
             try:
                 self._open = self.tunnel(self.host, self.port)

@@ -81,7 +81,7 @@ def test_the_first_request_meets_the_password(services: Services, come: Callable
 
     services.share.tunnel = tunnel
     assert come().get("/").status_code == 403
-    services.share.open(PASSWORD, 1, 0)
+    services.share.begin(PASSWORD, 1, 0)
     assert found == [403]  # a name that the server does not know yet
     first = come().get("/")
     assert first.status_code == 401 and "the page" not in first.text and first.headers["x-robots-tag"] == "noindex"
@@ -92,7 +92,7 @@ def test_the_first_request_meets_the_password(services: Services, come: Callable
 
 
 def test_the_password_lets_in_so_many_for_so_long(services: Services, come: Callable[..., TestClient]) -> None:
-    services.share.open(PASSWORD, 1, 1)
+    services.share.begin(PASSWORD, 1, 1)
     ann, ben = come(), come(**{"accept-language": "ja"})
     assert ann.post(ROUTE, data={"password": "wrong-password"}).status_code == 403
     given = ann.post(ROUTE, data={"password": PASSWORD}, follow_redirects=False)
@@ -113,7 +113,7 @@ def test_when_it_ends_nobody_is_inside_and_the_machine_is_one_s_own(
     ended: list[bool] = []
     services.share.tunnel = lambda host, port: OpenTunnel(FAR, lambda: ended.append(True))
     before = services.workspace.limits
-    services.share.open(PASSWORD, 1, 0)
+    services.share.begin(PASSWORD, 1, 0)
     assert services.workspace.limits.expire_days == before.expire_days == 0  # a link of some hours forgets nobody
     ann = come()
     ann.post(ROUTE, data={"password": PASSWORD})
@@ -122,7 +122,7 @@ def test_when_it_ends_nobody_is_inside_and_the_machine_is_one_s_own(
     assert ended == [True] and ann.get("/").status_code == 403
     assert not services.public and services.workspace.limits == before and services.models.local_folders
     assert (services.share.address, services.share.password, services.share.can_end) == ("", "", False)
-    services.share.open(PASSWORD, 1, 0)
+    services.share.begin(PASSWORD, 1, 0)
     assert ann.get("/").status_code == 401
 
 
@@ -132,7 +132,7 @@ def test_no_tunnel_leaves_everything_as_it_was(services: Services) -> None:
 
     services.share.tunnel = broken
     with pytest.raises(HubError, match="API Server"):
-        services.share.open(PASSWORD, 1, 0)
+        services.share.begin(PASSWORD, 1, 0)
     assert not services.public and not services.share.door.is_open and services.share.address == ""
 
 
@@ -140,7 +140,7 @@ def test_no_tunnel_leaves_everything_as_it_was(services: Services) -> None:
                                    ("x" * 101, 1, 0), (PASSWORD, float("nan"), 0)])  # fmt: skip
 def test_what_cannot_be_is_said(services: Services, wrong: tuple) -> None:
     with pytest.raises(InputError):
-        services.share.open(*wrong)
+        services.share.begin(*wrong)
     assert not services.public
 
 
@@ -149,11 +149,11 @@ def test_only_the_person_at_the_machine_opens_and_closes_it(services: Services) 
     visitors = ({"host": "0123.gradio.live"}, HERE | {"x-forwarded-for": "1.2.3.4"})
     for headers in visitors:
         with pytest.raises(gr.Error, match="Only the person"):
-            handlers.open(KEY, PASSWORD, "1", 0, asked(headers | {"accept-language": "en"}))
+            handlers.begin(KEY, PASSWORD, "1", 0, asked(headers | {"accept-language": "en"}))
     state, form, proposed, begin, close = handlers.look(KEY, asked(HERE))
     assert "Not open" in state and form.visible and begin.visible and not close.visible
     assert len(proposed.value) == 10 and set(proposed.value) <= set(LETTERS)
-    state, form, _, begin, close = handlers.open(KEY, PASSWORD, "8", 4, asked(HERE))
+    state, form, _, begin, close = handlers.begin(KEY, PASSWORD, "8", 4, asked(HERE))
     assert FAR in state and PASSWORD in state and "0 of 4" in state and "<svg" in state
     assert not form.visible and not begin.visible and close.visible
     for headers in visitors:
@@ -162,7 +162,7 @@ def test_only_the_person_at_the_machine_opens_and_closes_it(services: Services) 
         with pytest.raises(gr.Error):
             handlers.close(KEY, asked(headers))
     with pytest.raises(gr.Error, match="open already"):
-        handlers.open(KEY, PASSWORD, "8", 4, asked(HERE))
+        handlers.begin(KEY, PASSWORD, "8", 4, asked(HERE))
     state, *_ = handlers.close(KEY, asked(HERE))
     assert "Not open" in state and not services.public
 
@@ -171,7 +171,7 @@ def test_a_server_for_others_offers_no_link(home: Path) -> None:
     made = make_services(Settings(home=home), public=True)
     try:
         with pytest.raises(NotAllowedError):
-            made.share.open(PASSWORD, 1, 0)
+            made.share.begin(PASSWORD, 1, 0)
         assert made.public
     finally:
         made.close()

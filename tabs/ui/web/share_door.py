@@ -69,7 +69,7 @@ class ShareDoor:
         """How many have come in."""
         return len(self._inside)
 
-    def open(self, password: str, seconds: float, most: int) -> None:
+    def begin(self, password: str, seconds: float, most: int) -> None:
         self.ends, self.most, self._inside = time.time() + seconds, most, set()
         self._fits, self._wrong = login_check([f"{NAME}:{password}"]), WrongAttempts(WRONG_BY_ALL, SECONDS)
         self.is_open = True
