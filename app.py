@@ -53,7 +53,7 @@ def build_app(services: "Services") -> "gr.Blocks":
                 "connect": connect,
             }  # fmt: skip
             for name, module in pages.items():
-                with gr.Tab(t_client(f"{name}.tab"), id=name):
+                with gr.Tab(t_client(f"{name}.tab"), id=name, elem_id=f"page-{name}"):
                     module.build(services, shared)
         arrival.build(shared, place)
         status_bar.connect(services, shared, chips)

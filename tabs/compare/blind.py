@@ -121,6 +121,5 @@ def build(services: Services, shared: Shared, board: BoardForm) -> None:
     shown = [link, results, acts]
     make.click(handlers.make, [shared.key, board.dataset, board.candidates], shown, **EVENT)
     gr.on([look.click, shared.changed["compare"].click], handlers.standing, shared.key, shown, **EVENT)
-    shared.arrived.then(handlers.standing, shared.key, shown, **EVENT)
     delete.click(handlers.delete, shared.key, shown, **EVENT)
     copy.click(None, None, None, js=COPY, **EVENT)

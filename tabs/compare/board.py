@@ -185,7 +185,6 @@ def build(services: Services, shared: Shared) -> BoardForm:
     outputs = [dataset, candidates, first, to_data, to_train, form, about]
     # Unchecked: Gradio would hold a value against the choices of another event that is still on its way.
     filling = {"fn": handlers.fill, "inputs": inputs, "outputs": outputs, "preprocess": False, **EVENT}
-    shared.arrived.then(**filling)
     shared.changed["compare"].click(**filling, trigger_mode="always_last")
     dataset.input(**filling)
     running = go.click(handlers.compare, inputs, [going, shown, stop, after], preprocess=False, **EVENT)

@@ -223,7 +223,6 @@ def build(services: Services, shared: Shared) -> None:
     lists = [controls[f"{kind}_{n}"] for kind in ("speaker", "persona") for n in numbers]
     # Unchecked: Gradio would hold a value against the choices of another event that is still on its way.
     filling = {"fn": handlers.fill, "inputs": [shared.key, *form], "outputs": lists, "preprocess": False, **EVENT}
-    shared.arrived.then(**filling)
     shared.changed["compare"].click(**filling, trigger_mode="always_last")
     controls["count"].change(
         lambda count: [gr.Column(visible=n <= count) for n in numbers], controls["count"], columns, queue=False, **EVENT

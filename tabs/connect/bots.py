@@ -147,7 +147,7 @@ def build(services: Services, shared: Shared) -> None:
             end = gr.Button(t_client("connect.bot_end"), variant="stop", size="sm", visible=False,
                             elem_id="connect-bot-end")  # fmt: skip
     listed = [bots, below, end]
-    shared.arrived.then(handlers.fill, shared.key, [model, *listed], **EVENT)
+    shared.opened("connect")(handlers.fill, shared.key, [model, *listed], **EVENT)
     model.focus(handlers.choices, shared.key, model, **EVENT)
     make.click(handlers.make, [shared.key, model, secret, token, memory, push, below], [secret, token, *listed],
                js=ORIGIN, **EVENT)  # fmt: skip

@@ -158,7 +158,7 @@ def build(services: Services, shared: Shared) -> None:
                                elem_id="connect-key-revoke")  # fmt: skip
     listed = [keys, empty, revoke]
     form = [name, model, per_minute, days, memory]
-    shared.arrived.then(handlers.fill, shared.key, [model, *listed], **EVENT)
+    shared.opened("connect")(handlers.fill, shared.key, [model, *listed], **EVENT)
     model.focus(handlers.choices, shared.key, model, **EVENT)
     gr.on([make.click, name.submit], handlers.make, [shared.key, *form, example], [new, text, example, name, *listed],
           js=ORIGIN, **EVENT)  # fmt: skip

@@ -70,7 +70,7 @@ def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
     inputs = [shared.key, page["log"]]
     outputs = parts(page, View._fields)
     arriving = {"fn": opening.arrive, "inputs": shared.key, "outputs": [formats, *outputs], **EVENT}
-    shared.arrived.then(**arriving)
+    shared.opened("data")(**arriving)
     # The page sends the events of one trigger one after the other, in this order: the quick ones come first.
     marking = {"queue": False, "trigger_mode": "always_last", **EVENT}
     page["gap"].input(opening.mark, [*inputs, page["gap"]], page["plot"], **marking)

@@ -186,8 +186,7 @@ def build(services: Services, shared: Shared) -> None:
     editor = [form, text, weight, save, pin, forget, restore, delete]
     chosen_ones = [remembers, taking, samples, at_once]
     shared.changed["memory"].click(**refreshing, trigger_mode="always_last")
-    shared.arrived.then(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
-    shared.conversation.change(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
+    shared.opened("memory")(handlers.follow, [shared.key, shared.conversation], who, **EVENT)
     who.change(sources.choices, inputs, chosen_ones, **EVENT).then(lambda: NONE, None, chosen, **EVENT)
     who.change(**refreshing)
     gr.on([words.change, forgotten.change], **refreshing)

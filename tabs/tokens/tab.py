@@ -150,7 +150,7 @@ def build(services: Services, shared: Shared) -> None:
     gr.on(looked, handlers.inspect, *typed, trigger_mode="always_last", **EVENT)
     source.change(handlers.choose, [shared.key, source], text, **EVENT)
     sample.click(handlers.sample, shared.key, text, **EVENT)
-    shared.arrived.then(handlers.inspect, *typed, **EVENT)
+    shared.opened("tokens")(handlers.inspect, *typed, **EVENT)
     prompt.click(handlers.prompt, [shared.key, shared.conversation, ids], [shown, figures], **EVENT)
 
 
@@ -165,5 +165,5 @@ def _build_row(handlers: TokenHandlers, shared: Shared, ids: gr.Checkbox) -> Non
         dataset.build(handlers.context, shared.key, chosen)
     row_shown = ([shared.key, chosen, number, ids], [row, number])
     gr.on([chosen.change, number.release, ids.change], handlers.row, *row_shown, trigger_mode="always_last", **EVENT)
-    shared.arrived.then(handlers.datasets, shared.key, chosen, **EVENT)
+    shared.opened("tokens")(handlers.datasets, shared.key, chosen, **EVENT)
     shared.dataset.change(handlers.datasets, shared.key, chosen, **EVENT)

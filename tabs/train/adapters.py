@@ -132,8 +132,7 @@ def build(services: Services, shared: Shared) -> None:
         combined = export_merge.build_combine(services, shared)
 
     picked = [shared.key, kept]
-    gr.on([fold.expand, shared.conversation.change], handlers.refresh_list, picked, [kept, buttons], **EVENT)
-    shared.arrived.then(handlers.refresh_list, picked, [kept, buttons], **EVENT)
+    gr.on([fold.expand, shared.opened("train")], handlers.refresh_list, picked, [kept, buttons], **EVENT)
     combined.then(handlers.refresh_list, picked, [kept, buttons], **EVENT)
     pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, kept, buttons], **EVENT}
     gr.on([pull.click, repo.submit], handlers.pull, **pulling)

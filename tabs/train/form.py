@@ -190,7 +190,7 @@ def build(services: Services, shared: Shared, chosen: gr.State) -> TrainForm:
     picked, values = [shared.key, dataset], SettingsForm.inputs(settings)
     filling = {"fn": handlers.datasets, "inputs": [shared.key, shared.dataset], "outputs": [dataset, none_yet], **EVENT}
     advising = ([*picked, base], [base_line, shown, advice, start, *values])
-    shared.arrived.then(**filling)
+    shared.opened("train")(**filling)
     shared.dataset.change(**filling)
     names = [named[name] for name in ("persona", "description", "user")]
     dataset.change(handlers.persona, picked, [named["name"], *names], **EVENT)

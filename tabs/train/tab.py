@@ -149,7 +149,6 @@ def build(services: Services, shared: Shared) -> None:
     outputs = [chosen, runs, history, picture, stop, resume, delete, talk, result, made.model, shown]
     refreshing = {"fn": handlers.refresh, "inputs": [*inputs, shown], "outputs": outputs, "queue": False, **EVENT}
     shared.changed["runs"].click(**refreshing, trigger_mode="always_last")
-    shared.arrived.then(**refreshing)
     runs.input(lambda picked: picked, runs, chosen, queue=False, **EVENT).then(**refreshing)
     made.started.then(**refreshing)
     stop.click(handlers.stop, inputs, None, queue=False, **EVENT).then(**refreshing)

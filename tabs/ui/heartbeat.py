@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 ROUTE = "/omokage/changes"
 SCRIPT = Path(__file__).parent / "scripts" / "heartbeat.js"
 
+OPENED = {f"opened-{name}": f"#page-{name}" for name in ("data", "train", "memory", "tokens", "connect")}
+"""The tabs that are filled when they come into sight for the first time, and the Memory tab every time."""
 TOPICS = {
+    **OPENED,
     "status": "#strip",
     "model": "#model-state",
     "runs": "#train-picture",
@@ -47,6 +50,7 @@ TOPICS = {
     "dialogues": "#create-page",
 }
 """What changes while nobody presses anything, and the part of the page that must be in sight for it to be drawn."""
+EACH_TIME = ("opened-memory",)
 COMPARED = ("datasets", "adapters")
 
 
@@ -104,7 +108,7 @@ def changes(services: Services, owner: str) -> Changes:
         "dialogues": (plan and plan.name, made and (made.state, made.command, made.dialogues, made.verdicts)),
     }
     return Changes(
-        {topic: _number(parts[topic]) for topic in TOPICS},
+        {topic: _number(parts.get(topic)) for topic in TOPICS},
         soon=bool(under_way) or bool(made and made.at_work) or status.state in ("downloading", "loading"),
     )
 
@@ -177,4 +181,5 @@ def start(shared: "Shared") -> None:
 
 def script() -> str:
     """For the head of the page, without its tags."""
-    return SCRIPT.read_text(encoding="utf-8").replace("TOPICS_OF_THE_PAGE", json.dumps(TOPICS))
+    source = SCRIPT.read_text(encoding="utf-8").replace("TOPICS_OF_THE_PAGE", json.dumps(TOPICS))
+    return source.replace("DRAWN_EACH_TIME", json.dumps(EACH_TIME))

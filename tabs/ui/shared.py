@@ -1,5 +1,6 @@
 """What the tabs share on the page: a few components, made once by the app and handed to each tab."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import gradio as gr
@@ -19,6 +20,10 @@ class Shared:
     tabs: gr.Tabs
     """To go elsewhere: return gr.Tabs(selected=…) with a tab's name: "talk", "data", "train", "connect", …"""
     arrived: Dependency
-    """The event of a page that has loaded and knows its key; tabs fill themselves `.then`."""
+    """The event of a page that has loaded and knows its key; what every page shows is filled `.then`."""
     changed: dict[str, gr.Button]
     """Clicked by the heartbeat when there is something new to draw of a topic (see heartbeat.TOPICS)."""
+
+    def opened(self, tab: str) -> Callable[..., Dependency]:
+        """The listener of a tab that comes into sight, where it fills itself (see heartbeat.OPENED)."""
+        return self.changed[f"opened-{tab}"].click

@@ -16,6 +16,7 @@ from tabs.train.form import FormHandlers
 from tabs.train.form_values import FormValues
 from tabs.train.preview import PreviewHandlers
 from tabs.train.settings import SettingsForm
+from tabs.ui import heartbeat
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tests.helpers.tab_tiny import KEY, OTHER, keep_dataset, models_of, owner, services_on, visit
@@ -131,9 +132,10 @@ def test_an_adapter_of_another_base_is_refused_with_the_reason(services: Service
 def test_every_control_accepts_what_it_begins_with(services: Services) -> None:
     """Gradio refuses, at the press of a button, a dropdown's value that is not among its choices."""
     with gr.Blocks() as page:
-        key, state = gr.BrowserState(""), gr.State("")
+        key, state, changed = gr.BrowserState(""), gr.State(""), heartbeat.build()
         with gr.Tabs() as tabs:
-            made = form.build(services, Shared(key, state, state, tabs, page.load(lambda: None), {}), state)
+            shared = Shared(key, state, state, tabs, page.load(lambda: None), changed)
+            made = form.build(services, shared, state)
     assert set(made.components) == {*FormValues.field_names(), *settings.CONTROLS}
     for component in made.components.values():
         component.preprocess(component.value)

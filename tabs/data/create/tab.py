@@ -82,7 +82,7 @@ def _wire(handlers: CreateHandlers, shared: Shared, page: dict, reviewing: revie
     sides = parts(page, SIDES)
     arriving = [page["persona"], *sides, page["language"], page["users_preview"], page["openings_preview"], *seen]
     count = {"fn": handlers.estimated, "inputs": [shared.key, *form], "outputs": page["estimate"], **EVENT}
-    shared.arrived.then(handlers.arrive, shared.key, arriving, **EVENT)
+    shared.opened("data")(handlers.arrive, shared.key, arriving, **EVENT)
     gr.on([page[name].change for name in RECOUNT], trigger_mode="always_last", **count)
     page["more"].click(handlers.more_like_this, shared.key, page["persona"], **EVENT)
     page["make"].click(handlers.make, [shared.key, *form], seen, **EVENT)

@@ -194,7 +194,7 @@ def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) 
     below = [part["others"], *(part[slider] for slider in SLIDERS), part["name"], plan]
     everything = [mix_card, part["main"], *below]
     gr.on([saved.change, fold.expand], handlers.refresh, [*form, saved], everything, **EVENT)
-    shared.arrived.then(handlers.refresh, [*form, saved], everything, **EVENT)
+    shared.opened("data")(handlers.refresh, [*form, saved], everything, **EVENT)
     gr.on([part["main"].input, part["others"].input], handlers.choose, form, below, trigger_mode="always_last", **EVENT)
     gr.on([part[slider].input for slider in SLIDERS], handlers.plan, form, plan, trigger_mode="always_last", **EVENT)
     make.click(handlers.mix, form, [state, saved, card], **EVENT)

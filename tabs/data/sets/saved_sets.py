@@ -100,7 +100,7 @@ def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
                 build_publish(services, shared, what="dataset", chosen=saved)
 
     chosen = [shared.key, saved]
-    shared.arrived.then(handlers.refresh_list, chosen, [saved, card], **EVENT)
+    shared.opened("data")(handlers.refresh_list, chosen, [saved, card], **EVENT)
     saved.change(handlers.show, chosen, [facts, actions, sure], **EVENT)
     learn.click(handlers.learn, chosen, [shared.dataset, shared.tabs], **EVENT)
     delete.click(lambda: gr.Column(visible=True), None, sure, queue=False, **EVENT)

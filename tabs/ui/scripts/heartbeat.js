@@ -2,7 +2,7 @@
 // What moves all the time it writes where it stands, without an event of Gradio.
 // Nothing is asked while the page is hidden; little, while nothing is under way and nobody touches the page.
 (() => {
-  const PLACES = TOPICS_OF_THE_PAGE;
+  const PLACES = TOPICS_OF_THE_PAGE, EACH_TIME = DRAWN_EACH_TIME; // the second: topics drawn whenever they come into sight
   const SOON = 1000, WATCHED = 5000, IDLE = 3000, LATEST = 10000, HIDDEN = 30000; // ms between two questions; WATCHED: work is under way, nobody touches the page
   const ACTIVE = 10000; // ms after a touch during which the page counts as used
   const drawn = {}, known = {};
@@ -12,6 +12,7 @@
   const inSight = (place) => Boolean(document.querySelector(place)?.offsetParent);
 
   function draw() {
+    for (const topic of EACH_TIME) if (!inSight(PLACES[topic])) delete drawn[topic];
     for (const topic in known) {
       if (drawn[topic] === known[topic] || !inSight(PLACES[topic])) continue;
       const button = document.querySelector(`#changed-${topic}`);
