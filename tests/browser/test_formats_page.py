@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.helpers.served import Server, Visit, open_tab
+from tests.helpers.training_page import upload
 
 TALK = [
     ("葵", "おはよう"),
@@ -99,14 +100,8 @@ def brackets() -> Export:
 EXPORTS = (line(), whatsapp(), telegram(), discord(), slack(), brackets())
 
 
-def upload(page: Page, export: Export) -> None:
-    file: FilePayload = {"name": export.name, "mimeType": "application/octet-stream", "buffer": export.content}
-    if page.locator("#data-start").is_visible():
-        page.locator("#data-file input[type=file]").set_input_files(file)
-        return
-    with page.expect_file_chooser() as chooser:
-        page.locator("#data-another").click()
-    chooser.value.set_files(file)
+def payload(export: Export) -> FilePayload:
+    return {"name": export.name, "mimeType": "application/octet-stream", "buffer": export.content}
 
 
 def account(page: Page) -> tuple[list[int], int, int]:
@@ -122,7 +117,7 @@ def test_five_formats_and_one_more_show_their_people_and_balance(server: Server,
     open_tab(page, "データ")
     expect(page.locator("#data-start")).to_be_visible()
     for export in EXPORTS:
-        upload(page, export)
+        upload(page, payload(export))
         expect(page.locator("#data-about")).to_contain_text(export.name)
         expect(page.locator("#data-format")).to_contain_text(export.app)
         for speaker in export.speakers:
@@ -136,7 +131,7 @@ def test_five_formats_and_one_more_show_their_people_and_balance(server: Server,
 def test_choices_in_the_folds_change_rows_and_account(server: Server, visit: Visit) -> None:
     page = visit(server)
     open_tab(page, "データ")
-    upload(page, line())
+    upload(page, payload(line()))
     expect(page.locator("#data-split")).to_contain_text(re.compile(r"学習用"))
     before = page.locator("#data-split").inner_text()
     page.locator("#data-recipe-fold > button").click()
