@@ -134,6 +134,6 @@ def build(services: Services, shared: Shared) -> None:
             close = gr.Button(t_client("connect.share_close"), variant="stop", visible=False,
                               elem_id="connect-share-close")  # fmt: skip
     shown = [state, form, password, begin, close]
-    shared.arrived.then(handlers.look, shared.key, shown, **EVENT)
+    shared.opened("connect")(handlers.look, shared.key, shown, **EVENT)
     begin.click(handlers.begin, [shared.key, password, hours, most], shown, **PRIVATE)
     close.click(handlers.close, shared.key, shown, **EVENT)

@@ -38,4 +38,4 @@ def build(services: Services, shared: Shared) -> None:
     with gr.Column(elem_classes="card", elem_id="connect-space"):
         gr.Markdown(t_heading("connect.space"), elem_classes="title")
         space = gr.HTML(padding=False, elem_id="connect-space-state")
-    shared.arrived.then(handlers.look, shared.key, space, **EVENT)
+    shared.opened("connect")(handlers.look, shared.key, space, **EVENT)
