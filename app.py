@@ -205,6 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from tabs.ui.services import make_services
     from tabs.ui.text import translations
     from tabs.ui.theme import STYLE, theme
+    from tabs.ui.web import health
     from tabs.ui.web.hosts import HostNames
     from tabs.ui.web.login import login_check
 
@@ -240,6 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     blind_page.add_route(page.app, services)
     api_routes.add_routes(page.app, services.persona_api, services.api_keys)
     line_routes.add_routes(page.app, services.bots, services.bot_talker)
+    health.add_routes(page.app, services)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     Housekeeping(services.own_files).start()
     services.models.start()  # torch is first imported here, behind a page that is already served

@@ -13,6 +13,7 @@ from tabs.connect import api_routes, line_routes
 from tabs.ui import heartbeat
 from tabs.ui.services import Services, make_services
 from tabs.ui.theme import theme
+from tabs.ui.web import health
 from tabs.ui.web.hosts import HostNames
 from tabs.ui.web.login import login_check
 from tests.helpers.typed import untyped
@@ -43,6 +44,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             heartbeat.add_route(served, services)
             api_routes.add_routes(served, services.persona_api, services.api_keys)
             line_routes.add_routes(served, services.bots, services.bot_talker)
+            health.add_routes(served, services)
             made[key] = served, services
         return TestClient(made[key][0], base_url=base_url)
 
