@@ -239,11 +239,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     page.share = False  # with a share link, Gradio serves a page whose program comes from a server of theirs
     heartbeat.add_route(page.app, services, [run.live, plan_view.live, status_bar.live])
     blind_page.add_route(page.app, services)
-    api_routes.add_routes(page.app, services.persona_api, services.api_keys)
-    line_routes.add_routes(page.app, services.bots, services.bot_talker)
+    api_routes.add_routes(page.app, services.persona_api, services.api_keys, services.idle.touch)
+    line_routes.add_routes(page.app, services.bots, services.bot_talker, services.idle.touch)
     health.add_routes(page.app, services)
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     Housekeeping(services.own_files).start()
+    services.idle.start()
     services.models.start()  # torch is first imported here, behind a page that is already served
     page.block_thread()
 

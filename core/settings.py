@@ -57,6 +57,12 @@ class Settings:
     """Names that the server may be asked under besides localhost and addresses, as behind a proxy; "*" is any."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses, or networks as in 10.0.0.0/8, whose word on who asks (X-Forwarded-For) is taken."""
+    price_per_hour: float = 0.0
+    """What the machine costs, for the status bar (`core.costs`); 0 is not known."""
+    currency: str = "$"
+    cost_warning: float = 0.0
+    idle_minutes: int = 0
+    """After so long without use the app ends (`core.idle`); 0 is never."""
     max_upload_mb: int = 200
     max_message: int = 8000
     """Characters of one message."""
@@ -72,7 +78,8 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read OMOKAGE_HOME, _MODEL, _LOCK_MODEL, _MONITORS, _MAX_UPLOAD_MB, _REMOTE_SERVERS, _MAX_MESSAGE,
-        _LIMIT_…, _ALLOWED_HOSTS, _TRUSTED_PROXIES, _AUTH, _AUTH_FILE, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
+        _PRICE_PER_HOUR, _CURRENCY, _COST_WARNING, _IDLE_MINUTES, _LIMIT_…, _ALLOWED_HOSTS, _TRUSTED_PROXIES, _AUTH,
+        _AUTH_FILE, GRADIO_SERVER_NAME, _PORT and what Spaces sets.
 
         Raises InputError for a number that is none.
         """
@@ -90,6 +97,10 @@ class Settings:
             auth=_people(env),
             trusted_proxies=_list(env, "OMOKAGE_TRUSTED_PROXIES"),
             monitors=_words(env["OMOKAGE_MONITORS"]) if env.get("OMOKAGE_MONITORS") else None,
+            price_per_hour=_amount(env, "OMOKAGE_PRICE_PER_HOUR"),
+            currency=env.get("OMOKAGE_CURRENCY", "").strip()[:8] or "$",
+            cost_warning=_amount(env, "OMOKAGE_COST_WARNING"),
+            idle_minutes=_number(env, "OMOKAGE_IDLE_MINUTES", 0),
             max_upload_mb=_number(env, "OMOKAGE_MAX_UPLOAD_MB", 200),
             max_message=_number(env, "OMOKAGE_MAX_MESSAGE", 8000),
             limits=limits_in(env),
@@ -164,11 +175,25 @@ def _switch(env: Mapping[str, str], name: str) -> bool | None:
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:
     """A positive whole number. Raises InputError for anything else."""
-    given = env.get(name) or str(default)
+    if not (given := env.get(name)):
+        return default
     if not (given.isascii() and given.isdigit() and int(given) > 0):
         raise InputError(f"{name} is “{given}”; it has to be a whole number above 0.",
                          f"{name} が「{given}」です。1 以上の整数にしてください。")  # fmt: skip
     return int(given)
+
+
+def _amount(env: Mapping[str, str], name: str) -> float:
+    """A sum of money; 0 where nothing is said. Raises InputError for anything else."""
+    given = env.get(name) or "0"
+    try:
+        found = float(given)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1e9:
+        raise InputError(f"{name} is “{given[:40]}”; it has to be a number such as 0.35.",
+                         f"{name} が「{given[:40]}」です。0.35 のような数にしてください。")  # fmt: skip
+    return found
 
 
 def pin_environment(home: Path, trusted_proxies: tuple[str, ...] = ()) -> None:

@@ -22,7 +22,8 @@ LATE = ("torch", "transformers", "peft", "datasets", "accelerate", "bitsandbytes
 Tree = dict[str, str]
 # A package of core imports from the lines above its own alone.
 ORDER = (
-    ("text", "thoughts"), ("errors",), ("limits",), ("settings", "messages", "files", "attempts"), ("isolated",),
+    ("text", "thoughts"), ("errors",), ("limits",),
+    ("settings", "messages", "files", "attempts", "costs", "idle"), ("isolated",),
     ("workspace", "owners", "stored", "recent", "handover"), ("hub",), ("catalogue",), ("prompt",), ("models",),
     ("adapters",), ("logs",), ("data",), ("personas",), ("cards",), ("train", "memory", "diagnostics"),
     ("export", "chat"), ("synth", "tokens", "serve"), ("evaluate", "bots"), ("own_files",), ("housekeeping",),

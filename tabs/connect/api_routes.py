@@ -29,8 +29,8 @@ TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_e
          500: "server_error", 503: "server_error"}  # fmt: skip
 
 
-def add_routes(app: FastAPI, api: PersonaApi, keys: ApiKeys) -> None:
-    """Answer programs that bring one of `keys`; all others get a 401."""
+def add_routes(app: FastAPI, api: PersonaApi, keys: ApiKeys, used: Callable[[], object] = lambda: None) -> None:
+    """Answer programs that bring one of `keys`; all others get a 401. `used` hears of each that asks for a reply."""
 
     @app.get("/v1/models", include_in_schema=False)
     async def models(request: Request) -> Response:
@@ -53,6 +53,7 @@ def add_routes(app: FastAPI, api: PersonaApi, keys: ApiKeys) -> None:
         try:
             key = _key(request, keys)
             asked = CompletionRequest.read(await _body(request))
+            used()
         except AppError as error:
             return error_response(error, request)
         stop = threading.Event()

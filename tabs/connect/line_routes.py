@@ -1,5 +1,7 @@
 """Where LINE sends what was said: `/line/<id of the bot>`."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
@@ -11,8 +13,8 @@ from core.bots.talker import BotTalker
 LARGEST_WEBHOOK = 1_000_000  # bytes
 
 
-def add_routes(app: FastAPI, bots: Bots, talker: BotTalker) -> None:
-    """Hear what LINE has signed, and answer it at once; the reply to the person comes later."""
+def add_routes(app: FastAPI, bots: Bots, talker: BotTalker, used: Callable[[], object] = lambda: None) -> None:
+    """Hear what LINE has signed, and answer it at once; the reply to the person comes later. `used` hears of it."""
 
     @app.post("/line/{bot_id}", include_in_schema=False)
     async def webhook(request: Request, bot_id: str) -> JSONResponse:
@@ -30,6 +32,7 @@ def add_routes(app: FastAPI, bots: Bots, talker: BotTalker) -> None:
             heard = heard_in(body)
         except ValueError:
             return JSONResponse({"error": "not a webhook"}, 400)
+        used()
         for one in heard:
             talker.hear(bot, one)
         return JSONResponse({})

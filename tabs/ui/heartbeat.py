@@ -52,6 +52,7 @@ TOPICS = {
 """What changes while nobody presses anything, and the part of the page that must be in sight for it to be drawn."""
 EACH_TIME = ("opened-memory",)
 COMPARED = ("datasets", "adapters")
+COSTS_ARE_NEW = 300.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def changes(services: Services, owner: str) -> Changes:
     dialogues = newest_plan(services.dialogues, owner)
     plan, made = dialogues or (None, None)
     parts = {
-        "status": (f"{status}", under_way),
+        "status": (f"{status}", under_way, services.costs.price and int(time.time() // COSTS_ARE_NEW)),
         "model": f"{status}",
         "runs": (marks, status.state, status.name),
         "queue": [(job.id, job.name) if job else None for job in services.jobs.queue(owner)],
@@ -125,6 +126,17 @@ def awaited(services: Services, owner: str, job: str, language: str) -> dict[str
     return found
 
 
+def ending(services: Services, language: str) -> str:
+    """What pages say when the app is about to end by itself; "" while it is not."""
+    left = services.idle.seconds_left()
+    if left is None:
+        return ""
+    unit = (
+        t(language, "strip.minutes", n=round(left / 60)) if left >= 90 else t(language, "strip.seconds", n=round(left))
+    )
+    return f'<p class="warn" role="status">{t(language, "strip.ending", left=unit)}</p>'
+
+
 def _number(part: object) -> str:
     return hashlib.sha256(repr(part).encode()).hexdigest()[:12]
 
@@ -144,18 +156,23 @@ def add_route(app: App, services: Services, live: Sequence[LiveOf] = ()) -> None
             )
         except AppError as error:  # a token that the Hub does not know any more
             return JSONResponse({"error": error.en}, status_code=403)
+        if request.headers.get("x-omokage-used"):
+            services.idle.touch()
         found, language = changes(services, owner), language_wanted(request.headers.get("accept-language"))
+        html: dict[str, str] = {}
         answered: dict[str, object] = {"numbers": found.numbers, "soon": found.soon}
         answered |= awaited(services, owner, request.headers.get("x-omokage-awaited", ""), language)
         if found.soon:
             run = request.headers.get("x-omokage-run", "")
             parts = [one(services, owner, language, run) for one in live]
+            html |= {place: words for part in parts for place, words in part.html.items()}
             answered |= {
-                "html": {place: html for part in parts for place, html in part.html.items()},
                 "text": {place: text for part in parts for place, text in part.text.items()},
                 "title": next((part.title for part in parts if part.title), ""),
             }
-        return JSONResponse(answered)
+        if services.idle.seconds:
+            html["#ending"] = ending(services, language)
+        return JSONResponse(answered | ({"html": html} if html else {}))
 
 
 def _signed_in(request: Request) -> str | None:

@@ -1,5 +1,7 @@
 """The things all tabs share, made once."""
 
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,11 +17,13 @@ from core.chat.engine import Engine
 from core.chat.limits import RateLimiter, replies_counter
 from core.chat.service import ChatService
 from core.chat.store import Conversations
+from core.costs import MachineCosts
 from core.data.io.open_logs import OpenLogs
 from core.data.io.reading import Reading
 from core.data.io.store import DataSets
 from core.data.preferences import Preferences
 from core.hub.client import whoami
+from core.idle import IdleShutdown
 from core.limits import Counter, Limits, uploads_counter
 from core.memory.memory import Memory
 from core.memory.write.generate import write_texts
@@ -31,6 +35,7 @@ from core.personas import Personas
 from core.serve.completion import PersonaApi
 from core.serve.keys import ApiKeys
 from core.settings import Settings
+from core.synth.progress import newest_plan
 from core.synth.store import PlanStore
 from core.tokens.trained import TrainedTokenizers
 from core.train.queue.jobs import Jobs
@@ -68,6 +73,8 @@ class Services:
     bots: Bots
     bot_talker: BotTalker
     share: ShareLink
+    costs: MachineCosts
+    idle: IdleShutdown
     on_limits: list[Callable[[Limits], None]] = field(default_factory=list)
     """What is to know the limits when they change."""
     on_close: list[Callable[[], None]] = field(default_factory=list)
@@ -92,6 +99,7 @@ class Services:
 
     def close(self) -> None:
         """End well: replies are kept as far as they got, and no training is started any more; those that run go on."""
+        self.idle.close()
         self.share.end()
         self.jobs.close()
         for call in self.on_close:
@@ -137,6 +145,21 @@ class Services:
         return self.workspace.take_upload(visitor.owner, Path(cached), self.workspace.cache())
 
 
+def is_busy(services: Services) -> bool:
+    """Whether something is under way that nobody has to be there for."""
+    if services.jobs.any_under_way() or services.models.status.state in ("downloading", "loading"):
+        return True
+    if not services.bot_talker.is_idle:
+        return True
+    plans = (newest_plan(services.dialogues, owner) for owner in services.workspace.owners())
+    return any(made and made.at_work for _, made in filter(None, plans))
+
+
+def end_process() -> None:
+    """As a container's stop ends it: see `app.end`."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def make_services(settings: Settings, *, public: bool = False) -> Services:
     """`public`: strangers may reach this server, so its folders and its Hub token are not for whoever asks."""
     public = public or settings.on_space
@@ -179,6 +202,8 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         persona_api=PersonaApi(chat),
         bots=Bots(workspace),
         bot_talker=BotTalker(chat, LineChannel),
+        costs=MachineCosts(settings.price_per_hour, settings.currency, settings.cost_warning),
+        idle=IdleShutdown(settings.idle_minutes * 60.0, lambda: is_busy(services), end_process),
         share=ShareLink(lambda public: services.set_public(public)),
     )
     return services

@@ -1,10 +1,11 @@
-"""The strip on top of every tab: persona, model and adapter, what is running, device. A click goes there."""
+"""The strip on top of every tab: persona, model and adapter, what is running, device, costs. A click goes there."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 
 import gradio as gr
 
+from core.costs import MachineCosts
 from core.models.loading import ModelStatus
 from core.stored import DamagedError
 from core.train.queue.progress import Progress
@@ -51,8 +52,8 @@ class StatusBarHandlers:
 
     @handler
     def refresh(self, visitor: Visitor, conversation: str, shown: list) -> tuple:
-        """The four chips, or nothing when they are as shown."""
-        status = self.services.models.status
+        """The five chips, or nothing when they are as shown."""
+        status, costs = self.services.models.status, self.services.costs
         talk = None
         with suppress(DamagedError):  # the Chat tab says so; what runs is shown all the same
             talk = self.services.conversations.get(visitor.owner, conversation) if conversation else None
@@ -67,14 +68,20 @@ class StatusBarHandlers:
             model_text(status, visitor.language) + adapter,
             running,
             device_text(status),
+            cost_text(costs, visitor.language),
         ]
         if state == shown:
-            return (gr.skip(),) * 5
+            return (gr.skip(),) * 6
         return (
             gr.Button(state[0]),
             gr.Button(state[1], elem_classes=["chip", "now"] if status.state in ("downloading", "loading") else "chip"),
             gr.Button(state[2], visible=bool(running)),
             gr.Button(state[3], visible=bool(state[3])),
+            gr.Button(
+                state[4],
+                visible=bool(state[4]),
+                elem_classes=["chip", "now"] if self.services.costs.is_over() else "chip",
+            ),
             state,
         )
 
@@ -106,6 +113,16 @@ def device_text(status: ModelStatus) -> str:
     return f"{torch.cuda.get_device_name()}・{(total - free) / 2**30:.1f} / {total / 2**30:.0f} GB"
 
 
+def cost_text(costs: MachineCosts, language: str) -> str:
+    """What the machine has cost since it started, and would in a month; "" where no price is known."""
+    if not costs.price:
+        return ""
+    sums = {"sum": costs.amount(costs.so_far()), "month": costs.amount(costs.a_month)}
+    if costs.is_over():
+        return t(language, "strip.cost_over", most=costs.amount(costs.warn_at), **sums)
+    return t(language, "strip.cost", **sums)
+
+
 def build(services: Services) -> list[gr.Button]:
     """The row of chips; `connect` makes them live once the shared components exist."""
     with gr.Row(elem_id="strip"):
@@ -113,6 +130,8 @@ def build(services: Services) -> list[gr.Button]:
         chips = [gr.Button("…", elem_classes="chip", size="sm") for _ in range(2)]
         chips += [gr.Button("…", elem_classes=["chip", "now"], size="sm", visible=False, elem_id="strip-running")]
         chips += [gr.Button("", elem_classes="chip", size="sm", visible=False)]
+        chips += [gr.Button("", elem_classes="chip", size="sm", visible=False, elem_id="strip-cost")]
+    gr.HTML("", padding=False, elem_id="ending", visible=bool(services.idle.seconds))
     return chips
 
 
@@ -130,5 +149,5 @@ def connect(services: Services, shared: Shared, chips: list[gr.Button]) -> None:
             trigger_mode="always_last",
             **EVENT,
         )
-    for chip, tab in zip(chips, ("talk", "talk", "train", "talk"), strict=True):
+    for chip, tab in zip(chips, ("talk", "talk", "train", "talk", "connect"), strict=True):
         chip.click(lambda tab=tab: gr.Tabs(selected=tab), None, shared.tabs, queue=False, api_visibility="private")

@@ -161,6 +161,10 @@ class Jobs:
                 self._runs.write(replace(meta, queued=other.queued))
                 self._runs.write(replace(other, queued=meta.queued))
 
+    def any_under_way(self) -> bool:
+        """Whether anybody's run waits or goes on."""
+        return any(self._runs.state(meta) in ("queued", "running", "stopping") for meta in self._runs.all())
+
     def stop(self, owner: str, job_id: str) -> None:
         """Ask the run to stop: it ends after the step at hand and keeps its adapter."""
         with self._runs.lock:

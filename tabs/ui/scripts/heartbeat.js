@@ -7,7 +7,7 @@
   const ACTIVE = 10000; // ms after a touch during which the page counts as used
   const drawn = {}, known = {};
   const written = new WeakMap();
-  let key = null, timer = null, asking = false, touched = 0, quiet = 0;
+  let key = null, timer = null, asking = false, touched = 0, told = 0, quiet = 0;
 
   const inSight = (place) => Boolean(document.querySelector(place)?.offsetParent);
 
@@ -59,9 +59,11 @@
     if (asking || key === null || (document.hidden && !(awaited && mayTell()))) return;
     asking = true;
     let wait = LATEST;
+    const used = touched > told ? { "x-omokage-used": "1" } : {}; // by a person, since the last question
+    told = touched;
     try {
       const run = inSight(PLACES.runs) ? document.querySelector("[data-run]")?.dataset.run ?? "" : "";
-      const answer = await fetch("omokage/changes", { method: "POST", headers: { "x-omokage-key": key, "x-omokage-run": run, "x-omokage-awaited": awaited } });
+      const answer = await fetch("omokage/changes", { method: "POST", headers: { "x-omokage-key": key, "x-omokage-run": run, "x-omokage-awaited": awaited, ...used } });
       if (answer.ok) {
         const found = await answer.json(), { numbers, soon } = found;
         const same = Object.keys(numbers).every((topic) => known[topic] === numbers[topic]);
@@ -70,8 +72,8 @@
         draw();
         write(found);
         tell(found);
-        const used = performance.now() - touched < ACTIVE;
-        wait = document.hidden ? HIDDEN : used ? SOON : soon ? WATCHED : Math.min(IDLE + 500 * quiet, LATEST);
+        const active = performance.now() - touched < ACTIVE;
+        wait = document.hidden ? HIDDEN : active ? SOON : soon ? WATCHED : Math.min(IDLE + 500 * quiet, LATEST);
       }
     } catch { /* the server is away: ask again */ wait = IDLE; }
     asking = false;
