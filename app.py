@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from tabs.train import run
     from tabs.ui import heartbeat, status_bar
     from tabs.ui.page_scripts import start_script
-    from tabs.ui.services import make_services
+    from tabs.ui.services import ENDED_UNUSED, make_services
     from tabs.ui.text import translations
     from tabs.ui.theme import STYLE, theme
     from tabs.ui.web import health
@@ -213,6 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     proxied = bool(settings.allowed_hosts or settings.trusted_proxies)
     public = proxied or options.share or bool(settings.auth) or not is_loopback(host)
     services = make_services(settings, public=public)
+    (settings.home / ENDED_UNUSED).unlink(missing_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: end(services))
     page = build_app(services)
     names = HostNames.of_server(settings.allowed_hosts, loopback=is_loopback(host))

@@ -35,11 +35,11 @@ class IdleShutdown:
         self._last = self.clock()
 
     def seconds_left(self) -> float | None:
-        """Until the end; None where there is none, or not for longer than COUNTDOWN."""
+        """Until the end; None where there is none, or not soon: see COUNTDOWN, and half of a shorter time."""
         if not self.seconds:
             return None
         left = self._last + self.seconds - self.clock()
-        return max(0.0, left) if left <= COUNTDOWN else None
+        return max(0.0, left) if left <= min(COUNTDOWN, self.seconds / 2) else None
 
     def look(self) -> bool:
         """End the app where its time has come; whether it has. What is under way counts as use."""

@@ -1,5 +1,6 @@
 """What the machine costs, and when the app ends by itself: never while something is under way."""
 
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,9 +15,10 @@ from core.costs import MachineCosts, machine_began
 from core.errors import InputError
 from core.idle import COUNTDOWN, IdleShutdown
 from core.models.status import ModelStatus
-from core.settings import Settings
+from core.settings import ROOT, Settings
 from core.train.queue.jobs import Jobs
 from tabs.ui import heartbeat
+from tabs.ui import services as module
 from tabs.ui.services import Services, is_busy, make_services
 from tabs.ui.status_bar import StatusBarHandlers, cost_text
 from tests.helpers.tab_tiny import KEY, visit
@@ -104,6 +106,15 @@ def test_a_training_a_loading_model_and_a_waiting_bot_are_under_way(
     assert is_busy(replace(services, models=ready, bot_talker=SimpleNamespace(is_idle=False)))
     monkeypatch.setattr(Jobs, "any_under_way", lambda jobs: True)
     assert is_busy(replace(services, models=ready))
+
+
+def test_the_end_leaves_word_for_who_started_the_app(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(module.os, "kill", lambda pid, how: killed.append(how))
+    home.mkdir()
+    module.end_unused(home)
+    assert killed == [signal.SIGTERM] and (home / module.ENDED_UNUSED).exists()
+    assert f"workspace/{module.ENDED_UNUSED} " in (ROOT / "deploy" / "omokage.service").read_text(encoding="utf-8")
 
 
 def test_a_page_that_lies_open_is_no_use_and_is_told(services: Services) -> None:

@@ -145,6 +145,10 @@ class Services:
         return self.workspace.take_upload(visitor.owner, Path(cached), self.workspace.cache())
 
 
+ENDED_UNUSED = "ended-unused"
+"""A file in the home that is there after the app ended because nobody used it."""
+
+
 def is_busy(services: Services) -> bool:
     """Whether something is under way that nobody has to be there for."""
     if services.jobs.any_under_way() or services.models.status.state in ("downloading", "loading"):
@@ -155,8 +159,9 @@ def is_busy(services: Services) -> bool:
     return any(made and made.at_work for _, made in filter(None, plans))
 
 
-def end_process() -> None:
-    """As a container's stop ends it: see `app.end`."""
+def end_unused(home: Path) -> None:
+    """End as a container's stop would (`app.end`), and leave word why: the machine may be switched off then."""
+    (home / ENDED_UNUSED).touch()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -203,7 +208,7 @@ def make_services(settings: Settings, *, public: bool = False) -> Services:
         bots=Bots(workspace),
         bot_talker=BotTalker(chat, LineChannel),
         costs=MachineCosts(settings.price_per_hour, settings.currency, settings.cost_warning),
-        idle=IdleShutdown(settings.idle_minutes * 60.0, lambda: is_busy(services), end_process),
+        idle=IdleShutdown(settings.idle_minutes * 60.0, lambda: is_busy(services), lambda: end_unused(settings.home)),
         share=ShareLink(lambda public: services.set_public(public)),
     )
     return services
