@@ -107,6 +107,8 @@ class ChatService:
         )
         rhythm = TypingSpeed.of(persona.typing)
         placed = (*persona.placed, _note_of(conversation, persona))
+        if remote and adapter:
+            remote = self.remotes.adapters.answering(remote, adapter.name, adapter.folder, adapter.base)
         if remote:
             plain = persona.prompt_config(remote.context, template=REMOTE_TEMPLATE)
             return ChatContext(

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from core.errors import InputError, NotAllowedError
+from core.models.remote_adapters import OURS, RemoteAdapters
 from core.models.remote_dialect import SETTINGS, Dialect, PlainMessage
 from core.models.remote_presets import ANY_SERVER, RemotePreset, preset_of_url
 from core.models.remote_reply import RemoteText, grown_by
 from core.models.remote_server import Server, client_of, parameter_of, said_by, server_errors
 from core.models.remote_window import CONTEXT, look_at
+from core.text import Text
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -64,6 +66,12 @@ class RemoteModel:
     window: int | None = None
     """Tokens of the window, as the server tells it."""
     preset: RemotePreset = ANY_SERVER
+    root: str = ""
+    """What the server says that it loaded under that name; "" where it does not tell."""
+    adapter: str = ""
+    """The name of an adapter that was handed over, which is asked in the place of `name`."""
+    adapter_word: Text | None = None
+    """What is said of the talk's adapter; None where it has none."""
     dialects: Dialects = field(default_factory=Dialects, repr=False, compare=False)
 
     @property
@@ -86,6 +94,7 @@ class RemoteModels:
     public: bool = False
     """Strangers reach this app: then only `allowed` servers may be used, none where there are none."""
     dialects: Dialects = field(default_factory=Dialects, repr=False)
+    adapters: RemoteAdapters = field(default_factory=RemoteAdapters, repr=False)
     _chosen: dict[str, RemoteModel] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -106,7 +115,8 @@ class RemoteModels:
             import openai
 
             try:
-                return sorted(model.id for model in client_of(server).models.list())
+                listed = (model.id for model in client_of(server).models.list())
+                return sorted(name for name in listed if not name.startswith(OURS))
             except (openai.InternalServerError, openai.NotFoundError):
                 return []
 
@@ -118,7 +128,7 @@ class RemoteModels:
         used here.
         """
         server = self.checked(server)
-        if not name.strip():
+        if not name.strip() or name.strip().startswith(OURS):
             raise InputError("Name the model of the server.", "サーバーのモデル名を入れてください。")
         if window is not None and not WINDOWS[0] <= window <= WINDOWS[1]:
             raise InputError(
@@ -188,7 +198,9 @@ class _Request:
             plain["stream"] = True
             if "stream_options" not in dialect.refused:
                 plain["stream_options"] = {"include_usage": True}
-        return {"model": model.name, "messages": messages, **plain} | ({"extra_body": extra} if extra else {})
+        return {"model": model.adapter or model.name, "messages": messages, **plain} | (
+            {"extra_body": extra} if extra else {}
+        )
 
 
 def stream(
@@ -291,10 +303,10 @@ def _probed(model: RemoteModel, window: int | None) -> RemoteModel:
         except openai.BadRequestError as error:
             if not UNFINISHED.search(said_by(error, whole=True)):
                 raise
-    preset, own = look_at(model.server, model.name)
+    preset, own, root = look_at(model.server, model.name)
     known = model.dialect
     # Asked before its kind was known, transformers refused settings that it takes in a form of its own.
     refused = known.refused & {"stream_options"} if preset.generation_config else known.refused
     dialect = replace(known, refused=refused | frozenset(preset.refuses), prefill=preset.prefill)
     model.dialects.keep(model.server.url, model.name, dialect)
-    return replace(model, context=window or own or CONTEXT, window=own, preset=preset)
+    return replace(model, context=window or own or CONTEXT, window=own, preset=preset, root=root)

@@ -16,8 +16,11 @@ LOOK_SECONDS = 5.0
 LISTED = ("max_model_len", "context_length", "context_window", "max_context_length", "max_input_tokens")
 
 
-def look_at(server: Server, name: str) -> tuple[RemotePreset, int | None]:
-    """(the kind of server, tokens of the window of its model `name`); ANY_SERVER and None where it does not tell."""
+def look_at(server: Server, name: str) -> tuple[RemotePreset, int | None, str]:
+    """(the kind of server, tokens of the window of its model `name`, what it loaded under that name).
+
+    ANY_SERVER, None and "" where it does not tell.
+    """
     import openai
 
     preset = preset_of_url(server.url)
@@ -26,13 +29,13 @@ def look_at(server: Server, name: str) -> tuple[RemotePreset, int | None]:
     except openai.OpenAIError:
         listed = {}
     entry = listed.get(name) or listed.get(f"models/{name}") or {}
-    listed = _first(entry.get(field) for field in LISTED)
+    listed, root = _first(entry.get(field) for field in LISTED), str(entry.get("root") or "")
     if preset.id:
-        return preset, listed
+        return preset, listed, root
     if entry.get("owned_by") == "vllm":
-        return preset_by_id("vllm"), listed
+        return preset_by_id("vllm"), listed, root
     kind, running = _of_local(server, name)
-    return kind, running or listed
+    return kind, running or listed, root
 
 
 def _of_local(server: Server, name: str) -> tuple[RemotePreset, int | None]:

@@ -41,6 +41,7 @@ def _asked(setting: ChatContext, talk: Conversation, language: str) -> list[str]
     """Which model, how it is asked, and how fast it answered last."""
     if setting.remote:
         said = [setting.remote.name, t(language, "talk.asked_server")]
+        said += [setting.remote.adapter_word.in_language(language)] if setting.remote.adapter_word else []
     else:
         template = resolve_template(setting.loaded.tokenizer, setting.prompt_config.template).name
         said = [setting.loaded.name, t(language, "talk.asked_own") if template == "model" else template]

@@ -1,13 +1,16 @@
 """A server's model on the page: chosen, priced and limited; what it thought is a fold that moves no message."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.chat.conversation import Conversation, ReplyMetadata
 from core.errors import InputError
+from core.workspace import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from tabs.talk.bubbles import Scene, transcript
+from tabs.talk.chat_head import _asked as asked_of
 from tabs.talk.faces import Face
 from tabs.talk.remote import RemoteHandlers
 from tabs.ui.services import Services
@@ -58,3 +61,18 @@ def test_a_model_is_chosen_priced_and_limited(services: Services, api: FakeServe
     with pytest.raises(InputError):
         services.chat.costs.check(me)
     assert handlers.leave(KEY, visit())[0] == ""
+
+
+def test_a_server_that_takes_no_adapter_answers_without_and_the_head_says_so(
+    services: Services, api: FakeServer
+) -> None:
+    RemoteHandlers(services).use(KEY, api.url, "", "big", None, visit("en"))
+    me = owner(services, KEY)
+    folder = services.workspace.place(me, "adapters", "mika")
+    folder.mkdir()
+    (folder / ADAPTER_CONFIG).write_text("{}")
+    (folder / ADAPTER_WEIGHTS).touch()
+    talk = Conversation("c", "socrates", adapter="mika")
+    setting = replace(services.chat, models=services.models).context(me, talk, "en")
+    assert setting.remote and setting.remote.adapter == ""
+    assert "without mika: only vLLM takes one" in asked_of(setting, talk, "en")
