@@ -1,9 +1,9 @@
-"""The search that is served with a memory finds what the plain one finds, wherever things have moved."""
+"""The searches that are served with a memory find what the plain ones find, wherever things have moved."""
 
 import pytest
 from playwright.sync_api import Browser
 
-from tabs.ui.web.found_nodes import ASSETS, REMEMBERED, SEARCH, remembering, scripts
+from tabs.ui.web.found_nodes import ASSETS, EVENTS, REMEMBERED, SEARCH, SORTED, remembering, scripts
 from tests.helpers.served import Server, Visit
 
 PLAIN = (
@@ -25,14 +25,33 @@ return [before, moved, anew, asked()];
 """
 
 
-def test_the_search_of_this_gradio_is_the_one_that_is_replaced() -> None:
-    """Where this fails, see whether Gradio has mended its search, and take the module away."""
+FILTERED = (
+    "find_attached_events(e,t){let n=t.filter(t=>t.targets.find(([t])=>t===e.id))"
+    ".map(t=>{let n=t.targets.find(([t])=>t===e.id);return n?n[1]:null}).filter(Boolean);"
+    "return e.props.shared_props.attached_events=n,e}"
+)
+SAME_EVENTS = """
+const events = [
+  { targets: [[1, "click"], [2, "input"]] }, { targets: [] }, { targets: [[1, "change"], [1, "click"]] },
+  { targets: [[3, null], [3, "load"]] }, { targets: [[2, ""]] }, { targets: [[1, "click"]] },
+];
+const of = (way, id) => JSON.stringify(
+  way.find_attached_events({ id, props: { shared_props: {} } }, events).props.shared_props.attached_events
+);
+return [1, 2, 3, 4, 1].map((id) => of(plain, id) === of(sorted, id));
+"""
+
+
+def test_the_searches_of_this_gradio_are_the_ones_that_are_replaced() -> None:
+    """Where this fails, see whether Gradio has mended its searches, and take the module away."""
     assert len(scripts()) == 1
     (path,) = scripts()
     script = (ASSETS / path.rpartition("/")[2]).read_text(encoding="utf-8")
     made = remembering(script)
-    search = SEARCH.search(script)
-    assert made and search and made.replace(REMEMBERED.replace("NAME", search["name"]), search[0]) == script
+    search, events = SEARCH.search(script), EVENTS.search(script)
+    assert made and search and events
+    made = made.replace(REMEMBERED.replace("NAME", search["name"]), search[0]).replace(SORTED, events[0])
+    assert made == f"{script}\nconst omokageEvents=new WeakMap();"
 
 
 @pytest.mark.parametrize("script", ["", "function Z(e){return e}", PLAIN + PLAIN.replace("Z", "Y")])
@@ -45,6 +64,15 @@ def test_both_searches_find_the_same(browser: Browser) -> None:
     body = f"{PLAIN.replace('Z', 'plain')}\n{remembering(PLAIN.replace('Z', 'memory'))}\n{SAME}"
     try:
         assert page.evaluate(f"() => {{ {body} }}") == [True] * 4
+    finally:
+        page.close()
+
+
+def test_both_ways_find_the_same_events(browser: Browser) -> None:
+    page = browser.new_page()
+    ways = f"const omokageEvents = new WeakMap(), plain = {{ {FILTERED} }}, sorted = {{ {SORTED} }};"
+    try:
+        assert page.evaluate(f"() => {{ {ways} {SAME_EVENTS} }}") == [True] * 5
     finally:
         page.close()
 

@@ -1,11 +1,13 @@
-"""Gradio's page, with one search of its own remembered.
+"""Gradio's page, with two searches of its own remembered.
 
 For every status of every event Gradio 6.31 looks up each input and output in the tree of components, from the root
 down, and those that are not drawn (gr.State) in vain through all of it. With the 700 components of this app that was
 60 % of what a browser spent on opening the page. Here the one function that searches is served with a memory: where it
 found a component it looks there first, and what was in no place is not looked for again. That is sound as long as
-nothing puts components on the page later (gr.render, which this app does not use). A Gradio whose search reads
-otherwise is served as it is.
+nothing puts components on the page later (gr.render, which this app does not use).
+
+For every component it also looks through all events for those that begin at it: 1,100 times 430, a third of what was
+left. Here the events are sorted by component once. A Gradio whose searches read otherwise is served as it is.
 """
 
 import re
@@ -42,11 +44,39 @@ way=[];const found=omokageSearch(root,id,way);
 ways.set(id,found?way:null);
 return found}"""
 
+EVENTS = re.compile(
+    r"find_attached_events\((?P<node>\w+),(?P<all>\w+)\)\{"
+    r"let (?P<found>\w+)=(?P=all)\.filter\((?P<one>\w+)=>"
+    r"(?P=one)\.targets\.find\(\(\[(?P<a>\w+)\]\)=>(?P=a)===(?P=node)\.id\)\)"
+    r"\.map\((?P<two>\w+)=>\{let (?P<first>\w+)="
+    r"(?P=two)\.targets\.find\(\(\[(?P<b>\w+)\]\)=>(?P=b)===(?P=node)\.id\);"
+    r"return (?P=first)\?(?P=first)\[1\]:null\}\)\.filter\(Boolean\);"
+    r"return (?P=node)\.props\.shared_props\.attached_events=(?P=found),(?P=node)\}"
+)
+SORTED = """\
+find_attached_events(node,events){
+let sorted=omokageEvents.get(events);
+if(!sorted){
+omokageEvents.set(events,sorted=new Map());
+for(const event of events){
+const met=new Set();
+for(const [id,name] of event.targets){
+if(met.has(id))continue;
+met.add(id);
+if(!sorted.has(id))sorted.set(id,[]);
+if(name)sorted.get(id).push(name)}}}
+node.props.shared_props.attached_events=[...(sorted.get(node.id)??[])];
+return node}"""
+
 
 def remembering(script: str) -> str | None:
-    """The script with its search replaced; None where it holds none, or more than one."""
-    made, count = SEARCH.subn(lambda search: REMEMBERED.replace("NAME", search["name"]), script)
-    return made if count == 1 else None
+    """The script with its searches replaced; None where it holds none of them once."""
+    made, searches = SEARCH.subn(lambda search: REMEMBERED.replace("NAME", search["name"]), script)
+    script = made if searches == 1 else script
+    made, events = EVENTS.subn(lambda _: SORTED, script)
+    if events == 1:
+        return f"{made}\nconst omokageEvents=new WeakMap();"
+    return script if searches == 1 else None
 
 
 def scripts(folder: Path = ASSETS) -> dict[str, bytes]:
