@@ -14,13 +14,15 @@ from core.adapters.store import Adapter
 from core.errors import AppError, ModelError
 from core.files import safe_name
 from core.hub.client import check_repo, login_token
+from core.hub.published import PublishedAdapter, published_adapters
 from tabs.train import export_merge
 from tabs.ui.adapters import begin_talk
-from tabs.ui.handler import EVENT, handler
+from tabs.ui.handler import EVENT, PRIVATE, handler
 from tabs.ui.progress import Result, in_words, with_progress
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
 from tabs.ui.text import t, t_client, t_heading
+from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
 
@@ -34,6 +36,26 @@ class AdapterHandlers:
     def refresh_list(self, visitor: Visitor, chosen: str | None) -> tuple[gr.Dropdown, gr.Row]:
         """(picker of the owner's adapters, their buttons)."""
         return self._listed(visitor.owner, chosen)
+
+    @handler
+    def look(self, visitor: Visitor, typed: str) -> gr.Dropdown:
+        """What others have published with this app, that for the loaded model first."""
+        loaded = self.services.models.status.in_use
+        found = published_adapters(self.token(typed, visitor.signed_in), base=loaded)
+        if not found:
+            inform(visitor.language, "publish.pull_none")
+        choices = [(self._line(one, loaded, visitor.language), one.repo) for one in found]
+        return gr.Dropdown(choices=choices, value=None, visible=bool(found))
+
+    @handler
+    def pick(self, visitor: Visitor, chosen: str | None) -> str:
+        """The id of the one that was chosen."""
+        return chosen or ""
+
+    def _line(self, one: PublishedAdapter, loaded: str, language: str) -> str:
+        about = [one.base or t(language, "publish.pull_no_base"), one.licence or t(language, "publish.pull_no_licence")]
+        about += [t(language, "publish.pull_fits")] if one.fits(loaded) else []
+        return f"{one.repo}（{'・'.join(about)}）" if language == "ja" else f"{one.repo} ({', '.join(about)})"
 
     @handler
     def pull(self, visitor: Visitor, repo: str, typed: str) -> Iterator[tuple]:
@@ -123,6 +145,9 @@ def build(services: Services, shared: Shared) -> None:
         gr.Markdown(t_heading("publish.pull"), elem_classes="title")
         repo = gr.Textbox(label=t_client("publish.pull_repo"), info=t_client("publish.pull_info"), max_lines=1,
                           placeholder="user/name", elem_id="pull-repo")  # fmt: skip
+        with gr.Row(elem_classes="actions"):
+            look = gr.Button(t_client("publish.pull_look"), size="sm", elem_id="pull-look")
+        others = gr.Dropdown(choices=[], label=t_client("publish.pull_others"), visible=False, elem_id="pull-others")
         typed = gr.Textbox(
             label=t_client("publish.pull_token"), type="password", visible=not services.settings.on_space, max_lines=1,
             placeholder="hf_…", elem_id="pull-token", html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
@@ -134,6 +159,8 @@ def build(services: Services, shared: Shared) -> None:
     picked = [shared.key, kept]
     gr.on([fold.expand, shared.opened("train")], handlers.refresh_list, picked, [kept, buttons], **EVENT)
     combined.then(handlers.refresh_list, picked, [kept, buttons], **EVENT)
+    look.click(handlers.look, [shared.key, typed], others, **PRIVATE)
+    others.input(handlers.pick, [shared.key, others], repo, **EVENT)
     pulling = {"inputs": [shared.key, repo, typed], "outputs": [state, typed, kept, buttons], **EVENT}
     gr.on([pull.click, repo.submit], handlers.pull, **pulling)
     talk.click(handlers.talk, picked, [shared.conversation, shared.tabs], **EVENT)

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import yaml
+
 if TYPE_CHECKING:
     import pytest
 
@@ -291,6 +293,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"_id": "0", "id": repo, "modelId": repo, "sha": sha, "private": found.private, "gated": False,
                     "disabled": False, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings})  # fmt: skip
 
+    def listed(self) -> None:
+        """Public models with all the tags that are asked for; of a card's header the Hub makes tags."""
+        asked = set(self.query.get("filter", ()))
+        found = [
+            {"_id": "0", "id": name, "modelId": name, "private": False, "likes": 0, "downloads": 0, "tags": _tags(repo)}
+            for (kind, name), repo in self.hub.repos.items() if kind == "model" and not repo.private
+        ]  # fmt: skip
+        self._json([one for one in found if asked <= set(one["tags"])][: int(self.query.get("limit", ["1000"])[0])])
+
     def tree(self, kind: str, repo: str, revision: str) -> None:
         if (found := self._repo(kind, repo)) and (files := found.at(revision)) is not None:
             self._json([_tree_entry(path, data) for path, data in files.items()])
@@ -397,10 +408,19 @@ def _of_kind(answer: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def _tags(repo: Repo) -> list[str]:
+    parts = repo.files.get("README.md", b"").decode().split("---\n", 2)
+    head = yaml.safe_load(parts[1]) if len(parts) == 3 else {}
+    base = head.get("base_model")
+    return [*head.get("tags", ()), *([f"license:{head['license']}"] if "license" in head else []),
+            *([f"base_model:{base}", f"base_model:adapter:{base}"] if base else [])]  # fmt: skip
+
+
 ROUTES: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("GET", r"/api/whoami-v2", _Handler.whoami),
     ("POST", r"/api/repos/create", _Handler.create_repo),
     ("POST", r"/api/validate-yaml", _Handler.validate_yaml),
+    ("GET", r"/api/models", _Handler.listed),
     ("GET", _API, _Handler.repo_info),
     ("GET", _API + r"/revision/(?P<revision>[^/]+)", _Handler.repo_info),
     ("GET", _API + r"/tree/(?P<revision>[^/]+)", _Handler.tree),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -14,6 +15,7 @@ from core.adapters.store import Adapter
 from core.evaluate.leaks import LeakExample, LeakReport
 from core.files import write_json
 from core.hub import client as hub_module
+from core.models.status import ModelStatus
 from core.settings import Settings
 from core.train.spec import JobSpec
 from tabs.train.adapters import AdapterHandlers
@@ -320,3 +322,30 @@ def test_the_files_texts_are_shown_without_what_stays_here(services: Services, j
     listing = shown(PublishHandlers(services, "adapter"), job)[2]
     assert "Hanako" not in listing and "validation_bpb_before" in listing
     assert json.dumps(str(models_of(services).folder)) not in listing
+
+
+CARD = "---\ntags: [omokage, lora]\nbase_model: {base}\nlicense: apache-2.0\n---\n# It\n"
+
+
+def test_what_others_published_is_listed_and_picked(hub: FakeHub, services: Services) -> None:
+    handlers = AdapterHandlers(services)
+    assert not handlers.look(KEY, "", visit("en")).visible
+    for name, card in {
+        "alice/other": CARD.format(base="meta-llama/Llama-3.2-1B"),
+        "bob/mine": CARD.format(base="me/tiny"),
+        "bob/bare": "---\ntags: [omokage, lora]\n---\n",
+        "bob/data": "---\ntags: [omokage]\n---\n", "bob/none": "no card",
+    }.items():  # fmt: skip
+        hub.add_repo(name, {"README.md": card.encode()})
+    hub.add_repo("alice/secret", {"README.md": CARD.format(base="a/b").encode()}, private=True)
+    loaded = SimpleNamespace(status=ModelStatus("ready", "me/tiny", in_use="me/tiny"))
+    found = AdapterHandlers(replace(services, models=loaded)).look(KEY, "", visit("en"))
+    assert found.visible and found.choices == [
+        ("bob/mine (me/tiny, apache-2.0, for the model in use)", "bob/mine"),
+        ("alice/other (meta-llama/Llama-3.2-1B, apache-2.0)", "alice/other"),
+        ("bob/bare (no base named, no licence named)", "bob/bare"),
+    ]
+    assert handlers.pick(KEY, "bob/mine", visit()) == "bob/mine" and hub.requests[-1].token is None
+    hub.fail("GET", r"/api/models", status=503)
+    with pytest.raises(gr.Error):
+        handlers.look(KEY, "", visit())
