@@ -5,6 +5,7 @@ import ipaddress
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -195,6 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"{error}\n{error.ja}")
     pin_environment(settings.home, settings.trusted_proxies)
 
+    from core.diagnostics import report
     from core.housekeeping import Housekeeping
     from tabs.compare import blind_page
     from tabs.connect import api_routes, line_routes
@@ -246,6 +248,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"Omokage: {page.share_url or page.local_url}", flush=True)
     Housekeeping(services.own_files).start()
     services.idle.start()
+    if settings.on_space:  # whose log is where somebody looks who wonders why
+        threading.Thread(target=lambda: report(settings, host=host, port=0, language="en"), daemon=True).start()
     services.models.start()  # torch is first imported here, behind a page that is already served
     page.block_thread()
 

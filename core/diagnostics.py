@@ -44,13 +44,14 @@ class Finding:
 
 
 def diagnose(settings: Settings, *, host: str, port: int) -> Iterator[Finding]:
-    """All checks, the quick ones first, each given as soon as it is known."""
+    """All checks, the quick ones first, each given as soon as it is known; port 0 is none to look at."""
     yield python()
     installed = list(packages())
     yield from installed
     yield home(settings)
     yield disk(settings)
-    yield listening(host, port)
+    if port:
+        yield listening(host, port)
     if not any(finding.state == "bad" for finding in installed):
         yield device()
         yield model(settings)
