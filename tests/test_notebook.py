@@ -37,7 +37,9 @@ def test_its_steps_lead_from_the_sample_to_a_talk(tmp_path: Path, home: Path) ->
     python = f"{shutil.which(sys.executable)} -m"
     steps = [command.replace("python -m", python) for command in commands() if "python -m core" in command]
     assert len(steps) == 3
+    said = ""
     for step in steps:
         done = subprocess.run(step, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, (step, done.stderr[-2000:])
-    assert done.stdout.strip() and (tmp_path / "run" / "adapter" / "adapter_model.safetensors").is_file()
+        said = done.stdout
+    assert said.strip() and (tmp_path / "run" / "adapter" / "adapter_model.safetensors").is_file()
