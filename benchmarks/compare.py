@@ -191,6 +191,8 @@ def verdict(board: Leaderboard) -> str:
     ranking = board.ranking
     if ranking.too_few:
         return f"{ranking.conversations} conversations are too few to name a winner."
+    if not ranking.recommended:
+        return "None is recommended: all of them, untrained or not, go round in circles more often than is let pass."
     if ranking.winner:
         return f"{names[ranking.winner]} is the best beyond doubt."
     return f"There is no clear winner; the simplest of those that are about equal is {names[ranking.recommended]}."
