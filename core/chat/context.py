@@ -1,5 +1,6 @@
 """What a conversation is held with, and under which prompt config."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core.adapters.store import Adapter
@@ -12,7 +13,9 @@ from core.models.remote import RemoteModel
 from core.personas import Persona, Sampling
 from core.personas.lorebook import NO_LOREBOOK, Lorebook
 from core.prompt import PlacedText, PromptConfig
+from core.prompt.context import about_group
 from core.prompt.template_names import AUTO
+from core.text import language_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class ChatContext:
     """The owner of what is remembered, where somebody else than `owner` talks (`core.owners.end_user`)."""
     remembers: bool = True
     """False: nothing is looked up in the memory for this talk."""
+    others: tuple[str, ...] = ()
+    """Everybody else in a group, the user among them; nobody in a talk of two."""
 
 
 def resolve_prompt_config(
@@ -64,6 +69,15 @@ def resolve_prompt_config(
     return replace(asked, context_window=window, reply_reserve=min(prompt_config.reply_reserve, window // 2)), differs
 
 
+def in_group(prompt_config: PromptConfig, others: Sequence[str]) -> PromptConfig:
+    """A speaker's prompt config in a talk with these."""
+    if not others:
+        return prompt_config
+    japanese = language_of(prompt_config.persona, prompt_config.description) == "ja"
+    said = about_group(prompt_config.persona, others, japanese=japanese)
+    return replace(prompt_config, reply_format="\n".join(filter(None, (prompt_config.reply_format, said))))
+
+
 def remembered_as(conversation: Conversation) -> str:
     """Whose talks the memory files a conversation with: its persona's, or its adapter's."""
     return conversation.persona or f"adapter:{conversation.adapter}"
@@ -75,4 +89,9 @@ def turn_context(setting: ChatContext, conversation: Conversation) -> TurnContex
     # The memory knows two sides: what others of a group said is remembered with their names.
     turns = (replace(turn, messages=tuple(f"{turn.name}: {text}" for text in turn.messages)) if turn.name else turn
              for turn in conversation.turns)  # fmt: skip
-    return TurnContext(setting.guest or setting.owner, who, conversation.id, tuple(turns))
+    return TurnContext(setting.guest or setting.owner, who, remembered_in(conversation), tuple(turns))
+
+
+def remembered_in(conversation: Conversation) -> str:
+    """Under which id the memory keeps a talk: in a group each member has its own memory of it."""
+    return f"{conversation.id}/{conversation.speaker}" if conversation.speaker else conversation.id

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Literal
 
+from core.chat.group import NO_GROUP, Group
 from core.errors import InputError
 from core.messages import Role, Turn
 from core.stored import parse
@@ -93,6 +94,10 @@ class Conversation:
     """How many messages were copied."""
     own_title: str = ""
     """What a person called it, or ""."""
+    group: Group = NO_GROUP
+    """Who takes part; `persona` and `adapter` are the first member's then."""
+    speaker: str = ""
+    """The member of the group through whose eyes this is seen (`core.chat.viewpoint`), or "" as it is stored."""
 
     @cached_property
     def path(self) -> tuple[Node, ...]:
@@ -118,7 +123,25 @@ class Conversation:
 
     def with_settings_of(self, other: "Conversation") -> "Conversation":
         """With what was chosen for the talk rather than said in it, as it is in `other`."""
-        return replace(self, note=other.note, own_title=other.own_title)
+        return replace(self, note=other.note, own_title=other.own_title, group=other.group)
+
+    def with_group(self, group: Group) -> "Conversation":
+        """Held with these members, the first of whom is the persona so far where there was no group.
+
+        Words of anybody else that stand under a member's name are that member's; those of who has left stay under
+        theirs. With one member left it is a talk with that one.
+        """
+        first = (self.group or group).names[0]
+
+        def said(node: Node) -> Node:
+            speaker = node.name or (first if node.role == "assistant" else "")
+            if speaker in group.names:
+                return replace(node, role="assistant", name=speaker if group else "")
+            return replace(node, role="user", name=speaker) if node.role == "assistant" else node
+
+        leader = group.members[0]
+        return replace(self, group=group if group else NO_GROUP, nodes=tuple(map(said, self.nodes)),
+                       persona=leader.persona, adapter=leader.adapter)  # fmt: skip
 
     def path_to(self, node_id: int) -> tuple[Node, ...]:
         """The nodes from the beginning to this one."""
@@ -258,6 +281,7 @@ class Conversation:
         branch = {"branch_of": self.branch_of, "branch_at": self.branch_at} if self.branch_of else {}
         chosen = {"note": asdict(self.note)} if self.note.text else {}
         chosen |= {"own_title": self.own_title} if self.own_title else {}
+        chosen |= {"group": asdict(self.group)} if self.group else {}
         return value | chosen | branch
 
     @classmethod

@@ -9,9 +9,10 @@ from datetime import timedelta
 from functools import cached_property
 
 from core.adapters.store import Adapters
-from core.chat.context import ChatContext, remembered_as, resolve_prompt_config, turn_context
+from core.chat.context import ChatContext, in_group, remembered_as, resolve_prompt_config, turn_context
 from core.chat.conversation import Conversation, ReplyMetadata
 from core.chat.engine import Engine, Reply
+from core.chat.group import Member, next_speaker
 from core.chat.guards import DEFLECTIONS, HiddenText, deflection, is_prompt_injection
 from core.chat.limits import RateLimiter
 from core.chat.reply_filter import (
@@ -23,6 +24,7 @@ from core.chat.reply_filter import (
 )
 from core.chat.store import Conversations
 from core.chat.typing_speed import TypingSpeed
+from core.chat.viewpoint import own_words, said_in, seen_by
 from core.memory.memory import Memory
 from core.memory.write.generate import Interrupted
 from core.memory.write.single_pass import with_format
@@ -35,7 +37,7 @@ from core.personas import Persona, Personas, Sampling
 from core.personas.activation import Activated
 from core.personas.placing import known_entries, known_texts
 from core.personas.user_profile import UserProfiles
-from core.prompt import PlacedText, Prompt, continuation_ids, render, stop_criteria
+from core.prompt import PlacedText, Prompt, PromptConfig, continuation_ids, render, stop_criteria
 from core.prompt.context import RetrievedContext
 from core.prompt.encoder import encoder_for
 from core.prompt.own_templates import OwnTemplates
@@ -105,21 +107,23 @@ class ChatService:
         persona = chosen.talking_with(self.profiles.get(guest or owner)).with_macros_expanded(
             conversation.id, timedelta(seconds=conversation.silence)
         )
+        others = tuple(name for name in (*conversation.group.names, persona.user) if name != conversation.speaker)
+        others = others if conversation.speaker else ()
         rhythm = TypingSpeed.of(persona.typing)
         placed = (*persona.placed, _note_of(conversation, persona))
         if remote and adapter:
             remote = self.remotes.adapters.answering(remote, adapter.name, adapter.folder, adapter.base)
         if remote:
-            plain = persona.prompt_config(remote.context, template=REMOTE_TEMPLATE)
+            plain = in_group(persona.prompt_config(remote.context, template=REMOTE_TEMPLATE), others)
             return ChatContext(
                 owner, loaded, plain, persona.sampling, None, False, remote, lorebook=persona.book, placed=placed,
-                typing_speed=rhythm, guest=guest, remembers=remembers,
+                typing_speed=rhythm, guest=guest, remembers=remembers, others=others,
             )  # fmt: skip
         prompt_config, differs = resolve_prompt_config(
             persona, adapter, loaded.context, template=self.templates.chosen(owner, loaded.name)
         )
-        who = remembered_as(conversation)
-        at_once = remembers and self.memory.options(guest or owner, who).single_pass
+        prompt_config, who = in_group(prompt_config, others), remembered_as(conversation)
+        at_once = remembers and not others and self.memory.options(guest or owner, who).single_pass
         if at_once:
             listed = self.memory.listed(guest or owner, who, prompt_config.context_window)
             prompt_config = with_format(prompt_config, listed)
@@ -136,7 +140,27 @@ class ChatService:
             typing_speed=rhythm,
             guest=guest,
             remembers=remembers,
+            others=others,
         )
+
+    def seen_by(
+        self, owner: str, conversation: Conversation, member: Member, language: str, *, speaks: bool = True
+    ) -> Conversation:
+        """A group's talk through a member's eyes: what `context`, `prompt` and `reply` take for its next words.
+
+        Where it spoke last, somebody else says the opening before it `speaks` again, as templates want it.
+        """
+        persona = self.persona(owner, member.persona, member.adapter, language)
+        seen = seen_by(conversation, member, persona.talking_with(self.profiles.get(owner)).user)
+        again = speaks and bool(seen.path) and seen.path[-1].role == "assistant"
+        return seen.said("user", PromptConfig(persona.name).opening) if again else seen
+
+    def next_view(self, owner: str, conversation: Conversation, language: str) -> Conversation:
+        """The talk as who speaks next sees it: itself where it is no group's."""
+        if not conversation.group or conversation.speaker:
+            return conversation
+        member = next_speaker(conversation.group, said_in(conversation)) or conversation.group.members[0]
+        return self.seen_by(owner, conversation, member, language)
 
     def prompt(self, setting: ChatContext, conversation: Conversation, draft: str = "") -> Prompt:
         """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""
@@ -209,7 +233,8 @@ class ChatService:
 
         def draw(attempt: int) -> Generator[Reply, None, None]:
             longest = max(sampling.max_new_tokens, min(room, int(BOUNDS["max_new_tokens"][2])))
-            return with_room_to_think(lambda most: draw_in(attempt, most), sampling.max_new_tokens, longest, stop)
+            drawn = with_room_to_think(lambda most: draw_in(attempt, most), sampling.max_new_tokens, longest, stop)
+            return own_words(drawn, setting.prompt_config.persona, setting.others) if setting.others else drawn
 
         before = [turn for turn in conversation.turns if turn.role == "assistant"][-LAST_REPLIES:]
         texts = tuple(setting.prompt_config.separator.join(turn.messages) for turn in before)

@@ -15,6 +15,8 @@ from core.messages import Role, Turn
 
 HIDDEN = "removed:"
 """Before the persona of a removed conversation's turns: they are nobody's to recall."""
+OF_CONVERSATION = "(conversation = ? or substr(conversation, 1, ?) = ?)"
+"""Its own turns, and in a group those that each member keeps, under "<id>/<name>"."""
 Dated = tuple[Role, str, datetime]
 
 
@@ -70,22 +72,22 @@ class Turns:
 
     def forget_conversation(self, conversation: str) -> None:
         """Remove the words of a conversation for good."""
-        self._remove("conversation = ?", conversation)
+        self._remove(OF_CONVERSATION, *_of(conversation))
 
     def hide_conversation(self, conversation: str) -> None:
         """Recall the words of a conversation no more, until `show_conversation`."""
         with self.store.connect() as db:
             db.execute(
-                "update turns set persona = ? || persona where conversation = ? and persona not like ?",
-                (HIDDEN, conversation, f"{HIDDEN}%"),
+                f"update turns set persona = ? || persona where {OF_CONVERSATION} and persona not like ?",
+                (HIDDEN, *_of(conversation), f"{HIDDEN}%"),
             )
 
     def show_conversation(self, conversation: str) -> None:
         """The inverse of `hide_conversation`."""
         with self.store.connect() as db:
             db.execute(
-                "update turns set persona = substr(persona, ?) where conversation = ? and persona like ?",
-                (len(HIDDEN) + 1, conversation, f"{HIDDEN}%"),
+                f"update turns set persona = substr(persona, ?) where {OF_CONVERSATION} and persona like ?",
+                (len(HIDDEN) + 1, *_of(conversation), f"{HIDDEN}%"),
             )
 
     def forget_persona(self, persona: str) -> None:
@@ -140,11 +142,15 @@ class Turns:
         )
         index(db, "turns", inserted(row), text)
 
-    def _remove(self, where: str, value: str) -> None:
+    def _remove(self, where: str, *values: object) -> None:
         with self.store.connect() as db:
-            for row in db.execute(f"select id, text from turns where {where}", (value,)).fetchall():
+            for row in db.execute(f"select id, text from turns where {where}", values).fetchall():
                 unindex(db, "turns", row["id"], row["text"])
-            db.execute(f"delete from turns where {where}", (value,))
+            db.execute(f"delete from turns where {where}", values)
+
+
+def _of(conversation: str) -> tuple[str, int, str]:
+    return conversation, len(conversation) + 1, f"{conversation}/"
 
 
 def _turn(row: sqlite3.Row) -> OldTurn:

@@ -46,6 +46,13 @@ def about_user(name: str, about: str) -> PlacedText:
     return PlacedText("user", f"{heading}: {about.strip()}" if about.strip() else "", place="after_persona")
 
 
+def about_group(name: str, others: Sequence[str], *, japanese: bool) -> str:
+    """Who takes part in a talk of several, and whose words alone are to be written."""
+    if japanese:
+        return f"{'、'.join(others)}と一緒に話しています。{name}のことばだけを書いてください。"
+    return f"You are talking with {', '.join(others)}. Write only the words of {name}."
+
+
 def index_at_depth(turns: Sequence[Turn], depth: int) -> int:
     """Before which of `turns` a text stands that has at least `depth` messages behind it; len(turns): behind all."""
     behind, at = 0, len(turns)

@@ -151,3 +151,19 @@ def test_the_model_of_the_app_answers(said) -> None:
     answer = json.loads(out)
     assert status == 0 and answer["seed"] in (3, 4, 5) and answer["messages"]
     assert answer["prompt_tokens"]["persona"] > 0
+
+
+def test_an_adapter_answers_for_one_persona_only(said) -> None:
+    status, out, err = said("hi", "--persona", "yui", "--persona", "socrates", "--adapter", "some/folder")
+    assert status == 2 and not out and "some/folder cannot be used with several personas" in err
+
+
+@pytest.mark.slow
+def test_a_group_goes_on_among_itself(said) -> None:
+    group = ("--persona", "yui", "--persona", "socrates", "--persona", "helper")
+    status, out, _ = said("hello there", "--once", "--json", "--seed", "3", "--order", "round", "--alone", "5", *group)
+    lines = list(map(json.loads, out.splitlines()))
+    assert status == 0 and len(lines) == 6 and lines[0]["said"] == "hello there"
+    speakers = [line["speaker"] for line in lines]
+    assert speakers[:3] == speakers[3:] and len(set(speakers)) == 3
+    assert all(line["prompt_tokens"]["persona"] > 0 for line in lines)
