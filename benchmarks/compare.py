@@ -288,11 +288,11 @@ def main() -> None:
             rows=options.rows, epochs=options.epochs, replies=options.replies, asked_rows=options.asked,
         )  # fmt: skip
     minutes, own = (time.monotonic() - begun) / 60, (_processor_seconds() - own) / 60
+    epochs = f"{options.epochs or 'the recommended'} epoch{'' if options.epochs == 1 else 's'}"
     about = (
-        f"{len(trials)} trials on {len(files)} dialogues ({options.rows or 'all'} rows each, "
-        f"{options.epochs or 'the recommended'} epochs); held out: {options.validation} "
-        f"({options.asked or 'all'} rows). It took {minutes:.0f} minutes on {os.cpu_count()} cores that also did other "
-        f"work, {own:.0f} of processor time."
+        f"{len(trials)} trials on {len(files)} dialogues ({options.rows or 'all'} rows each, {epochs}); "
+        f"held out: {options.validation} ({options.asked or 'all'} rows). It took {minutes:.0f} minutes on "
+        f"{os.cpu_count()} cores that also did other work, {own:.0f} of processor time."
     )
     keep(Path(options.model).name or BUNDLED, board, about)
     print(verdict(board))
