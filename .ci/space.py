@@ -55,13 +55,11 @@ def write(into: Path, *, docker: bool, hardware: str, model: str) -> None:
 
 
 def _tracked(names: Sequence[str]) -> list[str]:
-    """The files below `names` that git knows; without git, all but caches."""
-    try:
-        done = subprocess.run(["git", "ls-files", "-z", *names], cwd=ROOT, capture_output=True, text=True, check=True)
+    """The files below `names` that git knows; without git, or outside of a repository, all but caches."""
+    if shutil.which("git"):
+        done = subprocess.run(["git", "ls-files", "-z", *names], cwd=ROOT, capture_output=True, text=True)
         if found := [name for name in done.stdout.split("\0") if name]:
             return found
-    except (OSError, subprocess.CalledProcessError):
-        pass
     paths = [path for name in names for path in ([ROOT / name] if (ROOT / name).is_file() else _files(ROOT / name))]
     return [path.relative_to(ROOT).as_posix() for path in paths if "__pycache__" not in path.parts]
 

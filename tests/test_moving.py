@@ -24,7 +24,7 @@ ME = "key-" + "a" * 32
 
 @pytest.fixture
 def old(tmp_path: Path) -> Workspace:
-    made = Workspace(tmp_path / "old")
+    made = Workspace(tmp_path / "old #1, 50%41?")  # as a folder may be called
     talks = Conversations(made)
     talks.save(ME, talks.new("socrates", "").said("user", "こんにちは"))
     Bots(made).create(ME, "socrates", "0" * 32, "t" * 172, language="ja", memory=True, push=False)

@@ -115,7 +115,8 @@ def begin_group(options: argparse.Namespace, nowhere: Path) -> tuple[ChatService
     talk, group = _service(options.model, nowhere), Group(order=options.order, seed=options.seed or 0)
     for persona in found:
         kept = talk.personas.save(OWNER, replace(persona, id=""))
-        group = group.with_member(Member(kept.id, kept.name), kept.user)
+        member = Member(kept.id, kept.name, talkativeness=persona.talkativeness)
+        group = group.with_member(member, kept.user)
     return talk, talk.conversations.new(group.members[0].persona).with_group(group)
 
 

@@ -40,8 +40,6 @@ class Group:
     members: tuple[Member, ...] = ()
     order: SpeakerOrder = "named"
     seed: int = 0
-    answers: int = 1
-    """How many reply to what the user says, at least."""
 
     def __bool__(self) -> bool:
         return len(self.members) > 1
@@ -67,17 +65,6 @@ class Group:
             n += 1
             name = f"{wanted} {n}"
         return replace(self, members=(*self.members, replace(member, name=name)))
-
-    def without(self, name: str) -> "Group":
-        """With one less; the last one stays."""
-        left = tuple(member for member in self.members if member.name != name)
-        return replace(self, members=left) if left else self
-
-    def talkative(self, name: str, talkativeness: float) -> "Group":
-        """With a member that speaks more or less readily."""
-        share = min(max(talkativeness, 0.0), 1.0)
-        members = (replace(one, talkativeness=share) if one.name == name else one for one in self.members)
-        return replace(self, members=tuple(members))
 
 
 NO_GROUP = Group()

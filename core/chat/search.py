@@ -11,7 +11,7 @@ from core.text import normalize_for_match
 
 WEIGHED = 20_000_000  # characters of talks that are kept ready to be searched
 AROUND = 24  # characters shown on either side of what was found
-FIRST = "\n"
+BETWEEN = "\n"
 """Between messages: no word asked for holds one."""
 
 
@@ -40,7 +40,7 @@ class SearchText:
     def of(cls, talk: Conversation) -> "SearchText":
         messages = tuple(" ".join(text.split()) for node in talk.path for text in node.messages)
         lines = (" ".join(normalize_for_match(text).split()) for text in (talk.title, *messages))
-        return cls(talk.id, talk.title, messages, FIRST.join(lines))
+        return cls(talk.id, talk.title, messages, BETWEEN.join(lines))
 
     def __len__(self) -> int:
         return len(self.normalized) + 1
@@ -50,14 +50,14 @@ class SearchText:
         words = normalize_for_match(wanted).split()
         if not words or not all(word in self.normalized for word in words):
             return None
-        spoken = self.normalized.index(FIRST) if self.messages else len(self.normalized)
+        spoken = self.normalized.index(BETWEEN) if self.messages else len(self.normalized)
         places = [(at, word) for word in words if (at := self.normalized.find(word, spoken)) >= 0]
         if not places:
             return TalkHit(self.id, "", -1)
         at, word = min(places)
-        begin = self.normalized.rindex(FIRST, 0, at) + 1
-        end = self.normalized.find(FIRST, at)
-        message = self.normalized.count(FIRST, 0, at) - 1
+        begin = self.normalized.rindex(BETWEEN, 0, at) + 1
+        end = self.normalized.find(BETWEEN, at)
+        message = self.normalized.count(BETWEEN, 0, at) - 1
         length = (end if end >= 0 else len(self.normalized)) - begin
         return TalkHit(self.id, _excerpt(self.messages[message], (at - begin) / max(length, 1), len(word)), message)
 

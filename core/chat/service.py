@@ -12,7 +12,7 @@ from core.adapters.store import Adapters
 from core.chat.context import ChatContext, in_group, remembered_as, resolve_prompt_config, turn_context
 from core.chat.conversation import Conversation, ReplyMetadata
 from core.chat.engine import Engine, Reply
-from core.chat.group import Member, next_speaker
+from core.chat.group import Member
 from core.chat.guards import DEFLECTIONS, HiddenText, deflection, is_prompt_injection
 from core.chat.limits import RateLimiter
 from core.chat.reply_filter import (
@@ -24,7 +24,7 @@ from core.chat.reply_filter import (
 )
 from core.chat.store import Conversations
 from core.chat.typing_speed import TypingSpeed
-from core.chat.viewpoint import own_words, said_in, seen_by
+from core.chat.viewpoint import own_words, seen_by
 from core.memory.memory import Memory
 from core.memory.write.generate import Interrupted
 from core.memory.write.single_pass import with_format
@@ -143,24 +143,15 @@ class ChatService:
             others=others,
         )
 
-    def seen_by(
-        self, owner: str, conversation: Conversation, member: Member, language: str, *, speaks: bool = True
-    ) -> Conversation:
+    def seen_by(self, owner: str, conversation: Conversation, member: Member, language: str) -> Conversation:
         """A group's talk through a member's eyes: what `context`, `prompt` and `reply` take for its next words.
 
-        Where it spoke last, somebody else says the opening before it `speaks` again, as templates want it.
+        Where it spoke last, somebody else says the opening before it speaks again, as templates want it.
         """
         persona = self.persona(owner, member.persona, member.adapter, language)
         seen = seen_by(conversation, member, persona.talking_with(self.profiles.get(owner)).user)
-        again = speaks and bool(seen.path) and seen.path[-1].role == "assistant"
+        again = bool(seen.path) and seen.path[-1].role == "assistant"
         return seen.said("user", PromptConfig(persona.name).opening) if again else seen
-
-    def next_view(self, owner: str, conversation: Conversation, language: str) -> Conversation:
-        """The talk as who speaks next sees it: itself where it is no group's."""
-        if not conversation.group or conversation.speaker:
-            return conversation
-        member = next_speaker(conversation.group, said_in(conversation)) or conversation.group.members[0]
-        return self.seen_by(owner, conversation, member, language)
 
     def prompt(self, setting: ChatContext, conversation: Conversation, draft: str = "") -> Prompt:
         """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""

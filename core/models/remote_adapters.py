@@ -40,12 +40,13 @@ class RemoteAdapters:
     """Hands each over once, and asks again after a while, since a server may have been started anew."""
 
     _known: dict[tuple[str, str], tuple[float, HandedOver]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _locks: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
+    """One for each that is handed over: a server that takes its time holds up nobody else."""
 
     def answering(self, model: "RemoteModel", adapter: str, folder: Path, base: str) -> "RemoteModel":
         """`model` with the adapter, or as it was with a word why not. Raises nothing: a talk goes on either way."""
         key = (model.server.url, name_of(folder))
-        with self._lock:
+        with self._locks.setdefault(key, threading.Lock()):
             asked, found = self._known.get(key, (0.0, None))
             if found is None or time.monotonic() - asked > REMEMBERED_SECONDS:
                 found = _handed_over(model, adapter, folder, base, key[1])

@@ -1,5 +1,6 @@
 """A persona: who one talks with, how it starts, and how it samples."""
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
@@ -11,6 +12,8 @@ from core.personas.macros import Macros
 from core.personas.user_profile import UserProfile
 from core.prompt import PlacedText, PromptConfig
 from core.prompt.context import CONTEXT_PARTS, about_user
+
+EVEN = 0.5  # talkativeness of who has none of its own
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,17 @@ class Persona:
     """Instructions that stand behind the newest message."""
     card: dict = field(default_factory=dict, compare=False)
     """The character card it came from, with the fields that have no use here."""
+
+    @property
+    def talkativeness(self) -> float:
+        """How readily it speaks in a group, 0 to 1: as SillyTavern keeps it in a card, else 0.5."""
+        data = self.card.get("data")
+        extensions = data.get("extensions") if isinstance(data, dict) else None
+        try:
+            share = float(extensions["talkativeness"]) if isinstance(extensions, dict) else math.nan
+        except (KeyError, TypeError, ValueError):
+            share = math.nan
+        return min(max(share, 0.0), 1.0) if math.isfinite(share) else EVEN
 
     def macros(self, seed: str, idle: timedelta = timedelta(0)) -> Macros:
         """What replaces the macros of its texts, by the clock of now; `idle`: how long the user was silent."""

@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -70,10 +70,11 @@ def _write(home: Path, file: IO[bytes]) -> dict[str, dict]:
             with _snapshot(path) as source:
                 if source is None:
                     continue  # removed in this moment
-                size = os.fstat(source.fileno()).st_size
+                about = os.fstat(source.fileno())
+                size = about.st_size
                 taken = _Taken(source, size)  # as long as it is now, and listed as it was taken
                 info = tarfile.TarInfo(name)
-                info.size, info.mtime, info.mode = size, int(path.stat().st_mtime), 0o600
+                info.size, info.mtime, info.mode = size, int(about.st_mtime), 0o600
                 archive.addfile(info, taken)
                 listed[name] = {"size": size, "sha256": taken.digest.hexdigest()}
         body = json.dumps({"version": VERSION, "made": time.time(), "files": listed}, ensure_ascii=False).encode()
@@ -110,38 +111,30 @@ def _files(home: Path) -> Iterator[Path]:
                     yield path
 
 
-class _snapshot:  # noqa: N801 - used as a function
-    """A file as it is now, open to be read; of a database a copy of its own, since a server may be writing to it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.copy: Path | None = None
-        self.file: IO[bytes] | None = None
-
-    def __enter__(self) -> IO[bytes] | None:
+@contextmanager
+def _snapshot(path: Path) -> Iterator[IO[bytes] | None]:
+    """A file as it is now, open to be read, or None where it has gone; of a database a copy, which nobody writes to."""
+    with ExitStack() as stack:
+        source = path
         try:
-            self.file = (self._copied() if self.path.suffix == SQLITE else self.path).open("rb")
+            if path.suffix == SQLITE:
+                source = Path(stack.enter_context(tempfile.TemporaryDirectory())) / path.name
+                _copy_database(path, source)
+            file = stack.enter_context(source.open("rb"))
         except FileNotFoundError:
-            return None
-        return self.file
+            file = None
+        yield file
 
-    def _copied(self) -> Path:
-        handle, name = tempfile.mkstemp(suffix=SQLITE)
-        os.close(handle)
-        self.copy = Path(name)
-        try:
-            with (closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as old,
-                  closing(sqlite3.connect(name)) as new):  # fmt: skip
-                old.backup(new)
-        except sqlite3.Error:  # damaged: as it lies there, for who can mend it
-            shutil.copyfile(self.path, name)
-        return self.copy
 
-    def __exit__(self, *_: object) -> None:
-        if self.file:
-            self.file.close()
-        if self.copy:
-            self.copy.unlink(missing_ok=True)
+def _copy_database(path: Path, target: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    try:
+        with (closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as old,
+              closing(sqlite3.connect(target)) as new):  # fmt: skip
+            old.backup(new)
+    except sqlite3.Error:  # damaged: as it lies there, for who can mend it
+        shutil.copyfile(path, target)
 
 
 def import_workspace(source: Path, home: Path) -> Moved:

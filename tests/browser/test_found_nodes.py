@@ -59,22 +59,23 @@ def test_another_script_is_served_as_it_is(script: str) -> None:
     assert remembering(script) is None
 
 
-def test_both_searches_find_the_same(browser: Browser) -> None:
+def evaluated(browser: Browser, body: str) -> object:
+    """What a function with this body returns on an empty page."""
     page = browser.new_page()
-    body = f"{PLAIN.replace('Z', 'plain')}\n{remembering(PLAIN.replace('Z', 'memory'))}\n{SAME}"
     try:
-        assert page.evaluate(f"() => {{ {body} }}") == [True] * 4
+        return page.evaluate(f"() => {{ {body} }}")
     finally:
         page.close()
+
+
+def test_both_searches_find_the_same(browser: Browser) -> None:
+    body = f"{PLAIN.replace('Z', 'plain')}\n{remembering(PLAIN.replace('Z', 'memory'))}\n{SAME}"
+    assert evaluated(browser, body) == [True] * 4
 
 
 def test_both_ways_find_the_same_events(browser: Browser) -> None:
-    page = browser.new_page()
     ways = f"const omokageEvents = new WeakMap(), plain = {{ {FILTERED} }}, sorted = {{ {SORTED} }};"
-    try:
-        assert page.evaluate(f"() => {{ {ways} {SAME_EVENTS} }}") == [True] * 5
-    finally:
-        page.close()
+    assert evaluated(browser, f"{ways} {SAME_EVENTS}") == [True] * 5
 
 
 def test_the_page_is_served_with_it(server: Server, visit: Visit) -> None:

@@ -4,6 +4,7 @@ import itertools
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,22 @@ def test_each_in_turn_and_each_once_a_round() -> None:
 
 
 def test_the_talkative_speak_more_and_by_hand_nobody_is_drawn() -> None:
-    quiet = Group(THREE.members, "talkative", seed=1).talkative("Kai", 0).talkative("葵", 1).talkative("ゆい", 9)
-    assert present(quiet.member("ゆい")).talkativeness == 1
+    shares = {"葵": 1.0, "ゆい": 1.0, "Kai": 0.0}
+    members = tuple(replace(one, talkativeness=shares[one.name]) for one in THREE.members)
+    quiet = Group(members, "talkative", seed=1)
     counted = Counter(spoken(quiet, 200))
     assert counted["Kai"] < 20 and counted["葵"] > 60
     assert next_speaker(Group(THREE.members, "hand"), [("", "hi")]) is None
+
+
+KEPT = [("0.2", 0.2), (0, 0.0), (7, 1.0), ("often", 0.5), ("nan", 0.5), (None, 0.5)]
+
+
+@pytest.mark.parametrize(("kept", "share"), KEPT)
+def test_how_talkative_somebody_is_stands_in_the_card(kept: object, share: float) -> None:
+    card = {"data": {"extensions": {"talkativeness": kept}}}
+    assert Persona("Kai", "", card=card).talkativeness == share
+    assert Persona("Kai", "", card={"data": {"extensions": []}}).talkativeness == 0.5
 
 
 def test_names_are_each_ones_own() -> None:
@@ -90,10 +102,9 @@ def test_a_talk_becomes_a_group_and_a_talk_of_two_again(tmp_path: Path) -> None:
     store = Conversations(Workspace(tmp_path))
     kept = store.save("key-me", group.with_settings_of(group))
     assert present(Conversations(store.workspace).get("key-me", kept.id)).group == THREE
-    left = group.with_group(THREE.without("葵").without("ゆい"))
+    left = group.with_group(Group((KAI,)))
     assert (left.persona, left.group, bool(left.group)) == ("kai", Group(), False)
     assert [(turn.role, turn.name) for turn in left.turns] == [("user", "葵"), ("user", None), ("assistant", None)]
-    assert THREE.without("葵").without("ゆい").without("Kai").members == (KAI,)
 
 
 def test_each_sees_its_own_words_as_its_own_and_all_others_named() -> None:

@@ -143,3 +143,27 @@ def test_where_it_is_not_taken_the_talk_goes_on_with_a_word(vllm: Vllm, folder: 
     vllm.allows = False
     assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING" in word()
     assert "cannot be reached" in word(replace(model, server=Server("http://127.0.0.1:9/v1")))
+
+
+def test_a_server_that_takes_its_time_holds_up_nobody_else(
+    folder: Path, model: RemoteModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, let_go, hand_over = threading.Event(), threading.Event(), module._handed_over
+
+    def slowly(told: RemoteModel, adapter: str, *rest: str) -> module.HandedOver:
+        if adapter == "slow":
+            begun.set()
+            assert let_go.wait(60)
+        return hand_over(told, adapter, folder, BASE, rest[-1])
+
+    monkeypatch.setattr(module, "_handed_over", slowly)
+    adapters = RemoteAdapters()
+    waiting = threading.Thread(target=adapters.answering, args=(model, "slow", tmp_path, BASE))
+    waiting.start()
+    try:
+        assert begun.wait(60)
+        assert adapters.answering(model, "mika", folder, BASE).adapter == name_of(folder)
+        assert waiting.is_alive()
+    finally:
+        let_go.set()
+        waiting.join()

@@ -76,7 +76,7 @@ def test_line_without_a_speaker_is_named() -> None:
 
 
 def test_part_of_a_chapter_of_a_public_domain_novel_becomes_reviewed_rows() -> None:
-    """Who says what was written down by hand from the book, before the rules ran."""
+    """Who says what was written down by hand, line by line from the book."""
     prose = (ROOT / "datasets" / "sample_novel_tea_party.txt").read_text(encoding="utf-8")
     lines = propose(prose, ["Alice", "March Hare", "Hatter", "Dormouse"])
     names = {"A": "Alice", "M": "March Hare", "H": "Hatter", "D": "Dormouse"}
