@@ -97,6 +97,7 @@ def changes(services: Services, owner: str) -> Changes:
     dialogues = newest_plan(services.dialogues, owner)
     plan, made = dialogues or (None, None)
     parts = {
+        **dict.fromkeys(OPENED),  # the same for ever: they are drawn once
         "status": (f"{status}", under_way, services.costs.price and int(time.time() // COSTS_ARE_NEW)),
         "model": f"{status}",
         "runs": (marks, status.state, status.name),
@@ -109,7 +110,7 @@ def changes(services: Services, owner: str) -> Changes:
         "dialogues": (plan and plan.name, made and (made.state, made.command, made.dialogues, made.verdicts)),
     }
     return Changes(
-        {topic: _number(parts.get(topic)) for topic in TOPICS},
+        {topic: _number(parts[topic]) for topic in TOPICS},
         soon=bool(under_way) or bool(made and made.at_work) or status.state in ("downloading", "loading"),
     )
 
