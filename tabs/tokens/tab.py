@@ -131,7 +131,8 @@ def build(services: Services, shared: Shared) -> None:
             with gr.Row(elem_classes="actions"):
                 sample = gr.Button(t_client("tokens.sample"), size="sm", elem_id="tokens-sample")
                 prompt = gr.Button(t_client("tokens.prompt"), size="sm", elem_id="tokens-prompt")
-                ids = gr.Checkbox(True, label=t_client("tokens.ids"), container=False, elem_classes="bare")
+                ids = gr.Checkbox(True, label=t_client("tokens.ids"), container=False, elem_classes="bare",
+                                  elem_id="tokens-ids")  # fmt: skip
             shown = gr.HTML(padding=False, elem_id="tokens-shown")
         with gr.Column(scale=4, min_width=250), gr.Column(elem_classes="card"):
             gr.Markdown(t_heading("tokens.figures"), elem_classes="title")

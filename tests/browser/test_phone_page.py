@@ -29,10 +29,18 @@ def expect_in_view(page: Page, control: Locator) -> None:
     assert met, "something lies over it"
 
 
-@pytest.mark.parametrize("width", [390, 320])
-def test_every_tab_is_reached_and_nothing_is_wider_than_the_screen(server: Server, visit: Visit, width: int) -> None:
-    page = visit(server, viewport={"width": width, "height": 700})
-    for name in ("データ", "学習", "比べる", "記憶", "トークン", "つなぐ", "話す"):
+TABS = {
+    "ja": ("データ", "学習", "比べる", "記憶", "トークン", "つなぐ", "話す"),
+    "en": ("Data", "Train", "Compare", "Memory", "Tokens", "Connect", "Chat"),
+}
+
+
+@pytest.mark.parametrize(("width", "language"), [(390, "en"), (320, "ja"), (320, "en")])
+def test_every_tab_is_reached_and_nothing_is_wider_than_the_screen(
+    server: Server, visit: Visit, width: int, language: str
+) -> None:
+    page = visit(server, language, viewport={"width": width, "height": 700})
+    for name in TABS[language]:
         page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
         expect_in_view(page, page.get_by_role("tab", name=name, exact=True))
         open_tab(page, name)
