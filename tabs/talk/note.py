@@ -24,10 +24,11 @@ class AuthorsNoteHandlers:
     replies: Replies
 
     @handler
-    def show(self, visitor: Visitor, conversation: str) -> tuple[str, int]:
-        """(text, depth)."""
+    def show(self, visitor: Visitor, conversation: str, text: str, depth: float | None) -> tuple:
+        """(text, depth); nothing where the page has them, as somebody may be writing by the time they arrive."""
         note = stored(self.services, visitor, conversation).note
-        return note.text, note.depth
+        shown = (text or "").strip() == note.text and depth == note.depth
+        return (gr.skip(), gr.skip()) if shown else (note.text, note.depth)
 
     @handler
     def keep(self, visitor: Visitor, conversation: str, text: str, depth: float | None) -> str | dict:
@@ -61,5 +62,6 @@ def wire(handlers: AuthorsNoteHandlers, shared: Shared, parts: tuple[gr.Textbox,
     """The events: the note is kept when its field is left."""
     text, depth = parts
     inputs = [shared.key, shared.conversation]
-    shared.conversation.change(handlers.show, inputs, [text, depth], **EVENT)
-    gr.on([text.blur, depth.blur, depth.submit], handlers.keep, [*inputs, text, depth], seen, **EVENT)
+    written = [*inputs, text, depth]
+    shared.conversation.change(handlers.show, written, [text, depth], **EVENT)
+    gr.on([text.blur, depth.blur, depth.submit], handlers.keep, written, seen, **EVENT)

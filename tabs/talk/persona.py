@@ -83,10 +83,19 @@ class PersonaHandlers:
         if talk is None:
             return (gr.skip(),) * (3 + len(PersonaForm.field_names()) + len(SamplingForm.field_names()))
         persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
-        own, form = bool(persona.id) and not persona.built_in, PersonaForm.showing(persona)
+        form = PersonaForm.showing(persona)
         filled = (*form.values(), *SamplingForm.showing(persona.sampling).values())
         sizes = self._sizes(form.description, form.examples, visitor.language)
-        return gr.Column(visible=True), *filled, gr.Button(visible=own), sizes
+        return gr.Column(visible=True), *filled, gr.Button(visible=_is_own(persona)), sizes
+
+    @handler
+    def fill_book(self, visitor: Visitor, conversation: str) -> tuple:
+        """(the book's text, delete) of the stored persona; what else is being written in the form stays."""
+        talk = self.services.conversations.get(visitor.owner, conversation)
+        if talk is None:
+            return gr.skip(), gr.skip()
+        persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
+        return format_book(persona.book), gr.Button(visible=_is_own(persona))
 
     @handler
     def count(self, visitor: Visitor, description: str, examples: str) -> str:
@@ -214,7 +223,12 @@ def wire(
     editor.leave.click(*closed, queue=False, **EVENT)
     changes = [persona_card.wire(services, shared, editor.card, open_card), *book.wire(services, shared, editor.book)]
     editor.delete.click(handlers.delete, where, shared.conversation, **EVENT).then(*closed, **EVENT)
-    return [saved, *(changed.then(*filled, **EVENT) for changed in changes)]
+    book_filled = (handlers.fill_book, where, [editor.components["book"], editor.delete])
+    return [saved, *(changed.then(*book_filled, **EVENT) for changed in changes)]
+
+
+def _is_own(persona: Persona) -> bool:
+    return bool(persona.id) and not persona.built_in
 
 
 def _more() -> dict[str, Component]:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.helpers.served import Server, Visit, open_tab
+from tests.helpers.served import Server, Visit, open_tab, pick
 
 
 def open_create(page: Page) -> None:
@@ -151,8 +151,7 @@ def test_prose_is_reviewed_and_becomes_a_data_set(server: Server, visit: Visit) 
         re.compile("灯台守「船が来るよ。」\n凪子「どこに？ 何も見えない。」\n？灯台守「霧の向こうだ。」")
     )
     text.fill(text.input_value().replace("？灯台守", "灯台守").replace("？凪子", "凪子"))
-    page.locator("#novel-who input").click()
-    page.get_by_role("option", name="凪子").click()
+    pick(page, "#novel-who", "凪子")
     page.locator("#novel-make").click()
     expect(page.locator("#novel-made")).to_contain_text("凪子-prose")
     page.locator("#novel-learn").click()

@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Page, expect
 
-from tests.helpers.served import Server, Visit, open_tab
+from tests.helpers.served import Server, Visit, open_tab, pick
 from tests.helpers.typed import untyped
 
 CARD = {
@@ -95,10 +95,10 @@ def test_a_lorebook_is_brought_in_edited_and_saved_alone(server: Server, visit: 
     page.locator("#book > button").click()
     choose(page, "#book-open", world)
     expect(page.get_by_text("Added 1 of 1 entries.")).to_be_visible()
-    page.locator("#book-entries input").click()
-    page.get_by_role("option", name=re.compile("Harbour")).click()
+    pick(page, "#book-entries", re.compile("Harbour"))
     expect(page.locator("#book-content textarea")).to_have_value("The harbour freezes.")
     page.locator("#book-keys textarea, #book-keys input").first.fill("harbour, port")
+    page.locator("#persona-description textarea").fill("June lives by the sea.")
     page.locator("#talk-box textarea").fill("Where is the port?")
     page.locator("#book-save").click()
     expect(page.locator("#book-entries input")).to_have_value(re.compile("Harbour"))
@@ -109,6 +109,7 @@ def test_a_lorebook_is_brought_in_edited_and_saved_alone(server: Server, visit: 
     download.value.save_as(tmp_path / "again.json")
     saved = json.loads((tmp_path / "again.json").read_text())["entries"]["0"]
     assert {name: saved[name] for name in HARBOUR} == HARBOUR | {"key": ["harbour", "port"]}
+    expect(page.locator("#persona-description textarea")).to_have_value("June lives by the sea.")
     page.locator("#persona-leave").click()
     page.locator("#talk-note > button").click()
     page.locator("#talk-note-text textarea").fill("It is winter.")

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.helpers.served import Server, Visit, open_tab
+from tests.helpers.served import Server, Visit, open_tab, pick
 
 TABLE = [{"seeker": f"how are you {k}?", "mood": "calm", "sage": f"well, {k} times"} for k in range(24)]
 
@@ -27,8 +27,7 @@ def test_unknown_columns_are_mapped_once_and_then_known(server: Server, visit: V
     load(page, "sage.jsonl", TABLE)
     preview = page.locator("#data-map-preview")
     expect(preview.locator(".said.learned")).to_have_text([f"well, {k} times" for k in range(3)])
-    page.locator("#data-map-user input").click()
-    page.get_by_role("option", name="mood").click()
+    pick(page, "#data-map-user", "mood")
     expect(preview.locator(".said.user")).to_have_text(["calm"] * 3)
     page.locator("#data-map-read").click()
     expect(page.locator("#data-load-state")).to_contain_text("“sage” was added to the list (24 rows)")
@@ -53,15 +52,13 @@ def test_records_of_one_message_are_put_together(server: Server, visit: Visit) -
     load(page, "flat.jsonl", FLAT)
     page.get_by_label("one message", exact=True).check()
     for field, value in (("group", "talk"), ("order", "place")):
-        page.locator(f"#data-map-{field} input").click()
-        page.get_by_role("option", name=value, exact=True).click()
+        pick(page, f"#data-map-{field}", value)
     preview = page.locator("#data-map-preview")
     expect(preview).to_contain_text("12 of the first 12 conversations")
     for field, value in (("users", "Aki"), ("personas", "Ben")):
         while page.locator(f"#data-map-{field} .token-remove").count() > 1:
             page.locator(f"#data-map-{field} .token-remove").first.click()
-        page.locator(f"#data-map-{field} input").click()
-        page.get_by_role("option", name=value, exact=True).click()
+        pick(page, f"#data-map-{field}", value)
         page.keyboard.press("Escape")
     expect(preview.locator(".said.learned").first).to_have_text("hi 0")
     page.locator("#data-map-read").click()
@@ -79,10 +76,8 @@ def test_saved_sets_are_mixed_in_shares(server: Server, visit: Visit) -> None:
         expect(page.locator("#data-load-state")).to_contain_text(f"“{name}” was added to the list")
     page.locator("#data-mix-fold > button").click()
     plan = page.locator("#data-mix-plan")
-    page.locator("#data-mix-main input").click()
-    page.get_by_role("option", name="talk").click()
-    page.locator("#data-mix-others input").click()
-    page.get_by_role("option", name="general").click()
+    pick(page, "#data-mix-main", "talk")
+    pick(page, "#data-mix-others", "general")
     page.keyboard.press("Escape")
     expect(plan).to_contain_text("14 of 54 rows")
     page.locator("#data-mix-share-0 input[type=number]").fill("40")

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.helpers.served import Server, Visit, open_tab
+from tests.helpers.served import Server, Visit, open_tab, pick
 
 JINJA = (
     "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
@@ -32,6 +32,5 @@ def test_a_template_of_ones_own_is_what_the_model_sees(server: Server, visit: Vi
 
     open_tab(page, "話す")
     page.locator("#template > button").click()
-    page.locator("#template-chosen input").click()
-    page.get_by_role("option", name=re.compile("^おまかせ")).click()
+    pick(page, "#template-chosen", re.compile("^おまかせ"))
     expect(page.locator(".chat-head")).not_to_contain_text("わたしの書式")

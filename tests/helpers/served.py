@@ -105,3 +105,9 @@ def key_of(page: Page) -> str:
 def open_tab(page: Page, name: str) -> None:
     """Go to a tab by its name in either language."""
     page.get_by_role("tab", name=re.compile(f"^({name})$")).click()
+
+
+def pick(page: Page, field: str, option: str | re.Pattern[str]) -> None:
+    """Choose an option of the list `field`, a selector; a list that was left may still be fading beside it."""
+    page.locator(f"{field} input").click()
+    page.locator(field).get_by_role("option", name=option, exact=True).click()
