@@ -5,7 +5,7 @@ hides no hole: turns that stand side by side in a row did so in the talk, but fo
 persona answers by a link, which is put before the answer.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -47,8 +47,8 @@ class RowBuilder:
     """Tokens that the turns of a row may take."""
     groups: frozenset[int] = frozenset()
     """Conversations of more than two people: there the others keep their names."""
-    frequent: frozenset[int] = frozenset()
-    """Messages of the persona that are context at most."""
+    not_learned: Mapping[int, Outcome] = field(default_factory=dict)
+    """Messages of the persona that are context at most, and why."""
     rename: Callable[[str], str] = str
     """How a name of a group is written."""
     skipped: dict[int, Outcome] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class RowBuilder:
         for sender, run in groupby(usable, key=lambda i: self.messages[i].sender):
             positions = tuple(run)
             if sender == self.persona:
-                yield self._own(positions, trained=not self.frequent.issuperset(positions))
+                yield self._own(positions, trained=not self.not_learned.keys() >= set(positions))
             else:
                 yield self._others(positions)
 
@@ -132,7 +132,7 @@ class RowBuilder:
         """The piece up to the last turn that is learned; nothing when there is none."""
         last = max((k for k, placed in enumerate(piece) if placed.trained), default=-1)
         for placed in piece[max(last + 1, shown) :]:
-            self._leave([placed], Outcome.FREQUENT if placed.own else Outcome.OUTSIDE)
+            self._leave([placed], self._why_not_learned(placed) if placed.own else Outcome.OUTSIDE)
         if last >= 0:
             yield list(piece[: last + 1])
 
@@ -168,13 +168,16 @@ class RowBuilder:
     def _outcome_without_row(self, sample: TurnSlice) -> Outcome | None:
         if sample.tokens > self.room:
             return Outcome.TOO_LONG
-        return None if sample.trained else Outcome.FREQUENT
+        return None if sample.trained else self._why_not_learned(sample)
+
+    def _why_not_learned(self, placed: TurnSlice) -> Outcome:
+        return self.not_learned.get(placed.positions[-1], Outcome.OUTSIDE)
 
     def _samples(self, placed: TurnSlice) -> Iterator[list[TurnSlice]]:
         """Each message of a burst, behind those before it as one turn of context."""
         for k, position in enumerate(placed.positions):
             said = [self._own(placed.positions[:k], trained=False)] if k else []
-            yield [*said, self._own((position,), trained=position not in self.frequent)]
+            yield [*said, self._own((position,), trained=position not in self.not_learned)]
 
     def _fitting(self, turns: Sequence[TurnSlice], room: int) -> list[TurnSlice]:
         """The last of `turns` that a row may have and that fit `room`."""

@@ -13,7 +13,9 @@ from core.messages import Message
 
 LONGEST_TEXT = 10_000  # letters of a corrected message
 EditedWords = Mapping[int, str | None]
-"""By position in the log: the words in the place of those of the file, None for a message that is left out."""
+"""By position in the log: the words in the place of those of the file, None for a message that is left out, AS_CONTEXT
+for one that is not learned."""
+AS_CONTEXT = ""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Edit:
 
     places: tuple[MessagePlace, ...]
     text: str | None
-    """What is learned in the place of each; None: it is left out."""
+    """What is learned in the place of each; None: it is left out. AS_CONTEXT: it may stand before what is learned."""
 
 
 def correction(message: Message, text: str) -> Edit:
@@ -55,6 +57,11 @@ def correction(message: Message, text: str) -> Edit:
 def left_out(messages: Sequence[Message], positions: Iterable[int]) -> Edit:
     """The messages at `positions` are not learned, and are no context either."""
     return Edit(tuple(place_of(messages[position]) for position in positions), None)
+
+
+def as_context(messages: Iterable[Message]) -> Edit:
+    """These messages are not learned, but may be context."""
+    return Edit(tuple(place_of(message) for message in messages), AS_CONTEXT)
 
 
 def place_of(message: Message) -> MessagePlace:

@@ -25,6 +25,7 @@ class Outcome(str, Enum):
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     FREQUENT = "frequent"
+    UNAPPROVED = "unapproved"
     EMPTY = "empty"
     MEDIA = "media"
     STICKER = "sticker"
@@ -49,6 +50,7 @@ LABELS = {
     Outcome.DUPLICATE: Text("the same long text again", "同じ長文のくり返し"),
     Outcome.NEAR_DUPLICATE: Text("nearly the same long text again", "ほぼ同じ長文のくり返し"),
     Outcome.FREQUENT: Text("a very frequent reply, beyond its share", "多すぎる決まった返事"),
+    Outcome.UNAPPROVED: Text("a reply that nobody corrected or liked", "直しても「いいね」してもいない返事"),
     Outcome.EMPTY: Text("no words", "本文がない"),
     Outcome.MEDIA: Text("photo, video or file", "写真・動画・ファイル"),
     Outcome.STICKER: Text("sticker", "スタンプ"),

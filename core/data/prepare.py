@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.data.chunking import RowBuilder
-from core.data.edits import EditedWords
+from core.data.edits import AS_CONTEXT, EditedWords
 from core.data.filtering import FilterResult, filter_messages
 from core.data.ledger import OF_KIND, Ledger, LedgerBuilder, Outcome
 from core.data.privacy.replace import Masked, Pseudonyms
@@ -57,6 +57,9 @@ def prepare(
     """
     if gap_minutes is not None:
         recipe = replace(recipe, gap_minutes=gap_minutes)
+    edits = edits or {}
+    unapproved = dict.fromkeys((i for i, text in edits.items() if text == AS_CONTEXT), Outcome.UNAPPROVED)
+    edits = {i: text for i, text in edits.items() if i not in unapproved}
     messages = log.messages[:]  # made now, where the log makes them when they are asked for
     _check(log, persona)
     room = budget - counter.prefix_tokens
@@ -68,7 +71,7 @@ def prepare(
             "行を長くするか、人格の説明を短くしてください。",
         )
     builder = LedgerBuilder(len(messages))
-    words = _words(messages, builder, edits or {})
+    words = _words(messages, builder, edits)
     filtered = (
         filter_messages(messages, words, persona, seed=recipe.seed) if recipe.clean else FilterResult({}, frozenset())
     )
@@ -79,11 +82,12 @@ def prepare(
     masked = _masked(words, stand_ins) if stand_ins else {}
     rename = stand_ins.name if stand_ins else str
     row_builder = RowBuilder(
-        messages, words, persona, recipe, counter, room, _groups(messages), frequent=filtered.frequent, rename=rename
+        messages, words, persona, recipe, counter, room, _groups(messages), rename=rename,
+        not_learned=dict.fromkeys(filtered.frequent, Outcome.FREQUENT) | unapproved,
     )  # fmt: skip
     talks = sessions(messages, recipe.gap_minutes)
     parts = _divided([row for talk in talks for row in row_builder.rows(talk)], talks, recipe)
-    _enter(builder, parts, edits or {})
+    _enter(builder, parts, edits)
     for position, outcome in row_builder.skipped.items():
         if builder.start(position):
             builder.enter((position,), outcome)

@@ -43,7 +43,9 @@ from core.text import Text, well_formed
 
 INSTEAD_OF_PAGES = ("result.json", "message_[0-9]*.json")  # the same chats, better read
 # Formats in which messages may well have no time.
-TIMELESS = frozenset(("plain", "irc", "csv", "json", "ooba", "agnai", "character-ai", "sillytavern", "wechat-csv"))
+TIMELESS = frozenset(
+    ("plain", "irc", "csv", "json", "ooba", "agnai", "character-ai", "sillytavern", "omokage", "wechat-csv")
+)
 MAX_BYTES = 200_000_000
 WHOLE = 1_000_000  # characters up to which every line is looked at
 HEAD_LINES, WINDOW_LINES = 300, 200

@@ -2,7 +2,17 @@
 
 from typing import Protocol
 
-from core.logs.formats.ai_chats import agnai, character_ai, chatgpt, claude, gemini, ooba, open_webui, sillytavern
+from core.logs.formats.ai_chats import (
+    agnai,
+    character_ai,
+    chatgpt,
+    claude,
+    gemini,
+    omokage,
+    ooba,
+    open_webui,
+    sillytavern,
+)
 from core.logs.formats.discord import json_export as discord_json
 from core.logs.formats.discord import package as discord_package
 from core.logs.formats.messengers import (
@@ -53,7 +63,7 @@ class ArchiveReader(Protocol):
 
 # The first that claims a file reads it; those with the plainest marks come first.
 JSON_READERS: tuple[JsonReader, ...] = (
-    discord_json, meta, google_chat, hangouts, skype, x_archive, chatgpt, claude, gemini, open_webui, element,
+    omokage, discord_json, meta, google_chat, hangouts, skype, x_archive, chatgpt, claude, gemini, open_webui, element,
     sillytavern, character_ai, ooba, agnai, wechat_json, teams, discord_package, signal_json, slack, telegram,
 )  # fmt: skip
 ARCHIVE_READERS: tuple[ArchiveReader, ...] = (discord_package, slack, x_archive, google_chat, meta)

@@ -5,7 +5,7 @@ from typing import TypedDict, cast
 
 import gradio as gr
 
-from tabs.talk import gallery, model, note, persona, prompt_card, remote, talk_list, transfer, you
+from tabs.talk import gallery, learn, model, note, persona, prompt_card, remote, talk_list, transfer, you
 from tabs.talk.acts import ActHandlers
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
@@ -45,6 +45,7 @@ def build(services: Services, shared: Shared) -> None:
                     new = gr.Button(t_client("talk.new"), size="sm", elem_id="talk-new", min_width=90)
                 listed = talk_list.build()
                 transfer.build(services, shared)
+                learn.build(services, shared)
         with gr.Column(scale=13, min_width=320, elem_classes="middle"):
             editor = persona.build()
             with gr.Column(elem_classes="card", elem_id="talk-card"):

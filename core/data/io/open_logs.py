@@ -15,7 +15,7 @@ from pathlib import Path
 from core.data.log_choices import LogChoices
 from core.data.open_log import OpenLog
 from core.errors import InputError
-from core.files import disk_errors, read_json, remove_folder, write_json
+from core.files import disk_errors, read_json, remove_folder, write_bytes, write_json
 from core.workspace import Workspace
 
 OPEN = "open.json"
@@ -67,11 +67,15 @@ class OpenLogs:
 
     def keep(self, owner: str, opened: OpenLog) -> None:
         """Make this the owner's open log; the file of the one before goes. Raises InputError when the disk is full."""
-        before = self.choices(owner)
-        write_json(self._folder(owner) / OPEN, asdict(opened.choices))
-        self._remove(owner, set(before.files if before else ()) - set(opened.choices.files))
-        self._sweep(owner, opened.choices)
+        self.choose(owner, opened.choices)
         self.remember(owner, opened)
+
+    def choose(self, owner: str, choices: LogChoices) -> None:
+        """Make this the owner's open log, to be read when somebody looks at it."""
+        before = self.choices(owner)
+        write_json(self._folder(owner) / OPEN, asdict(choices))
+        self._remove(owner, set(before.files if before else ()) - set(choices.files))
+        self._sweep(owner, choices)
 
     def remember(self, owner: str, opened: OpenLog) -> None:
         """Hold it in memory; the logs that were not looked at for longest make room."""
@@ -99,6 +103,12 @@ class OpenLogs:
         target = self._folder(owner) / f"{uuid.uuid4().hex}{source.suffix}"
         with disk_errors():
             shutil.copyfile(source, target)
+        return target
+
+    def write(self, owner: str, data: bytes, ending: str) -> Path:
+        """A file that the app has made, as if it had been uploaded."""
+        target = self._folder(owner) / f"{uuid.uuid4().hex}{ending}"
+        write_bytes(target, data)
         return target
 
     def _remove(self, owner: str, files: Iterable[str]) -> None:

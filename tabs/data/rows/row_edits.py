@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from core.data.edits import Edit, correction, left_out, of_this_row_alone, unplaced
+from core.data.edits import AS_CONTEXT, Edit, correction, left_out, of_this_row_alone, unplaced
 from core.data.open_log import OpenLog
 from core.errors import InputError
 from core.workspace import Split
@@ -141,9 +141,8 @@ def _change(edit: Edit, language: str) -> str:
     before = f'<p class="before"><del>{escape(_short(first.text))}</del></p>'
     others = len(edit.places) - 1
     more = " " + escape(t(language, "sets.edit_more", n=others)) if others else ""
-    after = (
-        escape(t(language, "sets.edit_left_out")) if edit.text is None else f"<ins>{escape(_short(edit.text))}</ins>"
-    )
+    said = "sets.edit_left_out" if edit.text is None else "sets.edit_as_context" if edit.text == AS_CONTEXT else ""
+    after = escape(t(language, said)) if said else f"<ins>{escape(_short(edit.text or ''))}</ins>"
     return f'<li>{before}<p class="after">{after}{more}</p></li>'
 
 
