@@ -46,7 +46,7 @@ def measure(count: int, folder: Path) -> dict[str, float]:
         "say and save": milliseconds(lambda: store.save(OWNER, talk.said("user", "hi").said("assistant", "hello"))),
         "open from disk": milliseconds(lambda: Conversations(Workspace(folder)).get(OWNER, talk.id)),
         "open again": milliseconds(lambda: store.get(OWNER, talk.id)),
-        "list": milliseconds(lambda: store.titles(OWNER)),
+        "list": milliseconds(lambda: store.list_all(OWNER)),
     }
 
 

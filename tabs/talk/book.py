@@ -1,5 +1,6 @@
 """The character book of a persona: its entries one by one, and lorebook files in and out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import gradio as gr
@@ -12,6 +13,7 @@ from core.personas import Persona
 from core.personas.lorebook import ENTRY_DEPTH, Lorebook, LorebookEntry, Position
 from core.personas.lorebook_edit import EntryText, joined, with_entry, without_entry
 from core.personas.lorebook_file import listed, lorebook_v3, read_book, world_info
+from tabs.talk.handlers import persona_of
 from tabs.ui.download import Download, build_download
 from tabs.ui.form import Form, PagePart
 from tabs.ui.handler import EVENT, handler
@@ -70,7 +72,7 @@ class BookHandlers:
     @handler
     def show(self, visitor: Visitor, conversation: str, chosen: str) -> tuple:
         """(the list of entries, *EntryForm): of the chosen entry, else of a new one."""
-        book = self._persona(visitor, conversation).book
+        book = persona_of(self.services, visitor, conversation).book
         place = _place(chosen, book)
         choices = [(t(visitor.language, "persona.book_new"), NEW)]
         choices += [(_line(entry, visitor.language), str(at)) for at, entry in enumerate(book.entries)]
@@ -82,14 +84,14 @@ class BookHandlers:
     @handler
     def save(self, visitor: Visitor, conversation: str, chosen: str, form: EntryForm) -> str:
         """Keep the form as the chosen entry, or as a new one; the id of the talk."""
-        persona = self._persona(visitor, conversation)
+        persona = persona_of(self.services, visitor, conversation)
         book = with_entry(persona.book, _place(chosen, persona.book), form.text())
         return self._keep(visitor, conversation, persona, book)
 
     @handler
     def delete(self, visitor: Visitor, conversation: str, chosen: str) -> str:
         """Take the chosen entry out; the id of the talk."""
-        persona = self._persona(visitor, conversation)
+        persona = persona_of(self.services, visitor, conversation)
         place = _place(chosen, persona.book)
         if place is None:
             return conversation
@@ -103,7 +105,7 @@ class BookHandlers:
             found = read_book(file.read_bytes())
         finally:
             file.unlink()
-        persona = self._persona(visitor, conversation)
+        persona = persona_of(self.services, visitor, conversation)
         book = joined(persona.book, found)
         inform(visitor.language, "persona.book_opened", n=len(book.entries) - len(persona.book.entries),
                of=len(found.entries))  # fmt: skip
@@ -112,13 +114,13 @@ class BookHandlers:
     @handler
     def save_world_info(self, visitor: Visitor, conversation: str) -> str:
         """The path of the book as SillyTavern's world info."""
-        persona = self._persona(visitor, conversation)
+        persona = persona_of(self.services, visitor, conversation)
         return self._saved(visitor, persona, "world-info", world_info(persona.book))
 
     @handler
     def save_lorebook(self, visitor: Visitor, conversation: str) -> str:
         """The path of the book as a lorebook file of the card specification V3."""
-        persona = self._persona(visitor, conversation)
+        persona = persona_of(self.services, visitor, conversation)
         return self._saved(visitor, persona, "lorebook", lorebook_v3(persona.book))
 
     def _saved(self, visitor: Visitor, persona: Persona, what: str, data: bytes) -> str:
@@ -132,12 +134,6 @@ class BookHandlers:
         if persona.id == before.id:
             return conversation
         return self.services.chat.open_conversation(visitor.owner, visitor.language, persona=persona.id).id
-
-    def _persona(self, visitor: Visitor, conversation: str) -> Persona:
-        talk = self.services.conversations.get(visitor.owner, conversation)
-        return self.services.chat.persona(
-            visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
-        )
 
 
 def _place(chosen: str, book: Lorebook) -> int | None:
@@ -202,12 +198,18 @@ def build() -> BookParts:
     return BookParts(chosen, EntryForm.inputs(components), save, delete, opened, world, lorebook, file)
 
 
-def wire(services: Services, shared: Shared, parts: BookParts) -> list[Dependency]:
-    """The events; returns those after which the persona is another."""
+def wire(
+    services: Services, shared: Shared, parts: BookParts, edited: gr.State, filled: Sequence[Dependency]
+) -> list[Dependency]:
+    """The events, `edited` the talk whose persona is edited, `filled` those that opened the editor.
+
+    Returns those after which the persona is another.
+    """
     handlers = BookHandlers(services)
-    inputs = [shared.key, shared.conversation]
+    inputs = [shared.key, edited]
     shown = (handlers.show, [*inputs, parts.chosen], [parts.chosen, *parts.form])
-    gr.on([shared.conversation.change, parts.chosen.input], *shown, **EVENT)
+    for asked in (parts.chosen.input, *(opened.then for opened in filled)):
+        asked(*shown, **EVENT)
     for press, write in ((parts.world, handlers.save_world_info), (parts.lorebook, handlers.save_lorebook)):
         parts.file.after(press.click(write, inputs, parts.file.file, **EVENT))
     changes = [
@@ -215,4 +217,5 @@ def wire(services: Services, shared: Shared, parts: BookParts) -> list[Dependenc
         parts.delete.click(handlers.delete, [*inputs, parts.chosen], shared.conversation, **EVENT),
         parts.open.upload(handlers.open_book, [*inputs, parts.open], [parts.open, shared.conversation], **EVENT),
     ]
-    return [change.then(*shown, **EVENT) for change in changes]
+    here = [shared.key, shared.conversation, parts.chosen]
+    return [change.then(handlers.show, here, [parts.chosen, *parts.form], **EVENT) for change in changes]

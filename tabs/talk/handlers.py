@@ -10,6 +10,7 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.errors import AppError, InputError
+from core.personas import Persona
 from tabs.talk.painter import mark
 from tabs.talk.replies import Replies, Writing, seen_of
 from tabs.talk.talks_drawn import Removed, TalkList
@@ -30,6 +31,14 @@ def stored(services: Services, visitor: Visitor, conversation: str) -> Conversat
             "この会話はもうありません。新しい会話を始めてください。",
         )
     return talk
+
+
+def persona_of(services: Services, visitor: Visitor, conversation: str) -> Persona:
+    """Whom the visitor talks with there; whom a new talk would be with when it is gone."""
+    talk = services.conversations.get(visitor.owner, conversation)
+    return services.chat.persona(
+        visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
+    )
 
 
 def refusal(error: AppError, language: str, *, back: bool = False) -> str:

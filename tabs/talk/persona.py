@@ -13,6 +13,7 @@ from core.personas import Persona, format_examples, parse_examples
 from core.personas.lorebook_text import edited, format_book
 from core.prompt.encoder import encoder_for
 from tabs.talk import book, persona_card, sampling
+from tabs.talk.handlers import persona_of
 from tabs.talk.sampling import SamplingForm
 from tabs.ui import html_parts
 from tabs.ui.form import Form, PagePart
@@ -78,24 +79,36 @@ class PersonaHandlers:
 
     @handler
     def fill(self, visitor: Visitor, conversation: str) -> tuple:
-        """Open on the conversation's persona: (the editor, *PersonaForm, *SamplingForm, delete, what it takes)."""
+        """Open on the talk's persona: (the editor, *PersonaForm, *SamplingForm, delete, what it takes, the talk)."""
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
-            return (gr.skip(),) * (3 + len(PersonaForm.field_names()) + len(SamplingForm.field_names()))
+            return (gr.skip(),) * (4 + len(PersonaForm.field_names()) + len(SamplingForm.field_names()))
         persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
         form = PersonaForm.showing(persona)
         filled = (*form.values(), *SamplingForm.showing(persona.sampling).values())
         sizes = self._sizes(form.description, form.examples, visitor.language)
-        return gr.Column(visible=True), *filled, gr.Button(visible=_is_own(persona)), sizes
+        return gr.Column(visible=True), *filled, gr.Button(visible=_is_own(persona)), sizes, talk.id
 
     @handler
     def fill_book(self, visitor: Visitor, conversation: str) -> tuple:
-        """(the book's text, delete) of the stored persona; what else is being written in the form stays."""
-        talk = self.services.conversations.get(visitor.owner, conversation)
-        if talk is None:
-            return gr.skip(), gr.skip()
-        persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
-        return format_book(persona.book), gr.Button(visible=_is_own(persona))
+        """(the book's text, delete, the talk) of the stored persona; what else is being written in the form stays."""
+        persona = persona_of(self.services, visitor, conversation)
+        return format_book(persona.book), gr.Button(visible=_is_own(persona)), conversation
+
+    @handler
+    def follow(
+        self, visitor: Visitor, conversation: str, edited: str, form: PersonaForm, sampling: SamplingForm
+    ) -> gr.Column | dict:
+        """The editor once another talk was opened: it closes, unless its persona is talked with or has changes."""
+        if not edited or edited == conversation or self.services.conversations.get(visitor.owner, edited) is None:
+            return gr.skip()
+        before, now = persona_of(self.services, visitor, edited), persona_of(self.services, visitor, conversation)
+        if now.id == before.id or (_is_own(now) and not _is_own(before) and now.name == before.name):
+            return gr.skip()  # the same, or one's own copy of it
+        if replace(form.applied(before), sampling=sampling.sampling()) == before:
+            return gr.Column(visible=False)
+        inform(visitor.language, "persona.unsaved", name=before.name)
+        return gr.skip()
 
     @handler
     def count(self, visitor: Visitor, description: str, examples: str) -> str:
@@ -126,9 +139,7 @@ class PersonaHandlers:
         The talk goes on when it was with this very persona; otherwise a new one begins.
         """
         talk = self.services.conversations.get(visitor.owner, conversation)
-        before = self.services.chat.persona(
-            visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
-        )
+        before = persona_of(self.services, visitor, conversation)
         changed = replace(form.applied(before), sampling=sampling.sampling())
         persona = self.services.personas.save(visitor.owner, changed)
         inform(visitor.language, "persona.saved", name=persona.name)
@@ -156,6 +167,8 @@ class Editor(NamedTuple):
     """The editor's components."""
 
     frame: gr.Column
+    edited: gr.State
+    """The talk whose persona is in the form, whatever is talked meanwhile."""
     sizes: gr.HTML
     counted: list[gr.Textbox]
     """Whose tokens are counted as one writes: description and examples."""
@@ -171,6 +184,7 @@ class Editor(NamedTuple):
 def build() -> Editor:
     """The editor, which is not there before it is opened."""
     with gr.Column(visible=False, elem_id="persona-editor", elem_classes="card") as frame:
+        edited = gr.State("")
         with gr.Row(elem_id="persona-editor-top"):
             gr.Markdown(t_heading("persona.edit"), elem_classes="title")
             leave = gr.Button(t_client("persona.leave"), size="sm", elem_id="persona-leave")
@@ -202,7 +216,7 @@ def build() -> Editor:
         card_parts = persona_card.build()
         delete = gr.Button(t_client("persona.delete"), variant="stop", size="sm", visible=False)
     return Editor(
-        frame, sizes, [description, examples], components, drawing, save, leave, delete, book_parts, card_parts
+        frame, edited, sizes, [description, examples], components, drawing, save, leave, delete, book_parts, card_parts
     )
 
 
@@ -211,19 +225,23 @@ def wire(
 ) -> list[Dependency]:  # fmt: skip
     """The events, `opens` those that open the editor; returns those after which the talk's persona says else."""
     handlers = PersonaHandlers(services)
-    where, form = [shared.key, shared.conversation], PersonaForm.inputs(editor.components)
-    filled = (handlers.fill, where, [editor.frame, *form, *editor.sampling, editor.delete, editor.sizes])
-    for opened in opens:
-        opened(*filled, **EVENT)
+    here, where = [shared.key, shared.conversation], [shared.key, editor.edited]
+    form = PersonaForm.inputs(editor.components)
+    below = [editor.delete, editor.sizes, editor.edited]
+    filled = [opened(handlers.fill, here, [editor.frame, *form, *editor.sampling, *below], **EVENT) for opened in opens]
+    shared.conversation.change(handlers.follow, [*here, editor.edited, *form, *editor.sampling], editor.frame, **EVENT)
     for part in editor.counted:
         part.input(handlers.count, [shared.key, *editor.counted], editor.sizes, trigger_mode="always_last", **EVENT)
     saved = editor.save.click(handlers.save, [*where, *form, *editor.sampling], shared.conversation, **EVENT)
     closed = (lambda: gr.Column(visible=False), None, editor.frame)
     saved.success(*closed, **EVENT)
     editor.leave.click(*closed, queue=False, **EVENT)
-    changes = [persona_card.wire(services, shared, editor.card, open_card), *book.wire(services, shared, editor.book)]
+    changes = [
+        persona_card.wire(services, shared, editor.card, open_card, editor.edited),
+        *book.wire(services, shared, editor.book, editor.edited, filled),
+    ]
     editor.delete.click(handlers.delete, where, shared.conversation, **EVENT).then(*closed, **EVENT)
-    book_filled = (handlers.fill_book, where, [editor.components["book"], editor.delete])
+    book_filled = (handlers.fill_book, here, [editor.components["book"], editor.delete, editor.edited])
     return [saved, *(changed.then(*book_filled, **EVENT) for changed in changes)]
 
 

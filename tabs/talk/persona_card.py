@@ -11,6 +11,7 @@ from core.files import safe_name
 from core.personas import Persona
 from core.personas.card import card_json, card_png, read_card
 from core.personas.picture import drawn, portrait
+from tabs.talk.handlers import persona_of
 from tabs.ui.download import Download, build_download
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.services import Services
@@ -42,14 +43,14 @@ class CardHandlers:
     @handler
     def save_png(self, visitor: Visitor, conversation: str) -> str:
         """The path of a picture that carries the persona's card."""
-        persona = self._persona(visitor, conversation)
+        persona = persona_of(self.services, visitor, conversation)
         picture = _picture(self.services, visitor.owner, persona)
         return self._saved(visitor, f"{safe_name(persona.name, 'persona')}.png", card_png(persona, picture))
 
     @handler
     def save_json(self, visitor: Visitor, conversation: str) -> str:
         """The path of the persona's card in JSON."""
-        persona = self._persona(visitor, conversation)
+        persona = persona_of(self.services, visitor, conversation)
         return self._saved(visitor, f"{safe_name(persona.name, 'persona')}.json", card_json(persona))
 
     @handler
@@ -60,7 +61,7 @@ class CardHandlers:
             raise InputError(
                 *(t(language, "persona.picture_wrong", name=Path(cached).name) for language in ("en", "ja"))
             )
-        before = self._persona(visitor, conversation)
+        before = persona_of(self.services, visitor, conversation)
         persona = self.services.personas.save(visitor.owner, before) if before.built_in else before
         self.services.personas.save_picture(visitor.owner, persona.id, picture)
         if persona.id == before.id:
@@ -78,12 +79,6 @@ class CardHandlers:
             return file.read_bytes()
         finally:
             file.unlink()
-
-    def _persona(self, visitor: Visitor, conversation: str) -> Persona:
-        talk = self.services.conversations.get(visitor.owner, conversation)
-        return self.services.chat.persona(
-            visitor.owner, talk.persona if talk else "", talk.adapter if talk else "", visitor.language
-        )
 
 
 def _picture(services: Services, owner: str, persona: Persona) -> bytes:
@@ -113,10 +108,12 @@ def build() -> CardParts:
     return CardParts(png, plain, picture, file)
 
 
-def wire(services: Services, shared: Shared, parts: CardParts, open_card: gr.UploadButton) -> Dependency:
-    """The events; returns the one after which the picture is another."""
+def wire(
+    services: Services, shared: Shared, parts: CardParts, open_card: gr.UploadButton, edited: gr.State
+) -> Dependency:
+    """The events, `edited` the talk whose persona is edited; returns the one after which the picture is another."""
     handlers = CardHandlers(services)
-    where = [shared.key, shared.conversation]
+    where = [shared.key, edited]
     open_card.upload(handlers.open_card, [shared.key, open_card], [open_card, shared.conversation], **EVENT)
     for press, save in ((parts.png, handlers.save_png), (parts.json, handlers.save_json)):
         parts.file.after(press.click(save, where, parts.file.file, **EVENT))

@@ -117,3 +117,21 @@ def test_a_lorebook_is_brought_in_edited_and_saved_alone(server: Server, visit: 
     expect(page.locator("#seen .part-note").first).to_be_visible()
     page.locator("#seen-fold > button").click()
     expect(page.locator("#seen-exact")).to_contain_text("[It is winter.]")
+
+
+def test_what_is_edited_stays_with_its_persona_when_another_talk_is_opened(server: Server, visit: Visit) -> None:
+    page = visit(server, language="en")
+    editor, name = page.locator("#persona-editor"), page.locator("#persona-editor").get_by_label("Name", exact=True)
+    page.locator("#persona-edit").click()
+    expect(name).to_have_value("June")
+    page.locator("#persona").get_by_role("button", name=re.compile("Socrates")).click()
+    expect(editor).to_be_hidden()
+    page.locator("#persona-edit").click()
+    expect(name).to_have_value("Socrates")
+    name.fill("Sokrates")
+    page.locator("#persona").get_by_role("button", name=re.compile("Helper")).click()
+    expect(page.get_by_text("Your changes to “Socrates” are not saved yet.")).to_be_visible()
+    page.locator("#persona-save").click()
+    expect(editor).to_be_hidden()
+    expect(page.locator(".chat-head")).to_contain_text("Sokrates")
+    expect(page.locator("#persona")).to_contain_text("Helper")

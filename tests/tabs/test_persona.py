@@ -111,7 +111,7 @@ def test_saving_an_unchanged_form_loses_nothing(services: Services) -> None:
     )
     before = persona_of(services, conversation)
     handlers = PersonaHandlers(services)
-    _, *filled, _, _ = handlers.fill(KEY, conversation, visit("en"), None)
+    _, *filled, _, _, _ = handlers.fill(KEY, conversation, visit("en"), None)
     values = [value.get("value") if isinstance(value, dict) else value for value in filled]
     handlers.save(KEY, conversation, *values, visit("en"), None)
     after = persona_of(services, conversation)
@@ -162,10 +162,35 @@ def test_the_gallery_shows_faces_and_begins_talks(services: Services) -> None:
         handlers.begin(OTHER, "", gr.EventData(None, {"persona": mine.id}), visit("en"), None)
 
 
+def test_the_editor_of_another_persona_closes_or_says_that_it_holds_changes(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    handlers = PersonaHandlers(services)
+    edited, other = (
+        services.chat.open_conversation(owner(services), "en", persona=name).id for name in ("yui", "socrates")
+    )
+    _, *filled, _, _, shown = handlers.fill(KEY, edited, visit("en"), None)
+    assert shown == edited
+    assert handlers.follow(KEY, edited, edited, *filled, visit("en"), None) == gr.skip()
+    assert handlers.follow(KEY, other, "", *filled, visit("en"), None) == gr.skip(), "no editor is open"
+    closed = handlers.follow(KEY, other, edited, *filled, visit("en"), None)
+    assert isinstance(closed, gr.Column) and not closed.visible
+    filled[0] = "Junie"
+    toasts: list[str] = []
+    monkeypatch.setattr(gr, "Info", lambda message, **_: toasts.append(message))
+    assert handlers.follow(KEY, other, edited, *filled, visit("en"), None) == gr.skip()
+    assert toasts == ["Your changes to “June” are not saved yet. Save them, or leave the editor."]
+    kept = handlers.save(KEY, edited, *filled, visit("en"), None)
+    assert persona_of(services, kept).name == "Junie" and persona_of(services, other).name != "Junie"
+    filled[0] = "June"
+    copy = handlers.save(KEY, edited, *filled, visit("en"), None)
+    assert handlers.follow(KEY, copy, edited, *filled, visit("en"), None) == gr.skip(), "one's own copy of the same"
+
+
 def test_openers_are_a_line_each_and_never_a_part_of_the_prompt(services: Services) -> None:
     talk = services.chat.open_conversation(owner(services), "en", persona="yui")
     handlers = PersonaHandlers(services)
-    _, *filled, _, _ = handlers.fill(KEY, talk.id, visit("en"), None)
+    _, *filled, _, _, _ = handlers.fill(KEY, talk.id, visit("en"), None)
     form, dials = PersonaForm.of(filled[: len(PersonaForm.field_names())]), filled[len(PersonaForm.field_names()) :]
     form = replace(form, openers=" qzx \n\nqzy")
     conversation = handlers.save(KEY, talk.id, *form.values(), *dials, visit("en"), None)
