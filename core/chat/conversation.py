@@ -194,7 +194,15 @@ class Conversation:
         return self._put(longer)
 
     def without_reply(self) -> "Conversation":
-        """As it was before the persona's last turn, for another version of it."""
+        """As it was before the persona's last turn, for another version of it; in a group, before the last one's."""
+        kept = self.path
+        name = kept[-1].name if kept else ""
+        while kept and (kept[-1].role, kept[-1].name) == ("assistant", name):
+            kept = kept[:-1]
+        return replace(self, leaf=kept[-1].id if kept else NOWHERE)
+
+    def without_replies(self) -> "Conversation":
+        """As it was before everything that answers the user's last words."""
         kept = self.path
         while kept and kept[-1].role == "assistant":
             kept = kept[:-1]
@@ -206,7 +214,7 @@ class Conversation:
 
     def without_exchange(self) -> "Conversation":
         """As it was before the user's last turn and what answered it."""
-        kept = self.without_reply().path
+        kept = self.without_replies().path
         last = kept[-1] if kept else None
         while last and kept and (kept[-1].role, kept[-1].name) == (last.role, last.name):
             kept = kept[:-1]

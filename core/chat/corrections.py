@@ -5,11 +5,13 @@ the liked one is preferred to the others, the one that the talk went on from to 
 and any that was kept to a disliked one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from core.chat.conversation import Conversation, Node, turns_of
+from core.chat.group import Member
+from core.chat.viewpoint import seen_by, speaker_of
 from core.data.io.store import DataSetInfo, DataSets, SavedDataSet, Split
 from core.data.preferences import Pair, Preferences
 from core.data.rows import Row
@@ -32,6 +34,8 @@ class Correction:
     rejected: tuple[str, ...]
     rewritten: bool
     adapter: str = ""
+    speaker: str = ""
+    """The member of a group whose reply it is; the context is what that one saw."""
 
     def pair(self, persona: str) -> Pair:
         """As a preference."""
@@ -43,23 +47,27 @@ class Correction:
         return Row(0, None, (*context, Turn("assistant", self.chosen)))
 
 
-def corrections(conversations: Iterable[Conversation]) -> list[Correction]:
+UserNames = Callable[[Member], str]
+"""How a member of a group calls the one who talks."""
+
+
+def corrections(conversations: Iterable[Conversation], called: UserNames = lambda member: "") -> list[Correction]:
     """Everything that was corrected, in the order of the conversations."""
-    return [found for conversation in conversations for found in _of(conversation)]
+    return [found for conversation in conversations for found in _of(conversation, called)]
 
 
-def _of(conversation: Conversation) -> Iterator[Correction]:
+def _of(conversation: Conversation, called: UserNames) -> Iterator[Correction]:
     for node in conversation.nodes:
         if node.role != "assistant" or node.metadata is None:
             continue
         if node.original:
-            yield _correction(conversation, node, node.original, rewritten=True)
-        versions = [other for other in conversation.children(node.parent) if other.metadata]
+            yield _correction(conversation, node, node.original, called, rewritten=True)
+        versions = [one for one in conversation.children(node.parent) if one.metadata and one.name == node.name]
         best = max(versions, key=lambda version: _worth(conversation, version))
         if node is best:
             for other in versions:
                 if _worth(conversation, best) - _worth(conversation, other) > 1 and other.messages != best.messages:
-                    yield _correction(conversation, best, other.original or other.messages, rewritten=False)
+                    yield _correction(conversation, best, other.original or other.messages, called, rewritten=False)
 
 
 def _worth(conversation: Conversation, version: Node) -> int:
@@ -71,8 +79,12 @@ def _worth(conversation: Conversation, version: Node) -> int:
     return 1 if version.id == conversation.leaf else 0
 
 
-def _correction(conversation: Conversation, node: Node, rejected: tuple[str, ...], *, rewritten: bool) -> Correction:
-    context = turns_of(conversation.path_to(node.parent))
+def _correction(
+    conversation: Conversation, node: Node, rejected: tuple[str, ...], called: UserNames, *, rewritten: bool
+) -> Correction:
+    speaker = speaker_of(conversation, node)
+    before, member = replace(conversation, leaf=node.parent), conversation.group.member(speaker)
+    context = seen_by(before, member, called(member)).turns if member else turns_of(before.path)
     return Correction(
         conversation.id,
         node.id,
@@ -81,6 +93,7 @@ def _correction(conversation: Conversation, node: Node, rejected: tuple[str, ...
         rejected,
         rewritten,
         node.metadata.adapter if node.metadata else "",
+        speaker,
     )
 
 

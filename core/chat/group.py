@@ -40,6 +40,10 @@ class Group:
     members: tuple[Member, ...] = ()
     order: SpeakerOrder = "named"
     seed: int = 0
+    answers: int = 1
+    """How many reply to what the user says, at least."""
+    alone: int = 6
+    """How many replies they give among themselves when they are asked to go on."""
 
     def __bool__(self) -> bool:
         return len(self.members) > 1
@@ -65,6 +69,29 @@ class Group:
             n += 1
             name = f"{wanted} {n}"
         return replace(self, members=(*self.members, replace(member, name=name)))
+
+    def without(self, name: str) -> "Group":
+        """With one less; the last one stays."""
+        left = tuple(member for member in self.members if member.name != name)
+        return replace(self, members=left) if left else self
+
+    def led_by(self, persona: str, adapter: str) -> "Group":
+        """With another persona or adapter for the first member; a talk of two stays one."""
+        return replace(self, members=(replace(self.members[0], persona=persona, adapter=adapter), *self.members[1:])
+                       ) if self else self  # fmt: skip
+
+    def talkative(self, name: str, talkativeness: float) -> "Group":
+        """With a member that speaks more or less readily."""
+        share = min(max(talkativeness, 0.0), 1.0)
+        members = (replace(one, talkativeness=share) if one.name == name else one for one in self.members)
+        return replace(self, members=tuple(members))
+
+    def replies_to(self, said: "Sequence[Said]") -> int:
+        """How many speak after the user's words: everybody who was named in them, and at least `answers`."""
+        if self.order == "hand":
+            return 0
+        called = len(waiting(self, said)) if self.order == "named" else 0
+        return max(1, min(self.answers, MOST_MEMBERS), called)
 
 
 NO_GROUP = Group()

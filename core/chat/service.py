@@ -12,7 +12,7 @@ from core.adapters.store import Adapters
 from core.chat.context import ChatContext, in_group, remembered_as, resolve_prompt_config, turn_context
 from core.chat.conversation import Conversation, ReplyMetadata
 from core.chat.engine import Engine, Reply
-from core.chat.group import Member
+from core.chat.group import Member, next_speaker
 from core.chat.guards import DEFLECTIONS, HiddenText, deflection, is_prompt_injection
 from core.chat.limits import RateLimiter
 from core.chat.reply_filter import (
@@ -24,7 +24,7 @@ from core.chat.reply_filter import (
 )
 from core.chat.store import Conversations
 from core.chat.typing_speed import TypingSpeed
-from core.chat.viewpoint import own_words, seen_by
+from core.chat.viewpoint import own_words, said_in, seen_by, speaker_of
 from core.memory.memory import Memory
 from core.memory.write.generate import Interrupted
 from core.memory.write.single_pass import with_format
@@ -104,6 +104,7 @@ class ChatService:
         loaded, remote = self.models.current(), self.remotes.of(owner)
         adapter = self.adapters.get(owner, conversation.adapter) if conversation.adapter else None
         chosen = self.persona(owner, conversation.persona, conversation.adapter, language)
+        chosen = replace(chosen, name=conversation.speaker) if conversation.speaker else chosen
         persona = chosen.talking_with(self.profiles.get(guest or owner)).with_macros_expanded(
             conversation.id, timedelta(seconds=conversation.silence)
         )
@@ -148,10 +149,33 @@ class ChatService:
 
         Where it spoke last, somebody else says the opening before it speaks again, as templates want it.
         """
-        persona = self.persona(owner, member.persona, member.adapter, language)
-        seen = seen_by(conversation, member, persona.talking_with(self.profiles.get(owner)).user)
+        seen = seen_by(conversation, member, self.user_of(owner, member, language))
         again = bool(seen.path) and seen.path[-1].role == "assistant"
-        return seen.said("user", PromptConfig(persona.name).opening) if again else seen
+        return seen.said("user", PromptConfig(member.name).opening) if again else seen
+
+    def user_of(self, owner: str, member: Member, language: str) -> str:
+        """The name of the one who talks, as a member of a group calls them."""
+        persona = self.persona(owner, member.persona, member.adapter, language)
+        return persona.talking_with(self.profiles.get(owner)).user
+
+    def before_reply(self, owner: str, conversation: Conversation, language: str, speaker: str = "") -> Conversation:
+        """The talk as whoever speaks next sees it, which is itself in a talk of two.
+
+        That is the member called `speaker`, else who it is by the group's rule, else, where it is chosen by hand,
+        who stands next in the list.
+        """
+        group = conversation.group
+        if not group or conversation.speaker:
+            return conversation
+        said = said_in(conversation)
+        member = group.member(speaker) or next_speaker(group, said) or next_speaker(replace(group, order="round"), said)
+        return self.seen_by(owner, conversation, member or group.members[0], language)
+
+    def after_reply(self, owner: str, conversation: Conversation, language: str) -> Conversation:
+        """The talk as who spoke last sees it: what its reply is continued and remembered with."""
+        last = conversation.path[-1:]
+        member = conversation.group.member(speaker_of(conversation, last[0])) if last else None
+        return seen_by(conversation, member, self.user_of(owner, member, language)) if member else conversation
 
     def prompt(self, setting: ChatContext, conversation: Conversation, draft: str = "") -> Prompt:
         """What the model is given for the next reply, with what is remembered; with `draft`, as if that were sent."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from core.chat.conversation import Conversation, Thumb
+from core.chat.viewpoint import speaker_of
 from core.errors import InputError
 from tabs.talk.handlers import TalkHandlers, stored
 from tabs.talk.replies import Replies, Undone, seen_of
@@ -62,6 +63,8 @@ class ActHandlers:
         if asked.name == "say":
             admitted = self.talking.admitted(visitor, conversation, asked.words)
             yield from self.talking.answered(visitor, admitted, human)
+        elif asked.name == "alone":
+            yield from self.talking.among_themselves(visitor, conversation, asked.words, human)
         elif asked.name in WRITING:
             yield from WRITING[asked.name](self, visitor, conversation, asked)
         elif asked.name in CHANGES:
@@ -74,9 +77,18 @@ class ActHandlers:
     def again(self, visitor: Visitor, conversation: str, asked: Act) -> Iterator[tuple]:
         """Another version of the last reply; the one that was there stays beside it."""
         with self.replies.lock(visitor, conversation):
-            talk = self.talking.quiet(visitor, conversation).without_reply()
+            before = self.talking.quiet(visitor, conversation)
+            talk, speaker = before.without_reply(), speaker_of(before, before.path[-1]) if before.path else ""
             self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
-            writing = self.replies.begin(visitor, talk)
+            writing = self.replies.begin(visitor, talk, speaker)
+        yield from self.replies.stream(visitor, talk, writing, human=False)
+
+    def speak(self, visitor: Visitor, conversation: str, asked: Act) -> Iterator[tuple]:
+        """Whoever of a group was chosen speaks."""
+        with self.replies.lock(visitor, conversation):
+            talk = self.talking.quiet(visitor, conversation)
+            self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
+            writing = self.replies.begin(visitor, talk, asked.words)
         yield from self.replies.stream(visitor, talk, writing, human=False)
 
     def go_on(self, visitor: Visitor, conversation: str, asked: Act) -> Iterator[tuple]:
@@ -149,7 +161,7 @@ class ActHandlers:
         """Take the last exchange back; the words return to the message box."""
         with self.replies.lock(visitor, conversation):
             before = self.talking.quiet(visitor, conversation)
-            asked = before.without_reply()
+            asked = before.without_replies()
             words = "\n".join(asked.path[-1].messages) if asked.path else ""
             talk = self.services.conversations.save(visitor.owner, before.without_exchange())
             self._may_be_put_back(visitor, before, "talk.taken_back", words)
@@ -216,6 +228,7 @@ class ActHandlers:
 
 WRITING: dict[str, Callable[[ActHandlers, Visitor, str, Act], Iterator[tuple]]] = {
     "again": ActHandlers.again, "go_on": ActHandlers.go_on, "keep": ActHandlers.keep,
+    "speak": ActHandlers.speak,
 }  # fmt: skip
 CHANGES: dict[str, Callable[[ActHandlers, Visitor, str, int], tuple]] = {
     "choose": ActHandlers.choose, "edit": ActHandlers.edit, "leave": ActHandlers.leave, "older": ActHandlers.older,

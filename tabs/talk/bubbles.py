@@ -4,8 +4,8 @@ Every text is escaped. The buttons name what they do in `data-act`; chat.js tell
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
 from core.chat.conversation import Conversation, Node, ReplyMetadata
@@ -38,6 +38,20 @@ class Scene:
     """HTML before the first message."""
     below: str = ""
     """HTML behind the last message."""
+    members: Mapping[str, Face] = field(default_factory=dict)
+    """The faces of a group, by name."""
+
+    def worn(self, name: str) -> str:
+        """The face at words that stand under a name; "" is the persona's."""
+        if name in self.members:
+            return self.members[name].worn_as(list(self.members).index(name))
+        return _initial(name) if name else self.face.worn()
+
+    @property
+    def style(self) -> str:
+        """The pictures of everybody, once."""
+        faces = (face.numbered(number) for number, face in enumerate(self.members.values()))
+        return "; ".join(filter(None, (self.face.style, *faces)))
 
 
 @dataclass(frozen=True)
@@ -88,25 +102,25 @@ def transcript(talk: Conversation, scene: Scene, first: int = 0) -> str:
     return _root(f"{scene.above}{''.join(pieces)}{scene.below}", scene, named)
 
 
-def growing(words: Sequence[str], scene: Scene, *, opens: bool = True) -> str:
-    """Messages of a reply that is on its way."""
-    drawn = []
+def growing(words: Sequence[str], scene: Scene, *, speaker: str = "", opens: bool = True) -> str:
+    """Messages of a reply that is on its way; `speaker`: who of a group says it."""
+    drawn, by = [], f'<small class="by">{escape(speaker)}</small>' if speaker else ""
     for n, text in enumerate(words):
         first, waits = opens and not n, " typing" if text == TYPING else ""
         said = f'<div class="message bot{waits}">{formatted(text)}</div>'
         row = "message-row bot-row opens" if first else "message-row bot-row"
-        drawn.append(f'<div class="{row}">{scene.face.worn() if first else ""}{said}</div>')
+        drawn.append(f'<div class="{row}">{scene.worn(speaker) + by if first else ""}{said}</div>')
     return _root("".join(drawn), scene) if drawn else ""
 
 
 def _root(inside: str, scene: Scene, more: str = "") -> str:
-    return f'<div class="bubbles" style="{escape(scene.face.style)}" {more}>{inside}</div>'
+    return f'<div class="bubbles" style="{escape(scene.style)}" {more}>{inside}</div>'
 
 
 def _row(talk: Conversation, row: ChatRow, scene: Scene, at: int) -> str:
     who = "user" if side(row.node) == "user" else "bot"
     named = row.node.name or (scene.name if who == "bot" else t(scene.language, "talk.me"))
-    face = "" if who == "user" or not row.opens else _initial(row.node) if row.node.name else scene.face.worn()
+    face = "" if who == "user" or not row.opens else scene.worn(row.node.name)
     name = f'<small class="by">{escape(row.node.name)}</small>' if row.node.name and row.opens else ""
     acted = row.message == at
     mine = " chosen" if row.message == scene.chosen else ""
@@ -122,8 +136,8 @@ def _row(talk: Conversation, row: ChatRow, scene: Scene, at: int) -> str:
     )
 
 
-def _initial(node: Node) -> str:
-    return Face(node.name[:1].upper(), sum(node.name.encode()) % 5).html("small")
+def _initial(name: str) -> str:
+    return Face(name[:1].upper(), sum(name.encode()) % 5).html("small")
 
 
 def _thoughts(row: ChatRow, language: str) -> str:

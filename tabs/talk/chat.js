@@ -20,6 +20,8 @@ const here = {
   write: () => box()?.focus(),
   keep: (button) => tell("keep", button, { words: button.closest(".editing").querySelector("textarea").value }),
   say: (button) => tell("say", button, { words: button.textContent }),
+  speak: (button) => tell("speak", null, { words: button.dataset.words }),
+  alone: (button) => tell("alone", null, { words: button.closest(".alone").querySelector("input").value }),
 };
 
 element.addEventListener("click", (event) => {

@@ -9,11 +9,13 @@ from core.errors import AppError
 from core.prompt.chat_template import resolve_template
 from tabs.talk.bubbles import speed
 from tabs.talk.faces import face_of
+from tabs.talk.group_view import member_faces
 from tabs.ui.services import Services
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
 
 CHOOSE = "#model-other"
+SHOWN = 4  # faces of a group
 
 
 def head(services: Services, visitor: Visitor, talk: Conversation) -> str:
@@ -22,18 +24,26 @@ def head(services: Services, visitor: Visitor, talk: Conversation) -> str:
     persona = services.chat.persona(visitor.owner, talk.persona, talk.adapter, language)
     learned = (
         f' <span class="muted">{escape(t(language, "talk.learned_as", name=talk.adapter))}</span>'
-        if talk.adapter
+        if talk.adapter and not talk.group
         else ""
     )
-    lines = [f"<h2>{escape(persona.name)}{learned}</h2>"]
+    called = t(language, "group.between").join(talk.group.names) if talk.group else persona.name
+    lines = [f"<h2>{escape(called)}{learned}</h2>"]
     try:
-        setting = services.chat.context(visitor.owner, talk, language)
+        setting = services.chat.context(
+            visitor.owner, services.chat.before_reply(visitor.owner, talk, language), language
+        )
         lines.append(f'<p class="muted num">{"・".join(map(escape, _asked(setting, talk, language)))}</p>')
         lines += _warnings(services, setting, talk, language)
     except AppError:  # the model is on its way, and the card beside says how far
         if persona.summary:
             lines.append(f'<p class="muted">{escape(persona.summary)}</p>')
-    face = face_of(services, visitor.owner, persona).html("large")
+    faces = [face.html() for face in member_faces(services, visitor, talk.group).values()]
+    face = (
+        f'<span class="faces">{"".join(faces[:SHOWN])}</span>'
+        if faces
+        else face_of(services, visitor.owner, persona).html("large")
+    )
     return f'<div class="chat-head">{face}<div>{"".join(lines)}</div></div>'
 
 

@@ -43,6 +43,17 @@ class Face:
             return '<span class="portrait small worn" aria-hidden="true"></span>'
         return self.html("small")
 
+    def numbered(self, number: int) -> str:
+        """The same as `style` where several faces are in one chat."""
+        return f"--worn-{number}: url('{self.source}')" if self.source else ""
+
+    def worn_as(self, number: int) -> str:
+        """The face at a bubble, inside of an element that carries `numbered`."""
+        if not self.source:
+            return self.html("small")
+        return (f'<span class="portrait small" style="background-image: var(--worn-{number})" '
+                'aria-hidden="true"></span>')  # fmt: skip
+
 
 def face_of(services: Services, owner: str, persona: Persona | PersonaEntry) -> Face:
     """The face of a persona, its own or a built-in one's."""

@@ -35,7 +35,8 @@ def everybody(services: Services, visitor: Visitor, talk: Conversation) -> str:
         trained = services.chat.persona(visitor.owner, "", talk.adapter, visitor.language)
         named = t(visitor.language, "persona.trained", name=trained.name)
         personas.insert(0, PersonaEntry("", named, trained.summary, built_in=False))
-    drawn = [_one(services, visitor, persona, persona.id == talk.persona) for persona in personas]
+    here = {talk.persona, *(member.persona for member in talk.group.members if member.persona)}
+    drawn = [_one(services, visitor, persona, persona.id in here) for persona in personas]
     label = escape(t(visitor.language, "persona.title"))
     return f'<div class="gallery" role="group" aria-label="{label}">{"".join(drawn)}</div>'
 

@@ -9,10 +9,13 @@ from functools import cached_property
 import gradio as gr
 
 from core.chat.conversation import Conversation
+from core.chat.group import MOST_ALONE
+from core.chat.viewpoint import said_in
 from core.errors import AppError, InputError
 from core.personas import Persona
 from tabs.talk.painter import mark
 from tabs.talk.replies import Replies, Writing, seen_of
+from tabs.talk.replies_in_a_row import replies_in_a_row
 from tabs.talk.talks_drawn import Removed, TalkList
 from tabs.talk.view import OUTPUTS, shown
 from tabs.ui import html_parts
@@ -79,25 +82,53 @@ class TalkHandlers:
             return
         yield from self.unfailing(visitor, conversation, self.answered(visitor, admitted, human and bool(text.strip())))
 
-    def admitted(self, visitor: Visitor, conversation: str, text: str) -> tuple[Conversation, Writing] | None:
-        """What was said is stored, and a reply to it announced; None where there is nothing to reply to. Raises."""
+    def admitted(self, visitor: Visitor, conversation: str, text: str) -> tuple[Conversation, Writing | None] | None:
+        """What was said is stored, and a reply to it announced; None where there is nothing to reply to. Raises.
+
+        Nobody replies at once where it is chosen by hand who does.
+        """
         words = self.services.chat.rate_limiter.check(text)
         with self.replies.lock(visitor, conversation):
             talk = self.quiet(visitor, conversation)
-            if not words and talk.path and talk.path[-1].role == "assistant":
+            by_hand = bool(talk.group) and talk.group.order == "hand"
+            if not words and (by_hand or (talk.path and talk.path[-1].role == "assistant" and not talk.group)):
                 return None
             if words:
                 self._check_fits(visitor, talk, words)
             self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
             talk = self.services.conversations.save(visitor.owner, talk.said("user", words, time=time.time()))
-            return talk, self.replies.begin(visitor, talk)
+            return talk, None if by_hand else self.replies.begin(visitor, talk)
 
-    def answered(self, visitor: Visitor, admitted: tuple[Conversation, Writing] | None, human: bool) -> Iterator[tuple]:
-        """The reply that was announced, as values of OUTPUTS."""
+    def answered(
+        self, visitor: Visitor, admitted: tuple[Conversation, Writing | None] | None, human: bool
+    ) -> Iterator[tuple]:
+        """The reply that was announced, as values of OUTPUTS; in a group, everybody's who replies to it."""
         if admitted is None:
             yield shown(notice="")
+            return
+        talk, writing = admitted
+        if writing is None:
+            yield self.whole(visitor, talk)
+        elif talk.group:
+            count = talk.group.replies_to(said_in(talk))
+            yield from replies_in_a_row(self.services, self.replies, visitor, talk, writing, count, human=human)
         else:
-            yield from self.replies.stream(visitor, *admitted, human=human)
+            yield from self.replies.stream(visitor, talk, writing, human=human)
+
+    def among_themselves(self, visitor: Visitor, conversation: str, count: str, human: bool) -> Iterator[tuple]:
+        """A group goes on without the user, for as many replies as are wanted, or until it is stopped."""
+        with self.replies.lock(visitor, conversation):
+            talk = self.quiet(visitor, conversation)
+            if not talk.group or talk.group.order == "hand":
+                raise InputError("Nobody speaks by themselves here. Choose who speaks next.",
+                                 "ここでは、だれも自分からは話しません。次に話す人を選んでください。")  # fmt: skip
+            wanted = int(count) if count.isdecimal() and len(count) < 4 else talk.group.alone
+            group = replace(talk.group, alone=min(max(wanted, 1), MOST_ALONE))
+            self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
+            talk = self.services.conversations.save(visitor.owner, replace(talk, group=group))
+            writing = self.replies.begin(visitor, talk)
+            writing.paused = True  # nobody writes meanwhile
+        yield from replies_in_a_row(self.services, self.replies, visitor, talk, writing, group.alone, human=human)
 
     def unfailing(self, visitor: Visitor, conversation: str, values: Iterator[tuple]) -> Iterator[tuple]:
         """The same values; an error ends them as a sentence beside the message box, and the talk as it is stored."""
@@ -169,7 +200,7 @@ class TalkHandlers:
             persona = talk.persona
             if not persona and not adapter:  # it was the adapter's own
                 persona = self.services.personas.entries(visitor.owner, visitor.language)[0].id
-            changed = replace(talk, adapter=adapter or "", persona=persona)
+            changed = replace(talk, adapter=adapter or "", persona=persona, group=talk.group.led_by(persona, adapter))
             talk = self.services.conversations.save(visitor.owner, changed)
         return seen_of(self.services, visitor, talk)
 
@@ -195,8 +226,9 @@ class TalkHandlers:
 
     def _check_fits(self, visitor: Visitor, talk: Conversation, words: str) -> None:
         """Raise before anything is stored, so that the words stay in the message box."""
+        talk = self.services.chat.before_reply(visitor.owner, talk.said("user", words), visitor.language)
         setting = self.services.chat.context(visitor.owner, talk, visitor.language)
-        self.services.chat.prompt(setting, talk, words)
+        self.services.chat.prompt(setting, talk)
 
     def whole(self, visitor: Visitor, talk: Conversation, **more: object) -> tuple:
         """Everything of a conversation that stands still."""

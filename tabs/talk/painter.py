@@ -11,6 +11,7 @@ from tabs.talk import welcome
 from tabs.talk.bubbles import Scene, growing, transcript
 from tabs.talk.chat_head import head
 from tabs.talk.faces import face_of
+from tabs.talk.group_view import member_faces, turn_bar
 from tabs.talk.view import ShownParts, acted_on
 from tabs.ui.services import Services
 from tabs.ui.text import t
@@ -35,8 +36,10 @@ class Painter:
             above = welcome.tiles(self.services, visitor)
             scene = replace(scene, above=above, quiet=bool(above) and chosen < 0,
                             below=welcome.openers(self._persona(visitor, talk), visitor.language))  # fmt: skip
-        elif not (writing or undo) and talk.path[-1].role == "user":
+        elif not (writing or undo or talk.group) and talk.path[-1].role == "user":
             scene = replace(scene, below=welcome.unanswered(visitor.language))
+        if talk.group and not writing:
+            scene = replace(scene, below=scene.below + turn_bar(talk, scene.members, visitor.language))
         if undo:
             scene = replace(scene, below=scene.below + welcome.put_back(undo, visitor.language))
         return {
@@ -47,10 +50,10 @@ class Painter:
             "mark": mark(talk),
         }
 
-    def growing(self, visitor: Visitor, talk: Conversation, words: Sequence[str]) -> str:
-        """A reply that is on its way, below the transcript."""
-        joins = bool(talk.path) and talk.path[-1].role == "assistant" and not talk.path[-1].name
-        return growing(words, self.scene(visitor, talk), opens=not joins)
+    def growing(self, visitor: Visitor, talk: Conversation, words: Sequence[str], speaker: str = "") -> str:
+        """A reply that is on its way, below the transcript; `speaker`: who of a group says it."""
+        joins = bool(talk.path) and (talk.path[-1].role, talk.path[-1].name) == ("assistant", speaker)
+        return growing(words, self.scene(visitor, talk), speaker=speaker, opens=not joins)
 
     def head(self, visitor: Visitor, talk: Conversation) -> str:
         """The head of the chat."""
@@ -62,6 +65,7 @@ class Painter:
         return Scene(
             visitor.language, persona.name, face_of(self.services, visitor.owner, persona),
             may_go_on=remote is None or bool(remote.dialect.prefill),
+            members=member_faces(self.services, visitor, talk.group),
         )  # fmt: skip
 
     def _persona(self, visitor: Visitor, talk: Conversation) -> Persona:

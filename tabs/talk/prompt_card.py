@@ -42,8 +42,10 @@ class PromptCardHandlers:
         if kept := self._kept(visitor, talk, chosen):
             return kept
         try:
-            setting = self.services.chat.context(visitor.owner, talk, visitor.language)
-            prompt = self.services.chat.prompt(setting, talk, draft or "")
+            chat = self.services.chat
+            talk = chat.before_reply(visitor.owner, talk.said("user", draft or ""), visitor.language)
+            setting = chat.context(visitor.owner, talk, visitor.language)
+            prompt = chat.prompt(setting, talk)
         except AppError:  # the bar above says it
             return ""
         return _drawn(prompt, setting.loaded.tokenizer if view == "tokens" else None, visitor.language)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -42,6 +42,12 @@ class Writing:
     seconds: float = 0.0
     """How long the model has been at it."""
     stored: threading.Event = field(default_factory=threading.Event)
+    speaker: str = ""
+    """Who of a group is to say it; "": who it is by the group's rule."""
+    stopped: bool = False
+    """The person wanted no more of it."""
+    follow: "Writing | None" = None
+    """The reply of a group that comes right after it, unless this one is stopped or says nothing."""
 
     def held(self, wait: bool) -> bool:
         """Whether the person may still be writing."""
@@ -119,6 +125,7 @@ class Replies:
     def stop(self, visitor: Visitor, conversation: str) -> None:
         """End the reply; what is to be seen of it stays."""
         if writing := self.writing.get(_place(visitor, conversation)):
+            writing.stopped = True
             writing.stop.set()
 
     def give_up(self, visitor: Visitor, conversation: str) -> None:
@@ -136,27 +143,42 @@ class Replies:
         for writing in writings:
             writing.stored.wait(STORED_WITHIN)
 
-    def begin(self, visitor: Visitor, talk: Conversation) -> Writing:
-        """Announce a reply to `talk`, which `stream` then writes."""
+    def begin(self, visitor: Visitor, talk: Conversation, speaker: str = "") -> Writing:
+        """Announce a reply to `talk`, which `stream` then writes; `speaker`: who of a group is to say it."""
         place = _place(visitor, talk.id)
         self.taken_back.pop(place, None)  # what goes on cannot be put back without losing what was said since
-        writing = self.writing[place] = Writing()
+        writing = self.writing[place] = Writing(speaker=speaker)
         return writing
+
+    def release(self, visitor: Visitor, talk: Conversation, writing: Writing) -> None:
+        """Let go of a reply that was announced and is not written."""
+        if self.writing.get(_place(visitor, talk.id)) is writing:
+            del self.writing[_place(visitor, talk.id)]
+        writing.stop.set()
+        writing.stored.set()
 
     def stream(
         self, visitor: Visitor, talk: Conversation, writing: Writing, *, human: bool, go_on: bool = False
-    ) -> Iterator[tuple]:
-        """The persona's turn as values of OUTPUTS. `human`: wait for a pause and show messages at a person's pace."""
+    ) -> Generator[tuple, None, Conversation]:
+        """The persona's turn as values of OUTPUTS; returns the talk with it.
+
+        `human`: wait for a pause and show messages at a person's pace. In a group it is the turn of who is next.
+        """
         services, language, frame, setting, prompt = self.services, visitor.language, NOTHING_YET, None, None
+        view, speaker = talk, writing.speaker
         try:
-            setting = services.chat.context(visitor.owner, talk, language)
-            prompt = services.chat.prompt(setting, talk.without_reply() if go_on else talk)
+            chat = services.chat
+            view = (chat.after_reply(visitor.owner, talk, language) if go_on else
+                    chat.before_reply(visitor.owner, talk, language, speaker))  # fmt: skip
+            writing.speaker = speaker = view.speaker
+            setting = services.chat.context(visitor.owner, view, language)
+            prompt = services.chat.prompt(setting, view.without_reply() if go_on else view)
             kept = talk.without_last() if go_on else talk
             frozen = self.painter.drawn(visitor, kept, writing=True)
             grown = talk.path[-1].messages if go_on else (TYPING,)
             yield shown(stop=gr.Button(visible=True), seen=budget(setting, prompt, language), notice="",
-                        **frozen | {"growing": self.painter.growing(visitor, kept, grown)})  # fmt: skip
-            replies = services.chat.reply(setting, talk, writing.stop, prompt=prompt, go_on=go_on)
+                        **frozen | {"growing": self.painter.growing(visitor, kept, grown, speaker)})  # fmt: skip
+            replies = services.chat.reply(setting, view, writing.stop, prompt=prompt, go_on=go_on)
             before, at, last = None, 0.0, frame.reply
             for frame in _frames(services, setting, replies, writing, human and not go_on):
                 if last.only_thought and not frame.reply.only_thought:
@@ -165,21 +187,24 @@ class Replies:
                 if (frame.seen, frame.typing) != before and time.monotonic() - at > REDRAW:
                     before, at = (frame.seen, frame.typing), time.monotonic()
                     words = [*(frame.seen or (grown if go_on else ())), *[TYPING] * frame.typing]
-                    yield shown(growing=self.painter.growing(visitor, kept, words))
+                    yield shown(growing=self.painter.growing(visitor, kept, words, speaker))
         finally:
             writing.stop.set()
             talk = self._store(visitor, talk, writing, setting, prompt, frame, go_on)
         if writing.given_up:
             yield shown()  # the last values are set once more when an event ends: they must change nothing
-            return
+            return talk
         if frame.seen and setting:
-            services.chat.on_reply_saved(setting, talk)
+            services.chat.on_reply_saved(setting, services.chat.after_reply(visitor.owner, talk, language))
         elif frame.reply.only_thought:
             inform(language, "talk.only_thought", n=f"{frame.reply.tokens:,}")
         else:
             inform(language, "talk.silent")
-        yield shown(stop=gr.Button(visible=False), seen=seen_of(services, visitor, talk),
-                    head=self.painter.head(visitor, talk), **self.painter.drawn(visitor, talk))  # fmt: skip
+        following = writing.follow is not None
+        yield shown(stop=gr.Button(visible=following), seen=seen_of(services, visitor, talk),
+                    head=self.painter.head(visitor, talk),
+                    **self.painter.drawn(visitor, talk, writing=following))  # fmt: skip
+        return talk
 
     def _store(
         self,
@@ -196,7 +221,11 @@ class Replies:
         seen = frame.seen[: frame.whole] if writing.given_up else frame.seen
         try:
             if self.writing.get(place) is writing:
-                del self.writing[place]
+                writing.follow = writing.follow if seen and not writing.stopped else None
+                if writing.follow:
+                    self.writing[place] = writing.follow
+                else:
+                    del self.writing[place]
                 if seen and setting and prompt:
                     now = conversations.get(visitor.owner, talk.id)  # its note may have been changed meanwhile
                     talk = talk.with_settings_of(now) if now else talk
@@ -204,7 +233,7 @@ class Replies:
                     talk = (
                         talk.with_continuation(seen, made)
                         if go_on
-                        else talk.said("assistant", *seen, made=made, time=time.time())
+                        else talk.said("assistant", *seen, made=made, name=writing.speaker, time=time.time())
                     )
                     talk = conversations.save(visitor.owner, talk)
                     conversations.keep_prompt(visitor.owner, talk, prompt.to_json())
@@ -249,9 +278,12 @@ def budget(setting: ChatContext, prompt: Prompt, language: str) -> str:
 def seen_of(services: Services, visitor: Visitor, talk: Conversation, draft: str = "") -> str:
     """What the model would see for the next reply, or why that cannot be said."""
     try:
+        talk = services.chat.before_reply(visitor.owner, talk.said("user", draft), visitor.language)
         setting = services.chat.context(visitor.owner, talk, visitor.language)
-        drawn = budget(setting, services.chat.prompt(setting, talk, draft), visitor.language)
-        return drawn + fired(services.chat.entries(setting, talk.said("user", draft)), visitor.language)
+        drawn = prompt_html.whose(talk.speaker, visitor.language) + budget(
+            setting, services.chat.prompt(setting, talk), visitor.language
+        )
+        return drawn + fired(services.chat.entries(setting, talk), visitor.language)
     except ModelError:
         return f'<p class="muted">{t(visitor.language, "talk.model_waits")}</p>'
     except AppError as error:

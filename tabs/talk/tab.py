@@ -5,7 +5,7 @@ from typing import TypedDict, cast
 
 import gradio as gr
 
-from tabs.talk import gallery, learn, model, note, persona, prompt_card, remote, talk_list, transfer, you
+from tabs.talk import gallery, group, learn, model, note, persona, prompt_card, remote, talk_list, transfer, you
 from tabs.talk.acts import ActHandlers
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
@@ -51,6 +51,7 @@ def build(services: Services, shared: Shared) -> None:
             with gr.Column(elem_classes="card", elem_id="talk-card"):
                 page = _chat(services.public)
                 note_parts = note.build()
+                members = group.build()
         with gr.Column(scale=6, min_width=250):
             page["seen"] = prompt_card.build(services, shared, page["box"], page["chosen"])
             adapter, model_state, asked = model.build(services, shared)
@@ -74,6 +75,8 @@ def build(services: Services, shared: Shared) -> None:
     you.wire(services, shared, you_parts, seen)
     faces = gallery.GalleryHandlers(services)
     made = gallery.wire(faces, shared, people, adapter)
+    for joined in group.wire(group.GroupHandlers(services, handlers), shared, members, page):
+        joined.then(faces.show, inputs, people.people, **EVENT)
     opens = [page["edit_persona"].click, made.then]
     for saved in persona.wire(services, shared, editor, people.open_card, opens):
         redrawn = saved.then(handlers.redraw, inputs, [page[name] for name in OUTPUTS], **EVENT)

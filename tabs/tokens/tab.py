@@ -64,10 +64,11 @@ class TokenHandlers:
         if talk is None:
             raise InputError("There is no conversation yet. Say something in Chat first.",
                              "まだ会話がありません。先に「話す」で話しかけてください。")  # fmt: skip
+        talk = self.services.chat.before_reply(visitor.owner, talk, visitor.language)
         setting = self.services.chat.context(visitor.owner, talk, visitor.language)
         prompt = self.services.chat.prompt(setting, talk)
         shown = prompt_html.tokens(prompt, setting.loaded.tokenizer, visitor.language, ids=ids)
-        return shown, prompt_html.budget(prompt, visitor.language)
+        return shown, prompt_html.whose(talk.speaker, visitor.language) + prompt_html.budget(prompt, visitor.language)
 
     @handler
     def row(self, visitor: Visitor, dataset: str, number: float, ids: bool) -> tuple:

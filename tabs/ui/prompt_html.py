@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from core.train.worker.rows import Example
 
 
+def whose(speaker: str, language: str) -> str:
+    """Whose prompt is shown, where several talk; "" in a talk of two, which has no `speaker`."""
+    return f'<p class="muted next-speaker">{escape(t(language, "group.next", name=speaker))}</p>' if speaker else ""
+
+
 def budget(prompt: Prompt, language: str, *, over: bool = False) -> str:
     """The bar of what the model sees, part by part, with the reply's reserve, what fell out and what will next.
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.chat.corrections import Correction, add_rows, corrections, keep_pairs
+from core.chat.group import Member
 from core.data.preferences import Preferences
 from core.errors import InputError
 from core.messages import Turn
@@ -72,9 +73,15 @@ class CorrectionHandlers:
         """What was corrected, by whom one talked with, the newest talk first."""
         found: dict[CorrectionPersona, list[Correction]] = {}
         for talk in self.services.conversations.list_all(visitor.owner, most=MOST_TALKS):
-            if lessons := corrections([talk]):
-                found.setdefault(_who(talk), []).extend(lessons)
+            for lesson in corrections([talk], lambda member: self._user(visitor, member)):
+                found.setdefault(_who(talk, lesson), []).append(lesson)
         return found
+
+    def _user(self, visitor: Visitor, member: Member) -> str:
+        try:
+            return self.services.chat.user_of(visitor.owner, member, visitor.language)
+        except InputError:  # the persona was deleted
+            return ""
 
     def _persona(self, visitor: Visitor, who: CorrectionPersona | None) -> Persona:
         persona, _, adapter = (who or "/").partition("/")
@@ -104,8 +111,9 @@ class CorrectionHandlers:
         return f'<section><small class="muted">{escape(kind)}</small>{asked}{worse}{better}{fold}</section>'
 
 
-def _who(talk: Conversation) -> CorrectionPersona:
-    return f"{talk.persona}/{'' if talk.persona else talk.adapter}"
+def _who(talk: Conversation, lesson: Correction) -> CorrectionPersona:
+    spoke = talk.group.member(lesson.speaker) or talk
+    return f"{spoke.persona}/{'' if spoke.persona else spoke.adapter}"
 
 
 def build(services: Services, shared: Shared, saved: gr.Radio, card: gr.Column) -> None:
