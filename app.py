@@ -29,6 +29,7 @@ def build_app(services: "Services") -> "gr.Blocks":
     from tabs import compare, connect, data, memory, talk, train
     from tabs.tokens import tab
     from tabs.ui import heartbeat, status_bar
+    from tabs.ui.described_once import DescribedOnce
     from tabs.ui.handler import EVENT
     from tabs.ui.page_load import ADDRESS, PageLoad, browser_key, build_place
     from tabs.ui.shared import Shared
@@ -36,7 +37,9 @@ def build_app(services: "Services") -> "gr.Blocks":
     from tabs.ui.toasts import escape_gradios_own
 
     escape_gradios_own()
-    with gr.Blocks(title="面影 Omokage", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+    page = gr.Blocks(title="面影 Omokage", analytics_enabled=False, delete_cache=(3600, 3600))
+    page.default_config = DescribedOnce(page)
+    with page:
         # Here, while the page is empty: queue() makes all routes anew, and the page's whole description with them.
         page.queue(max_size=64, default_concurrency_limit=8, api_open=False)
         key = gr.BrowserState("", storage_key="omokage-key", secret="omokage")

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from gradio.blocks import BlocksConfig
 from gradio.i18n import I18nData
 
 import app
 from core.settings import Settings
+from tabs.ui.described_once import DescribedOnce
 from tabs.ui.services import Services, make_services
 from tabs.ui.text import t, t_client, texts
 
@@ -66,6 +68,17 @@ def test_no_event_of_the_page_is_offered_as_an_api(services: Services) -> None:
     assert page.fns
     offered = [fn.api_name for fn in page.fns.values() if fn.api_visibility != "private"]
     assert not offered
+
+
+def test_the_description_that_is_made_once_is_gradios(services: Services) -> None:
+    page = app.build_app(services)
+    assert page.config is not None and len(page.config["components"]) > 500
+    fresh = BlocksConfig.get_config(page.default_config)
+    assert isinstance(page.default_config, DescribedOnce) and page.config | fresh == page.config
+    before = len(page.get_config_file()["components"])
+    with page:
+        gr.Textbox()
+    assert len(page.get_config_file()["components"]) > before, "it is made again when something was added"
 
 
 def test_every_event_that_touches_a_visitors_things_knows_the_visitor(services: Services) -> None:

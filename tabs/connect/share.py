@@ -5,7 +5,6 @@ from datetime import datetime
 from html import escape
 
 import gradio as gr
-import segno
 
 from core.errors import NotAllowedError
 from tabs.ui.form import Form
@@ -104,6 +103,8 @@ class ShareHandlers:
 
 def qr_code(address: str, title: str) -> str:
     """A picture of `address` for a phone's camera."""
+    import segno  # builds its tables of codes as it is imported, 0.1 s of every start
+
     drawn = segno.make(address, error="m").svg_inline(border=3, omitsize=True, dark="#1a1830", light="#fff")
     return f'<div class="qr" role="img" aria-label="{escape(title)}">{drawn}</div>'
 

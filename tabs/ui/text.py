@@ -20,11 +20,8 @@ LANGUAGES = ("ja", "en")
 @lru_cache(maxsize=1)
 def texts() -> dict[str, Text]:
     """{"talk.send": Text(en="Send", ja="送る"), …}"""
-    return {
-        f"{path.stem}.{key}": Text(**pair)
-        for path in sorted(TEXTS.glob("*.json"))
-        for key, pair in json.loads(path.read_text(encoding="utf-8")).items()
-    }
+    of_part = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(TEXTS.glob("*.json"))}
+    return {f"{part}.{key}": Text(**pair) for part, pairs in of_part.items() for key, pair in pairs.items()}
 
 
 @lru_cache(maxsize=1)
