@@ -49,9 +49,11 @@ TEXTS = {
 
 def persona_of(
     made: Profile, rows: Iterable[Sequence[Turn]], *, other: str, language: str, room: int,
-    size: Callable[[str], int],
+    size: Callable[[str], int], among: str = "",
 ) -> Persona:  # fmt: skip
     """The persona that `made` profiles. `room` tokens, counted by `size`, are for its examples.
+
+    `among`: everybody it talks with, where that is not `other` alone.
 
     What the rows do not say is not told either: in a private data set names are replaced.
     """
@@ -60,7 +62,7 @@ def persona_of(
     made = replace(made, words=tuple(word for word in made.words if word.text in said))
     return Persona(
         name=made.name,
-        description=described(made, other=other, language=language),
+        description=described(made, other=among or other, language=language),
         summary=TEXTS[language]["summary"],
         examples=telling_exchanges(made, rows, room=room, size=size),
         user=other,

@@ -10,7 +10,7 @@ from core.data.log_rows import LARGEST_BUDGET
 from core.data.open_log import SMALLEST_BUDGET, OpenLog
 from core.models.loading import LoadedModel
 from core.workspace import Split
-from tabs.data.log import account_view, guesses, log_view
+from tabs.data.log import account_view, guesses, log_group, log_view
 from tabs.data.rows import recipe_form, row_view
 from tabs.ui import html_parts
 from tabs.ui.text import t
@@ -66,6 +66,7 @@ class View(NamedTuple):
     make: OutputValue
     ledger: OutputValue
     use: OutputValue
+    everybody: OutputValue
     name: OutputValue
 
 
@@ -112,6 +113,7 @@ def view_of(opened: OpenLog, loaded: LoadedModel | None, name: str, language: st
         make=gr.Button(visible=bool(opened.model and opened.prepared is None and opened.problem)),
         ledger=account_view.account(opened, language),
         use=gr.Column(visible=bool(train)),
+        everybody=gr.Column(visible=bool(train) and log_group.is_group(opened)),
         name=name,
         **guesses.values_of(opened, language),
         **recipe_form.values_of(opened),

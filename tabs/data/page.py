@@ -51,5 +51,6 @@ class Page(TypedDict):
     secrets: gr.Dropdown
     diff: gr.HTML
     use: gr.Column
+    everybody: gr.Column
     name: gr.Textbox
     ledger: gr.HTML

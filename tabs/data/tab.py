@@ -13,7 +13,7 @@ from core.data.gaps import GAP_STEPS
 from core.data.log_rows import LARGEST_BUDGET
 from core.data.open_log import SMALLEST_BUDGET
 from tabs.data.data_context import DataContext
-from tabs.data.log import guesses, profile_view, without_training
+from tabs.data.log import everybody, guesses, profile_view, without_training
 from tabs.data.log.guesses import ReadingForm
 from tabs.data.log.open_handlers import OpenLogHandlers
 from tabs.data.outputs import View
@@ -59,6 +59,7 @@ def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
             variant, take = variants_view.build(context, page, shared.key)
         with gr.Column(scale=6, min_width=260):
             learn, save = _use(context, page, shared)
+            each = everybody.build(page)
             with gr.Column(elem_classes="card", elem_id="data-account"):
                 gr.Markdown(t_heading("data.ledger"), elem_classes="title")
                 page["ledger"] = gr.HTML(padding=False, elem_id="data-ledger")
@@ -102,6 +103,7 @@ def build(services: Services, shared: Shared) -> tuple[gr.Radio, gr.Column]:
     page["split"].input(rows.first, [*inputs, page["split"]], walked, **EVENT)
     previous.click(rows.previous, at, walked, trigger_mode="multiple", **EVENT)
     following.click(rows.next, at, walked, trigger_mode="multiple", **EVENT)
+    everybody.wire(everybody.EverybodyHandlers(context), shared, page, each, saved, card)
     listen_to_edits(context, inputs, outputs)
     named = [*inputs, page["name"]]
     save.click(rows.save, named, [page["name"], saved, card], **EVENT)

@@ -3,8 +3,14 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.helpers.served import Server, Visit
+from tests.helpers.served import Server, Visit, open_tab
 from tests.helpers.talk_page import send, settled
+
+PEOPLE = {"花子": "海ね", "太郎": "まじ", "Ken": "ok!"}
+LOG = "[LINE] 旅行のトーク履歴\n保存日時：2024/04/01 10:00\n" + "".join(
+    f"\n2024/03/{day:02}(金)\n" + "".join(f"{9 + n}:00\t{who}\t{says} {day}\n" for n, (who, says) in enumerate(
+        PEOPLE.items())) for day in range(1, 31)
+)  # fmt: skip
 
 
 def gathered(page: Page, count: int) -> None:
@@ -59,3 +65,17 @@ def test_a_group_goes_on_alone_until_it_is_stopped(server: Server, visit: Visit)
     page.locator("#group > button").click()
     page.locator("#group-people [data-act=remove]").last.click()
     expect(page.locator(".turn-bar")).to_have_count(0)
+
+
+def test_a_groups_log_becomes_talking_personas(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    open_tab(page, "データ|Data")
+    page.locator("#data-file input[type=file]").set_input_files(
+        {"name": "[LINE] 旅行.txt", "mimeType": "text/plain", "buffer": LOG.encode()}
+    )
+    expect(page.locator("#data-row .said.learned").first).to_be_visible()
+    page.locator("#data-group-talk").click()
+    expect(page.locator("#chat-head h2")).to_have_text("花子・太郎・Ken")
+    send(page, "太郎、おはよう")
+    settled(page)
+    assert speakers(page) == ["太郎"]

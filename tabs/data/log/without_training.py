@@ -38,16 +38,23 @@ class WithoutTraining(DataHandlers):
 
 def persona_of_log(context: DataContext, visitor: Visitor, log: str) -> Persona:
     """A persona of the open log, kept with what was said. Raises the reason where there are no rows."""
-    (opened, prepared), services = context.with_rows(visitor, log), context.services
+    opened, prepared = context.with_rows(visitor, log)
+    you = t(visitor.language, "persona.you")
+    other = you if prepared.recipe.private else _other(opened) or you
+    return persona_of_rows(context, visitor, opened, prepared, user=other)
+
+
+def persona_of_rows(
+    context: DataContext, visitor: Visitor, opened: OpenLog, prepared: Prepared, *, user: str, among: str = ""
+) -> Persona:
+    """A persona of somebody in a log, kept with what was said; `among`: everybody it talks with beside `user`."""
+    services, language = context.services, visitor.language
     loaded = services.models.current()
     codec = encoder_for(loaded.tokenizer)
     rows = [row.turns for row in prepared.train]
-    you = t(visitor.language, "persona.you")
-    made = persona_of(
-        profile(opened.log, opened.persona, gap_minutes=prepared.gap_minutes), rows,
-        other=you if prepared.recipe.private else _other(opened) or you,
-        language=visitor.language, room=int(EXAMPLES_SHARE * loaded.context), size=codec.size,
-    )  # fmt: skip
+    seen = profile(opened.log, opened.persona, gap_minutes=prepared.gap_minutes)
+    made = persona_of(seen, rows, other=user, language=language, room=int(EXAMPLES_SHARE * loaded.context),
+                      size=codec.size, among=among)  # fmt: skip
     persona = services.personas.save(visitor.owner, made)
     remembered = Turns(services.memory.store(visitor.owner))
     remembered.keep_log(persona.id, f"log {opened.log.file_name}", dated_turns(opened.log, prepared))
