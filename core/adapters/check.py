@@ -52,7 +52,13 @@ def _are_names(value: object) -> bool:
 
 
 def _is_pattern(value: object, fits: Callable[[object], bool]) -> bool:
-    return not value or (isinstance(value, dict) and _are_names(value) and all(map(fits, value.values())))
+    """A value for each name. For a mixture's experts peft itself writes `.*\\.` before it, and `\\.` for a point."""
+    if not value:
+        return True
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        return False
+    names = [name.removeprefix(r".*\.").replace(r"\.", ".") for name in value]
+    return _are_names(names) and all(map(fits, value.values()))
 
 
 def _is_empty(value: object) -> bool:
@@ -80,6 +86,7 @@ RULES: dict[str, Callable[[object], bool]] = {
     "lora_alpha": lambda v: v is None or _is_scale(v),
     "lora_dropout": lambda v: v is None or _is_number(v, low=0, high=1),
     "target_modules": _are_names,
+    "target_parameters": lambda v: _is_empty(v) or _are_names(v),
     "exclude_modules": lambda v: _is_empty(v) or _are_names(v),
     "rank_pattern": lambda v: _is_pattern(v, _is_rank),
     "alpha_pattern": lambda v: _is_pattern(v, _is_scale),

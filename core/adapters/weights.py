@@ -86,7 +86,8 @@ class AdapterWeights:
 
     def _check_layers(self, model: "PreTrainedModel", loaded: str) -> None:
         names = {name for name, _ in model.named_modules()}
-        foreign = [layer for layer in self.layers if layer not in names]
+        # Of several parameters of one layer, as its experts' are, peft calls all but the last its base_layer's.
+        foreign = [layer for layer in self.layers if _without_wrappers(layer) not in names]
         if foreign:
             raise ModelError(
                 f"“{self.name}” is for a model with other layers: {len(foreign)} of its {len(self.layers)} are not in "
@@ -181,6 +182,12 @@ def _targets(config: Mapping[str, object], names: set[str]) -> Iterator[str]:
     for name in sorted(names):
         if any(name == target or name.endswith(f".{target}") for target in targets):
             yield name
+
+
+def _without_wrappers(layer: str) -> str:
+    while layer.endswith(".base_layer"):
+        layer = layer.removesuffix(".base_layer")
+    return layer
 
 
 def _sizes(model: "PreTrainedModel", layer: str) -> tuple[int, int] | None:

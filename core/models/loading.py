@@ -25,7 +25,7 @@ from core.models.gguf.model import GgufModel
 from core.models.gguf.names import hub_file, names_gguf
 from core.models.options import DEFAULT_LOAD, LoadOptions, Quantization
 from core.models.precision import choose_precision
-from core.models.prefix_cache import PrefixCache
+from core.models.prefix_cache import PrefixCache, reads_anew
 from core.models.read import check_tokenizer, checked_tokenizer, context_of, read_weights
 from core.models.status import LoadState, ModelStatus, Pace
 from core.models.thread import ModelThread
@@ -235,6 +235,7 @@ class ModelStore:
             context=loaded.context, quantization=loaded.quantization,
             offloaded=0.0 if loaded.gguf else offloaded(loaded.pretrained),
             tokenizer_check=loaded.tokenizer_check, precision_reason=_precision_reason(loaded),
+            reads_anew=not loaded.gguf and reads_anew(loaded.pretrained.config),
         )  # fmt: skip
 
     def _report(self, state: LoadState, order: "_LoadRequest") -> Callable[[float | None], None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
 
 if TYPE_CHECKING:
-    from transformers import Cache
+    from transformers import Cache, PretrainedConfig
     from transformers.cache_utils import DynamicLayer
 
 MOST_BYTES = 1 << 30
@@ -76,6 +76,13 @@ class PrefixCache:
     def clear(self) -> None:
         """Forget everything, to have the memory back."""
         self._entries.clear()
+
+
+def reads_anew(config: "PretrainedConfig") -> bool:
+    """Whether some layers keep a running state instead of keys and values: no turn can go on from another."""
+    from transformers import DynamicCache
+
+    return not all(map(_is_attention, DynamicCache(config=config).layers))
 
 
 def _common(ids: Sequence[int], prompt: Sequence[int]) -> int:

@@ -37,6 +37,8 @@ class ModelStatus:
     offloaded: float = 0.0
     """Share of the weights that did not fit on the GPU and wait in RAM, which makes replies slower."""
     tokenizer_check: TokenizerCheck = NOT_CHECKED
+    reads_anew: bool = False
+    """Whether every reply reads the whole talk again (`core.models.prefix_cache`)."""
 
 
 @dataclass

@@ -57,6 +57,8 @@ def figures(status: ModelStatus, language: str) -> str:
         notes.append(("muted", status.precision_reason.in_language(language)))
     if status.offloaded:
         notes.append(("warn", t(language, "model.offloaded", percent=f"{status.offloaded:.0%}")))
+    if status.reads_anew:
+        notes.append(("muted", t(language, "model.reads_anew")))
     check = status.tokenizer_check
     if check.verdict in ("right", "rebuilt"):
         notes.append(("muted", f"✓ {check.text.in_language(language)}"))

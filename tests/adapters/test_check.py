@@ -64,3 +64,28 @@ def test_plain_settings_and_unreadable_ones_are_left_as_they_are(folder: Path) -
     assert read(folder) == UNSLOTH
     (folder / ADAPTER_CONFIG).write_text("{", encoding="utf-8")
     name_targets(folder)
+
+
+EXPERTS = {**UNSLOTH, "target_modules": ["q_proj"], "target_parameters": ["gate_up_proj", "gate.weight"],
+           "auto_mapping": None}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pattern", "loads"),
+    [
+        ({r".*\.gate_up_proj": 8}, True),  # as peft writes it for the experts of a mixture
+        ({"gate_up_proj": 8, r".*\.mlp\.gate": 2}, True),
+        ({r".*\.gate_up_proj": 100_000}, False),
+        ({r".*\.(a+)+b": 8}, False),
+        ({r".*.*\.x": 8}, False),
+        ({r".*\..*\.x": 8}, False),
+        ({r".*\.": 8}, False),
+    ],
+)
+def test_ranks_by_layer_are_read_and_no_other_pattern_is(folder: Path, pattern: dict[str, int], loads: bool) -> None:
+    write(folder, {**EXPERTS, "rank_pattern": pattern})
+    if loads:
+        check_adapter(folder)
+        return
+    with pytest.raises(ModelError, match="rank_pattern"):
+        check_adapter(folder)

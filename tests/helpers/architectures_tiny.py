@@ -42,6 +42,11 @@ def byte_bpe(template: str | None, special: tuple[str, ...]) -> Callable[[Path],
     return lambda folder: prompt_tiny.byte_bpe(template=template, special=special).save_pretrained(folder)
 
 
+CHATML = byte_bpe(prompt_tiny.QWEN3, prompt_tiny.SPECIAL)
+DELTA = {"linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 16, "linear_value_head_dim": 16}
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+
+
 STAND_INS: dict[str, StandIn] = {
     "llama": StandIn("sbintuitions/sarashina2.2-1b", spiece("llama", sentencepiece_tiny.LLAMA_CONFIG), SIZES | GROUPED),
     "gpt_neox": StandIn(
@@ -79,6 +84,33 @@ STAND_INS: dict[str, StandIn] = {
         "openai-community/gpt2",
         byte_bpe(None, ("<|endoftext|>",)),
         {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512},
+    ),
+    "qwen3_5_text": StandIn(
+        "Qwen/Qwen3.5-0.8B", CHATML, SIZES | GROUPED | {"num_hidden_layers": 4, "head_dim": 16} | DELTA
+    ),
+    "lfm2": StandIn(
+        "LiquidAI/LFM2-350M",
+        CHATML,
+        SIZES | GROUPED | {"layer_types": ["conv", "full_attention"], "block_auto_adjust_ff_dim": False},
+    ),
+    "mamba2": StandIn(
+        "state-spaces/mamba2-130m",
+        byte_bpe(None, ("<|endoftext|>",)),
+        {
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "num_heads": 8,
+            "head_dim": 16,
+            "state_size": 16,
+            "n_groups": 1,
+            "chunk_size": 16,
+        },
+    ),
+    "qwen3_moe": StandIn("Qwen/Qwen3-30B-A3B", CHATML, SIZES | GROUPED | {"head_dim": 16} | EXPERTS),
+    "gpt_oss": StandIn(
+        "openai/gpt-oss-20b",
+        CHATML,
+        SIZES | GROUPED | {"head_dim": 16, "sliding_window": 64, "num_local_experts": 4, "num_experts_per_tok": 2},
     ),
 }
 """By model_type."""

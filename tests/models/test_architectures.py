@@ -139,6 +139,7 @@ def test_from_the_hub_to_a_persona_and_back(
         loaded.pretrained.config.model_type == architecture and type(loaded.model).__module__ != "transformers_modules"
     )
     assert loaded.tokenizer_check.verdict in ("right", "rebuilt", "no sentencepiece")
+    assert store.status.reads_anew == (architecture in ("qwen3_5_text", "lfm2", "mamba2"))
     if entry := entry_of(model):
         assert resolve_template(loaded.tokenizer).name in (
             entry.format,

@@ -75,8 +75,8 @@ def model_dims(config: "PreTrainedConfig", trust: Trust = NO_REMOTE_CODE) -> Mod
     text = config.get_text_config()
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust.code)
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    heads = getattr(text, "num_attention_heads", 0)  # none in a model that is recurrent throughout, as Mamba
+    size = (getattr(text, "head_dim", None) or text.hidden_size // heads) if heads else 0
     stored = getattr(config, "quantization_config", None)
     return ModelDims(
         type=config.model_type,
@@ -85,7 +85,7 @@ def model_dims(config: "PreTrainedConfig", trust: Trust = NO_REMOTE_CODE) -> Mod
         parameters=model.num_parameters(),
         layers=text.num_hidden_layers,
         width=text.hidden_size,
-        kv_width=heads * size,
+        kv_width=(getattr(text, "num_key_value_heads", None) or heads) * size,
         vocabulary=text.vocab_size,
         tied=bool(getattr(text, "tie_word_embeddings", False)),
         context=getattr(text, "max_position_embeddings", None),

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+MAMBAS = frozenset({"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"})
+BYPASSED = frozenset({"conv1d", "out_proj"})
+"""Layers whose weights Mamba's kernels read themselves, past what LoRA adds: peft refuses them."""
+
 
 @dataclass(frozen=True)
 class Base:
@@ -89,17 +93,22 @@ def with_adapter(base: Base, config: TrainConfig, start: Path | None = None) -> 
     set_seed(config.seed)
     if start is not None:
         return _going_on(model, config, start)
+    bypassed = sorted(BYPASSED) if model.config.model_type in MAMBAS else None
     lora = LoraConfig(
         r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias="none", task_type="CAUSAL_LM",
         target_modules="all-linear" if config.target == "all-linear" else names,
         use_rslora=config.rslora, use_dora=config.dora,
+        exclude_modules=bypassed if config.target == "all-linear" else None,
     )  # fmt: skip
     try:
         return get_peft_model(model, lora)
     except ValueError as error:
+        reason = str(error).strip().split("\n")[0][:200]
         raise InputError(
-            f"target = {config.target!r} names layers that this model does not have. Use all-linear.",
-            f"target = {config.target!r} という名前の層はこのモデルにありません。all-linear にしてください。",
+            f"No adapter can be put on the layers that target = {config.target!r} names ({reason}). Use all-linear, or "
+            "names of layers that this model has.",
+            f"target = {config.target!r} の層にはアダプターを付けられません（{reason}）。all-linear にするか、"
+            "このモデルにある層の名前を書いてください。",
         ) from error
 
 
