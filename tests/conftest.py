@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def cpu_speeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The processor is not measured: it is twice as fast in bfloat16, so the same is chosen on every machine."""
     speeds = precision.CpuSpeeds({"fp32": 1e11, "bf16": 2e11}, {"fp32": 1e10, "bf16": 2e10})
-    monkeypatch.setattr(precision, "cpu_speeds", lambda: speeds)
+    monkeypatch.setattr(precision, "cpu_speeds", lru_cache(lambda: speeds))
 
 
 @pytest.fixture(autouse=True)

@@ -178,6 +178,11 @@ def cpu_speeds() -> CpuSpeeds:
         return speeds_by_flags()
 
 
+def speeds_are_known() -> bool:
+    """Whether `cpu_speeds` answers at once in this process."""
+    return bool(cpu_speeds.cache_info().currsize)
+
+
 def kept_speeds(path: Path, measure: Callable[[], CpuSpeeds]) -> CpuSpeeds:
     """What `path` holds of this processor, torch and number of threads; measured and written where it holds nothing."""
     import torch

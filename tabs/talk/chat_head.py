@@ -6,7 +6,9 @@ from core.catalogue.bundled import NAME as EMBEDDED
 from core.chat.context import ChatContext
 from core.chat.conversation import Conversation
 from core.errors import AppError
+from core.models.sizing.suitable import suggested_model
 from core.prompt.chat_template import resolve_template
+from core.text import format_bytes
 from tabs.talk.bubbles import speed
 from tabs.talk.faces import face_of
 from tabs.talk.group_view import member_faces
@@ -61,6 +63,17 @@ def _asked(setting: ChatContext, talk: Conversation, language: str) -> list[str]
     return said
 
 
+def _offer(language: str) -> str:
+    """A button for the model that suits this machine, once it is known how fast the machine is."""
+    found = suggested_model(measure=False)
+    if found is None:
+        return ""
+    size = format_bytes(found.download) if found.download else "?"
+    words = escape(t(language, "talk.demo_load", name=found.entry.name, size=size))
+    pace = t(language, "talk.demo_pace", n=f"{found.pace.tokens_per_second:.0f}") if found.pace else ""
+    return f'<button type="button" data-load>{words}</button><span class="muted">{escape(pace)}</span>'
+
+
 def _warnings(services: Services, setting: ChatContext, talk: Conversation, language: str) -> list[str]:
     """That the model is only a small one to begin with, and that another one answers than before."""
     said = []
@@ -68,7 +81,9 @@ def _warnings(services: Services, setting: ChatContext, talk: Conversation, lang
     if name == EMBEDDED and not setting.remote:
         words, button = escape(t(language, "talk.demo")), ""
         if not services.models.locked:
-            button = f'<button type="button" data-open="{CHOOSE}">{escape(t(language, "talk.demo_choose"))}</button>'
+            button = _offer(language) or (
+                f'<button type="button" data-open="{CHOOSE}">{escape(t(language, "talk.demo_choose"))}</button>'
+            )
         said.append(f'<p class="demo"><span>{words}</span>{button}</p>')
     before = next((node.metadata.model for node in reversed(talk.path) if node.metadata and node.metadata.model), name)
     if before != name:

@@ -110,7 +110,7 @@ class ModelHandlers:
 
 def build(services: Services, shared: Shared) -> "tuple[gr.Dropdown, gr.HTML, list[Dependency]]":
     """The card; returns the picker of adapters, the picture of the model's state, which changes with it, and the
-    events after which the model is asked in another template."""
+    events after which the model is asked in another template, or its place could be another's."""
     handlers = ModelHandlers(services)
     with gr.Column(elem_classes="card"):
         gr.Markdown(t_heading("model.title"), elem_classes="title")
@@ -119,7 +119,7 @@ def build(services: Services, shared: Shared) -> "tuple[gr.Dropdown, gr.HTML, li
         unsure = gr.HTML(padding=False, elem_id="adapter-unsure")
         accept = gr.Button(t_client("model.accept"), size="sm", visible=False, elem_id="adapter-accept")
         asked = template.build(services, shared)
-        load, cancel = model_choice.build(services, shared)
+        load, cancel, measured = model_choice.build(services, shared)
     shown = gr.State("")
     shared.changed["model"].click(
         handlers.refresh, [shared.key, shown], [state, cancel, load, shown], queue=False, trigger_mode="always_last",
@@ -128,4 +128,4 @@ def build(services: Services, shared: Shared) -> "tuple[gr.Dropdown, gr.HTML, li
     adapter.change(handlers.fit, [shared.key, adapter], [unsure, accept], **EVENT)
     state.change(handlers.fit, [shared.key, adapter], [unsure, accept], **EVENT)
     accept.click(handlers.accept, [shared.key, adapter], [unsure, accept], **EVENT)
-    return adapter, state, asked
+    return adapter, state, [*asked, measured]

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
+from gradio.events import Dependency
 
 from core.catalogue.catalogue import BITS, Bits, CatalogueEntry, catalogue, entry_of
-from core.errors import AppError
+from core.errors import AppError, InputError
 from core.models.loading import HUB_ID
 from core.models.options import LoadOptions, Quantization, Trust
 from core.models.sizing.machine import FitRating, this_machine
@@ -17,7 +18,7 @@ from core.models.sizing.requirements import (
     inspect_model,
     ratings_of,
 )
-from core.models.sizing.suitable import Suitability, ranked
+from core.models.sizing.suitable import Suitability, ranked, suggested_model
 from core.text import format_bytes, format_parameters
 from tabs.ui import html_parts
 from tabs.ui.handler import EVENT, handler
@@ -145,6 +146,25 @@ class ChoiceHandlers:
         self.services.models.start(name, LoadOptions(wanted, Trust(pickles=bool(pickles), code=bool(code))))
 
     @handler
+    def measure(self, visitor: Visitor) -> gr.Radio | dict:
+        """The suggestions with the speed that this machine would have, measured where that was not done yet."""
+        if self.services.models.locked:
+            return gr.skip()
+        few = [(suggestion_text(found, visitor.language), found.entry.id) for found in ranked()[:SHOWN_FIRST]]
+        return gr.Radio(choices=few)
+
+    @handler
+    def load_suggested(self, visitor: Visitor) -> None:
+        """Begin to load the model that suits this machine best."""
+        found = suggested_model()
+        if found is None:
+            raise InputError(
+                "No model of the list fits in this machine’s memory. Choose one under “Use another model”.",
+                "このマシンのメモリーに収まるモデルが一覧にありません。「別のモデルを使う」から選んでください。",
+            )
+        self.services.models.start(found.entry.id, LoadOptions(found.quantization))
+
+    @handler
     def cancel(self, visitor: Visitor) -> None:
         """Take a load back."""
         self.services.models.cancel()
@@ -157,11 +177,12 @@ def _bit_choices(prospect: ModelRequirements | None, language: str) -> gr.Radio:
     return gr.Radio(choices=choices, value=best, visible=prospect is not None and not prospect.quantised)
 
 
-def build(services: Services, shared: Shared) -> tuple[gr.Button, gr.Button]:
-    """The fold below the model; returns its buttons (load, cancel), which follow the model's state."""
+def build(services: Services, shared: Shared) -> tuple[gr.Button, gr.Button, Dependency]:
+    """The fold below the model; returns its buttons (load, cancel), which follow the model's state, and the event
+    after which this machine's speed is known."""
     handlers = ChoiceHandlers(services)
     store = services.models
-    with gr.Accordion(t_client("model.other"), open=False, elem_id="model-other"):
+    with gr.Accordion(t_client("model.other"), open=False, elem_id="model-other") as fold:
         if store.locked:
             where = "model.locked_space" if services.settings.on_space else "model.locked"
             gr.Markdown(t_client(where), elem_classes="muted", elem_id="model-locked")
@@ -197,4 +218,5 @@ def build(services: Services, shared: Shared) -> tuple[gr.Button, gr.Button]:
           show_progress="minimal")  # fmt: skip
     load.click(handlers.load, [shared.key, name, bits, pickles, code], None, queue=False, **EVENT)
     cancel.click(handlers.cancel, shared.key, None, queue=False, **EVENT)
-    return load, cancel
+    measured = fold.expand(handlers.measure, shared.key, few, show_progress="minimal", api_visibility="private")
+    return load, cancel, measured

@@ -5,7 +5,20 @@ from typing import TypedDict, cast
 
 import gradio as gr
 
-from tabs.talk import gallery, group, learn, model, note, persona, prompt_card, remote, talk_list, transfer, you
+from tabs.talk import (
+    gallery,
+    group,
+    learn,
+    model,
+    model_choice,
+    note,
+    persona,
+    prompt_card,
+    remote,
+    talk_list,
+    transfer,
+    you,
+)
 from tabs.talk.acts import ActHandlers
 from tabs.talk.handlers import TalkHandlers
 from tabs.talk.replies import Replies
@@ -19,6 +32,7 @@ from tabs.ui.text import t_client, t_heading
 SCRIPT = Path(__file__).with_name("chat.js")
 OPEN_FOLD = """
 element.addEventListener("click", (event) => {
+  if (event.target.closest("[data-load]")) trigger("select", {});
   const fold = document.querySelector(event.target.closest("[data-open]")?.dataset.open ?? "#none");
   if (!fold) return;
   const label = fold.querySelector(".label-wrap");
@@ -68,6 +82,7 @@ def build(services: Services, shared: Shared) -> None:
     shared.conversation.change(
         handlers.open_talk, [*inputs, listed.query], [listed.talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT
     )
+    page["head"].select(model_choice.ChoiceHandlers(services).load_suggested, shared.key, None, queue=False, **EVENT)
     changes = [model_state.change, *([afar.change] if afar else ()), *(event.then for event in asked)]
     for changed in changes:
         changed(handlers.preview, [*inputs, box], seen, **EVENT)

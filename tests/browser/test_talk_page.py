@@ -168,3 +168,18 @@ def test_enter_does_not_send_while_japanese_is_being_composed(server: Server, vi
     expect(page.locator("#talk-box textarea")).to_have_value("今日は")
     page.keyboard.press("Enter")
     expect(page.locator("#chat .message.user")).to_have_text("今日は")
+
+
+def test_the_demo_model_offers_the_one_that_suits_once_the_machine_was_measured(server: Server, visit: Visit) -> None:
+    page = visit(server, language="en")
+    chip = page.locator(".chat-head .demo")
+    chip.get_by_role("button").click()  # either way: it opens the list, or, measured before, begins to load
+    if chip.locator("[data-open]").count():
+        expect(page.locator("#model-few")).to_contain_text("tokens a second")
+    expect(chip.locator("[data-load]")).to_contain_text("to download")
+    expect(chip).to_contain_text("tokens a second here")
+    page.locator("#talk-box textarea").fill("hi")
+    chip.locator("[data-load]").click()
+    expect(page.locator("#model-state")).to_contain_text("The Hub")  # it cannot be reached from the tests
+    expect(page.locator("#model-state")).to_contain_text("omokage-mini")
+    expect(page.locator("#talk-box textarea")).to_have_value("hi")

@@ -1,7 +1,5 @@
 """Which model suits a machine: by memory on a GPU, by memory and measured speed on a CPU."""
 
-from functools import lru_cache
-
 import pytest
 
 from core.catalogue.catalogue import suggested
@@ -62,9 +60,19 @@ def test_a_page_that_opens_waits_for_no_measurement(monkeypatch: pytest.MonkeyPa
     def measured() -> CpuSpeeds:
         raise AssertionError("measured")
 
-    monkeypatch.setattr(suitable, "cpu_speeds", lru_cache(measured))
+    monkeypatch.setattr(suitable, "cpu_speeds", measured)
+    monkeypatch.setattr(suitable, "speeds_are_known", lambda: False)
     found = ranked(Machine(64 * GB), measure=False)
     assert [each.entry for each in found] == list(suggested()) and not any(each.pace for each in found)
+
+
+def test_nothing_is_suggested_before_it_is_known_how_fast_it_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suitable, "speeds_are_known", lambda: False)
+    assert suggested_model(Machine(64 * GB), measure=False) is None
+    assert suggested_model(Machine(64 * GB, 80 * GB), measure=False) is not None
+    speed(monkeypatch, LAPTOP)
+    monkeypatch.setattr(suitable, "speeds_are_known", lambda: True)
+    assert suggested_model(Machine(64 * GB), measure=False) == suggested_model(Machine(64 * GB))
 
 
 def test_every_suggestion_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

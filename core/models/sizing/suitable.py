@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.catalogue.catalogue import CatalogueEntry, suggested
 from core.models.options import Quantization
-from core.models.precision import cpu_speeds
+from core.models.precision import cpu_speeds, speeds_are_known
 from core.models.sizing.machine import FitRating, Machine, fits, this_machine
 from core.models.sizing.requirements import QUANTIZATIONS, ModelRequirements
 from core.text import Text, format_bytes
@@ -66,7 +66,7 @@ def suitability(entry: CatalogueEntry, machine: Machine | None = None, *, measur
     quantization = needs.best(machine)
     memory = needs.memory(next(bits for bits, how in QUANTIZATIONS.items() if how == quantization))
     fit = fits(memory, machine)
-    known = machine.vram is None and (measure or bool(cpu_speeds.cache_info().currsize))
+    known = machine.vram is None and (measure or speeds_are_known())
     pace = _pace(entry) if known else None
     download = entry.parameters * (entry.stored_bits or 16) // 8 if entry.parameters else None
     return Suitability(entry, quantization, fit, download, memory, pace, _reason(fit, memory, machine, pace))
@@ -86,9 +86,16 @@ def ranked(machine: Machine | None = None, *, measure: bool = True) -> tuple[Sui
     return (*reversed(suiting), *rest)
 
 
-def suggested_model(machine: Machine | None = None) -> Suitability | None:
-    """The model to offer with one click: the best that suits and asks for no consent; None where none fits."""
-    open_to_all = [each for each in ranked(machine) if not each.entry.gated and each.fit in ("fits", "tight")]
+def suggested_model(machine: Machine | None = None, *, measure: bool = True) -> Suitability | None:
+    """The model to offer with one click: the best that suits and asks for no consent; None where none fits.
+
+    Without `measure` also where nothing tells yet how fast it would talk.
+    """
+    machine = machine or this_machine()
+    found = ranked(machine, measure=measure)
+    if machine.vram is None and not any(each.pace for each in found):
+        return None
+    open_to_all = [each for each in found if not each.entry.gated and each.fit in ("fits", "tight")]
     return open_to_all[0] if open_to_all else None
 
 
