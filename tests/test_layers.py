@@ -26,7 +26,7 @@ ORDER = (
     ("settings", "messages", "files", "attempts", "costs", "idle"), ("isolated",),
     ("workspace", "owners", "stored", "recent", "handover"), ("hub",), ("catalogue",), ("prompt",), ("models",),
     ("adapters",), ("logs",), ("data",), ("personas",), ("cards",), ("train", "memory", "diagnostics"),
-    ("export", "chat"), ("synth", "tokens", "serve"), ("evaluate", "bots"), ("own_files",), ("housekeeping",),
+    ("export", "chat", "speech"), ("synth", "tokens", "serve"), ("evaluate", "bots"), ("own_files",), ("housekeeping",),
 )  # fmt: skip
 RANK = {package: rank for rank, line in enumerate(ORDER) for package in line}
 SHADOWING = ("list", "open", "zip", "round", "format")

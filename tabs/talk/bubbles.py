@@ -25,6 +25,8 @@ class Scene:
     name: str
     """The persona's."""
     face: Face
+    voice: str = ""
+    """What the page reads its words with, as JSON."""
     may_go_on: bool = True
     """Whether the model can continue a reply: some servers cannot."""
     writing: bool = False
@@ -98,7 +100,7 @@ def transcript(talk: Conversation, scene: Scene, first: int = 0) -> str:
     if talk.branch_of and rows and rows[-1].message + 1 == talk.branch_at:
         pieces.append(_branched(talk, scene))
     label = escape(t(scene.language, "talk.chat"))
-    named = f'data-talk="{escape(talk.id)}" role="log" aria-label="{label}"'
+    named = f'data-talk="{escape(talk.id)}" data-voice="{escape(scene.voice)}" role="log" aria-label="{label}"'
     return _root(f"{scene.above}{''.join(pieces)}{scene.below}", scene, named)
 
 
@@ -186,6 +188,8 @@ def bar(talk: Conversation, index: int, scene: Scene) -> str:
         key = "answer" if name == "again" and node.role == "user" else name
         pieces.append(_button(name, t(language, f"talk.{key}"), f'id="talk-{name.replace("_", "-")}"'))
     pieces.append(_button("copy", t(language, "talk.copy"), f'data-copy="{escape(node.messages[at])}"'))
+    if node.role == "assistant":
+        pieces.append(_speak(language))
     if can.thumbs:
         pieces += [_thumb(node, way, language) for way in ("up", "down")]
     words = "".join(f"<span>{piece}</span>" for piece in _about(node, language))
@@ -211,6 +215,15 @@ def _thumb(node: Node, way: str, language: str) -> str:
         f'<button type="button" class="icon" data-act="{way}" aria-pressed="{str(given).lower()}" '
         f'aria-label="{label}" title="{label}">{icon}</button>'
     )
+
+
+SPEAKER = "M4 9v6h4l5 4V5L8 9zM17 8a6 6 0 0 1 0 8"
+
+
+def _speak(language: str) -> str:
+    label = escape(t(language, "voice.speak"))
+    icon = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{SPEAKER}"/></svg>'
+    return f'<button type="button" class="icon" data-act="speak" aria-label="{label}" title="{label}">{icon}</button>'
 
 
 def _about(node: Node, language: str) -> list[str]:

@@ -1,12 +1,14 @@
 """How a conversation becomes values of the page: one painter for all handlers of the chat."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.personas import Persona
+from core.text import language_of
 from tabs.talk import welcome
 from tabs.talk.bubbles import Scene, growing, transcript
 from tabs.talk.chat_head import head
@@ -64,6 +66,7 @@ class Painter:
         persona, remote = self._persona(visitor, talk), self.services.chat.remotes.of(visitor.owner)
         return Scene(
             visitor.language, persona.name, face_of(self.services, visitor.owner, persona),
+            voice=json.dumps(asdict(persona.voice) | {"lang": language_of(persona.name, persona.description)}),
             may_go_on=remote is None or bool(remote.dialect.prefill),
             members=member_faces(self.services, visitor, talk.group),
         )  # fmt: skip

@@ -12,9 +12,10 @@ from core.errors import ModelError
 from core.personas import Persona, format_examples, parse_examples
 from core.personas.lorebook_text import edited, format_book
 from core.prompt.encoder import encoder_for
-from tabs.talk import book, persona_card, sampling
+from tabs.talk import book, persona_card, sampling, voice_form
 from tabs.talk.handlers import persona_of
 from tabs.talk.sampling import SamplingForm
+from tabs.talk.voice_form import VoiceFold, VoiceForm
 from tabs.ui import html_parts
 from tabs.ui.form import Form, PagePart
 from tabs.ui.handler import EVENT, handler
@@ -79,13 +80,15 @@ class PersonaHandlers:
 
     @handler
     def fill(self, visitor: Visitor, conversation: str) -> tuple:
-        """Open on the talk's persona: (the editor, *PersonaForm, *SamplingForm, delete, what it takes, the talk)."""
+        """Open on the talk's persona: (the editor, *PersonaForm, *SamplingForm, *VoiceForm, delete, what it takes,
+        the talk)."""
         talk = self.services.conversations.get(visitor.owner, conversation)
         if talk is None:
-            return (gr.skip(),) * (4 + len(PersonaForm.field_names()) + len(SamplingForm.field_names()))
+            return (gr.skip(),) * (4 + sum(len(form.field_names()) for form in (PersonaForm, SamplingForm, VoiceForm)))
         persona = self.services.chat.persona(visitor.owner, talk.persona, talk.adapter, visitor.language)
         form = PersonaForm.showing(persona)
-        filled = (*form.values(), *SamplingForm.showing(persona.sampling).values())
+        filled = (*form.values(), *SamplingForm.showing(persona.sampling).values(),
+                  *VoiceForm.showing(persona.voice).values())  # fmt: skip
         sizes = self._sizes(form.description, form.examples, visitor.language)
         return gr.Column(visible=True), *filled, gr.Button(visible=_is_own(persona)), sizes, talk.id
 
@@ -97,7 +100,13 @@ class PersonaHandlers:
 
     @handler
     def follow(
-        self, visitor: Visitor, conversation: str, edited: str, form: PersonaForm, sampling: SamplingForm
+        self,
+        visitor: Visitor,
+        conversation: str,
+        edited: str,
+        form: PersonaForm,
+        sampling: SamplingForm,
+        sound: VoiceForm,
     ) -> gr.Column | dict:
         """The editor once another talk was opened: it closes, unless its persona is talked with or has changes."""
         if not edited or edited == conversation or self.services.conversations.get(visitor.owner, edited) is None:
@@ -105,7 +114,7 @@ class PersonaHandlers:
         before, now = persona_of(self.services, visitor, edited), persona_of(self.services, visitor, conversation)
         if now.id == before.id or (_is_own(now) and not _is_own(before) and now.name == before.name):
             return gr.skip()  # the same, or one's own copy of it
-        if replace(form.applied(before), sampling=sampling.sampling()) == before:
+        if replace(form.applied(before), sampling=sampling.sampling(), voice=sound.voice()) == before:
             return gr.Column(visible=False)
         inform(visitor.language, "persona.unsaved", name=before.name)
         return gr.skip()
@@ -133,14 +142,16 @@ class PersonaHandlers:
         return f'{bar}<p class="{css} num">{html_parts.escape(words)}</p>'
 
     @handler
-    def save(self, visitor: Visitor, conversation: str, form: PersonaForm, sampling: SamplingForm) -> str:
+    def save(
+        self, visitor: Visitor, conversation: str, form: PersonaForm, sampling: SamplingForm, sound: VoiceForm
+    ) -> str:
         """Store the form: a built-in persona becomes one's own copy. Returns the id of a talk with it.
 
         The talk goes on when it was with this very persona; otherwise a new one begins.
         """
         talk = self.services.conversations.get(visitor.owner, conversation)
         before = persona_of(self.services, visitor, conversation)
-        changed = replace(form.applied(before), sampling=sampling.sampling())
+        changed = replace(form.applied(before), sampling=sampling.sampling(), voice=sound.voice())
         persona = self.services.personas.save(visitor.owner, changed)
         inform(visitor.language, "persona.saved", name=persona.name)
         if talk and before.id == persona.id:
@@ -174,6 +185,7 @@ class Editor(NamedTuple):
     """Whose tokens are counted as one writes: description and examples."""
     components: dict[str, Component]
     sampling: list[PagePart]
+    voice: VoiceFold
     save: gr.Button
     leave: gr.Button
     delete: gr.Button
@@ -212,11 +224,23 @@ def build() -> Editor:
         with gr.Accordion(t_client("persona.more"), open=False, elem_id="persona-book"):
             components |= _more()
         drawing = SamplingForm.inputs(sampling.build())
+        sound = voice_form.build()
         book_parts = book.build()
         card_parts = persona_card.build()
         delete = gr.Button(t_client("persona.delete"), variant="stop", size="sm", visible=False)
     return Editor(
-        frame, edited, sizes, [description, examples], components, drawing, save, leave, delete, book_parts, card_parts
+        frame,
+        edited,
+        sizes,
+        [description, examples],
+        components,
+        drawing,
+        sound,
+        save,
+        leave,
+        delete,
+        book_parts,
+        card_parts,
     )
 
 
@@ -227,12 +251,14 @@ def wire(
     handlers = PersonaHandlers(services)
     here, where = [shared.key, shared.conversation], [shared.key, editor.edited]
     form = PersonaForm.inputs(editor.components)
+    dials = [*editor.sampling, *VoiceForm.inputs(editor.voice.components)]
     below = [editor.delete, editor.sizes, editor.edited]
-    filled = [opened(handlers.fill, here, [editor.frame, *form, *editor.sampling, *below], **EVENT) for opened in opens]
-    shared.conversation.change(handlers.follow, [*here, editor.edited, *form, *editor.sampling], editor.frame, **EVENT)
+    filled = [opened(handlers.fill, here, [editor.frame, *form, *dials, *below], **EVENT) for opened in opens]
+    shared.conversation.change(handlers.follow, [*here, editor.edited, *form, *dials], editor.frame, **EVENT)
+    editor.voice.wire(services, shared)
     for part in editor.counted:
         part.input(handlers.count, [shared.key, *editor.counted], editor.sizes, trigger_mode="always_last", **EVENT)
-    saved = editor.save.click(handlers.save, [*where, *form, *editor.sampling], shared.conversation, **EVENT)
+    saved = editor.save.click(handlers.save, [*where, *form, *dials], shared.conversation, **EVENT)
     closed = (lambda: gr.Column(visible=False), None, editor.frame)
     saved.success(*closed, **EVENT)
     editor.leave.click(*closed, queue=False, **EVENT)

@@ -15,6 +15,7 @@ from tabs.talk import (
     persona,
     prompt_card,
     remote,
+    speech,
     talk_list,
     transfer,
     you,
@@ -66,6 +67,7 @@ def build(services: Services, shared: Shared) -> None:
                 page = _chat(services.public)
                 note_parts = note.build()
                 members = group.build()
+                speech.build(services, shared, page["voice"], page["notice"])
         with gr.Column(scale=6, min_width=250):
             page["seen"] = prompt_card.build(services, shared, page["box"], page["chosen"])
             adapter, model_state, asked = model.build(services, shared)
@@ -112,6 +114,7 @@ class ChatPage(TypedDict):
     growing: gr.HTML
     notice: gr.HTML
     box: gr.Textbox
+    voice: gr.HTML
     stop: gr.Button
     send: gr.Button
     seen: gr.HTML
@@ -142,6 +145,7 @@ def _chat(public: bool) -> ChatPage:
             show_label=False, container=False, lines=1, max_lines=8,
             scale=8, elem_id="talk-box", autofocus=True,
         )  # fmt: skip
+        page["voice"] = speech.build_tools()
         page["stop"] = gr.Button(
             t_client("talk.stop"), variant="stop", visible=False, scale=1, min_width=80, elem_id="talk-stop"
         )

@@ -2,9 +2,10 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.helpers.served import Server, Visit
+from tests.helpers.fake_voicevox import fake_voicevox
+from tests.helpers.served import Server, Visit, pick, wait_until_ready
 from tests.helpers.talk_page import send, settled
 
 
@@ -30,3 +31,122 @@ def test_a_talk_becomes_rows_in_one_click(server: Server, visit: Visit) -> None:
     expect(page.locator("#data-about")).to_contain_text("面影の会話")
     expect(page.locator("#data-account")).to_contain_text("手で直して使う")
     expect(page.locator("#data-about")).to_contain_text(re.compile("AI が書いたもの"))
+
+
+# A browser with two voices, and a recognition that hears what the test says.
+SPEECH = """
+window.said = [];
+const voice = (name, lang, localService) => ({ name, lang, localService, default: false, voiceURI: name });
+Object.defineProperty(window, "speechSynthesis", { configurable: true, value: {
+  getVoices: () => [voice("Net", "ja-JP", false), voice("Sam", "en-US", true), voice("Kyoko", "ja-JP", true)],
+  speak(one) { window.said.push([one.text, one.voice.name, one.rate, one.pitch]); if (!window.long) setTimeout(() => one.onend?.(), 20); },
+  cancel() { window.cancelled = (window.cancelled ?? 0) + 1; },
+}});
+window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+window.SpeechRecognition = class {
+  start() { window.heard = this; }
+  stop() { this.onend?.(); }
+  hear(text) { this.onresult({ results: [[{ transcript: text }]] }); }
+};
+window.played = [];
+window.Audio = class { constructor(src) { this.src = src; } play() { window.played.push(this.src); setTimeout(() => this.onended?.(), 20); return Promise.resolve(); } pause() {} };
+"""  # noqa: E501
+
+
+def with_speech(page: Page) -> Page:
+    page.add_init_script(SPEECH)
+    page.reload()
+    wait_until_ready(page)
+    return page
+
+
+def test_replies_are_read_by_a_voice_of_this_machine(server: Server, visit: Visit) -> None:
+    page = with_speech(visit(server))
+    send(page, "海は好き？")
+    settled(page)
+    assert page.evaluate("window.said") == []  # not before somebody wants it
+    page.locator("#chat").get_by_label("読み上げる", exact=True).click()
+    page.wait_for_function("window.said.length")
+    text, name, rate, pitch = page.evaluate("window.said[0]")
+    assert text in page.locator("#chat .message.bot").last.inner_text() and (name, rate, pitch) == ("Kyoko", 1, 1)
+    page.locator("#talk-voice-fold .label-wrap").click()
+    page.locator("#voice-options").get_by_text("返事を読み上げる").click()
+    page.evaluate("window.said = []; window.long = true")
+    send(page, "山は好き？")
+    settled(page)
+    page.wait_for_function("window.said.length")
+    page.locator("#talk-hush").click()
+    expect(page.locator("#talk-hush")).to_be_hidden()
+    page.reload()
+    wait_until_ready(page)
+    page.locator("#talk-voice-fold .label-wrap").click()
+    expect(page.locator("#voice-read-aloud")).to_be_checked()
+
+
+def test_a_persona_has_a_voice_of_its_own(server: Server, visit: Visit) -> None:
+    page = with_speech(visit(server))
+    page.locator("#persona-edit").click()
+    page.locator("#persona-voice .label-wrap").click()
+    pick(page, "#persona-voice-name", "Sam (en-US)")
+    page.locator("#persona-voice input[type=number]").first.fill("1.5")
+    page.locator("#persona-voice input[type=number]").first.blur()
+    page.locator("#persona-voice-try").click()
+    page.wait_for_function("window.said.length")
+    assert page.evaluate("window.said[0].slice(1, 3)") == ["Sam", 1.5]
+    page.locator("#persona-save").click()
+    expect(page.locator("#persona-editor")).to_be_hidden()
+    expect(page.locator("#chat-said .bubbles")).to_have_attribute("data-voice", re.compile('"name": "Sam"'))
+
+
+def test_what_is_said_stands_in_the_box_and_is_sent_at_once_only_when_asked(server: Server, visit: Visit) -> None:
+    page = with_speech(visit(server))
+    mic, box = page.locator("#talk-mic"), page.locator("#talk-box textarea")
+    mic.click()
+    expect(page.locator(".voice-ask")).to_contain_text("Google")
+    page.locator(".voice-ask").get_by_text("使わない").click()
+    assert not page.evaluate("Boolean(window.heard)")
+    mic.click()
+    page.locator(".voice-ask").get_by_text("使う", exact=True).click()
+    expect(mic).to_have_attribute("aria-pressed", "true")
+    page.evaluate("window.heard.hear('海は好き')")
+    expect(box).to_have_value("海は好き")
+    mic.click()
+    expect(mic).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#chat .message.user")).to_have_count(0)
+    box.fill("")
+    page.locator("#talk-voice-fold .label-wrap").click()
+    page.locator("#voice-options").get_by_text("話し終えたらすぐ送る").click()
+    mic.click()
+    page.evaluate("window.heard.hear('山は好き')")
+    expect(box).to_have_value("山は好き")
+    mic.click()
+    expect(page.locator("#chat .message.user")).to_have_text("山は好き")
+    settled(page)
+
+
+def test_an_engine_reads_with_its_own_voices(server: Server, visit: Visit) -> None:
+    page = with_speech(visit(server))
+    with fake_voicevox() as engine:
+        page.locator("#talk-voice-fold .label-wrap").click()
+        page.locator("#voice-url input, #voice-url textarea").fill("http://127.0.0.1:9")
+        page.locator("#voice-use").click()
+        expect(page.locator(".toast-body")).to_contain_text("VOICEVOX")
+        page.locator("#voice-url input, #voice-url textarea").fill(engine.url)
+        page.locator("#voice-use").click()
+        expect(page.locator("#voice-state")).to_contain_text("声 2 種類")
+        page.locator("#persona-edit").click()
+        page.locator("#persona-voice .label-wrap").click()
+        pick(page, "#persona-voice-name", "VOICEVOX: ずんだもん（ノーマル）")
+        page.locator("#persona-voice-try").click()
+        page.wait_for_function("window.played.length === 1", timeout=30_000)
+        page.locator("#persona-save").click()
+        expect(page.locator("#persona-editor")).to_be_hidden()
+        send(page, "海は好き？")
+        settled(page)
+        page.locator("#chat").get_by_label("読み上げる", exact=True).click()
+        page.wait_for_function("window.played.length === 2", timeout=30_000)
+        assert page.evaluate("window.played[1]").startswith("data:audio/wav;base64,")
+        assert engine.asked[1]["text"] in page.locator("#chat .message.bot").last.inner_text()
+        assert page.evaluate("window.said") == []
+    page.locator("#chat").get_by_label("読み上げる", exact=True).click()  # it has ended meanwhile
+    expect(page.locator("#talk-notice")).to_contain_text("応答がありません")
