@@ -10,7 +10,7 @@ from core.models.sampling import Sampling
 from core.personas.lorebook import Lorebook
 from core.personas.macros import Macros
 from core.personas.user_profile import UserProfile
-from core.personas.voice import Voice
+from core.personas.voice import ReadingVoice
 from core.prompt import PlacedText, PromptConfig
 from core.prompt.context import CONTEXT_PARTS, about_user
 
@@ -49,7 +49,7 @@ class Persona:
     built_in: bool = False
     typing: float = 0.0
     """Letters a second from one of its messages to the next, as in its log; 0 where that is not known."""
-    voice: Voice = field(default_factory=Voice)
+    voice: ReadingVoice = field(default_factory=ReadingVoice)
     book: Lorebook = field(default_factory=Lorebook)
     """What comes to its mind when certain words are said."""
     depth_prompt: DepthPrompt = field(default_factory=DepthPrompt)

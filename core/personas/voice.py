@@ -8,7 +8,7 @@ PITCHES = (0.0, 2.0)
 
 
 @dataclass(frozen=True)
-class Voice:
+class ReadingVoice:
     """A voice of the browser by its name, or one of an engine; 1 is the voice's own rate and pitch."""
 
     name: str = ""
@@ -17,7 +17,7 @@ class Voice:
     pitch: float = 1.0
 
     @classmethod
-    def within(cls, name: str, rate: float | None, pitch: float | None) -> "Voice":
+    def within(cls, name: str, rate: float | None, pitch: float | None) -> "ReadingVoice":
         """One with what cannot be brought into bounds."""
 
         def bounded(value: float | None, bounds: tuple[float, float]) -> float:

@@ -7,7 +7,7 @@ from core.files import disk_errors, read_json, write_json
 from core.limits import Counter
 from core.models.remote import RemoteModels
 from core.models.remote_server import Server
-from core.personas.voice import Voice
+from core.personas.voice import ReadingVoice
 from core.speech.spoken import spoken
 from core.speech.voicevox import SpeakerStyle, style_of, styles, synthesis
 from core.stored import UNREADABLE
@@ -65,7 +65,7 @@ class VoiceEngines:
         """Use no engine any more."""
         (self.workspace.owner_folder(owner) / FILE).unlink(missing_ok=True)
 
-    def read(self, owner: str, text: str, voice: Voice, address: str = "") -> bytes:
+    def read(self, owner: str, text: str, voice: ReadingVoice, address: str = "") -> bytes:
         """The words of a message as a WAV. Raises InputError where that is not possible."""
         url, style, words = self.address(owner), style_of(voice), spoken(text)
         if not url or style is None:

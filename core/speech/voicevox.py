@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from core.personas.voice import Voice
+from core.personas.voice import ReadingVoice
 from core.text import Text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class SpeakerStyle:
         return f"{PREFIX}{self.id}"
 
 
-def style_of(voice: Voice) -> int | None:
+def style_of(voice: ReadingVoice) -> int | None:
     """The number of the engine's style that a voice names; None for a voice of the browser."""
     number = voice.name.removeprefix(PREFIX)
     named = voice.name.startswith(PREFIX) and number.isascii() and number.isdecimal() and len(number) < 12
@@ -56,7 +56,7 @@ def styles(url: str) -> list[SpeakerStyle]:
         return found
 
 
-def synthesis(url: str, words: str, style: int, voice: Voice) -> bytes:
+def synthesis(url: str, words: str, style: int, voice: ReadingVoice) -> bytes:
     """`words` as a WAV. Raises InputError when the engine does not answer or refuses."""
     with _client(url) as client:
         asked = client.post("/audio_query", params={"text": words, "speaker": style}).raise_for_status().json()

@@ -223,7 +223,7 @@ SPEAKER = "M4 9v6h4l5 4V5L8 9zM17 8a6 6 0 0 1 0 8"
 def _speak(language: str) -> str:
     label = escape(t(language, "voice.speak"))
     icon = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{SPEAKER}"/></svg>'
-    return f'<button type="button" class="icon" data-act="speak" aria-label="{label}" title="{label}">{icon}</button>'
+    return f'<button type="button" class="icon" data-act="read" aria-label="{label}" title="{label}">{icon}</button>'
 
 
 def _about(node: Node, language: str) -> list[str]:

@@ -17,7 +17,7 @@ const here = {
   copy: (button) => window.omokageCopy(button.dataset.copy).then(() => done(button)),
   "copy-code": (button) => window.omokageCopy(button.closest(".code").querySelector("code").textContent).then(() => done(button)),
   tab: (button) => document.querySelector(`[role=tab][data-tab-id="${button.dataset.tab}"]`)?.click(),
-  speak: (button) => document.dispatchEvent(new CustomEvent("read-aloud", { detail: button.closest("[data-message]") })),
+  read: (button) => document.dispatchEvent(new CustomEvent("read-aloud", { detail: button.closest("[data-message]") })),
   write: () => box()?.focus(),
   keep: (button) => tell("keep", button, { words: button.closest(".editing").querySelector("textarea").value }),
   say: (button) => tell("say", button, { words: button.textContent }),

@@ -11,7 +11,7 @@ from pathlib import Path
 import gradio as gr
 
 from core.errors import AppError
-from core.personas.voice import Voice
+from core.personas.voice import ReadingVoice
 from core.speech.engines import VoiceEngines
 from tabs.talk.handlers import refusal, stored
 from tabs.ui.handler import EVENT, PRIVATE, handler
@@ -23,7 +23,7 @@ from tabs.ui.visitor import Visitor
 SCRIPT, OPTIONS = (Path(__file__).with_name(f"{name}.js") for name in ("speech", "voice_options"))
 USUAL_ADDRESS = "http://127.0.0.1:50021"
 TOOLS = '<div class="voice-tools"></div>'
-Standing = tuple[str, gr.Button]
+EngineStanding = tuple[str, gr.Button]
 """(which engine reads, as HTML; the way back)."""
 
 
@@ -33,7 +33,7 @@ class SpokenAsk:
 
     number: int
     message: int
-    voice: Voice | None
+    voice: ReadingVoice | None
     """For a sample."""
 
     @classmethod
@@ -45,7 +45,7 @@ class SpokenAsk:
             return cls(number, message, None)
         name = value if isinstance(value := voice.get("name"), str) else ""
         rate, pitch = (value if isinstance(value := voice.get(key), int | float) else None for key in ("rate", "pitch"))
-        return cls(number, message, Voice.within(name, rate, pitch))
+        return cls(number, message, ReadingVoice.within(name, rate, pitch))
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,18 @@ class SpeechHandlers:
         return f'<audio data-asked="{asked.number}" src="{sound}"></audio>', ""
 
     @handler
-    def show(self, visitor: Visitor) -> Standing:
+    def show(self, visitor: Visitor) -> EngineStanding:
         """The fold is opened: how it stands."""
         return self._standing(visitor)
 
     @handler
-    def connect(self, visitor: Visitor, url: str) -> Standing:
+    def connect(self, visitor: Visitor, url: str) -> EngineStanding:
         """Try an engine, and use it from now on."""
         self.engines.connect(visitor.owner, url or "")
         return self._standing(visitor)
 
     @handler
-    def leave(self, visitor: Visitor) -> Standing:
+    def leave(self, visitor: Visitor) -> EngineStanding:
         """Use no engine any more."""
         self.engines.leave(visitor.owner)
         return self._standing(visitor)
@@ -98,7 +98,7 @@ class SpeechHandlers:
         """What the engine can sound like: [[name of the voice, as it is called], …] as JSON."""
         return json.dumps([[one.voice, f"VOICEVOX: {one.name}"] for one in self.engines.styles(visitor.owner)])
 
-    def _standing(self, visitor: Visitor) -> Standing:
+    def _standing(self, visitor: Visitor) -> EngineStanding:
         url = self.engines.address(visitor.owner)
         if not url:
             return "", gr.Button(visible=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.components import Component
 
-from core.personas.voice import PITCHES, RATES, Voice
+from core.personas.voice import PITCHES, RATES, ReadingVoice
 from tabs.talk.speech import SpeechHandlers
 from tabs.ui.form import Form
 from tabs.ui.handler import EVENT
@@ -30,13 +30,13 @@ class VoiceForm(Form):
     voice_pitch: float | None = None
 
     @classmethod
-    def showing(cls, voice: Voice) -> "VoiceForm":
+    def showing(cls, voice: ReadingVoice) -> "VoiceForm":
         """The inverse of `voice`."""
         return cls(voice.name, voice.rate, voice.pitch)
 
-    def voice(self) -> Voice:
+    def voice(self) -> ReadingVoice:
         """What it says."""
-        return Voice.within(self.voice_name or "", self.voice_rate, self.voice_pitch)
+        return ReadingVoice.within(self.voice_name or "", self.voice_rate, self.voice_pitch)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import InputError, NotAllowedError
 from core.models.remote import RemoteModels
-from core.personas.voice import Voice
+from core.personas.voice import ReadingVoice
 from core.speech.engines import VoiceEngines
 from core.speech.spoken import LONGEST, spoken
 from core.workspace import Workspace
@@ -34,14 +34,14 @@ def test_it_lists_who_talks_and_reads_with_the_personas_rate_and_pitch(engine: F
         ("四国めたん（ノーマル）", "voicevox:2"), ("ずんだもん（ノーマル）", "voicevox:3"),
     ]  # fmt: skip
     assert made.address(ME) == engine.url and made.address("key-other") == ""
-    sound = made.read(ME, "**やあ**！ `x` https://example.com/a です", Voice("voicevox:3", 1.2, 0.5))
+    sound = made.read(ME, "**やあ**！ `x` https://example.com/a です", ReadingVoice("voicevox:3", 1.2, 0.5))
     assert sound == engine.sound
     (asked,) = engine.asked
     assert asked["text"] == "やあ！ x です" and asked["speaker"] == "3"
     assert asked["speedScale"] == 1.2 and asked["pitchScale"] == -0.075
     made.leave(ME)
     with pytest.raises(InputError, match="No VOICEVOX"):
-        made.read(ME, "やあ", Voice("voicevox:3"))
+        made.read(ME, "やあ", ReadingVoice("voicevox:3"))
 
 
 def test_a_server_for_strangers_uses_only_what_it_may(engine: FakeVoicevox, tmp_path: Path) -> None:
@@ -72,13 +72,13 @@ def test_what_goes_wrong_is_said(engine: FakeVoicevox, tmp_path: Path) -> None:
     made.connect(ME, engine.url)
     engine.sound = b"<html>"
     with pytest.raises(InputError, match="not that of VOICEVOX"):
-        made.read(ME, "やあ", Voice("voicevox:3"))
+        made.read(ME, "やあ", ReadingVoice("voicevox:3"))
     engine.status = 500
     with pytest.raises(InputError, match="error 500"):
-        made.read(ME, "やあ", Voice("voicevox:3"))
+        made.read(ME, "やあ", ReadingVoice("voicevox:3"))
     assert made.styles(ME) == []
     with pytest.raises(InputError, match="no words"):
-        made.read(ME, "```\ncode\n```", Voice("voicevox:3"))
+        made.read(ME, "```\ncode\n```", ReadingVoice("voicevox:3"))
     with pytest.raises(InputError, match="does not answer"):
         made.connect(ME, "http://127.0.0.1:9")
 
@@ -87,9 +87,9 @@ def test_a_minute_has_its_readings(engine: FakeVoicevox, tmp_path: Path) -> None
     made = engines(tmp_path)
     made = replace(made, readings=replace(made.readings, each=1))
     made.connect(ME, engine.url)
-    made.read(ME, "やあ", Voice("voicevox:3"))
+    made.read(ME, "やあ", ReadingVoice("voicevox:3"))
     with pytest.raises(InputError, match="readings a minute"):
-        made.read(ME, "やあ", Voice("voicevox:3"))
+        made.read(ME, "やあ", ReadingVoice("voicevox:3"))
 
 
 def test_a_long_text_ends_with_a_sentence() -> None:
@@ -98,4 +98,4 @@ def test_a_long_text_ends_with_a_sentence() -> None:
 
 
 def test_a_voice_is_brought_into_bounds() -> None:
-    assert Voice.within(" x ", 9, float("nan")) == Voice("x", 2.0, 1.0)
+    assert ReadingVoice.within(" x ", 9, float("nan")) == ReadingVoice("x", 2.0, 1.0)

@@ -423,10 +423,10 @@ def test_nothing_is_offered_that_is_not_possible(page: Page) -> None:
     page.chat.script[:] = ["one"]
     page.send("hi")
     assert offered(0) == {"edit", "undo", "branch", "remove", "copy"}
-    assert offered(1) == {"again", "go_on", "edit", "remove", "copy", "up", "down"}
+    assert offered(1) == {"again", "go_on", "edit", "remove", "copy", "read", "up", "down"}
     greeted = page.services.chat.open_conversation(owner(page.services), "ja", persona="yui")
     page.conversation = greeted.id
-    assert offered(0) == {"edit", "remove", "copy", "say"}
+    assert offered(0) == {"edit", "remove", "copy", "read", "say"}
 
 
 def test_an_empty_talk_has_nothing_to_act_on(page: Page) -> None:
