@@ -39,6 +39,8 @@ class TalkEntry:
     adapter: str
     changed: float
     branched: bool = False
+    members: int = 0
+    """Of a group; 0 in a talk of two."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,8 @@ class Conversations:
 
 
 def _entry_of(talk: Conversation) -> TalkEntry:
-    return TalkEntry(talk.id, talk.title, talk.persona, talk.adapter, talk.changed, bool(talk.branch_of))
+    members = len(talk.group.members) if talk.group else 0
+    return TalkEntry(talk.id, talk.title, talk.persona, talk.adapter, talk.changed, bool(talk.branch_of), members)
 
 
 def _nodes(conversation: Conversation, _: FileState) -> int:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Literal
@@ -32,9 +33,10 @@ def export(conversation: Conversation, form: TransferFormat, *, persona: str, us
         said = [f"{turn.name or names[turn.role]}: {text}" for turn in conversation.turns for text in turn.messages]
         return "\n".join(said) + "\n"
     time = _written(conversation.changed)
+    grouped = bool(conversation.group)  # SillyTavern names nobody in the header of a group's chat
     header = {
-        "user_name": user,
-        "character_name": persona,
+        "user_name": "unused" if grouped else user,
+        "character_name": "unused" if grouped else persona,
         "create_date": time,
         "chat_metadata": _metadata(conversation),
     }
@@ -70,6 +72,8 @@ def _lines(conversation: Conversation, node: Node, names: Mapping[str, str], tim
     for text in node.messages:
         line = {"name": node.name or names[node.role], "is_user": by_user, "is_system": False,
                 "send_date": _written(node.time) if node.time else time, "mes": text, "extra": {}}  # fmt: skip
+        if conversation.group and not by_user:
+            line |= {"original_avatar": f"{line['name']}.png"}  # by which SillyTavern finds who it was
         if len(versions) > 1 and len(node.messages) == 1 and not by_user:
             line |= {"swipes": ["\n".join(v.messages) for v in versions], "swipe_id": versions.index(node)}
         yield line
@@ -84,13 +88,7 @@ def read(data: bytes, into: Conversation, *, persona: str, user: str) -> Convers
         raise InputError(f"The file has {len(data):,} bytes; a chat may have {LARGEST:,}.",
                          f"ファイルが {len(data):,} バイトあります。会話は {LARGEST:,} バイトまでです。")  # fmt: skip
     text = data.decode("utf-8-sig", errors="replace")
-    try:
-        values = [parse_json(text)]
-    except ValueError:
-        try:
-            values = [parse_json(line) for line in text.splitlines() if line.strip()]
-        except ValueError:
-            values = []
+    values = _values(text)
     found = _of_values(values, into, persona) if values else _of_text(text, into, persona, user)
     if not found.nodes:
         raise InputError(
@@ -102,24 +100,68 @@ def read(data: bytes, into: Conversation, *, persona: str, user: str) -> Convers
     return found
 
 
-def _of_values(values: list[object], into: Conversation, persona: str) -> Conversation:
+def speakers(data: bytes, *, persona: str) -> tuple[str, ...]:
+    """Who speaks beside the user in the chat of a group, SillyTavern's or one of messages; nobody in any other file.
+
+    The first is who says what `read` takes for the persona's words, if anybody does; then, the most words first.
+    """
+    said = _mappings(_values(data.decode("utf-8-sig", errors="replace")))
+    counts = Counter(_name(line) or "?" for line in _lines_of(said) if not line.get("is_user"))
+    counts.update(_name(value) for value in _spoken(said) if value["role"] == "assistant" and _name(value))
+    known = _known_as(persona, said, set(counts)).casefold()
+    names = sorted((name for name, _ in counts.most_common()), key=lambda name: name.casefold() != known)
+    return tuple(names) if len(names) > 1 else ()
+
+
+def _values(text: str) -> list[object]:
+    """What stands in a file of JSON or of lines of it; nothing where it is neither."""
+    try:
+        return [parse_json(text)]
+    except ValueError:
+        try:
+            return [parse_json(line) for line in text.splitlines() if line.strip()]
+        except ValueError:
+            return []
+
+
+def _mappings(values: list[object]) -> list[Mapping]:
     if len(values) == 1:
         value = values[0]
         messages = value.get("messages") if isinstance(value, Mapping) else value
         values = messages if isinstance(messages, list) else [value]
-    talk, said = ConversationBuilder(into), [value for value in values if isinstance(value, Mapping)]
-    lines = [value for value in said if isinstance(value.get("mes"), str) and not value.get("is_system")]
-    # What the system says is no part of a chat. With one person beside the user, that is the persona by any name.
+    return [value for value in values if isinstance(value, Mapping)]
+
+
+def _lines_of(said: Iterable[Mapping]) -> list[Mapping]:
+    """Messages in SillyTavern's form. What the system says is no part of a chat."""
+    return [value for value in said if isinstance(value.get("mes"), str) and not value.get("is_system")]
+
+
+def _spoken(said: Iterable[Mapping]) -> list[Mapping]:
+    """Messages in OpenAI's form."""
+    return [value for value in said if value.get("role") in ("user", "assistant") and "mes" not in value]
+
+
+def _known_as(persona: str, said: Sequence[Mapping], others: Set[str]) -> str:
+    """Under which of the names the persona's words stand, or ""."""
+    folded = {other.casefold() for other in others}
+    return next((name for name in (persona, *map(_character, said[:1])) if name.casefold() in folded), "")
+
+
+def _of_values(values: list[object], into: Conversation, persona: str) -> Conversation:
+    talk, said = ConversationBuilder(into), _mappings(values)
+    lines = _lines_of(said)
+    # With one person beside the user, that is the persona by any name.
     others = {_name(line) for line in lines if not line.get("is_user")}
-    spoken = [value for value in said if value.get("role") in ("user", "assistant") and "mes" not in value]
-    named = {_name(value) for value in spoken if value["role"] == "user"}
-    known_as = next((name for name in (persona, *map(_character, said[:1]))
-                     if name.casefold() in {other.casefold() for other in others}), "")  # fmt: skip
+    spoken = _spoken(said)
+    named = {role: len({_name(value) for value in spoken if value["role"] == role}) > 1
+             for role in ("user", "assistant")}  # fmt: skip
+    known_as = _known_as(persona, said, others)
     for line in lines:
         mine = len(others) < 2 or _name(line).casefold() == known_as.casefold()
         _add_line(talk, line, "" if mine else _name(line) or "?")
     for value in spoken:
-        name = _name(value) if value["role"] == "user" and len(named) > 1 else ""
+        name = _name(value) if named[value["role"]] else ""
         texts = _texts(value.get("content"))
         talk.say(value["role"], *(texts if value["role"] == "user" else map(_said, texts)), name=name)
     noted = next((note for note in map(_note_in, said[:1]) if note.text), into.note)

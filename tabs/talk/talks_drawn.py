@@ -74,6 +74,8 @@ class _Rows:
     def row(self, entry: TalkEntry, excerpt: str = "") -> str:
         here, title = entry.id == self.conversation, entry.title.strip() or t(self.language, "talk.untitled")
         about = self.names.get(entry.persona, "") if entry.persona else entry.adapter
+        if entry.members:
+            about = t(self.language, "group.and_more", name=about, n=entry.members - 1)
         known = [about, t(self.language, "talk.branch_short") if entry.branched else ""]
         small = "".join(f"{escape(one)}・" for one in known if one)
         found = f"<q>{escape(excerpt)}</q>" if excerpt else ""

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read
+from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read, speakers
 from core.chat.web_page import web_page
 from core.files import safe_name
+from tabs.talk.group_brought import group_of_names
 from tabs.talk.handlers import stored
 from tabs.ui.download import build_download
 from tabs.ui.handler import EVENT, handler
@@ -57,10 +58,12 @@ class TransferHandlers:
         talk = stored(self.services, visitor, conversation)
         path = self.services.take_upload(visitor, cached)
         try:
-            fresh = self.services.conversations.new(talk.persona, talk.adapter)
-            found = read(path.read_bytes(), fresh, **self._names(visitor, talk.persona, talk.adapter))
+            data, names = path.read_bytes(), self._names(visitor, talk.persona, talk.adapter)
+            found = read(data, self.services.conversations.new(talk.persona, talk.adapter), **names)
         finally:
             path.unlink(missing_ok=True)
+        if in_it := speakers(data, persona=names["persona"]):
+            found = found.with_group(group_of_names(self.services, visitor, in_it))
         count = sum(len(turn.messages) for turn in found.turns)
         inform(visitor.language, "talk.brought", n=count)
         return self.services.conversations.save(visitor.owner, found).id

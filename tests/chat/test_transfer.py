@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from core.chat.conversation import AuthorsNote, Conversation
-from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read
+from core.chat.group import Group, Member
+from core.chat.transfer import TRANSFER_FORMATS, TransferFormat, export, read, speakers
+from core.chat.viewpoint import said_in
 from core.errors import InputError
 from core.messages import Turn
 
@@ -115,6 +117,36 @@ def test_everybody_in_a_group_keeps_their_name() -> None:
         assert again.turns == found.turns
     assert Conversation.from_json("t", json.loads(json.dumps(found.to_json()))).turns == found.turns
     assert "Old Tom: As ever." in export(found, "txt", persona="Mika", user="Ken")
+
+
+def test_who_speaks_in_a_group_is_told_and_nobody_elsewhere() -> None:
+    data = "\n".join(map(json.dumps, GROUP)).encode()
+    assert speakers(data, persona="ルナ") == ("ルナ", "Old Tom", "Mika")
+    assert speakers(data, persona="nobody")[0] == "Old Tom"
+    two = [line for line in GROUP if line.get("name") in ("Ken", "Mika")]
+    assert speakers("\n".join(map(json.dumps, two)).encode(), persona="Mika") == ()
+    assert speakers(b"Ken: hi\nMika: ho", persona="Mika") == speakers(b"[]", persona="") == ()
+    many = [{"role": "user", "name": name, "content": "hi"} for name in ("Ann", "Bob")]
+    assert speakers(json.dumps(many).encode(), persona="Mika") == (), "these are all people"
+
+
+def test_a_group_goes_to_sillytavern_and_comes_back_with_its_speakers() -> None:
+    names = ("Mika", "Old Tom", "ルナ")
+    talk = read("\n".join(map(json.dumps, GROUP)).encode(), EMPTY, persona="Mika", user="Ken")
+    talk = talk.with_group(Group(tuple(Member(str(n), name) for n, name in enumerate(names))))
+    written = export(talk, "jsonl", persona="Mika", user="Ken")
+    head, *rows = map(json.loads, written.splitlines())
+    assert head["character_name"] == "unused" and rows[0]["name"] == "Ken"
+    assert [row["original_avatar"] for row in rows if not row["is_user"]] == [
+        "Mika.png", "Old Tom.png", "Old Tom.png", "ルナ.png"
+    ]  # fmt: skip
+    again = read(written.encode(), EMPTY, persona="Mika", user="Ken")
+    assert set(speakers(written.encode(), persona="Mika")) == set(names)
+    assert said_in(again.with_group(talk.group)) == said_in(talk)
+    assert [name for name, _ in said_in(talk)] == ["", "Mika", "Old Tom", "ルナ", ""]
+    messages = export(talk, "json", persona="Mika", user="Ken").encode()
+    assert set(speakers(messages, persona="Mika")) == set(names)
+    assert said_in(read(messages, EMPTY, persona="Mika", user="Ken").with_group(talk.group)) == said_in(talk)
 
 
 def test_the_persona_of_a_file_is_known_by_any_name() -> None:

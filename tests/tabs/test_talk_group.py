@@ -1,13 +1,25 @@
 """A group on the Chat tab: members join and leave, the right one speaks, and its prompt is its own."""
 
+import json
+import random
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
 import gradio as gr
 import pytest
 
 from core.chat.group import ORDERS
+from core.chat.limits import RateLimiter
+from core.personas import Persona
+from core.prompt import Prompt
 from tabs.data.sets.corrections import CorrectionHandlers
 from tabs.talk.group import GroupHandlers
+from tabs.talk.transfer import TransferHandlers
 from tabs.ui.services import Services
-from tests.helpers.tab_tiny import KEY, owner, visit
+from tests.helpers.prompt_tiny import GEMMA, byte_bpe, chatml
+from tests.helpers.tab_tiny import KEY, Models, owner, visit
 from tests.tabs.test_talk import Page, base, bubbles, services  # noqa: F401
 
 
@@ -162,3 +174,70 @@ def test_a_narrator_is_a_persona_like_the_others(page: Page) -> None:
     for order in ORDERS:
         panel(page).rule(KEY, page.conversation, order, 1, 2, visit())
         assert page.talk.group.order == order and page.talk.group.answers == 2
+
+
+def test_a_group_is_saved_and_brought_back_with_its_speakers(page: Page) -> None:
+    script(page, "one", "two")
+    page.send("hi")
+    page.send("and you?")
+    files = TransferHandlers(page.services)
+    for write in (files.as_lines, files.as_messages):
+        path = Path(write(KEY, page.conversation, visit()))
+        upload = page.services.workspace.cache() / path.name
+        upload.write_bytes(path.read_bytes())
+        found = Page(page.services, files.bring(KEY, page.conversation, str(upload), visit()))
+        assert names(found) == names(page) and found.words() == page.words()
+        there = {one.name: one.persona for one in page.talk.group.members}
+        assert all(there[one.name] == one.persona for one in found.talk.group.members)
+
+
+def test_who_has_no_persona_gets_one(page: Page) -> None:
+    rows = [{"name": name, "is_user": name == "Ken", "mes": "hi"} for name in ("Ken", "Zoë", "Old  Tom", "ゆい")]
+    upload = page.services.workspace.cache() / "group.jsonl"
+    upload.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    found = Page(page.services, TransferHandlers(page.services).bring(KEY, page.conversation, str(upload), visit()))
+    assert [node.name for node in found.talk.path] == ["", "Zoë", "Old Tom", "ゆい"]
+    yui = found.talk.group.member("ゆい")
+    assert yui and page.services.personas.get(owner(page.services), yui.persona, "ja").built_in
+    made = found.talk.group.member("Zoë")
+    assert made and "Zoë" in page.services.personas.get(owner(page.services), made.persona, "ja").description
+    script(found, "me")
+    found.send("Zoë?")
+    assert names(found)[-1] == "Zoë"
+
+
+@pytest.mark.parametrize("template", [GEMMA, chatml()], ids=["strict", "chatml"])
+def test_three_talk_for_sixty_turns_in_a_window_of_1024_and_each_prompt_is_right(
+    services: Services, base: Path, template: str  # noqa: F811
+) -> None:  # fmt: skip
+    """Through the page: every prompt holds the speaker's whole persona and the others under their names."""
+    models = Models(base, byte_bpe(template=template), window=1024)
+    services = replace(services, chat=replace(services.chat, models=models, rate_limiter=RateLimiter()))
+    told = {"葵": "葵は絵が好きで、よく笑う。" * 3, "ゆい": "ゆいは短く話す。", "Kai": "Kai is calm and asks back."}
+    made = {
+        name: services.personas.save(owner(services), Persona(name, text, user="ケン")) for name, text in told.items()
+    }
+    page = Page(services, services.chat.open_conversation(owner(services), "ja", persona=made["葵"].id).id)
+    for name in ("ゆい", "Kai"):
+        ask(page, "add", words=made[name].id)
+    draw, before = random.Random(1), 0
+    for turn in range(16):
+        words = [
+            draw.choice(("今日は海へ行ったよ", "Kai はどう？", "ゆいなら知ってる", "…ほんとに？")) for _ in range(5)
+        ]
+        prompts = script(page, *words)
+        page.send(f"ねえ {turn}") if turn % 4 == 0 else page.act("alone", words="5")
+        said = page.talk.path[before:]
+        for node, prompt in zip([node for node in said if node.role == "assistant"], prompts, strict=True):
+            assert made[node.name].description in prompt, "the whole persona"
+            assert all(other in prompt for other in (*told, "ケン") if other != node.name)
+            heard = page.talk.path_to(node.parent)[-1]
+            named = "ケン" if heard.role == "user" else heard.name
+            assert named == node.name or f"{named}: {heard.messages[0]}" in prompt
+            assert len(models.current().tokenizer.encode(prompt, add_special_tokens=False)) <= 1024
+            roles = re.findall(r"<(?:start_of_turn>|\|im_start\|>)(user|model|assistant)", prompt)
+            assert all(one != other for one, other in pairwise(roles)), "one side after the other"
+        before = len(page.talk.path)
+    assert len([node for node in page.talk.path if node.role == "assistant"]) == 64
+    kept = services.conversations.prompt_of(owner(services), page.conversation, page.talk.leaf)
+    assert kept and Prompt.from_json(kept).left_out.get("turns", 0) > 0, "the window is full"
