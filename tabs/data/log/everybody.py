@@ -10,7 +10,7 @@ from core.chat.group import NO_GROUP, Member
 from core.errors import AppError, InputError
 from core.files import safe_name
 from tabs.data.data_context import DataHandlers
-from tabs.data.log.log_group import Voice, speakers, voices
+from tabs.data.log.log_group import LogVoice, speakers, voices
 from tabs.data.log.without_training import persona_of_rows
 from tabs.data.page import Page
 from tabs.data.sets import saved_sets
@@ -22,7 +22,7 @@ from tabs.ui.text import t, t_client, t_heading
 from tabs.ui.toasts import inform
 from tabs.ui.visitor import Visitor
 
-Step = Callable[[str], None]
+SentenceReport = Callable[[str], None]
 UNCHANGED = (gr.skip(), gr.skip())
 
 
@@ -52,7 +52,7 @@ class EverybodyHandlers(DataHandlers):
             else:
                 yield step, *UNCHANGED
 
-    def _worked(self, visitor: Visitor, work: Callable[[Step], object]) -> Iterator:
+    def _worked(self, visitor: Visitor, work: Callable[[SentenceReport], object]) -> Iterator:
         """What is under way as HTML, then the Result; an error also ends the sign of work."""
         try:
             for step in with_progress(work):
@@ -61,7 +61,7 @@ class EverybodyHandlers(DataHandlers):
             yield in_words(error, visitor.language)
             raise
 
-    def _gathered(self, visitor: Visitor, log: str, report: Step) -> Conversation:
+    def _gathered(self, visitor: Visitor, log: str, report: SentenceReport) -> Conversation:
         services, group, you = self.services, NO_GROUP, self._user(visitor)
         names = speakers(self.context.opened(visitor, log))
         for voice in self._voices(visitor, log, report):
@@ -72,7 +72,7 @@ class EverybodyHandlers(DataHandlers):
         talk = services.conversations.new(group.members[0].persona).with_group(group)
         return services.conversations.save(visitor.owner, talk)
 
-    def _kept(self, visitor: Visitor, log: str, report: Step) -> list[str]:
+    def _kept(self, visitor: Visitor, log: str, report: SentenceReport) -> list[str]:
         kept = []
         for voice in self._voices(visitor, log, report):
             name = safe_name(f"{voice.name}-{voice.opened.log.format.id}", "dataset")
@@ -81,7 +81,7 @@ class EverybodyHandlers(DataHandlers):
             ).folder.name)  # fmt: skip
         return kept
 
-    def _voices(self, visitor: Visitor, log: str, report: Step) -> list[Voice]:
+    def _voices(self, visitor: Visitor, log: str, report: SentenceReport) -> list[LogVoice]:
         """Everybody with rows. Raises where those are fewer than two."""
         opened, _ = self.context.with_rows(visitor, log)
         report(t(visitor.language, "group.making", name=opened.persona))

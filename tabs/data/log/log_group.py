@@ -9,12 +9,12 @@ from core.data.open_log import OpenLog
 from core.data.prepare import Prepared
 from core.text import normalize_for_match
 
-Reader = Callable[[LogChoices], OpenLog]
+ChoicesReader = Callable[[LogChoices], OpenLog]
 """Reads the open log with other choices."""
 
 
 @dataclass(frozen=True)
-class Voice:
+class LogVoice:
     """Somebody of the log with rows of their own."""
 
     opened: OpenLog
@@ -35,7 +35,7 @@ def speakers(opened: OpenLog) -> list[str]:
     return [speaker.name for speaker in opened.speakers if speaker.texts]
 
 
-def voices(opened: OpenLog, user: str, read: Reader) -> Iterator[Voice]:
+def voices(opened: OpenLog, user: str, read: ChoicesReader) -> Iterator[LogVoice]:
     """Everybody with rows, at most as many as a group has; without `user`, who talks with them."""
     mine, found = normalize_for_match(user), 0
     for name in speakers(opened):
@@ -44,4 +44,4 @@ def voices(opened: OpenLog, user: str, read: Reader) -> Iterator[Voice]:
         one = opened if name == opened.persona else read(replace(opened.choices, persona=name))
         if one.prepared and one.prepared.train:
             found += 1
-            yield Voice(one, one.prepared)
+            yield LogVoice(one, one.prepared)
