@@ -53,6 +53,21 @@ def about_group(name: str, others: Sequence[str], *, japanese: bool) -> str:
     return f"You are talking with {', '.join(others)}. Write only the words of {name}."
 
 
+def for_next_reply(instruction: str, *, japanese: bool) -> PlacedText:
+    """What is wished of the next reply, behind everything that was said."""
+    said = f"次の返事について: {instruction}" if japanese else f"About the next reply: {instruction}"
+    return PlacedText("note", said)
+
+
+def about_speaking_as(user: str, persona: str, about: str, *, japanese: bool) -> str:
+    """The description of the user, where their words are to be written for them."""
+    if japanese:
+        said = f"あなたは{user}です。{persona}とチャットで話しています。{user}が次に送る短いメッセージだけを書きます。"
+    else:
+        said = f"You are {user}, chatting with {persona}. Write only the next short message that {user} sends."
+    return f"{said}\n{about.strip()}".strip()
+
+
 def index_at_depth(turns: Sequence[Turn], depth: int) -> int:
     """Before which of `turns` a text stands that has at least `depth` messages behind it; len(turns): behind all."""
     behind, at = 0, len(turns)

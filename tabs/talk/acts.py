@@ -81,6 +81,7 @@ class ActHandlers:
             talk, speaker = before.without_reply(), speaker_of(before, before.path[-1]) if before.path else ""
             self.services.chat.rate_limiter.acquire(visitor.owner, visitor.address)
             writing = self.replies.begin(visitor, talk, speaker)
+            writing.instruction = self.services.chat.rate_limiter.check(asked.words)
         yield from self.replies.stream(visitor, talk, writing, human=False)
 
     def speak(self, visitor: Visitor, conversation: str, asked: Act) -> Iterator[tuple]:

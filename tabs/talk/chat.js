@@ -31,6 +31,7 @@ element.addEventListener("click", (event) => {
   const bubble = event.target.closest(".message");
   if (bubble && !String(getSelection())) tell("choose", bubble);
 });
+document.addEventListener("ask-again", (event) => tell("again", null, { words: event.detail }));
 element.addEventListener("keydown", (event) => {
   const field = event.target.closest(".editing textarea");
   if (!field || event.isComposing) return;

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import gradio as gr
 
+from core.chat.asking import instructed
 from core.chat.context import ChatContext
 from core.chat.conversation import Conversation
 from core.chat.engine import Reply
@@ -44,6 +45,8 @@ class Writing:
     stored: threading.Event = field(default_factory=threading.Event)
     speaker: str = ""
     """Who of a group is to say it; "": who it is by the group's rule."""
+    instruction: str = ""
+    """What is wished of this reply alone."""
     stopped: bool = False
     """The person wanted no more of it."""
     follow: "Writing | None" = None
@@ -171,7 +174,7 @@ class Replies:
             view = (chat.after_reply(visitor.owner, talk, language) if go_on else
                     chat.before_reply(visitor.owner, talk, language, speaker))  # fmt: skip
             writing.speaker = speaker = view.speaker
-            setting = services.chat.context(visitor.owner, view, language)
+            setting = instructed(services.chat.context(visitor.owner, view, language), writing.instruction)
             prompt = services.chat.prompt(setting, view.without_reply() if go_on else view)
             kept = talk.without_last() if go_on else talk
             frozen = self.painter.drawn(visitor, kept, writing=True)

@@ -8,6 +8,7 @@ import gradio as gr
 from tabs.talk import (
     gallery,
     group,
+    help_writing,
     learn,
     model,
     model_choice,
@@ -68,6 +69,7 @@ def build(services: Services, shared: Shared) -> None:
                 note_parts = note.build()
                 members = group.build()
                 speech.build(services, shared, page["voice"], page["notice"])
+                help_writing.build(services, shared, page["box"])
         with gr.Column(scale=6, min_width=250):
             page["seen"] = prompt_card.build(services, shared, page["box"], page["chosen"])
             adapter, model_state, asked = model.build(services, shared)
@@ -139,6 +141,7 @@ def _chat(public: bool) -> ChatPage:
         )
         page["growing"] = gr.HTML(padding=False, elem_id="chat-growing", apply_default_css=False)
     page["notice"] = gr.HTML(padding=False, elem_id="talk-notice")
+    help_writing.build_quick()
     with gr.Row(elem_id="say"):
         page["box"] = gr.Textbox(
             placeholder=t_client("talk.placeholder"), label=t_client("talk.message"),

@@ -150,3 +150,39 @@ def test_an_engine_reads_with_its_own_voices(server: Server, visit: Visit) -> No
         assert page.evaluate("window.said") == []
     page.locator("#chat").get_by_label("読み上げる", exact=True).click()  # it has ended meanwhile
     expect(page.locator("#talk-notice")).to_contain_text("応答がありません")
+
+
+def test_a_reply_is_asked_for_in_another_way(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "海は好き？")
+    settled(page)
+    page.locator("#talk-help .label-wrap").click()
+    page.locator("#help-how textarea, #help-how input").fill("猫のように話して")
+    page.locator("#help-again").click()
+    expect(page.locator("#talk-acts")).to_contain_text("2 / 2")
+    settled(page)
+    assert "猫のように" not in page.locator("#chat").inner_text()
+    page.locator("#chat .message.bot").last.click()
+    page.locator("#seen-fold .label-wrap").click()
+    expect(page.locator("#seen-exact")).to_contain_text("次の返事について: 猫のように話して")
+
+
+def test_ones_next_words_are_written_and_phrases_are_at_hand(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    box = page.locator("#talk-box textarea")
+    page.locator("#talk-help .label-wrap").click()
+    page.locator("#help-impersonate").click()
+    expect(box).not_to_have_value("")
+    expect(page.locator("#help-stop")).to_be_hidden()
+    expect(page.locator("#chat .message.user")).to_have_count(0)
+    box.fill("")
+    page.locator("#quick-phrases").fill("おはよう\n\n おやすみ ")
+    quick = page.locator("#talk-quick button")
+    expect(quick).to_have_text(["おはよう", "おやすみ"])
+    box.fill("では、")
+    quick.last.click()
+    expect(box).to_have_value("では、おやすみ")
+    box.fill("")
+    quick.first.click()
+    expect(page.locator("#chat .message.user")).to_have_text("おはよう")
+    settled(page)
