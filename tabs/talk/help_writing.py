@@ -23,7 +23,7 @@ QUICK, SCRIPT = (Path(__file__).with_name(f"{name}.js") for name in ("quick", "h
 AGAIN = (
     """(how) => { if ((how ?? '').trim()) document.dispatchEvent(new CustomEvent('ask-again', { detail: how })); }"""
 )
-Shown = tuple[str | dict, gr.Button]
+BoxShown = tuple[str | dict, gr.Button]
 """(the message box, the button that stops)."""
 
 
@@ -34,7 +34,7 @@ class HelpWritingHandlers:
     services: Services
 
     @handler
-    def impersonate(self, visitor: Visitor, conversation: str) -> Iterator[Shown]:
+    def impersonate(self, visitor: Visitor, conversation: str) -> Iterator[BoxShown]:
         """What the visitor could say next, as it is written."""
         talk, chat = stored(self.services, visitor, conversation), self.services.chat
         if talk.group:
