@@ -34,6 +34,8 @@ class Scene:
     chosen: int = -1
     editing: int = -1
     """The message that stands as a text field."""
+    why: str = ""
+    """HTML below the bar: what the reply remembered."""
     quiet: bool = False
     """Without a bar: nothing was said yet."""
     above: str = ""
@@ -130,8 +132,10 @@ def _row(talk: Conversation, row: ChatRow, scene: Scene, at: int) -> str:
         said = _field(row, scene)
     else:
         said = f'<div class="message {who}{mine}">{formatted(row.text, copy=t(scene.language, "talk.copy"))}</div>'
-    more = (bar(talk, row.message, scene) if acted and not (scene.writing or scene.quiet) and scene.editing < 0
-            else _mark(talk, row))  # fmt: skip
+    if acted and not (scene.writing or scene.quiet) and scene.editing < 0:
+        more = bar(talk, row.message, scene) + scene.why
+    else:
+        more = _mark(talk, row)
     return (
         f'<div class="message-row {who}-row{" opens" if row.opens else ""}" role="group" aria-label="{escape(named)}" '
         f'data-message="{row.message}">{face}{name}{_thoughts(row, scene.language)}{said}{more}</div>'

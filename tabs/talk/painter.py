@@ -15,6 +15,7 @@ from tabs.talk.chat_head import head
 from tabs.talk.faces import face_of
 from tabs.talk.group_view import member_faces, turn_bar
 from tabs.talk.view import ShownParts, acted_on
+from tabs.talk.why import why
 from tabs.ui.services import Services
 from tabs.ui.text import t
 from tabs.ui.visitor import Visitor
@@ -40,6 +41,8 @@ class Painter:
                             below=welcome.openers(self._persona(visitor, talk), visitor.language))  # fmt: skip
         elif not (writing or undo or talk.group) and talk.path[-1].role == "user":
             scene = replace(scene, below=welcome.unanswered(visitor.language))
+        if not (writing or scene.quiet or editing >= 0):
+            scene = replace(scene, why=why(self.services, visitor, talk, chosen))
         if talk.group and not writing:
             scene = replace(scene, below=scene.below + turn_bar(talk, scene.members, visitor.language))
         if undo:

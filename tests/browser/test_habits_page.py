@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.helpers.fake_voicevox import fake_voicevox
-from tests.helpers.served import Server, Visit, pick, wait_until_ready
+from tests.helpers.served import Server, Visit, open_tab, pick, wait_until_ready
 from tests.helpers.talk_page import send, settled
 
 
@@ -186,3 +186,20 @@ def test_ones_next_words_are_written_and_phrases_are_at_hand(server: Server, vis
     quick.first.click()
     expect(page.locator("#chat .message.user")).to_have_text("おはよう")
     settled(page)
+
+
+def test_a_reply_tells_what_it_remembered(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    send(page, "海は好き？")
+    settled(page)
+    expect(page.locator("#chat .why")).to_have_count(0)
+    open_tab(page, "記憶")
+    page.locator("#memory-fresh textarea, #memory-fresh input").first.fill("ケンは卵が食べられない")
+    page.locator("#memory-add").click()
+    expect(page.locator("#memory-notes")).to_contain_text("ケンは卵が食べられない")
+    open_tab(page, "話す")
+    send(page, "卵料理を作ろうか？")
+    settled(page)
+    expect(page.locator("#chat .why summary")).to_contain_text("この返事で使った記憶")
+    page.locator("#chat .why summary").click()
+    expect(page.locator("#chat .why li").filter(has_text="ケンは卵が食べられない")).to_be_visible()
