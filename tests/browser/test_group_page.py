@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_accessibility_page import findings
 from tests.helpers.served import Server, Visit, open_tab
 from tests.helpers.talk_page import send, settled
 
@@ -40,6 +41,14 @@ def test_several_personas_talk_each_with_its_own_face_and_prompt(server: Server,
     page.locator("#talk-again").click()
     expect(page.locator("#talk-acts .turn b")).to_have_text("2 / 2")
     assert speakers(page) == [*before, "ソクラテス", "Helper"]
+    page.add_style_tag(content="* { transition: none !important; }")
+    assert findings(page) == []
+    page.evaluate("document.body.classList.toggle('dark')")
+    assert findings(page) == []
+    seen = page.locator("#seen .next-speaker").inner_text()
+    open_tab(page, "トークン")
+    page.locator("#tokens-prompt").click()
+    expect(page.locator("#tokens-figures .next-speaker")).to_have_text(seen)
 
 
 @pytest.mark.slow
