@@ -76,6 +76,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--order", choices=[order for order in ORDERS if order != "hand"], default="named",
                         help="who of a group speaks next: who was named, each in turn, an order that is drawn "
                              "with the seed anew for each round, or the more talkative ones")  # fmt: skip
+    parser.add_argument("--interrupts", action="store_true", help="in a group others cut in now and then")
     parser.add_argument("--alone", type=int, default=0, metavar="N",
                         help=f"replies of a group among themselves after the first, at most {MOST_ALONE}")  # fmt: skip
     parser.add_argument("--model", default="", help="a Hub id or a folder; without it, the one that comes with the app")
@@ -112,7 +113,10 @@ def begin_group(options: argparse.Namespace, nowhere: Path) -> tuple[ChatService
             f"複数の人格と話すときは --adapter（{options.adapter}）を使えません。外すか、人格を一つにしてください。",
         )
     found = [_seeded(find_persona(wanted, options.language), options.seed) for wanted in options.persona]
-    talk, group = _service(options.model, nowhere), Group(order=options.order, seed=options.seed or 0)
+    talk, group = (
+        _service(options.model, nowhere),
+        Group(order=options.order, seed=options.seed or 0, interrupts=options.interrupts),
+    )
     for persona in found:
         kept = talk.personas.save(OWNER, replace(persona, id=""))
         member = Member(kept.id, kept.name, talkativeness=persona.talkativeness)

@@ -17,6 +17,7 @@ ORDERS: tuple[SpeakerOrder, ...] = get_args(SpeakerOrder)
 MOST_MEMBERS = 8
 MOST_ALONE = 60  # replies in a row that a group may be asked for
 LONGEST_NAME = 60  # characters
+INTERRUPTS = 0.25  # of the turns, who talks all the time takes this share from whoever would be next
 SILENT = 0.02  # weight of who is not talkative at all: somebody has to speak
 
 
@@ -44,6 +45,8 @@ class Group:
     """How many reply to what the user says, at least."""
     alone: int = 6
     """How many replies they give among themselves when they are asked to go on."""
+    interrupts: bool = False
+    """Whether somebody may speak though it is another's turn."""
 
     def __bool__(self) -> bool:
         return len(self.members) > 1
@@ -103,18 +106,29 @@ def next_speaker(group: Group, said: Sequence[Said]) -> Member | None:
     """Who speaks after all this; None where that is chosen by hand.
 
     Nobody speaks twice in a row. "named": who is named and has not spoken since, else a draw by talkativeness;
-    "round": in the order of the list; "drawn": all of them in an order that is drawn anew for each round.
+    "round": who has been silent for the longest, so each in turn; "drawn": all of them in an order that is drawn anew
+    for each round. Where the group interrupts, a talkative one now and then takes the turn of who would be next.
     """
     if not group or group.order == "hand":
         return None
     last = said[-1][0] if said else ""
     spoken = sum(1 for name, _ in said if name)
+    if last and group.interrupts and (cutting := _cutting_in(group, spoken, last)):
+        return cutting
     if group.order == "round":
-        return group.members[(group.names.index(last) + 1 if last in group.names else spoken) % len(group.members)]
+        spoke = {name: at for at, (name, _) in enumerate(said)}
+        return min(group.members, key=lambda member: spoke.get(member.name, -1))
     if group.order == "drawn":
         return _drawn(group, spoken, last)
     called = waiting(group, said) if group.order == "named" else []
     return called[0] if called else _by_talkativeness(group, spoken, last)
+
+
+def _cutting_in(group: Group, spoken: int, last: str) -> Member | None:
+    """Who takes somebody else's turn after a reply of a member, if anybody does."""
+    draw = random.Random(f"{group.seed}/in/{spoken}")
+    eager = [one for one in group.members if one.name != last and draw.random() < INTERRUPTS * one.talkativeness]
+    return draw.choice(eager) if eager else None
 
 
 def waiting(group: Group, said: Sequence[Said]) -> list[Member]:

@@ -64,13 +64,15 @@ class GroupHandlers:
 
     @handler
     def rule(
-        self, visitor: Visitor, conversation: str, order: SpeakerOrder, seed: float | None, answers: float | None
-    ) -> tuple:
+        self, visitor: Visitor, conversation: str, order: SpeakerOrder, seed: float | None, answers: float | None,
+        interrupts: bool,
+    ) -> tuple:  # fmt: skip
         """Who speaks next, and how many: (*the panel, *OUTPUTS)."""
         kept = {
             "order": order if order in ORDERS else ORDERS[0],
             "seed": int(seed) if seed is not None else 0,
             "answers": min(max(int(answers), 1), MOST_MEMBERS) if answers is not None else 1,
+            "interrupts": bool(interrupts),
         }
         now = group_of(self.services, visitor, stored(self.services, visitor, conversation))
         if replace(now, **kept) == now:  # a field was left as it was: a reply under way goes on
@@ -113,7 +115,7 @@ class GroupHandlers:
         drawn = group_view.members(group, faces, {name: one.summary for name, one in there.items()}, visitor.language)
         if len(group.members) < MOST_MEMBERS:
             drawn += group_view.candidates(self._candidates(visitor, group), visitor.language)
-        return drawn, gr.Column(visible=bool(group)), group.order, group.seed, group.answers
+        return drawn, gr.Column(visible=bool(group)), group.order, group.seed, group.answers, group.interrupts
 
     def _candidates(self, visitor: Visitor, group: Group) -> list[group_view.Invitee]:
         """Everybody who is not there yet."""
@@ -147,6 +149,7 @@ class GroupParts(NamedTuple):
     order: gr.Dropdown
     seed: gr.Number
     answers: gr.Number
+    interrupts: gr.Checkbox
 
 
 PANEL = len(GroupParts._fields)
@@ -166,7 +169,9 @@ def build() -> GroupParts:
                                     elem_id="group-answers", min_width=120)  # fmt: skip
                 seed = gr.Number(0, label=t_client("group.seed"), precision=0, minimum=0, elem_id="group-seed",
                                  min_width=120)  # fmt: skip
-    return GroupParts(people, settings, order, seed, answers)
+            interrupts = gr.Checkbox(False, label=t_client("group.interrupts"), container=False,
+                                     elem_id="group-interrupts")  # fmt: skip
+    return GroupParts(people, settings, order, seed, answers, interrupts)
 
 
 def wire(handlers: GroupHandlers, shared: Shared, parts: GroupParts, page: Mapping[str, Any]) -> list[Dependency]:
@@ -174,7 +179,7 @@ def wire(handlers: GroupHandlers, shared: Shared, parts: GroupParts, page: Mappi
     inputs, panel = [shared.key, shared.conversation], list(parts)
     changed = [*panel, *(page[name] for name in OUTPUTS)]
     shared.conversation.change(handlers.show, inputs, panel, **EVENT)
-    rule = [*inputs, parts.order, parts.seed, parts.answers]
-    gr.on([parts.order.input, parts.seed.blur, parts.seed.submit, parts.answers.blur, parts.answers.submit],
-          handlers.rule, rule, changed, **EVENT)  # fmt: skip
+    rule = [*inputs, *parts[2:]]
+    fields = [event for field in (parts.seed, parts.answers) for event in (field.blur, field.submit)]
+    gr.on([parts.order.input, parts.interrupts.input, *fields], handlers.rule, rule, changed, **EVENT)
     return [parts.people.select(handlers.act, inputs, changed, **EVENT)]

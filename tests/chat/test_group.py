@@ -71,6 +71,18 @@ def test_the_talkative_speak_more_and_by_hand_nobody_is_drawn() -> None:
     assert next_speaker(Group(THREE.members, "hand"), [("", "hi")]) is None
 
 
+def test_others_cut_in_now_and_then_and_nobody_is_forgotten() -> None:
+    plain, cutting = Group(THREE.members, "round", seed=4), Group(THREE.members, "round", seed=4, interrupts=True)
+    drawn = spoken(cutting, 90)
+    assert drawn != spoken(plain, 90) and drawn == spoken(cutting, 90)
+    assert all(one != other for one, other in itertools.pairwise(drawn))
+    assert min(Counter(drawn).values()) > 20
+    silent = tuple(replace(one, talkativeness=0.0) for one in THREE.members)
+    assert spoken(replace(cutting, members=silent), 9) == spoken(plain, 9)
+    after = [("", "hi"), ("葵", "a"), ("Kai", "chosen by hand")]
+    assert names(plain, *after) == "ゆい", "who was passed over is next"
+
+
 KEPT = [("0.2", 0.2), (0, 0.0), (7, 1.0), ("often", 0.5), ("nan", 0.5), (None, 0.5)]
 
 

@@ -30,7 +30,7 @@ def page(services: Services) -> Page:  # noqa: F811
     page = Page(services, services.chat.open_conversation(owner(services), "ja", persona=first.id).id)
     for other in others:
         ask(page, "add", words=other.id)
-    panel(page).rule(KEY, page.conversation, "round", 0, 1, visit())
+    panel(page).rule(KEY, page.conversation, "round", 0, 1, False, visit())
     return page
 
 
@@ -121,7 +121,7 @@ def test_another_version_is_by_the_same_member_and_by_hand_somebody_is_chosen(pa
     spoke = names(page)[-1]
     page.act("again")
     assert names(page)[-1] == spoke and page.talk.version_of(page.talk.path[-1]) == (2, 2)
-    panel(page).rule(KEY, page.conversation, "hand", 0, 1, visit())
+    panel(page).rule(KEY, page.conversation, "hand", 0, 1, False, visit())
     page.send("who?")
     assert page.talk.path[-1].role == "user" and 'data-act="speak"' in page.last["chat"]
     chosen = page.talk.group.names[0]
@@ -132,7 +132,7 @@ def test_another_version_is_by_the_same_member_and_by_hand_somebody_is_chosen(pa
 
 
 def test_whoever_is_named_answers_all_of_them(page: Page) -> None:
-    panel(page).rule(KEY, page.conversation, "named", 0, 1, visit())
+    panel(page).rule(KEY, page.conversation, "named", 0, 1, False, visit())
     _, second, third = page.talk.group.names
     script(page, "x", "y")
     page.send(f"{third}と{second}はどう思う？")
@@ -172,8 +172,8 @@ def test_a_narrator_is_a_persona_like_the_others(page: Page) -> None:
     assert page.talk.group.names[-1] == "語り手 2"
     assert len(page.services.personas.entries(owner(page.services), "ja")) == count
     for order in ORDERS:
-        panel(page).rule(KEY, page.conversation, order, 1, 2, visit())
-        assert page.talk.group.order == order and page.talk.group.answers == 2
+        panel(page).rule(KEY, page.conversation, order, 1, 2, True, visit())
+        assert page.talk.group.order == order and page.talk.group.answers == 2 and page.talk.group.interrupts
 
 
 def test_a_group_is_saved_and_brought_back_with_its_speakers(page: Page) -> None:
