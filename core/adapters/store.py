@@ -33,6 +33,13 @@ class Adapter:
     training: dict
     """`training.json`: base, dataset, config, metrics; empty for an adapter from elsewhere."""
 
+    @property
+    def typing(self) -> float:
+        """Letters a second that its persona typed in the log, as its data set told; 0 where that is not known."""
+        dataset = self.training.get("dataset")
+        told = dataset.get("typing") if isinstance(dataset, dict) else None
+        return float(told) if isinstance(told, int | float) and 0 < told < 1000 else 0.0
+
     @classmethod
     def read(cls, folder: Path) -> "Adapter":
         """Raises ModelError when the folder holds no adapter, DamagedError when a file about it cannot be read."""

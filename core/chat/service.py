@@ -110,7 +110,7 @@ class ChatService:
         )
         others = tuple(name for name in (*conversation.group.names, persona.user) if name != conversation.speaker)
         others = others if conversation.speaker else ()
-        rhythm = TypingSpeed.of(persona.typing)
+        rhythm = TypingSpeed.of(persona.typing or (adapter.typing if adapter else 0.0))
         placed = (*persona.placed, _note_of(conversation, persona))
         if remote and adapter:
             remote = self.remotes.adapters.answering(remote, adapter.name, adapter.folder, adapter.base)

@@ -24,6 +24,7 @@ from core.data.ledger import LABELS
 from core.data.log_rows import LARGEST_BUDGET, log_language, make_rows
 from core.data.prepare import Prepared
 from core.data.privacy.replace import counts
+from core.data.profile import typing_pace
 from core.data.recipe import Burst, Recipe, RowShape
 from core.data.rows import Row
 from core.errors import AppError, InputError
@@ -72,7 +73,13 @@ def run(options: argparse.Namespace) -> str:
         "validation": prepared.validation,
         "test": prepared.test,
     }
-    info = info_of(out.name, prepared, description=options.description, model=model)
+    info = info_of(
+        out.name,
+        prepared,
+        description=options.description,
+        model=model,
+        typing=typing_pace(log.messages, prepared.persona),
+    )
     write_set(out, info, splits)
     if options.export:
         preamble = preamble_text(options.preamble, options.persona, options.description, language=log_language(log))

@@ -147,7 +147,7 @@ def profile(log: Log, name: str, *, gap_minutes: float = 60.0) -> Profile:
         kaomoji=_top(kaomoji, len(texts)),
         with_emoji=holding / max(len(texts), 1),
         words=favourites(texts, others),
-        typing=_typing(log.messages, name),
+        typing=typing_pace(log.messages, name),
     )
 
 
@@ -214,7 +214,8 @@ def _hours(messages: Sequence[Message], name: str) -> tuple[int, ...]:
     return tuple(0 if only_days else timed[hour] for hour in range(24))
 
 
-def _typing(messages: Sequence[Message], name: str) -> float:
+def typing_pace(messages: Sequence[Message], name: str) -> float:
+    """Letters a second from one message of somebody to the next, within a burst; 0 where that cannot be told."""
     if not any(message.time and message.time.second for message in messages):
         return 0.0  # a clock of minutes
     speeds = []

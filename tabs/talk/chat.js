@@ -39,6 +39,17 @@ element.addEventListener("keydown", (event) => {
   if (event.key === "Escape") tell("leave", field);
 });
 
+// The switch of the pace is remembered by this browser.
+function remember(event) {
+  if (event.target.matches?.("#talk-human input")) try { localStorage.setItem("omokage-pace", event.target.checked ? "yes" : "no"); } catch { /* for this page only */ }
+}
+document.addEventListener("change", remember);
+function recall() {
+  const input = document.querySelector("#talk-human input");
+  try { if (input?.checked && localStorage.getItem("omokage-pace") === "no") input.click(); } catch { /* as it is */ }
+}
+requestAnimationFrame(() => requestAnimationFrame(recall));
+
 // Times are shown on the reader's own clock.
 const DAY = { month: "long", day: "numeric" }, CLOCK = { hour: "2-digit", minute: "2-digit" };
 function times() {

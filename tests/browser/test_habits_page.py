@@ -203,3 +203,15 @@ def test_a_reply_tells_what_it_remembered(server: Server, visit: Visit) -> None:
     expect(page.locator("#chat .why summary")).to_contain_text("この返事で使った記憶")
     page.locator("#chat .why summary").click()
     expect(page.locator("#chat .why li").filter(has_text="ケンは卵が食べられない")).to_be_visible()
+
+
+def test_the_switch_of_the_pace_is_remembered(server: Server, visit: Visit) -> None:
+    page = visit(server)
+    page.locator("#talk-human input").uncheck()
+    page.reload()
+    wait_until_ready(page)
+    expect(page.locator("#talk-human input")).not_to_be_checked()
+    page.locator("#talk-human input").check()
+    page.reload()
+    wait_until_ready(page)
+    expect(page.locator("#talk-human input")).to_be_checked()

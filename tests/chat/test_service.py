@@ -15,6 +15,7 @@ from core.chat.guards import DEFLECTIONS
 from core.chat.loops import find_loop
 from core.chat.service import ChatService
 from core.chat.store import Conversations
+from core.chat.typing_speed import TypingSpeed
 from core.errors import InputError, ModelError
 from core.files import write_json
 from core.memory.memory import Memory
@@ -25,7 +26,7 @@ from core.personas import Persona, Personas, Sampling, built_in
 from core.personas.lorebook import Lorebook, LorebookEntry
 from core.personas.persona import DepthPrompt
 from core.prompt import PromptConfig, continuation_ids, render
-from core.workspace import Workspace
+from core.workspace import TRAINING_FILE, Workspace
 from tests.chat.test_engine import make_adapter
 from tests.helpers.train_tiny import tiny_base
 
@@ -92,6 +93,16 @@ def test_an_adapter_is_asked_as_it_was_trained(talk: ChatService, trained: Path)
     row = render(TRAINED, [*said.turns, Turn("assistant", ("x",))], setting.loaded.tokenizer, training=True)
     assert asked.ids == row.ids[: len(asked.ids)] and "EXAMPLE" in asked.text and "hi / there" in asked.text
     assert talk.messages_of(setting, " one / two /  / three") == ["one", "two", "three"]
+
+
+def test_an_adapter_types_at_the_pace_of_its_log(talk: ChatService, trained: Path) -> None:
+    adapter = talk.adapters.keep(ME, "mine", trained)
+    conversation = talk.open_conversation(ME, "en", adapter=adapter.name)
+    assert talk.context(ME, conversation, "en").typing_speed == TypingSpeed()
+    write_json(adapter.folder / TRAINING_FILE, {"base": "x", "dataset": {"typing": 6.5}})
+    assert talk.context(ME, conversation, "en").typing_speed == TypingSpeed.of(6.5) != TypingSpeed()
+    write_json(adapter.folder / TRAINING_FILE, {"base": "x", "dataset": {"typing": "fast"}})
+    assert talk.context(ME, conversation, "en").typing_speed == TypingSpeed()
 
 
 def test_the_same_persona_chosen_by_hand_does_not_differ(talk: ChatService, trained: Path) -> None:

@@ -53,6 +53,8 @@ class DataSetInfo:
     test_rows: int = 0
     recipe: Mapping[str, object] = field(default_factory=dict)
     """How the rows were made (`core.data.recipe`); empty where that is not known."""
+    typing: float = 0.0
+    """Letters a second that the persona types in the log, from one message to the next; 0 where that is not known."""
     user: str = ""
     """What the other side is called in prompts; "" for the word of the persona's language."""
 
@@ -80,7 +82,9 @@ class DataSets:
 
     workspace: Workspace
 
-    def save(self, owner: str, name: str, prepared: Prepared, *, description: str, model: str) -> SavedDataSet:
+    def save(
+        self, owner: str, name: str, prepared: Prepared, *, description: str, model: str, typing: float = 0.0
+    ) -> SavedDataSet:
         """Keep what was prepared under `name`, or under the next free name (`name-2`) where that is taken.
 
         Raises InputError when there are no rows or the disk is full; then nothing is left behind.
@@ -93,7 +97,9 @@ class DataSets:
         rows: dict[Split, Sequence[Row]] = {
             "train": prepared.train, "validation": prepared.validation, "test": prepared.test,
         }  # fmt: skip
-        return self.import_rows(owner, info_of(name, prepared, description=description, model=model), rows)
+        return self.import_rows(
+            owner, info_of(name, prepared, description=description, model=model, typing=typing), rows
+        )
 
     def import_rows(self, owner: str, info: DataSetInfo, rows: Mapping[Split, Sequence[Row]]) -> SavedDataSet:
         """Keep rows from anywhere as a data set, under `info.name` or the next free name.
@@ -191,7 +197,7 @@ def prompt_config_for(
     )  # fmt: skip
 
 
-def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> DataSetInfo:
+def info_of(name: str, prepared: Prepared, *, description: str, model: str, typing: float = 0.0) -> DataSetInfo:
     """What there is to say of prepared rows. `model` is the one whose tokenizer measured them."""
     return DataSetInfo(
         name=name,
@@ -209,6 +215,7 @@ def info_of(name: str, prepared: Prepared, *, description: str, model: str) -> D
         model=model,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         test_rows=len(prepared.test),
+        typing=round(typing, 2),
         user=user_name(prepared.persona + description),
         recipe=prepared.recipe.to_json() | {"names": []},  # the names are what was to be kept out
     )

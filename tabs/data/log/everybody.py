@@ -7,6 +7,7 @@ import gradio as gr
 
 from core.chat.conversation import Conversation
 from core.chat.group import NO_GROUP, Member
+from core.data.profile import typing_pace
 from core.errors import AppError, InputError
 from core.files import safe_name
 from tabs.data.data_context import DataHandlers
@@ -77,7 +78,8 @@ class EverybodyHandlers(DataHandlers):
         for voice in self._voices(visitor, log, report):
             name = safe_name(f"{voice.name}-{voice.opened.log.format.id}", "dataset")
             kept.append(self.services.datasets.save(
-                visitor.owner, name, voice.prepared, description=voice.opened.description, model=voice.opened.model
+                visitor.owner, name, voice.prepared, description=voice.opened.description, model=voice.opened.model,
+                typing=typing_pace(voice.opened.log.messages, voice.name),
             ).folder.name)  # fmt: skip
         return kept
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import gradio as gr
 
+from core.data.profile import typing_pace
 from core.workspace import Split
 from tabs.data import outputs
 from tabs.data.data_context import DataHandlers
@@ -62,7 +63,12 @@ class RowHandlers(DataHandlers):
         if wanted == opened.saved and wanted in self.services.workspace.names(visitor.owner, "datasets"):
             return wanted
         saved = self.services.datasets.save(
-            visitor.owner, wanted, prepared, description=opened.description, model=opened.model
+            visitor.owner,
+            wanted,
+            prepared,
+            description=opened.description,
+            model=opened.model,
+            typing=typing_pace(opened.log.messages, opened.persona),
         ).folder.name
         self.context.logs.remember(visitor.owner, replace(opened, saved=saved))
         inform(visitor.language, "data.saved_done", name=saved)
