@@ -17,6 +17,10 @@ PINNED = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
 }
+# torch's threads spin while they wait for each other. Beside another busy process, as a talk is beside a training, that
+# takes the processor from the one they wait for: 60 steps of eight layers took 4 to 14 s, asleep 0.6 s (two threads on
+# two cores that others used, too). What somebody set of it stays.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Gradio would act on these behind the app's back: serve folders, open a tunnel, add endpoints.
 REFUSED = (
     "GRADIO_ALLOWED_PATHS",
@@ -196,6 +200,12 @@ def _amount(env: Mapping[str, str], name: str) -> float:
     return found
 
 
+def wait_asleep() -> None:
+    """Let torch's threads sleep while they wait for each other; call before torch is imported."""
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
+
+
 def pin_environment(home: Path, trusted_proxies: tuple[str, ...] = ()) -> None:
     """Fix what the libraries read from the environment; call before importing them.
 
@@ -204,6 +214,7 @@ def pin_environment(home: Path, trusted_proxies: tuple[str, ...] = ()) -> None:
     for name in REFUSED:
         os.environ.pop(name, None)
     proxies = ",".join(trusted_proxies)
+    wait_asleep()
     os.environ.update(PINNED, GRADIO_TEMP_DIR=str(home / "cache"), FORWARDED_ALLOW_IPS=proxies)
 
 
@@ -218,7 +229,7 @@ WORKER = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
     "SYSTEMROOT", "USERPROFILE", "USERNAME", "APPDATA", "LOCALAPPDATA",
     "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HUB_DISABLE_XET",
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME",
 )  # fmt: skip
 MONITOR_PREFIXES = ("WANDB_", "TRACKIO_")
 WORKER_PREFIXES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "PYTORCH_")
@@ -243,7 +254,13 @@ def worker_environment() -> dict[str, str]:
     """The environment of a training process: what it needs to run, the app's home, and no secret."""
     home = {"OMOKAGE_HOME": str(home_of(os.environ))}  # a Space's own is told apart by names that it does not get
     kept = {k: v for k, v in os.environ.items() if k in WORKER or k.startswith(WORKER_PREFIXES)}
-    return kept | home | PINNED | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
+    return (
+        WAITING
+        | kept
+        | home
+        | PINNED
+        | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
+    )
 
 
 def monitor_environment() -> dict[str, str]:

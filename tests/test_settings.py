@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.settings import PINNED, REFUSED, ROOT, Settings, monitor_environment, pin_environment, worker_environment
+from core.settings import (
+    PINNED,
+    REFUSED,
+    ROOT,
+    Settings,
+    monitor_environment,
+    pin_environment,
+    wait_asleep,
+    worker_environment,
+)
 
 
 @pytest.fixture
@@ -99,3 +108,13 @@ def test_a_training_process_is_told_no_secret(environment: dict[str, str]) -> No
 def test_a_training_process_can_import_the_app(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", "import core.messages"], cwd=tmp_path, env=worker_environment())
     assert done.returncode == 0
+
+
+def test_threads_sleep_while_they_wait_unless_somebody_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert worker_environment()["OMP_WAIT_POLICY"] == "PASSIVE"
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == worker_environment()["OMP_WAIT_POLICY"] == "ACTIVE"
