@@ -30,6 +30,7 @@ def open_folds(page: Page) -> None:
         folds.first.click()
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious(server: Server, visit: Visit) -> None:
     page = visit(server, language="en")
     page.add_style_tag(content="* { transition: none !important; }")  # a colour on its way is none of the page's

@@ -88,6 +88,7 @@ def limit(browser: Browser) -> float:
         app.close()
 
 
+@pytest.mark.slow
 def test_an_idle_page_leaves_the_processor_alone(server: Server, visit: Visit, limit: float) -> None:
     page = visit(server)
     settle(page)
@@ -102,6 +103,7 @@ def test_an_idle_page_leaves_the_processor_alone(server: Server, visit: Visit, l
     assert found.busy < limit, (found, limit)
 
 
+@pytest.mark.slow
 def test_a_page_beside_a_training_costs_little_and_shows_it(server: Server, visit: Visit, limit: float) -> None:
     made = make_services(Settings(home=server.home))
     made.jobs.close()
@@ -128,6 +130,7 @@ def test_a_page_beside_a_training_costs_little_and_shows_it(server: Server, visi
         expect(page.locator("#train-resume")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_what_changed_unseen_is_drawn_when_its_tab_is_opened(server: Server, visit: Visit) -> None:
     first = visit(server)
     second = first.context.new_page()

@@ -104,6 +104,7 @@ def expect_text_alone(watched: Watched) -> None:
     assert not watched.outside
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("watched", [False], indirect=True, ids=["without the policy"])
 def test_what_people_bring_stays_text_in_every_tab(watched: Watched, server: Server, tmp_path: Path) -> None:
