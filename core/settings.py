@@ -17,10 +17,13 @@ PINNED = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
 }
-# torch's threads spin while they wait for each other. Beside another busy process, as a talk is beside a training, that
-# takes the processor from the one they wait for: 60 steps of eight layers took 4 to 14 s, asleep 0.6 s (two threads on
-# two cores that others used, too). What somebody set of it stays.
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+# torch's threads (libgomp's, on Linux) spin while they wait for each other. Beside other busy processes, as a talk is
+# beside a training, that takes the processor from the one they wait for: 60 steps of eight layers took 4 to 14 s where
+# two cores had five busy processes, 1.8 to 3.2 s with one; with this 1.3 to 1.5 s in both. Alone on two cores it costs
+# nothing that could be measured; asleep at once (OMP_WAIT_POLICY=PASSIVE), a token of small layers took 4 times as
+# long.
+# What somebody set of it stays.
+WAITING = {"GOMP_SPINCOUNT": "10000"}
 # Gradio would act on these behind the app's back: serve folders, open a tunnel, add endpoints.
 REFUSED = (
     "GRADIO_ALLOWED_PATHS",
@@ -200,8 +203,10 @@ def _amount(env: Mapping[str, str], name: str) -> float:
     return found
 
 
-def wait_asleep() -> None:
-    """Let torch's threads sleep while they wait for each other; call before torch is imported."""
+def wait_briefly() -> None:
+    """Let torch's threads fall asleep soon while they wait for each other; call before torch is imported."""
+    if "OMP_WAIT_POLICY" in os.environ:
+        return
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)
 
@@ -214,7 +219,7 @@ def pin_environment(home: Path, trusted_proxies: tuple[str, ...] = ()) -> None:
     for name in REFUSED:
         os.environ.pop(name, None)
     proxies = ",".join(trusted_proxies)
-    wait_asleep()
+    wait_briefly()
     os.environ.update(PINNED, GRADIO_TEMP_DIR=str(home / "cache"), FORWARDED_ALLOW_IPS=proxies)
 
 
@@ -254,13 +259,9 @@ def worker_environment() -> dict[str, str]:
     """The environment of a training process: what it needs to run, the app's home, and no secret."""
     home = {"OMOKAGE_HOME": str(home_of(os.environ))}  # a Space's own is told apart by names that it does not get
     kept = {k: v for k, v in os.environ.items() if k in WORKER or k.startswith(WORKER_PREFIXES)}
-    return (
-        WAITING
-        | kept
-        | home
-        | PINNED
-        | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
-    )
+    waiting = {} if "OMP_WAIT_POLICY" in kept else WAITING
+    own = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
+    return waiting | kept | home | PINNED | own
 
 
 def monitor_environment() -> dict[str, str]:

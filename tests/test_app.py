@@ -14,6 +14,7 @@ from gradio.i18n import I18nData
 
 import app
 from core.settings import Settings
+from tabs.talk.help_writing import IN_SCRIPTS
 from tabs.ui.described_once import DescribedOnce
 from tabs.ui.services import Services, make_services
 from tabs.ui.text import t, t_client, texts
@@ -108,6 +109,8 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     used |= {
         f"{tab}.tab" for tab in ("talk", "memory", "tokens", "data", "train", "compare")
     }  # app.build_app names them so
+    used |= {key for part in re.findall(r"words_of\('(\w+)'\)", code) for key in texts() if key.startswith(f"{part}.")}
+    used |= {f"help.{name}" for name in IN_SCRIPTS}
     prefixes = set(re.findall(r'f"(\w+\.\w*)\{', code))
     unused = {key for key in set(texts()) - used if f'"{key}"' not in code}
     unused = {key for key in unused if not any(key.startswith(prefix) for prefix in prefixes)}

@@ -15,7 +15,7 @@ from core.settings import (
     Settings,
     monitor_environment,
     pin_environment,
-    wait_asleep,
+    wait_briefly,
     worker_environment,
 )
 
@@ -110,11 +110,16 @@ def test_a_training_process_can_import_the_app(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_threads_sleep_while_they_wait_unless_somebody_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_soon_sleep_while_they_wait_unless_somebody_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert worker_environment()["OMP_WAIT_POLICY"] == "PASSIVE"
-    wait_asleep()
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    assert worker_environment()["GOMP_SPINCOUNT"] == "10000"
+    wait_briefly()
+    assert os.environ["GOMP_SPINCOUNT"] == "10000"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    wait_briefly()
+    assert os.environ["GOMP_SPINCOUNT"] == worker_environment()["GOMP_SPINCOUNT"] == "7"
+    monkeypatch.delenv("GOMP_SPINCOUNT")
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    wait_asleep()
-    assert os.environ["OMP_WAIT_POLICY"] == worker_environment()["OMP_WAIT_POLICY"] == "ACTIVE"
+    wait_briefly()
+    assert "GOMP_SPINCOUNT" not in os.environ and "GOMP_SPINCOUNT" not in worker_environment()

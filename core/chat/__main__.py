@@ -41,7 +41,7 @@ from core.memory.write.generate import write_texts
 from core.models.loading import ModelStore
 from core.personas import Persona, Personas, built_in
 from core.personas.find import find_persona
-from core.settings import Settings, wait_asleep
+from core.settings import Settings, wait_briefly
 from core.text import speak_utf8
 from core.workspace import Workspace
 
@@ -50,7 +50,7 @@ OWNER = "login-terminal"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Talk until the input ends; returns the exit status."""
-    wait_asleep()
+    wait_briefly()
     speak_utf8(sys.stdin, sys.stdout, sys.stderr)
     options = _options(arguments)
     try:

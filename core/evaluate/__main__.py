@@ -25,7 +25,7 @@ from core.evaluate.bits import ConversationBits, common, conversations_of, measu
 from core.evaluate.ranking import RankedScores, Ranking, Scores, rank
 from core.models.loading import LoadedModel, ModelStore
 from core.prompt import PromptConfig
-from core.settings import Settings, wait_asleep
+from core.settings import Settings, wait_briefly
 from core.text import speak_utf8
 from core.workspace import ADAPTER_CONFIG, SPLIT_FILES
 
@@ -42,7 +42,7 @@ class Voice:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the ranking; returns the exit status."""
-    wait_asleep()
+    wait_briefly()
     speak_utf8(sys.stdout, sys.stderr)
     options = _options(arguments)
     try:

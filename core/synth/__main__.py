@@ -31,7 +31,7 @@ from core.files import new_folder, write_json
 from core.models.loading import ModelStore
 from core.prompt import token_counter
 from core.prompt.encoder import encoder_for
-from core.settings import wait_asleep
+from core.settings import wait_briefly
 from core.synth.diversity import diversity
 from core.synth.estimate import estimate
 from core.synth.judge import judge
@@ -52,7 +52,7 @@ COLUMNS = ("dialogues", "samples", "tokens", "mean", "shortest", "longest", "use
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is asked for; returns the exit status: 0 done, 2 it cannot be done, 3 stopped before the end."""
-    wait_asleep()
+    wait_briefly()
     speak_utf8(sys.stdout, sys.stderr)
     options = _options(arguments)
     try:

@@ -184,6 +184,13 @@ class TalkHandlers:
         return seen_of(self.services, visitor, stored(self.services, visitor, conversation), text)
 
     @handler
+    def preview_draft(self, visitor: Visitor, conversation: str, text: str) -> str | dict:
+        """`preview` of what was written while the talk was being opened; nothing where the box is empty."""
+        if not conversation or not (text or "").strip():
+            return gr.skip()
+        return seen_of(self.services, visitor, stored(self.services, visitor, conversation), text)
+
+    @handler
     def begin(self, visitor: Visitor, conversation: str, adapter: str) -> str:
         """A new conversation with the same persona, and this adapter; the old one stays in the list."""
         persona = stored(self.services, visitor, conversation).persona

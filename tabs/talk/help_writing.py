@@ -1,6 +1,5 @@
 """Help with writing: another reply under an instruction, one's own next words written, phrases kept at hand."""
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,12 +13,14 @@ from core.chat.engine import Reply
 from core.errors import AppError, InputError
 from tabs.talk.handlers import stored
 from tabs.ui.handler import EVENT, PRIVATE, handler
+from tabs.ui.page_scripts import words_of
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import LANGUAGES, t_client, texts
+from tabs.ui.text import t_client
 from tabs.ui.visitor import Visitor
 
 QUICK, SCRIPT = (Path(__file__).with_name(f"{name}.js") for name in ("quick", "help_writing"))
+IN_SCRIPTS = ("quick", "quick_info", "quick_example")
 AGAIN = (
     """(how) => { if ((how ?? '').trim()) document.dispatchEvent(new CustomEvent('ask-again', { detail: how })); }"""
 )
@@ -84,9 +85,4 @@ def build(services: Services, shared: Shared, box: gr.Textbox) -> None:
 
 
 def _script(path: Path) -> str:
-    words = {
-        one: {key.partition(".")[2]: text.in_language(one) for key, text in texts().items() if key.startswith("help.")}
-        for one in LANGUAGES
-    }
-    known = json.dumps(words, ensure_ascii=False)
-    return f"const words = ({known})[document.documentElement.lang];\n{path.read_text(encoding='utf-8')}"
+    return f"{words_of('help', IN_SCRIPTS)}\n{path.read_text(encoding='utf-8')}"

@@ -15,9 +15,10 @@ from core.personas.voice import ReadingVoice
 from core.speech.engines import VoiceEngines
 from tabs.talk.handlers import refusal, stored
 from tabs.ui.handler import EVENT, PRIVATE, handler
+from tabs.ui.page_scripts import words_of
 from tabs.ui.services import Services
 from tabs.ui.shared import Shared
-from tabs.ui.text import LANGUAGES, t, t_client, texts
+from tabs.ui.text import LANGUAGES, t, t_client
 from tabs.ui.visitor import Visitor
 
 SCRIPT, OPTIONS = (Path(__file__).with_name(f"{name}.js") for name in ("speech", "voice_options"))
@@ -151,12 +152,4 @@ def _options() -> str:
 
 
 def _script() -> str:
-    names = [key for key in texts() if key.startswith("voice.")]
-    words = {one: {key.partition(".")[2]: t_plain(key, one) for key in names} for one in LANGUAGES}
-    known = json.dumps(words, ensure_ascii=False)
-    return f"const words = ({known})[document.documentElement.lang];\n{SCRIPT.read_text(encoding='utf-8')}"
-
-
-def t_plain(key: str, language: str) -> str:
-    """A text with its places left open."""
-    return texts()[key].in_language(language)
+    return f"{words_of('voice')}\n{SCRIPT.read_text(encoding='utf-8')}"

@@ -85,7 +85,7 @@ def build(services: Services, shared: Shared) -> None:
     note.wire(note.AuthorsNoteHandlers(services, replies), shared, note_parts, seen)
     shared.conversation.change(
         handlers.open_talk, [*inputs, listed.query], [listed.talks, adapter, *(page[name] for name in OUTPUTS)], **EVENT
-    )
+    ).then(handlers.preview_draft, [*inputs, box], seen, **EVENT)
     page["head"].select(model_choice.ChoiceHandlers(services).load_suggested, shared.key, None, queue=False, **EVENT)
     changes = [model_state.change, *([afar.change] if afar else ()), *(event.then for event in asked)]
     for changed in changes:

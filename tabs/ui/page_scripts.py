@@ -5,6 +5,7 @@ Gradio has no component for these. Each file in `scripts/` is one function that 
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from tabs.ui.text import LANGUAGES, texts
@@ -21,15 +22,15 @@ def first_script() -> str:
 
 def start_script() -> str:
     """The function that Gradio runs once the page stands."""
-    words = json.dumps({language: _words(language) for language in LANGUAGES}, ensure_ascii=False)
     calls = "\n".join(f"({_read(name).rstrip()})(words);" for name in AT_START)
-    return f"() => {{\nconst words = ({words})[document.documentElement.lang];\n{calls}\n}}"
+    return f"() => {{\n{words_of('page')}\n{calls}\n}}"
 
 
-def _words(language: str) -> dict[str, str]:
-    """Of page.json, by their names there."""
-    names = [key.partition(".")[2] for key in texts() if key.startswith("page.")]
-    return {name: texts()[f"page.{name}"].in_language(language) for name in names}
+def words_of(part: str, names: Iterable[str] | None = None) -> str:
+    """A line of JavaScript: `words` are the texts of `part` (all, or these) in the page's language, by their names."""
+    chosen = names or [key.partition(".")[2] for key in texts() if key.startswith(f"{part}.")]
+    words = {one: {name: texts()[f"{part}.{name}"].in_language(one) for name in chosen} for one in LANGUAGES}
+    return f"const words = ({json.dumps(words, ensure_ascii=False)})[document.documentElement.lang];"
 
 
 def _read(name: str) -> str:

@@ -1,5 +1,6 @@
 """axe-core finds nothing serious in what the app makes, on any tab, in both colour schemes."""
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
