@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.cards.loss_curve import lines_of
 from core.cards.made_rows import made_figures, made_line
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 Fact = str | int | float | bool | None
 
 SPLITS = {file: split for split, file in SPLIT_FILES.items()}
+
+
+PushedForm = Literal["adapter", "model", "gguf"]
+"""The adapter alone; the whole model with it merged in; that for llama.cpp and Ollama."""
 
 
 @dataclass(frozen=True)
@@ -99,25 +103,30 @@ def adapter_card(
     languages: Sequence[str] = (),
     license: str | None = None,
     takes_system: bool = True,
+    form: PushedForm = "adapter",
 ) -> str:
-    """The card of an adapter pushed to `repo` ("user/name").
+    """The card of an adapter pushed to `repo` ("user/name") in one of its forms.
 
     `languages` are ISO 639 codes; `license` an id of the Hub; `takes_system`: the template has a place for
     a system text (`core.prompt.chat_template.ChatTemplate.takes_system`).
     """
     from huggingface_hub import ModelCardData
 
+    relation: dict[str, Any] = {"base_model_relation": "finetune"} if form != "adapter" and training.base_on_hub else {}
     header = ModelCardData(
         base_model=training.base if training.base_on_hub else None,
-        library_name="peft",
+        library_name={"adapter": "peft", "model": "transformers", "gguf": "gguf"}[form],
         pipeline_tag="text-generation",
         language=list(languages) or None,
         license=license,
-        tags=["omokage", "lora"],
+        tags=["omokage", "lora"] if form == "adapter" else ["omokage"],
+        **relation,
     )
     return _rendered(
         "adapter",
         header=header.to_yaml(),
+        form=form,
+        repo=json.dumps(repo) if form == "model" else repo,
         persona=prompt_config.persona,
         base=public_name(training.base) or "the base model",
         base_on_hub=training.base_on_hub,

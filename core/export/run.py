@@ -14,15 +14,17 @@ from core.errors import AppError, ModelError
 from core.settings import ROOT, worker_environment
 
 
-def export_in_process(adapter: Adapter, into: Path, report: Callable[[str], None], *, base: str | None = None) -> Path:
-    """Write the export folder `into` (`core.export.folder`) and return it.
+def export_in_process(
+    adapter: Adapter, into: Path, report: Callable[[str], None], *, base: str | None = None, gguf: bool = False
+) -> Path:
+    """Write the export folder `into` (`core.export.folder`), with `gguf` also for llama.cpp, and return it.
 
     `report` gets "reading", "merging" and "writing"; what it raises ends the process. `base` is where the
     base lies on this machine, if elsewhere than the adapter says. Raises AppError.
     """
     command = [
         sys.executable, "-m", "core.export.folder", base or located(adapter.base), str(adapter.folder), str(into),
-        "--with-parent",
+        "--with-parent", *(["--gguf"] if gguf else []),
     ]  # fmt: skip
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(command, cwd=ROOT, env=worker_environment(), encoding="utf-8",

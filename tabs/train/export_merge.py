@@ -9,12 +9,10 @@ from pathlib import Path
 import gradio as gr
 from gradio.events import Dependency
 
-from core.adapters.attach import check_base
 from core.adapters.combine import METHODS, Method, Mixture, combine
-from core.adapters.store import Adapter
 from core.errors import AppError, InputError
 from core.export.run import export_in_process, zipped
-from tabs.ui.adapters import kept
+from tabs.ui.adapters import base_in_memory, kept
 from tabs.ui.download import build_download
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
@@ -43,7 +41,7 @@ class ExportMergeHandlers:
 
             def work(report: Callable[[str], None]) -> Path:
                 try:
-                    export_in_process(adapter, made, report, base=self._base(adapter))
+                    export_in_process(adapter, made, report, base=base_in_memory(self.services, adapter))
                     return zipped(made, made.with_name(f"{adapter.name}-export.zip"), lambda _: report("zipping"))
                 finally:  # where the page was left, the folder around it is gone before the process is
                     shutil.rmtree(made, ignore_errors=True)
@@ -84,17 +82,6 @@ class ExportMergeHandlers:
             yield in_words(error, visitor.language)
             return
         yield _good(t(visitor.language, "after.combined", name=free))
-
-    def _base(self, adapter: Adapter) -> str | None:
-        """Where the base lies, if it is the model in memory: the same model may be elsewhere on another machine."""
-        if self.services.models.status.state != "ready":
-            return None
-        loaded = self.services.models.current()
-        try:
-            check_base(loaded, adapter)
-        except AppError:
-            return None
-        return str(loaded.folder)
 
 
 def weights_of(text: str, count: int) -> tuple[float, ...]:

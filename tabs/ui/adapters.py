@@ -35,6 +35,18 @@ def kept(services: Services, owner: str, job_id: str) -> Adapter:
         return services.adapters.keep(owner, job.name, job.adapter)
 
 
+def base_in_memory(services: Services, adapter: Adapter) -> str | None:
+    """Where the base lies, if it is the model in memory: the same model may be elsewhere on another machine."""
+    if services.models.status.state != "ready":
+        return None
+    loaded = services.models.current()
+    try:
+        check_base(loaded, adapter)
+    except AppError:
+        return None
+    return str(loaded.folder)
+
+
 def kept_names(services: Services, owner: str, job: Job) -> list[str]:
     """The names under which the result of `job`, as it is now, stands in its owner's store."""
     if job.adapter is None:

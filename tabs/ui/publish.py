@@ -5,6 +5,8 @@ What was shown is held on the server. Whatever the form says when the button is 
 
 import json
 import re
+import shutil
+import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,9 +18,10 @@ from typing import Literal
 import gradio as gr
 
 from core.adapters.store import Adapter
-from core.cards.cards import SPLITS, DatasetFacts, TrainingFacts, adapter_card, dataset_card
+from core.cards.cards import SPLITS, DatasetFacts, PushedForm, TrainingFacts, adapter_card, dataset_card
 from core.cards.loss_curve import curves_png
 from core.errors import AppError, InputError, NotAllowedError
+from core.export.run import export_in_process
 from core.hub.client import HUB_ADAPTER_FILES, check_repo, licence_of, login_token, push_folder, whoami
 from core.hub.errors import TOKENS_PAGE
 from core.hub.redact import without_local_traces
@@ -26,7 +29,7 @@ from core.prompt import PromptConfig
 from core.prompt.chat_template import resolve_template
 from core.workspace import ADAPTER_CONFIG, TRAINING_FILE
 from tabs.ui import leak_check
-from tabs.ui.adapters import kept
+from tabs.ui.adapters import base_in_memory, kept
 from tabs.ui.form import Control
 from tabs.ui.handler import EVENT, handler
 from tabs.ui.progress import Result, in_words, with_progress
@@ -36,6 +39,7 @@ from tabs.ui.text import t, t_client
 from tabs.ui.visitor import Visitor
 
 What = Literal["adapter", "dataset"]
+FORMS: tuple[PushedForm, ...] = ("adapter", "model", "gguf")
 CARD, CURVES = "README.md", "curves.png"
 
 
@@ -43,7 +47,10 @@ CARD, CURVES = "README.md", "curves.png"
 class PushPreview:
     """What a visitor was shown: this is sent, and nothing else."""
 
+    kept: Path
+    """The adapter or data set that it is of."""
     folder: Path
+    """Where the files lie: there, or where they were made to be sent."""
     repo: str
     """user/name"""
     private: bool
@@ -70,21 +77,36 @@ class PublishHandlers:
         return suggested(name, self.what), *nothing_shown()
 
     @handler
-    def show(self, visitor: Visitor, chosen: str | None, repo: str, private: bool, typed: str) -> tuple:
-        """What would be sent: (full name, Parcel, sentence and files, card, panel)."""
+    def show(
+        self, visitor: Visitor, chosen: str | None, repo: str, private: bool, typed: str, form: PushedForm
+    ) -> Iterator[tuple]:
+        """What would be sent: (full name, PushPreview, sentence and files, card, panel, how it goes).
+
+        An adapter in another form is made first, which takes a while.
+        """
         if not chosen:
             raise InputError("Choose what to push first.", "先に、送るものを選んでください。")
         name = check_repo(repo)
         if "/" not in name:
             name = f"{whoami(self.token(typed, visitor.signed_in))}/{name}"
-        parcel = self._parcel(visitor.owner, chosen, name, private, self._secret(typed, visitor.signed_in))
-        return (
-            name,
-            parcel,
-            self._listing(parcel, visitor.language),
-            preview(parcel.card, parcel.picture),
-            gr.Column(visible=True),
-        )
+        secret = self._secret(typed, visitor.signed_in)
+        if self.what == "dataset":
+            yield self._shown(self._of_dataset(visitor.owner, chosen, name, private), visitor.language)
+            return
+        adapter = kept(self.services, visitor.owner, chosen)
+        made = adapter.folder
+        if form != "adapter":
+            try:
+                for step in with_progress(lambda report: self._make(visitor.owner, adapter, form, report)):
+                    if isinstance(step, Result):
+                        made = step.value
+                    else:
+                        said = _muted(t(visitor.language, f"after.stage_{step}"))
+                        yield (*(gr.skip(),) * 5, said)
+            except AppError as error:
+                yield (*(gr.skip(),) * 5, in_words(error, visitor.language))
+                return
+        yield self._shown(self._of_adapter(adapter, made, name, private, secret, form), visitor.language)
 
     @handler
     def send(self, visitor: Visitor, parcel: PushPreview | None, typed: str) -> Iterator[tuple]:
@@ -93,11 +115,11 @@ class PublishHandlers:
         if parcel is None:
             raise InputError("Look at what will be sent first.", "先に「送る内容を見る」を押してください。")
         secret = self.token(typed, visitor.signed_in)
-        if _files(parcel.folder, self._names(parcel.folder)) != parcel.files:
+        if not parcel.folder.is_dir() or _files(parcel.folder, self._names(parcel.folder)) != parcel.files:
             raise InputError("What was shown has changed since. Look at it again before it is sent.",
                              "見てから内容が変わりました。もう一度「送る内容を見る」を押してください。")  # fmt: skip
         if self.what == "adapter":
-            leak_check.check_seen(self.services, visitor.owner, Adapter.read(parcel.folder))
+            leak_check.check_seen(self.services, visitor.owner, Adapter.read(parcel.kept))
         yield _muted(t(language, "publish.asking")), "", gr.Button(interactive=False)
         try:
             for step in with_progress(lambda report: self._push(parcel, secret, report)):
@@ -130,26 +152,48 @@ class PublishHandlers:
             return self.token(typed, signed_in)
         return None
 
-    def _parcel(self, owner: str, chosen: str, repo: str, private: bool, secret: str | None) -> PushPreview:
-        picture = None
-        if self.what == "adapter":
-            adapter = kept(self.services, owner, chosen)
-            folder, card = adapter.folder, self._adapter_card(adapter, repo, secret)
-            picture = curves_png((adapter.training.get("metrics") or {}).get("history"))
-        else:
-            saved = self.services.datasets.get(owner, chosen)
-            folder = saved.folder
-            facts = DatasetFacts.from_json(asdict(saved.info))
-            card = dataset_card(repo=repo, dataset=facts, files=self._names(folder))
-        return PushPreview(folder, repo, bool(private), card, picture, _files(folder, self._names(folder)))
+    def _shown(self, parcel: PushPreview, language: str) -> tuple:
+        listing, card = self._listing(parcel, language), preview(parcel.card, parcel.picture)
+        return parcel.repo, parcel, listing, card, gr.Column(visible=True), ""
+
+    def _of_dataset(self, owner: str, chosen: str, repo: str, private: bool) -> PushPreview:
+        saved = self.services.datasets.get(owner, chosen)
+        names = self._names(saved.folder)
+        card = dataset_card(repo=repo, dataset=DatasetFacts.from_json(asdict(saved.info)), files=names)
+        return PushPreview(saved.folder, saved.folder, repo, bool(private), card, None, _files(saved.folder, names))
+
+    def _of_adapter(
+        self, adapter: Adapter, made: Path, repo: str, private: bool, secret: str | None, form: PushedForm
+    ) -> PushPreview:
+        card = self._adapter_card(adapter, repo, secret, form)
+        picture = curves_png((adapter.training.get("metrics") or {}).get("history"))
+        files = _files(made, self._names(made))
+        return PushPreview(adapter.folder, made, repo, bool(private), card, picture, files)
+
+    def _make(self, owner: str, adapter: Adapter, form: PushedForm, report: Callable[[str], None]) -> Path:
+        """The adapter in another form: a folder that goes with the downloads, within an hour or two."""
+        into = self.services.workspace.folder(owner, "downloads") / uuid.uuid4().hex
+        try:
+            base = base_in_memory(self.services, adapter)
+            export_in_process(adapter, into, report, base=base, gguf=form == "gguf")
+            if form == "model":
+                return into / "model"
+            for beside in ("model", "adapter"):  # what is in the GGUF files once more
+                shutil.rmtree(into / beside)
+            return into
+        except AppError:
+            shutil.rmtree(into, ignore_errors=True)
+            raise
 
     def _names(self, folder: Path) -> list[str]:
         """The files that travel beside the card. An empty split would break the Hub's viewer."""
+        if self.what == "adapter" and not (folder / ADAPTER_CONFIG).is_file():  # in another form
+            return sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != CARD)
         if self.what == "adapter":
             return [name for name in HUB_ADAPTER_FILES if name != CARD and (folder / name).is_file()]
         return [name for name in SPLITS if (folder / name).is_file() and (folder / name).stat().st_size]
 
-    def _adapter_card(self, adapter: Adapter, repo: str, secret: str | None) -> str:
+    def _adapter_card(self, adapter: Adapter, repo: str, secret: str | None, form: PushedForm) -> str:
         config = adapter.prompt_config
         if config is None:
             raise InputError(f"“{adapter.name}” has no prompt_config.json and cannot be described.",
@@ -157,7 +201,9 @@ class PublishHandlers:
         facts = TrainingFacts.from_json(adapter.training)
         system = self._takes_system(adapter, config)
         licence = licence_of(facts.base, secret) if secret and facts.base_on_hub else None
-        return adapter_card(repo=repo, training=facts, prompt_config=config, takes_system=system, license=licence)
+        return adapter_card(
+            repo=repo, training=facts, prompt_config=config, takes_system=system, license=licence, form=form
+        )
 
     def _takes_system(self, adapter: Adapter, config: PromptConfig) -> bool:
         """Whether the base's template has a place for the description; the card shows how to ask it."""
@@ -175,7 +221,7 @@ class PublishHandlers:
         texts = {CARD: parcel.card} | ({CURVES: parcel.picture} if parcel.picture else {})
         return push_folder(
             folder=parcel.folder, repo=parcel.repo, kind="model" if self.what == "adapter" else "dataset", token=secret,
-            private=parcel.private, message=f"Add {parcel.folder.name} with Omokage", texts=texts,
+            private=parcel.private, message=f"Add {parcel.kept.name} with Omokage", texts=texts,
             files=[name for name, _, _ in parcel.files], on_progress=report,
         )  # fmt: skip
 
@@ -278,6 +324,10 @@ def build_publish(services: Services, shared: Shared, *, what: What, chosen: Con
         gr.Markdown(t_client("publish.whose_words"), elem_classes="muted", elem_id=f"publish-{what}-whose-words")
         repo = gr.Textbox(label=t_client("publish.repo"), info=t_client("publish.repo_info"), max_lines=1,
                           elem_id=f"publish-{what}-repo")  # fmt: skip
+        form = gr.Radio(
+            [(t_client(f"publish.form_{one}"), one) for one in FORMS], value="adapter", visible=what == "adapter",
+            label=t_client("publish.form"), elem_id=f"publish-{what}-form",
+        )  # fmt: skip
         private = gr.Checkbox(
             True,
             label=t_client("publish.private"),
@@ -306,9 +356,9 @@ def build_publish(services: Services, shared: Shared, *, what: What, chosen: Con
 
     emptied = [parcel, listing, card, panel, state]
     chosen.change(handlers.suggest, [shared.key, chosen], [repo, *emptied], **EVENT)
-    gr.on([repo.input, private.input], nothing_shown, None, emptied, **EVENT)
-    showing = [shared.key, chosen, repo, private, typed]
-    looked = show.click(handlers.show, showing, [repo, parcel, listing, card, panel], **EVENT)
+    gr.on([repo.input, private.input, form.input], nothing_shown, None, emptied, **EVENT)
+    showing = [shared.key, chosen, repo, private, typed, form]
+    looked = show.click(handlers.show, showing, [repo, parcel, listing, card, panel, state], **EVENT)
     if leaks:
         looked.success(**leaks.connect(send))
     send.click(handlers.send, [shared.key, parcel, typed], [state, typed, send], **EVENT)

@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 
 from core.adapters.store import Adapter
+from core.cards.cards import PushedForm
 from core.evaluate.leaks import LeakExample, LeakReport
 from core.files import write_json
 from core.hub import client as hub_module
@@ -75,7 +76,9 @@ def job(services: Services) -> str:
     folder = made.folder.adapter
     folder.mkdir()
     layer = "base_model.model.model.layers.0.self_attn.q_proj"
-    weights = {f"{layer}.lora_{side}.weight": numpy.ones((4, 4), "float32") for side in "AB"}
+    weights = {
+        f"{layer}.lora_{side}.weight": numpy.ones(shape, "float32") for side, shape in (("A", (4, 32)), ("B", (32, 4)))
+    }
     save_file(weights, folder / "adapter_model.safetensors")
     config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}
     write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": source})
@@ -88,11 +91,12 @@ def job(services: Services) -> str:
 
 
 def shown(handlers: PublishHandlers, chosen: str, *, repo: str = "alice/mika", private: bool = True,
-          typed: str = "") -> tuple[str, PushPreview, str, str]:  # fmt: skip
-    name, parcel, listing, card, panel = handlers.show(KEY, chosen, repo, private, typed, visit("en"))
-    assert panel.visible
+          typed: str = "", form: PushedForm = "adapter") -> tuple[str, PushPreview, str, str]:  # fmt: skip
+    *_, last = handlers.show(KEY, chosen, repo, private, typed, form, visit("en"))
+    name, parcel, listing, card, panel, said = last
+    assert not said and panel.visible, said
     if handlers.what == "adapter":
-        saw_no_leak(handlers.services, Adapter.read(parcel.folder))
+        saw_no_leak(handlers.services, Adapter.read(parcel.kept))
     return name, parcel, listing, card
 
 
@@ -123,6 +127,32 @@ def test_what_arrives_is_what_was_shown(hub: FakeHub, services: Services, job: s
     for file, content in repo.files.items():
         assert file in listing
         assert b"Hanako" not in content and str(models_of(services).folder.parent).encode() not in content
+
+
+@pytest.mark.parametrize(
+    ("form", "holds"),
+    [
+        ("model", {"config.json", "model.safetensors", "prompt_config.json", "tokenizer.json", "training.json"}),
+        ("gguf", {"model.gguf", "adapter.gguf", "Modelfile", "chat_template.jinja"}),
+    ],
+)
+def test_an_adapter_goes_in_another_form_as_well(
+    hub: FakeHub, services: Services, job: str, form: PushedForm, holds: set[str]
+) -> None:
+    handlers = PublishHandlers(services, "adapter")
+    _, parcel, listing, _ = shown(handlers, job, form=form)
+    steps = sent(handlers, parcel)
+    assert f"{hub.url}/alice/mika" in steps[-1][0]
+    repo = hub.repos["model", "alice/mika"]
+    assert holds | {"README.md", "curves.png"} <= set(repo.files) and "adapter_config.json" not in repo.files
+    assert all(name in listing for name in repo.files)
+    header, body = repo.files["README.md"].decode().split("---\n", 2)[1:]
+    assert {"model": "library_name: transformers", "gguf": "library_name: gguf"}[form] in header
+    assert {"model": 'pipeline("text-generation", "alice/mika")', "gguf": "hf download alice/mika"}[form] in body
+    assert not any(b"Hanako" in content for content in repo.files.values())
+    shutil.rmtree(parcel.folder)  # as the housekeeping does after an hour
+    with pytest.raises(gr.Error, match="changed since"):
+        sent(handlers, parcel)
 
 
 def test_nothing_is_sent_until_the_leak_report_was_seen(hub: FakeHub, services: Services, job: str) -> None:
@@ -201,7 +231,7 @@ def test_nobody_is_shown_what_belongs_to_others(services: Services, job: str) ->
     chosen_by: dict[What, str] = {"adapter": job, "dataset": "mika-talk"}
     for what, chosen in chosen_by.items():
         with pytest.raises(gr.Error, match=r"no such training|no data set"):
-            PublishHandlers(services, what).show(OTHER, chosen, "bob/x", True, WRITER, visit("en"))
+            next(PublishHandlers(services, what).show(OTHER, chosen, "bob/x", True, WRITER, "adapter", visit("en")))
 
 
 def test_a_data_set_goes_with_its_card(hub: FakeHub, services: Services) -> None:
