@@ -25,8 +25,7 @@ class CompareHandlers(TokensHandlers):
     @handler
     def unfold(self, visitor: Visitor, chosen: list[str] | None) -> gr.Dropdown:
         """What can be chosen; at first what is there without a download."""
-        choices = self.context.sources.choices(visitor.owner)
-        return gr.Dropdown(choices=choices, value=chosen or self.context.at_hand(visitor))
+        return choices_for(self.context, visitor, chosen, chosen or self.context.at_hand(visitor))
 
     @handler
     def compare(self, visitor: Visitor, source: str, text: str, wanted: list[str] | None) -> Iterator[str]:
@@ -43,6 +42,12 @@ class CompareHandlers(TokensHandlers):
 
         first = t(language, "tokens.comparing")
         yield from told(work, sentence, lambda found: drawn(found, language), first=first, language=language)
+
+
+def choices_for(context: TokensContext, visitor: Visitor, chosen: list[str] | None, now: list[str]) -> gr.Dropdown:
+    """The list with `now` chosen; where that is chosen already it is left alone, as somebody may be adding to it."""
+    choices = context.sources.choices(visitor.owner)
+    return gr.Dropdown(choices=choices) if (chosen or []) == now else gr.Dropdown(choices=choices, value=now)
 
 
 def drawn(found: TokenizerComparison, language: str) -> str:

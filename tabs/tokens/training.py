@@ -23,6 +23,7 @@ from core.tokens.training import (
     train_stages,
 )
 from tabs.tokens import kinds_view, table_view
+from tabs.tokens.compare import choices_for
 from tabs.tokens.tokens_context import TokensContext, TokensHandlers, TokensPage, build_stop, told
 from tabs.ui import charts
 from tabs.ui.form import Form
@@ -107,15 +108,14 @@ class TokenizerTrainingHandlers(TokensHandlers):
     @handler
     def choices(self, visitor: Visitor, wanted: list[str] | None) -> tuple[gr.Dropdown, gr.Dropdown, gr.Row]:
         """(the list of tokenizers to compare, with a new one chosen; the owner's own; the row that removes one)."""
-        sources = self.context.sources
         own = [info.name for info in self.services.trained_tokenizers.list_all(visitor.owner)]
-        choices = sources.choices(visitor.owner)
         there = {f"{OWN}{name}" for name in own}
-        kept = [one for one in wanted or self.context.at_hand(visitor) if not one.startswith(OWN) or one in there]
+        kept = [one for one in wanted or () if not one.startswith(OWN) or one in there]
         newest = f"{OWN}{own[0]}" if own else ""
-        chosen = [*kept, newest] if newest and newest not in kept else kept
+        # Nothing is chosen before the list is first seen; then `unfold` does, with the new one.
+        chosen = [*kept, newest] if kept and newest and newest not in kept else kept
         mine = gr.Dropdown(choices=own, value=own[0] if own else None)
-        return gr.Dropdown(choices=choices, value=chosen), mine, gr.Row(visible=bool(own))
+        return choices_for(self.context, visitor, wanted, chosen), mine, gr.Row(visible=bool(own))
 
     @handler
     def remove(self, visitor: Visitor, name: str | None) -> None:
